@@ -1,0 +1,149 @@
+"""Datasets: MNIST, which comes with the repository, Fashion-MNIST on demand, or arrays of your own in a `Dataset`."""
+
+import gzip
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+DATA_DIR = Path(os.environ.get("MODE_DATA_DIR", Path(__file__).resolve().parents[1] / "data"))
+DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+
+_MNIST_SHA256 = "b5e394bc34918bacb3c7d30dae8a52f2e99dbccb1317eccfc24e1d09f564e406"
+_FASHION_MNIST_SHA256 = "ca3ab2a37f845e1b8ae23cab1b51749a3011ba3bf1d9016176d75cbaabac376f"
+_FASHION_MNIST_CLASSES = (
+    "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"
+)  # fmt: skip
+_PARTS = ("x_train", "y_train", "x_test", "y_test")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples and labels, checked once, read-only from then on.
+
+    Attributes
+    ----------
+    name : str
+    x_train, x_test : (n, ...) float32
+        Samples; images in [0, 1].
+    y_train, y_test : (n,) int32
+        Labels 0 .. n_classes - 1.
+    class_names : tuple of str
+        One for each label.
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    class_names: tuple[str, ...]
+
+    def __post_init__(self):
+        for part in ("train", "test"):
+            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+            _check_samples(f"{self.name} {part}", x, y, len(self.class_names))
+            x.setflags(write=False)
+            y.setflags(write=False)
+
+    @property
+    def n_classes(self):
+        """Number of labels."""
+        return len(self.class_names)
+
+    @cached_property
+    def fingerprint(self):
+        """SHA-256 of samples and labels: what a cached result depends on."""
+        digest = hashlib.sha256()
+        for part in _PARTS:
+            digest.update(np.ascontiguousarray(getattr(self, part)))
+        return digest.hexdigest()
+
+
+def load_dataset(name="mnist"):
+    """Load a dataset by name.
+
+    Parameters
+    ----------
+    name : {"mnist", "fashion_mnist"}
+        MNIST comes with the repository. Fashion-MNIST is read from Debian's package `dataset-fashion-mnist` if that is
+        installed, and is downloaded by `keras.datasets` otherwise.
+
+    Returns
+    -------
+    Dataset
+        60,000 + 10,000 images of 28 x 28 pixels in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or if the data is not, byte for byte, what was published.
+    """
+    key = str(name).lower().replace("-", "_").replace(" ", "_")
+    if key not in _LOADERS:
+        raise ValueError(f"unknown dataset {name!r}; choose from {', '.join(_LOADERS)}")
+    arrays, class_names = _LOADERS[key]()
+    x_train, y_train, x_test, y_test = (arrays[part] for part in _PARTS)
+    return Dataset(key, _unit(x_train), y_train.astype(np.int32), _unit(x_test), y_test.astype(np.int32), class_names)
+
+
+def _unit(images):
+    return images.astype(np.float32) / np.float32(255)
+
+
+def _check_samples(what, x, y, n_classes):
+    if len(x) != len(y) or len(y) == 0:
+        raise ValueError(f"{what}: {len(x)} samples and {len(y)} labels; both must be of the same, positive number")
+    if not np.isfinite(x.min()) or not np.isfinite(x.max()):  # min and max propagate NaN
+        raise ValueError(f"{what}: samples contain NaN or infinite values")
+    if not np.issubdtype(y.dtype, np.integer):
+        raise ValueError(f"{what}: labels must be integers, not {y.dtype}")
+    if y.min() < 0 or y.max() >= n_classes:
+        raise ValueError(f"{what}: labels span {y.min()} .. {y.max()}; they must lie in 0 .. {n_classes - 1}")
+
+
+def _load_mnist():
+    path = DATA_DIR / "mnist.npz"
+    _check_digest(path, hashlib.sha256(path.read_bytes()).hexdigest(), _MNIST_SHA256)
+    with np.load(path, allow_pickle=False) as arrays:
+        return {part: arrays[part] for part in _PARTS}, tuple("0123456789")
+
+
+def _load_fashion_mnist():
+    if DEBIAN_FASHION_MNIST.is_dir():
+        arrays = _read_debian_fashion_mnist(DEBIAN_FASHION_MNIST)
+    else:
+        from mode_utils.backend import keras
+
+        (x_train, y_train), (x_test, y_test) = keras.datasets.fashion_mnist.load_data()
+        arrays = dict(zip(_PARTS, (x_train, y_train, x_test, y_test), strict=True))
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(arrays[part]).tobytes() for part in _PARTS)).hexdigest()
+    _check_digest("Fashion-MNIST", digest, _FASHION_MNIST_SHA256)
+    return arrays, _FASHION_MNIST_CLASSES
+
+
+def _read_debian_fashion_mnist(folder):
+    files = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    return {part: _read_idx(folder / f"{file}-ubyte.gz") for part, file in zip(_PARTS, files, strict=True)}
+
+
+def _read_idx(path):
+    """Read an IDX file: two zero bytes, type, number of dimensions, the dimensions as big-endian int32, the bytes."""
+    raw = gzip.decompress(path.read_bytes())
+    n_dimensions = raw[3]
+    shape = np.frombuffer(raw, ">i4", n_dimensions, offset=4)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * n_dimensions).reshape(shape)
+
+
+def _check_digest(what, digest, expected):
+    if digest != expected:
+        raise ValueError(
+            f"{what} is corrupt or truncated: SHA-256 {digest}, expected {expected}; fetch it again "
+            "(for data/mnist.npz: git checkout -- data/mnist.npz)"
+        )
+
+
+_LOADERS = {"mnist": _load_mnist, "fashion_mnist": _load_fashion_mnist}

@@ -1,0 +1,119 @@
+"""The four roles that the samples of a dataset play.
+
+**Train**, **bug-fixing pool** and **validation** are drawn from a dataset's training part, **test** from its test part.
+Diagnosis, heat maps, layer selection and stopping look at validation; test is scored, never looked at.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+DIAGNOSE_ON = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Samples in one role, known by their places in the dataset and copied only when asked for.
+
+    Attributes
+    ----------
+    source : (n_source, ...) float32
+        All samples of the dataset's part.
+    y : (n,) int32
+        Labels of the samples in this role.
+    index : (n,) int
+        Their places in `source`.
+    """
+
+    source: np.ndarray
+    y: np.ndarray
+    index: np.ndarray
+
+    def __len__(self):
+        return len(self.index)
+
+    @cached_property
+    def x(self):
+        """All samples (n, ...), float32."""
+        return self.source[self.index]
+
+    def take(self, positions):
+        """Return the samples and labels at some positions 0 .. n - 1, without a copy of the others."""
+        return self.source[self.index[positions]], self.y[positions]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The four roles. `validation` is None when diagnosis looks at the test set, as the original replication did."""
+
+    train: Subset
+    bug_fixing: Subset
+    validation: Subset | None
+    test: Subset
+    n_classes: int
+
+    @property
+    def diagnosis(self):
+        """The samples that diagnosis, heat maps, layer selection and stopping look at."""
+        return self.test if self.validation is None else self.validation
+
+
+def split_dataset(
+    dataset, rng, n_train=30_000, n_bug_fixing=25_000, n_validation=5_000, n_test=10_000, diagnose_on="validation"
+):
+    """Draw the four roles at random and without overlap.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    rng : numpy.random.Generator
+    n_train, n_bug_fixing, n_validation, n_test : int
+        Sizes. Test samples come from the dataset's test part, all others from its training part.
+    diagnose_on : {"validation", "test"}
+        "test" reproduces the original replication: no validation, its share goes to the pool, and the test set is both
+        looked at and scored. It is there to measure that leak.
+
+    Returns
+    -------
+    Splits
+
+    Raises
+    ------
+    ValueError
+        If a size is not positive or the parts hold too few samples, or if `diagnose_on` is unknown.
+    """
+    if diagnose_on not in DIAGNOSE_ON:
+        raise ValueError(f"unknown diagnose_on {diagnose_on!r}; choose from {', '.join(DIAGNOSE_ON)}")
+    _check_sizes(dataset, n_train, n_bug_fixing, n_validation, n_test)
+    if diagnose_on == "test":
+        n_bug_fixing, n_validation = n_bug_fixing + n_validation, 0
+    order = rng.permutation(len(dataset.y_train))
+    train, bug_fixing, validation, _ = np.split(order, np.cumsum([n_train, n_bug_fixing, n_validation]))
+    test = np.sort(rng.permutation(len(dataset.y_test))[:n_test])
+    return Splits(
+        train=_take(dataset.x_train, dataset.y_train, train),
+        bug_fixing=_take(dataset.x_train, dataset.y_train, bug_fixing),
+        validation=_take(dataset.x_train, dataset.y_train, validation) if n_validation else None,
+        test=_take(dataset.x_test, dataset.y_test, test),
+        n_classes=dataset.n_classes,
+    )
+
+
+def _take(x, y, index):
+    return Subset(x, y[index], index)
+
+
+def _check_sizes(dataset, n_train, n_bug_fixing, n_validation, n_test):
+    sizes = {"n_train": n_train, "n_bug_fixing": n_bug_fixing, "n_validation": n_validation, "n_test": n_test}
+    for size, value in sizes.items():
+        if value < 1:
+            raise ValueError(f"{size} = {value}; it must be at least 1")
+    wanted = n_train + n_bug_fixing + n_validation
+    if wanted > len(dataset.y_train):
+        raise ValueError(
+            f"n_train + n_bug_fixing + n_validation = {wanted}, but {dataset.name} has {len(dataset.y_train)} "
+            "training samples"
+        )
+    if n_test > len(dataset.y_test):
+        raise ValueError(f"n_test = {n_test}, but {dataset.name} has {len(dataset.y_test)} test samples")
