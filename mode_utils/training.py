@@ -1,0 +1,172 @@
+"""Many trainings of one architecture, without building or tracing it again.
+
+A study retrains the same network hundreds of times. A new model for each would leak memory and be traced anew, so a
+`Trainer` keeps one model and swaps its state: weights, optimizer and the seeds of its random layers.
+"""
+
+import numpy as np
+
+from mode_utils.backend import keras, tf
+from mode_utils.models import check_classifier
+
+_CHUNK = 4096  # samples a prediction step: bounds the memory of convolutional activations
+
+
+class Trainer:
+    """Train, save, restore and apply one compiled Keras classifier.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled; its own loss and optimizer are used.
+    n_classes : int, optional
+        Number of labels; by default the width of the model's output.
+
+    Raises
+    ------
+    ValueError
+        If the model is not compiled or is no classifier (see `models.check_classifier`).
+    """
+
+    def __init__(self, model, n_classes=None):
+        if not model.compiled:
+            raise ValueError(f"model {model.name!r} is not compiled: call model.compile(optimizer, loss) first")
+        self.n_classes = n_classes or int(model.outputs[0].shape[-1])
+        check_classifier(model, self.n_classes)
+        self.model = model
+        model.optimizer.build(model.trainable_variables)
+        self._epoch = self._trace_epoch()
+        self._forward = {}
+
+    def initialize(self, rng):
+        """Draw fresh weights from `rng` by the layers' own initializers, and reset the optimizer.
+
+        Raises
+        ------
+        ValueError
+            If a layer does not say how a weight is initialized.
+        """
+        for layer in self.model._flatten_layers(include_self=False, recursive=True):
+            for variable in layer._trainable_variables + layer._non_trainable_variables:
+                _initialize(layer, variable, rng)
+        for variable in self.model.optimizer.variables:
+            if variable is not self.model.optimizer._learning_rate:
+                variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    def state(self):
+        """Return a copy of everything that training changes, as a tuple of arrays for `restore`."""
+        return tuple(variable.numpy().copy() for variable in self._variables())
+
+    def restore(self, state):
+        """Go back to a `state`.
+
+        Raises
+        ------
+        ValueError
+            If the state belongs to another architecture.
+        """
+        variables = self._variables()
+        if [np.shape(value) for value in state] != [tuple(variable.shape) for variable in variables]:
+            raise ValueError(f"the state does not fit model {self.model.name!r}: its arrays have other shapes")
+        for variable, value in zip(variables, state, strict=True):
+            variable.assign(value)
+
+    def fit(self, x, y, *, epochs, rng, batch_size=32):
+        """Train on all samples, shuffled anew by `rng` for each epoch.
+
+        Parameters
+        ----------
+        x : (n, ...) float32
+        y : (n,) int
+        epochs : int
+        rng : numpy.random.Generator
+        batch_size : int
+            Samples a step; the last step of an epoch takes what is left.
+
+        Returns
+        -------
+        losses : (epochs, steps) float32
+            Loss of each step before its update.
+        """
+        x, y = tf.convert_to_tensor(x, tf.float32), tf.convert_to_tensor(y, tf.int32)
+        orders = (rng.permutation(len(y)).astype(np.int32) for _ in range(epochs))
+        return np.stack([self._epoch(x, y, order, batch_size).numpy() for order in orders])
+
+    def predict(self, x):
+        """Return the probabilities (n, n_classes), float32, of the labels for `x` (n, ...)."""
+        return self.activations(x, [self.model.layers[-1].name])[0]
+
+    def activations(self, x, layers):
+        """Return the outputs of some layers.
+
+        Parameters
+        ----------
+        x : (n, ...) float32
+        layers : sequence of str
+            Names of layers.
+
+        Returns
+        -------
+        list of (n, ...) float32
+            One array a layer, in the given order.
+
+        Raises
+        ------
+        ValueError
+            If the model has no layer of a name.
+        """
+        forward = self._forward_to(tuple(layers))
+        chunks = [forward(x[start : start + _CHUNK]) for start in range(0, len(x), _CHUNK)]
+        return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+    def _variables(self):
+        return self.model.variables + self.model.optimizer.variables
+
+    def _trace_epoch(self):
+        model, weights = self.model, self.model.trainable_variables
+        sample = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+        labels, scalar = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
+
+        @tf.function(input_signature=[sample, labels, labels, scalar])
+        def epoch(x, y, order, batch_size):
+            n_steps = (tf.size(order) + batch_size - 1) // batch_size
+            losses = tf.TensorArray(tf.float32, n_steps)
+            for step in tf.range(n_steps):
+                batch = order[step * batch_size : (step + 1) * batch_size]
+                x_batch, y_batch = tf.gather(x, batch), tf.gather(y, batch)
+                with tf.GradientTape() as tape:
+                    loss = model.compute_loss(x_batch, y_batch, model(x_batch, training=True))
+                model.optimizer.apply(tape.gradient(loss, weights), weights)
+                losses = losses.write(step, loss)
+            return losses.stack()
+
+        return epoch
+
+    def _forward_to(self, layers):
+        if layers not in self._forward:
+            outputs = [self._layer(name).output for name in layers]
+            submodel = keras.Model(self.model.inputs, outputs)
+            sample = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32)
+            self._forward[layers] = tf.function(
+                lambda x: keras.tree.flatten(submodel(x, training=False)), input_signature=[sample]
+            )
+        return self._forward[layers]
+
+    def _layer(self, name):
+        names = [layer.name for layer in self.model.layers]
+        if name not in names:
+            raise ValueError(f"model {self.model.name!r} has no layer {name!r}; choose from {', '.join(names)}")
+        return self.model.get_layer(name)
+
+
+def _initialize(layer, variable, rng):
+    """Assign fresh values to one weight; Keras layers keep the initializer of `kernel` as `kernel_initializer`."""
+    if variable.name == "seed_generator_state":
+        return variable.assign([rng.integers(2**31), 0])
+    initializer = getattr(layer, f"{variable.name}_initializer", None)
+    if initializer is None:
+        raise ValueError(f"layer {layer.name!r} does not say how its weight {variable.name!r} is initialized")
+    config = initializer.get_config()
+    if "seed" in config:  # a copy with a seed of ours, because an initializer repeats its own draw
+        initializer = initializer.from_config({**config, "seed": int(rng.integers(2**31))})
+    return variable.assign(initializer(variable.shape, variable.dtype))
