@@ -1,0 +1,111 @@
+"""Which labels does the model get wrong, and in which way?
+
+A label is *underfit* when its accuracy is low on training and diagnosis samples alike, and *overfit* when training
+accuracy exceeds diagnosis accuracy by too much.
+"""
+
+import numpy as np
+
+
+def label_accuracies(labels, predictions, n_classes):
+    """Return the share of each label's samples that are predicted right (the recall of each label).
+
+    Parameters
+    ----------
+    labels : (n,) int
+        True labels 0 .. n_classes - 1.
+    predictions : (n,) int
+        Predicted labels.
+    n_classes : int
+
+    Returns
+    -------
+    (n_classes,) float64
+        In [0, 1], higher is better; NaN for a label that has no sample.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, or if a label lies outside 0 .. n_classes - 1.
+    """
+    labels, predictions = check_labels(labels, predictions, n_classes)
+    counts = np.bincount(labels, minlength=n_classes)
+    correct = np.bincount(labels[labels == predictions], minlength=n_classes)
+    return np.divide(correct, counts, out=np.full(n_classes, np.nan), where=counts > 0)
+
+
+def find_underfit_labels(train_accuracies, diagnosis_accuracies, theta=0.92):
+    """Return the labels whose accuracy is below theta on training *and* on diagnosis samples.
+
+    Parameters
+    ----------
+    train_accuracies, diagnosis_accuracies : (n_classes,) float
+        As `label_accuracies` returns them.
+    theta : float
+        In [0, 1].
+
+    Returns
+    -------
+    (n_underfit,) int
+        Faultiest first: lowest diagnosis accuracy, the smaller label on a tie.
+
+    Raises
+    ------
+    ValueError
+        If theta lies outside [0, 1].
+
+    References
+    ----------
+    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. The value of theta is the earlier replication's.
+    """
+    check_share("theta", theta)
+    train, diagnosis = np.asarray(train_accuracies), np.asarray(diagnosis_accuracies)
+    underfit = np.flatnonzero((train < theta) & (diagnosis < theta))
+    return underfit[np.argsort(diagnosis[underfit], kind="stable")]
+
+
+def find_overfit_labels(train_accuracies, diagnosis_accuracies, gamma=0.10):
+    """Return the labels whose training accuracy exceeds their diagnosis accuracy by more than gamma.
+
+    Parameters
+    ----------
+    train_accuracies, diagnosis_accuracies : (n_classes,) float
+        As `label_accuracies` returns them.
+    gamma : float
+        In [0, 1].
+
+    Returns
+    -------
+    (n_overfit,) int
+        Faultiest first: largest gap, the smaller label on a tie.
+
+    Raises
+    ------
+    ValueError
+        If gamma lies outside [0, 1].
+
+    References
+    ----------
+    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. The value of gamma is the earlier replication's.
+    """
+    check_share("gamma", gamma)
+    gap = np.asarray(train_accuracies) - np.asarray(diagnosis_accuracies)
+    overfit = np.flatnonzero(gap > gamma)
+    return overfit[np.argsort(-gap[overfit], kind="stable")]
+
+
+def check_share(name, value):
+    """Raise a ValueError unless `value` lies in [0, 1]."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} = {value}; it must lie in [0, 1]")
+
+
+def check_labels(labels, predictions, n_classes):
+    """Return both as integer arrays; raise a ValueError if they differ in length or leave 0 .. n_classes - 1."""
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    if labels.shape != predictions.shape:
+        raise ValueError(f"{labels.shape} labels and {predictions.shape} predictions; both must be of one length")
+    for what, values in (("labels", labels), ("predictions", predictions)):
+        if values.size and (values.min() < 0 or values.max() >= n_classes):
+            raise ValueError(f"{what} span {values.min()} .. {values.max()}; they must lie in 0 .. {n_classes - 1}")
+    return labels, predictions

@@ -1,0 +1,140 @@
+"""Heat maps of a label, and their differentials.
+
+A heat map is the mean of a group of samples in a feature space: their pixels, or the activations of a layer.
+
+======== ===================================================================
+HCI_i    samples that are i and are predicted i (correct)
+HMI_i    samples that are not i but are predicted i (false positives)
+HWI_i    samples that are i but are predicted otherwise (false negatives)
+DHCI_i   HCI_i minus the mean of the other labels' HCI
+DHMI_i   HMI_i - HCI_i
+DHWI_i   HWI_i - HCI_i
+======== ===================================================================
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mode_utils.diagnosis import check_labels
+
+HEATMAPS = ("hci", "hmi", "hwi", "dhci", "dhmi", "dhwi")
+SPACES = ("pixels", "neurons")
+_GROUPS = {
+    "hci": "classified correctly",
+    "hmi": "of another label that are mistaken for it",
+    "hwi": "classified wrongly",
+}
+
+
+@dataclass(frozen=True)
+class ClassHeatmaps:
+    """The heat maps of all labels.
+
+    Attributes
+    ----------
+    hci, hmi, hwi : (n_classes, n_features) float64
+        A row of NaN where a label has no such sample.
+    counts : dict of str to (n_classes,) int
+        Samples behind each row, for "hci", "hmi" and "hwi".
+    """
+
+    hci: np.ndarray
+    hmi: np.ndarray
+    hwi: np.ndarray
+    counts: dict[str, np.ndarray]
+
+    @property
+    def dhci(self):
+        """(n_classes, n_features): HCI_i minus the mean of the other labels' HCI, as far as those exist."""
+        present = self.counts["hci"] > 0
+        total = np.nansum(self.hci, axis=0)
+        others = present.sum() - 1
+        return self.hci - (total - self.hci) / others if others > 0 else np.full_like(self.hci, np.nan)
+
+    @property
+    def dhmi(self):
+        """(n_classes, n_features): HMI_i - HCI_i."""
+        return self.hmi - self.hci
+
+    @property
+    def dhwi(self):
+        """(n_classes, n_features): HWI_i - HCI_i."""
+        return self.hwi - self.hci
+
+    def dhci_between(self, label, other):
+        """(n_features,): DHCI_ik = HCI_i - HCI_k."""
+        return self.of(label, "hci") - self.of(other, "hci")
+
+    def missing(self, heatmap="hci"):
+        """Return the labels, (n_missing,) int, for which this heat map does not exist."""
+        return np.flatnonzero(np.isnan(self._rows(heatmap)).any(axis=1))
+
+    def of(self, label, heatmap="hci"):
+        """Return one heat map (n_features,).
+
+        Raises
+        ------
+        ValueError
+            If the label or the kind is unknown, or if no sample of the label is of this kind.
+        """
+        rows = self._rows(heatmap)
+        if label not in range(len(rows)):
+            raise ValueError(f"unknown label {label!r}; choose from 0 .. {len(rows) - 1}")
+        if label in self.missing(heatmap):
+            raise ValueError(f"{heatmap.upper()} of label {label} does not exist: {self._why(label, heatmap)}")
+        return rows[label]
+
+    def _rows(self, heatmap):
+        if heatmap not in HEATMAPS:
+            raise ValueError(f"unknown heatmap {heatmap!r}; choose from {', '.join(HEATMAPS)}")
+        return getattr(self, heatmap)
+
+    def _why(self, label, heatmap):
+        lacking = [g for g in dict.fromkeys(("hci", heatmap[-3:])) if self.counts[g][label] == 0]
+        return "; ".join(f"there are no samples {_GROUPS[g]}" for g in lacking) or "no other label has an HCI"
+
+
+def class_heatmaps(features, labels, predictions, n_classes):
+    """Average the features of each label's correct, false-positive and false-negative samples.
+
+    Parameters
+    ----------
+    features : (n, ...) float
+        Pixels or activations; all axes but the first are flattened.
+    labels, predictions : (n,) int
+        True and predicted labels 0 .. n_classes - 1.
+    n_classes : int
+
+    Returns
+    -------
+    ClassHeatmaps
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, a label lies outside the range, or a feature is NaN.
+
+    References
+    ----------
+    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Not specified by the paper: how the importance of a neuron is
+    computed. Here it is the mean over the group.
+    """
+    labels, predictions = check_labels(labels, predictions, n_classes)
+    features = np.asarray(features).reshape(len(labels), -1)
+    if np.isnan(features).any():
+        raise ValueError("features contain NaN")
+    correct = labels == predictions
+    hci, n_correct = _group_means(features[correct], labels[correct], n_classes)
+    hmi, n_mistaken = _group_means(features[~correct], predictions[~correct], n_classes)
+    hwi, n_wrong = _group_means(features[~correct], labels[~correct], n_classes)
+    return ClassHeatmaps(hci, hmi, hwi, {"hci": n_correct, "hmi": n_mistaken, "hwi": n_wrong})
+
+
+def _group_means(features, groups, n_classes):
+    """Return the mean of each group, (n_classes, n_features), NaN for empty groups, and the group sizes."""
+    counts = np.bincount(groups, minlength=n_classes)
+    members = (groups == np.arange(n_classes)[:, None]).astype(np.float64)
+    sums = members @ features
+    means = np.divide(sums, counts[:, None], out=np.full(sums.shape, np.nan), where=counts[:, None] > 0)
+    return means, counts

@@ -1,0 +1,179 @@
+"""Repeated, paired runs: one seed a run, every strategy of a run from the same trained model -> one tidy table.
+
+What all metrics share, the trained initial model and its control, is computed once for a seed and cached on disk, also
+when several processes start at the same time.
+"""
+
+import hashlib
+import os
+from collections import deque
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from tqdm.auto import tqdm
+
+from mode_utils.backend import keras, tf
+from mode_utils.data import DATA_DIR
+from mode_utils.debugging import debug_model, retrain_at_random
+from mode_utils.models import build_model
+from mode_utils.options import DebugOptions
+from mode_utils.splits import Splits, split_dataset
+from mode_utils.training import Trainer
+
+CACHE_DIR = DATA_DIR / "cache"
+STREAMS = ("split", "weights", "initial_training", "repair")
+CONFIGURATION = ["metric", "layer_selection", "space", "heatmap", "ranking"]  # the options that a table is compared by
+
+
+@dataclass(frozen=True)
+class RunSetup:
+    """What all strategies of a run share: the split's sizes, the architecture and how long it is trained at first."""
+
+    n_train: int = 30_000
+    n_bug_fixing: int = 25_000
+    n_validation: int = 5_000
+    n_test: int = 10_000
+    diagnose_on: str = "validation"
+    architecture: str = "dense"
+    initial_epochs: int = 3
+
+
+@dataclass(frozen=True)
+class Run:
+    """One seed: its split, the state of its trained model (see `Trainer.restore`), and its control's table."""
+
+    seed: int
+    splits: Splits
+    initial_state: tuple[np.ndarray, ...]
+    control: pd.DataFrame
+
+
+def run_streams(seed):
+    """Return fresh random generators of a run, by what they decide: a dict with the keys `STREAMS`."""
+    children = np.random.SeedSequence(seed).spawn(len(STREAMS))
+    return {name: np.random.default_rng(child) for name, child in zip(STREAMS, children, strict=True)}
+
+
+def split_for_run(dataset, setup, seed):
+    """Draw the four roles of a run."""
+    sizes = (setup.n_train, setup.n_bug_fixing, setup.n_validation, setup.n_test)
+    return split_dataset(dataset, run_streams(seed)["split"], *sizes, diagnose_on=setup.diagnose_on)
+
+
+def train_initial_model(trainer, splits, setup, seed):
+    """Train the model of a run from fresh weights; `trainer` holds it afterwards.
+
+    Returns
+    -------
+    losses : (initial_epochs, steps) float32
+    """
+    streams = run_streams(seed)
+    trainer.initialize(streams["weights"])
+    return trainer.fit(splits.train.x, splits.train.y, epochs=setup.initial_epochs, rng=streams["initial_training"])
+
+
+def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_DIR, progress=True):
+    """Repair `n_runs` models, each against its own control.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    options : DebugOptions
+    n_runs : int
+        At least 1.
+    seed : int
+        Of the first run; the others follow: seed, seed + 1, ...
+    setup : RunSetup, optional
+    cache_dir : path, optional
+        Where initial models and controls are kept; None keeps nothing.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of `debug_model` for each `seed` and `strategy` ("mode", "control"), ordered by seed, beside the
+        configuration (`metric`, `layer_selection`, `space`, `heatmap`, `ranking`). All columns but `seconds` are the
+        same, bit for bit, each time.
+
+    Raises
+    ------
+    ValueError
+        If `n_runs` is below 1; see also `split_dataset` and `debug_model`.
+    """
+    if n_runs < 1:
+        raise ValueError(f"n_runs = {n_runs}; it must be at least 1")
+    setup = setup or RunSetup()
+    trainer = Trainer(build_model(setup.architecture, dataset.x_train.shape[1:], dataset.n_classes))
+    tables = {}
+    for run in tqdm(
+        _start_runs(trainer, dataset, setup, options, range(seed, seed + n_runs), cache_dir),
+        total=n_runs, desc=options.metric, unit="run", disable=not progress,
+    ):  # fmt: skip
+        trainer.restore(run.initial_state)
+        mode = debug_model(trainer, run.splits, options, run_streams(run.seed)["repair"])
+        tables[run.seed] = [_label(run.control, run.seed, "control", options), _label(mode, run.seed, "mode", options)]
+    return pd.concat([table for seed in sorted(tables) for table in tables[seed]], ignore_index=True)
+
+
+def save_runs(runs, folder):
+    """Write `runs.csv`, bit-identical for the same seeds, and beside it `timings.csv`, which is not."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    timings = runs.groupby([*CONFIGURATION, "seed", "strategy"], sort=False, as_index=False)["seconds"].sum()
+    for name, table in (("runs.csv", runs.drop(columns="seconds")), ("timings.csv", timings)):
+        partial = folder / f".{name}.partial"
+        table.to_csv(partial, index=False)
+        os.replace(partial, folder / name)
+
+
+def _label(table, seed, strategy, options):
+    names = {"seed": seed, "strategy": strategy, **{name: asdict(options)[name] for name in CONFIGURATION}}
+    return pd.concat([pd.DataFrame([names] * len(table)), table], axis=1)
+
+
+def _start_runs(trainer, dataset, setup, options, seeds, cache_dir):
+    """Yield each run once its initial model and control exist, first those that no other process is busy with."""
+    prepare = joblib.Memory(cache_dir, verbose=0).cache(_prepare, ignore=["trainer", "splits"])
+    control = DebugOptions(batch_size=options.batch_size, max_iterations=options.max_iterations, epochs=options.epochs)
+    origin = (dataset.fingerprint, _code_version())
+    waiting = deque(seeds)
+    while waiting:
+        seed = waiting.popleft()
+        try:
+            with _lock(cache_dir, seed):
+                splits = split_for_run(dataset, setup, seed)
+                prepared = prepare(trainer, splits, setup, control, seed, origin)
+        except Timeout:
+            waiting.append(seed)
+        else:
+            yield Run(seed, splits, *prepared)
+
+
+def _prepare(trainer, splits, setup, options, seed, origin):
+    """Return initial state and control of a run; `origin` stands for the data and the code in the cache's key."""
+    train_initial_model(trainer, splits, setup, seed)
+    initial_state = trainer.state()
+    return initial_state, retrain_at_random(trainer, splits, options, run_streams(seed)["repair"])
+
+
+def _lock(cache_dir, seed):
+    if cache_dir is None:
+        return nullcontext()
+    Path(cache_dir).mkdir(parents=True, exist_ok=True)
+    return FileLock(Path(cache_dir) / f"seed-{seed}.lock", timeout=0.05)
+
+
+@lru_cache
+def _code_version():
+    """Hash the package's sources and the versions that decide a result, so that no stale one is ever read."""
+    digest = hashlib.sha256(f"{tf.__version__} {keras.__version__} {np.__version__}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
