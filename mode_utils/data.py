@@ -82,16 +82,24 @@ def load_dataset(name="mnist"):
     ValueError
         If the name is unknown, or if the data is not, byte for byte, what was published.
     """
-    key = str(name).lower().replace("-", "_").replace(" ", "_")
-    if key not in _LOADERS:
-        raise ValueError(f"unknown dataset {name!r}; choose from {', '.join(_LOADERS)}")
+    key = dataset_name(name)
     arrays, class_names = _LOADERS[key]()
     x_train, y_train, x_test, y_test = (arrays[part] for part in _PARTS)
     return Dataset(key, _unit(x_train), y_train.astype(np.int32), _unit(x_test), y_test.astype(np.int32), class_names)
 
 
+def dataset_name(name):
+    """Return the name as `load_dataset` knows it, or raise a ValueError that names the choices."""
+    key = str(name).lower().replace("-", "_").replace(" ", "_")
+    if key not in _LOADERS:
+        raise ValueError(f"unknown dataset {name!r}; choose from {', '.join(_LOADERS)}")
+    return key
+
+
 def _unit(images):
-    return images.astype(np.float32) / np.float32(255)
+    scaled = images.astype(np.float32)
+    scaled /= 255
+    return scaled
 
 
 def _check_samples(what, x, y, n_classes):

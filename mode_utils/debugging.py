@@ -13,6 +13,7 @@ from mode_utils.diagnosis import find_overfit_labels, find_underfit_labels, labe
 from mode_utils.heatmaps import class_heatmaps
 from mode_utils.input_selection import Batch, Pool, select_inputs
 from mode_utils.layer_selection import last_hidden_layer, select_target_layer
+from mode_utils.options import check_budget
 from mode_utils.similarity import similarity_scores
 
 _RANKING_OF_FAULT = {"underfit": "best", "overfit": "worst"}
@@ -82,7 +83,7 @@ def retrain_at_random(trainer, splits, options, rng):
 def _retrain(trainer, splits, options, rng, choose):
     """Choose, retrain and score until the budget is spent or `choose` returns None."""
     pool = Pool(splits.bug_fixing.y)
-    _check_budget(options, len(pool))
+    check_budget(options, len(pool))
     rows = [{"iteration": 0, "samples_added": 0, **_scores(trainer, splits), "seconds": 0.0}]
     for iteration in range(1, options.max_iterations + 1):
         started = time.perf_counter()
@@ -103,15 +104,6 @@ _COLUMNS = [
     "iteration", "samples_added", "test_accuracy", "diagnosis_accuracy", "weakest_label_accuracy",
     "fault", "target_label", "target_layer", "n_ranked", "seconds",
 ]  # fmt: skip
-
-
-def _check_budget(options, pool_size):
-    needed = options.batch_size * options.max_iterations
-    if needed > pool_size:
-        raise ValueError(
-            f"batch_size = {options.batch_size} x max_iterations = {options.max_iterations} needs {needed} samples, "
-            f"but the pool has {pool_size}"
-        )
 
 
 def _predict_labels(trainer, subset):

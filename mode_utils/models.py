@@ -3,8 +3,7 @@
 import numpy as np
 
 from mode_utils.backend import keras
-
-ARCHITECTURES = ("dense", "cnn")
+from mode_utils.options import ARCHITECTURES
 
 
 def build_model(architecture="dense", input_shape=(28, 28), n_classes=10):

@@ -1,11 +1,18 @@
-"""The options of a repair, checked when they are made."""
+"""What can be chosen: the options of a repair and the setup of a run, checked when they are made.
 
-from dataclasses import dataclass
+Nothing here needs TensorFlow, so that a sweep can check a whole grid in a moment.
+"""
 
+from dataclasses import dataclass, fields
+
+from mode_utils.data import dataset_name
 from mode_utils.diagnosis import check_share
 from mode_utils.heatmaps import HEATMAPS, SPACES
 from mode_utils.input_selection import RANKINGS
 from mode_utils.similarity import metric_name
+from mode_utils.splits import DIAGNOSE_ON
+
+ARCHITECTURES = ("dense", "cnn")
 
 
 @dataclass(frozen=True)
@@ -56,14 +63,91 @@ class DebugOptions:
 
     def __post_init__(self):
         object.__setattr__(self, "metric", metric_name(self.metric))
-        for name, choices in (("space", SPACES), ("heatmap", HEATMAPS), ("ranking", ("auto", *RANKINGS))):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"unknown {name} {getattr(self, name)!r}; choose from {', '.join(choices)}")
+        _check_choices(self, space=SPACES, heatmap=HEATMAPS, ranking=("auto", *RANKINGS))
         for name in ("theta", "gamma", "alpha"):
             check_share(name, getattr(self, name))
-        for name, least in _LEAST.items():
-            if not getattr(self, name) >= least:
-                raise ValueError(f"{name} = {getattr(self, name)}; it must be at least {least}")
+        _check_least(self, minkowski_p=1, similarity_threshold=0, batch_size=1, max_iterations=1, epochs=1)
 
 
-_LEAST = {"minkowski_p": 1, "similarity_threshold": 0, "batch_size": 1, "max_iterations": 1, "epochs": 1}
+@dataclass(frozen=True)
+class RunSetup:
+    """What all strategies of a run share; the defaults are the original's.
+
+    Attributes
+    ----------
+    n_train, n_bug_fixing, n_validation, n_test : int
+        Sizes of the four roles, at least 1.
+    diagnose_on : {"validation", "test"}
+        See `splits.split_dataset`.
+    architecture : {"dense", "cnn"}
+        See `models.build_model`.
+    initial_epochs : int
+        Epochs of the first training, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If a value is none of these.
+    """
+
+    n_train: int = 30_000
+    n_bug_fixing: int = 25_000
+    n_validation: int = 5_000
+    n_test: int = 10_000
+    diagnose_on: str = "validation"
+    architecture: str = "dense"
+    initial_epochs: int = 3
+
+    def __post_init__(self):
+        _check_choices(self, diagnose_on=DIAGNOSE_ON, architecture=ARCHITECTURES)
+        _check_least(self, n_train=1, n_bug_fixing=1, n_validation=1, n_test=1, initial_epochs=1)
+
+    @property
+    def pool_size(self):
+        """Samples in the bug-fixing pool, which takes over the validation samples when diagnosis looks at test."""
+        return self.n_bug_fixing + (self.n_validation if self.diagnose_on == "test" else 0)
+
+
+def check_budget(options, pool_size):
+    """Raise a ValueError if all batches of a repair together are larger than the pool."""
+    needed = options.batch_size * options.max_iterations
+    if needed > pool_size:
+        raise ValueError(
+            f"batch_size = {options.batch_size} x max_iterations = {options.max_iterations} needs {needed} samples, "
+            f"but the pool has {pool_size}"
+        )
+
+
+def check_parameters(parameters):
+    """Check the parameters of a notebook, by name, as `DebugOptions`, `RunSetup` and the loading of data would.
+
+    Parameters
+    ----------
+    parameters : dict of str to object
+        Other names than theirs are ignored.
+
+    Raises
+    ------
+    ValueError
+        If a value is none of the choices or out of range, or if the batches are larger than the pool.
+    """
+    options, setup = (
+        kind(**{f.name: parameters[f.name] for f in fields(kind) if f.name in parameters})
+        for kind in (DebugOptions, RunSetup)
+    )
+    check_budget(options, setup.pool_size)
+    dataset_name(parameters.get("dataset", "mnist"))
+    if parameters.get("n_runs", 1) < 1:
+        raise ValueError(f"n_runs = {parameters['n_runs']}; it must be at least 1")
+
+
+def _check_choices(owner, **choices):
+    for name, allowed in choices.items():
+        if getattr(owner, name) not in allowed:
+            raise ValueError(f"unknown {name} {getattr(owner, name)!r}; choose from {', '.join(allowed)}")
+
+
+def _check_least(owner, **least):
+    for name, value in least.items():
+        if not getattr(owner, name) >= value:
+            raise ValueError(f"{name} = {getattr(owner, name)}; it must be at least {value}")

@@ -5,7 +5,6 @@ when several processes start at the same time.
 """
 
 import hashlib
-import os
 from collections import deque
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -16,32 +15,19 @@ import joblib
 import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
-from tqdm.auto import tqdm
 
 from mode_utils.backend import keras, tf
 from mode_utils.data import DATA_DIR
 from mode_utils.debugging import debug_model, retrain_at_random
 from mode_utils.models import build_model
-from mode_utils.options import DebugOptions
+from mode_utils.options import DebugOptions, RunSetup
+from mode_utils.progress import progress_bar
+from mode_utils.results import CONFIGURATION
 from mode_utils.splits import Splits, split_dataset
 from mode_utils.training import Trainer
 
 CACHE_DIR = DATA_DIR / "cache"
 STREAMS = ("split", "weights", "initial_training", "repair")
-CONFIGURATION = ["metric", "layer_selection", "space", "heatmap", "ranking"]  # the options that a table is compared by
-
-
-@dataclass(frozen=True)
-class RunSetup:
-    """What all strategies of a run share: the split's sizes, the architecture and how long it is trained at first."""
-
-    n_train: int = 30_000
-    n_bug_fixing: int = 25_000
-    n_validation: int = 5_000
-    n_test: int = 10_000
-    diagnose_on: str = "validation"
-    architecture: str = "dense"
-    initial_epochs: int = 3
 
 
 @dataclass(frozen=True)
@@ -112,25 +98,13 @@ def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_
     setup = setup or RunSetup()
     trainer = Trainer(build_model(setup.architecture, dataset.x_train.shape[1:], dataset.n_classes))
     tables = {}
-    for run in tqdm(
-        _start_runs(trainer, dataset, setup, options, range(seed, seed + n_runs), cache_dir),
-        total=n_runs, desc=options.metric, unit="run", disable=not progress,
-    ):  # fmt: skip
+    started = _start_runs(trainer, dataset, setup, options, range(seed, seed + n_runs), cache_dir)
+    for run in progress_bar(started, total=n_runs, desc=options.metric, unit="run", disable=not progress):
         trainer.restore(run.initial_state)
         mode = debug_model(trainer, run.splits, options, run_streams(run.seed)["repair"])
         tables[run.seed] = [_label(run.control, run.seed, "control", options), _label(mode, run.seed, "mode", options)]
+        del run  # its samples, before the next run's are copied
     return pd.concat([table for seed in sorted(tables) for table in tables[seed]], ignore_index=True)
-
-
-def save_runs(runs, folder):
-    """Write `runs.csv`, bit-identical for the same seeds, and beside it `timings.csv`, which is not."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    timings = runs.groupby([*CONFIGURATION, "seed", "strategy"], sort=False, as_index=False)["seconds"].sum()
-    for name, table in (("runs.csv", runs.drop(columns="seconds")), ("timings.csv", timings)):
-        partial = folder / f".{name}.partial"
-        table.to_csv(partial, index=False)
-        os.replace(partial, folder / name)
 
 
 def _label(table, seed, strategy, options):
@@ -143,17 +117,22 @@ def _start_runs(trainer, dataset, setup, options, seeds, cache_dir):
     prepare = joblib.Memory(cache_dir, verbose=0).cache(_prepare, ignore=["trainer", "splits"])
     control = DebugOptions(batch_size=options.batch_size, max_iterations=options.max_iterations, epochs=options.epochs)
     origin = (dataset.fingerprint, _code_version())
+
+    def start(seed):
+        splits = split_for_run(dataset, setup, seed)
+        return Run(seed, splits, *prepare(trainer, splits, setup, control, seed, origin))
+
     waiting = deque(seeds)
     while waiting:
         seed = waiting.popleft()
         try:
             with _lock(cache_dir, seed):
-                splits = split_for_run(dataset, setup, seed)
-                prepared = prepare(trainer, splits, setup, control, seed, origin)
+                run = start(seed)
         except Timeout:
             waiting.append(seed)
         else:
-            yield Run(seed, splits, *prepared)
+            yield run
+            del run
 
 
 def _prepare(trainer, splits, setup, options, seed, origin):

@@ -45,7 +45,7 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
     candidates = np.asarray(candidates)
     if not np.issubdtype(candidates.dtype, np.floating):
         candidates = candidates.astype(np.float64)
-    candidates = candidates.reshape(len(candidates), -1)
+    candidates = candidates.reshape(len(candidates), int(np.prod(candidates.shape[1:])))
     heatmap = np.asarray(heatmap).reshape(1, -1)
     if candidates.shape[1] != heatmap.shape[1]:
         raise ValueError(f"candidates have {candidates.shape[1]} features, the heat map {heatmap.shape[1]}")

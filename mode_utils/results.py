@@ -1,0 +1,78 @@
+"""What a notebook leaves behind: the tidy table of its runs, their timings, and the images of its gallery."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mode_utils.similarity import METRICS
+
+CONFIGURATION = ["metric", "layer_selection", "space", "heatmap", "ranking"]  # the options that a table is compared by
+_KEYS = [*CONFIGURATION, "seed", "strategy"]
+
+
+def save_results(folder, runs, **images):
+    """Write what a run of the walkthrough leaves behind, each file whole or not at all.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it does not exist.
+    runs : pandas.DataFrame
+        As `repeat_runs` returns it. All but `seconds` goes to `runs.csv`, the same bit for bit each time; `seconds`
+        goes to `timings.csv`.
+    **images : arrays
+        Go to `gallery.npz` under their names.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    timings = runs.groupby(_KEYS, sort=False, as_index=False)["seconds"].sum()
+    _write(folder / "runs.csv", lambda file: runs.drop(columns="seconds").to_csv(file, index=False))
+    _write(folder / "timings.csv", lambda file: timings.to_csv(file, index=False))
+    _write(folder / "gallery.npz", lambda file: np.savez_compressed(file, **images))
+
+
+def load_runs(folder):
+    """Read `runs.csv` and, where there is one, the `seconds` of `timings.csv`, which stand in a run's last row."""
+    runs = pd.read_csv(Path(folder) / "runs.csv", dtype={"target_label": "Int64", "n_ranked": "Int64"})
+    if not (Path(folder) / "timings.csv").exists():
+        return runs
+    last = ~runs.duplicated(_KEYS, keep="last")
+    merged = runs.merge(pd.read_csv(Path(folder) / "timings.csv"), on=_KEYS, how="left", validate="many_to_one")
+    return merged.assign(seconds=merged["seconds"].where(last.to_numpy(), 0.0))
+
+
+def load_galleries(sweep_dir):
+    """Read the gallery of each metric from the executed cells of a sweep.
+
+    Parameters
+    ----------
+    sweep_dir : path
+        A folder a cell, each with `runs.csv` and `gallery.npz`. Of several cells of a metric the first by name counts.
+
+    Returns
+    -------
+    dict of str to dict of str to array
+        By metric, in the order of `similarity.METRICS`: `heatmap`, `best`, `worst`, each (n_classes, height, width).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no gallery.
+    """
+    galleries = {}
+    for path in sorted(Path(sweep_dir).glob("*/gallery.npz")):
+        metric = pd.read_csv(path.with_name("runs.csv"), nrows=1)["metric"].iloc[0]
+        with np.load(path, allow_pickle=False) as arrays:
+            galleries.setdefault(metric, dict(arrays))
+    if not galleries:
+        raise FileNotFoundError(f"no */gallery.npz below {sweep_dir}; run the sweep first (make sweep)")
+    return {metric: galleries[metric] for metric in METRICS if metric in galleries}
+
+
+def _write(path, write):
+    partial = path.with_name(f".{path.name}.partial")
+    with open(partial, "wb") as file:
+        write(file)
+    os.replace(partial, path)
