@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from mode_utils.data import load_dataset
+from mode_utils.models import build_model
+from mode_utils.options import RunSetup
+from mode_utils.runs import split_for_run, train_initial_model
+from mode_utils.training import Trainer
+
+SMALL = RunSetup(n_train=2_000, n_bug_fixing=1_500, n_validation=500, n_test=1_000, initial_epochs=1)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    return load_dataset("mnist")
+
+
+@pytest.fixture(scope="session")
+def small_setup():
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def splits(mnist):
+    return split_for_run(mnist, SMALL, seed=0)
+
+
+@pytest.fixture(scope="session")
+def shared_trainer():
+    return Trainer(build_model())
+
+
+@pytest.fixture(scope="session")
+def initial_state(shared_trainer, splits):
+    train_initial_model(shared_trainer, splits, SMALL, seed=0)
+    return shared_trainer.state()
+
+
+@pytest.fixture
+def trainer(shared_trainer, initial_state):
+    """A trainer that holds a briefly trained model; a test may do with it what it likes."""
+    shared_trainer.restore(initial_state)
+    return shared_trainer

@@ -1,0 +1,93 @@
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from mode_utils import data
+from mode_utils.data import Dataset, load_dataset
+
+
+def test_mnist_is_the_published_one_in_canonical_order(mnist):
+    assert mnist.x_train.shape == (60_000, 28, 28) and mnist.x_test.shape == (10_000, 28, 28)
+    assert mnist.y_train[:5].tolist() == [5, 0, 4, 1, 9] and mnist.y_test[:5].tolist() == [7, 2, 1, 0, 4]
+    assert mnist.x_train.mean(dtype=np.float64) == pytest.approx(0.1306605, abs=1e-7)
+    assert mnist.x_train.std(dtype=np.float64) == pytest.approx(0.3081078, abs=1e-7)
+
+
+def test_a_dataset_cannot_be_written_to(mnist):
+    with pytest.raises(ValueError, match="read-only"):
+        mnist.x_train[0] = 1
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda raw: raw[:-100], lambda raw: raw[:5000] + b"x" + raw[5001:], lambda raw: b""]
+)
+def test_a_damaged_file_is_an_error_that_names_it(damage, tmp_path, monkeypatch):
+    (tmp_path / "mnist.npz").write_bytes(damage((data.DATA_DIR / "mnist.npz").read_bytes()))
+    monkeypatch.setattr(data, "DATA_DIR", tmp_path)
+    with pytest.raises(ValueError, match=r"mnist\.npz is corrupt or truncated.*git checkout"):
+        load_dataset("mnist")
+
+
+def test_an_unknown_dataset_is_an_error_that_names_the_choices():
+    with pytest.raises(ValueError, match="unknown dataset 'cifar'; choose from mnist, fashion_mnist"):
+        load_dataset("cifar")
+
+
+def test_an_idx_file_is_read_as_it_was_written(tmp_path, rng):
+    images = rng.integers(0, 256, (3, 4, 5), dtype=np.uint8)
+    header = struct.pack(">BBBB3i", 0, 0, 8, 3, 3, 4, 5)
+    (tmp_path / "images.gz").write_bytes(gzip.compress(header + images.tobytes()))
+    np.testing.assert_array_equal(data._read_idx(tmp_path / "images.gz"), images)
+
+
+@pytest.mark.skipif(not data.DEBIAN_FASHION_MNIST.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
+def test_fashion_mnist_is_the_published_one():
+    fashion = load_dataset("Fashion-MNIST")
+    assert fashion.y_train[:5].tolist() == [9, 0, 0, 3, 0] and fashion.class_names[9] == "Ankle boot"
+    assert fashion.x_train.mean(dtype=np.float64) == pytest.approx(0.2860, abs=1e-4)
+
+
+def test_other_fashion_images_are_refused(tmp_path, monkeypatch, rng):
+    for file, shape in (("train-images-idx3", (4, 28, 28)), ("t10k-images-idx3", (2, 28, 28))):
+        header = struct.pack(">BBBB3i", 0, 0, 8, 3, *shape)
+        body = rng.integers(0, 256, shape, dtype=np.uint8).tobytes()
+        (tmp_path / f"{file}-ubyte.gz").write_bytes(gzip.compress(header + body))
+    for file, count in (("train-labels-idx1", 4), ("t10k-labels-idx1", 2)):
+        header = struct.pack(">BBBBi", 0, 0, 8, 1, count)
+        (tmp_path / f"{file}-ubyte.gz").write_bytes(gzip.compress(header + bytes(count)))
+    monkeypatch.setattr(data, "DEBIAN_FASHION_MNIST", tmp_path)
+    with pytest.raises(ValueError, match="Fashion-MNIST is corrupt"):
+        load_dataset("fashion_mnist")
+
+
+def own_dataset(**changes):
+    arrays = {
+        "x_train": np.zeros((4, 2), np.float32),
+        "y_train": np.array([0, 1, 2, 1]),
+        "x_test": np.zeros((2, 2), np.float32),
+        "y_test": np.array([0, 1]),
+    }
+    return Dataset("own", class_names=("a", "b", "c"), **(arrays | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x_train": np.array([[0, np.nan]] * 4, np.float32)}, "own train: samples contain NaN"),
+        ({"x_test": np.array([[0, np.inf]] * 2, np.float32)}, "own test: samples contain NaN or infinite"),
+        ({"y_train": np.array([0, 1, 3, 1])}, r"own train: labels span 0 \.\. 3; they must lie in 0 \.\. 2"),
+        ({"y_test": np.array([-1, 1])}, r"own test: labels span -1 \.\. 1"),
+        ({"y_train": np.array([0.0, 1, 2, 1])}, "labels must be integers, not float64"),
+        ({"y_train": np.array([0, 1])}, "own train: 4 samples and 2 labels"),
+    ],
+)
+def test_bad_arrays_are_errors_that_name_part_and_value(changes, message):
+    with pytest.raises(ValueError, match=message):
+        own_dataset(**changes)
+
+
+def test_the_fingerprint_changes_with_one_label():
+    assert own_dataset().fingerprint == own_dataset().fingerprint
+    assert own_dataset().fingerprint != own_dataset(y_test=np.array([0, 2])).fingerprint

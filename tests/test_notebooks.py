@@ -1,0 +1,92 @@
+import ast
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import papermill
+import pytest
+
+from mode_utils.similarity import METRICS
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+SMALL = {
+    "n_train": 2_000, "n_bug_fixing": 1_500, "n_validation": 500, "n_test": 1_000, "initial_epochs": 1,
+    "n_runs": 2, "batch_size": 100, "max_iterations": 2, "epochs": 1,
+}  # fmt: skip
+committed = pytest.mark.parametrize("name", sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
+
+
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code" and cell.source]
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("walkthrough")
+    parameters = {**SMALL, "metric": "l1", "space": "neurons", "output_dir": str(folder / "out")}
+    papermill.execute_notebook(
+        NOTEBOOKS / "walkthrough.ipynb", folder / "copy.ipynb", parameters, cwd=folder, progress_bar=False
+    )
+    return folder
+
+
+def test_the_walkthrough_is_a_function_of_its_parameters(executed):
+    runs = pd.read_csv(executed / "out/runs.csv")
+    assert set(runs["metric"]) == {"manhattan"} and set(runs["space"]) == {"neurons"}
+    assert runs["seed"].nunique() == SMALL["n_runs"] and runs["samples_added"].max() <= 200
+    with np.load(executed / "out/gallery.npz", allow_pickle=False) as gallery:
+        assert all(gallery[name].shape == (10, 28, 28) for name in ("heatmap", "best", "worst"))
+
+
+def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(executed):
+    outputs = [output for cell in code_cells(executed / "copy.ipynb") for output in cell.outputs]
+    assert not [output.text for output in outputs if output.get("name") == "stderr"]
+    bars = [text for output in outputs if "run/s" in (text := str(output.get("data", {}).get("text/plain", "")))]
+    bars += [text for output in outputs if "s/run" in (text := str(output.get("data", {}).get("text/plain", "")))]
+    assert len(bars) == 1 and "100%" in bars[0] and "2/2" in bars[0]
+
+
+def test_an_unknown_metric_fails_before_any_training(tmp_path):
+    with pytest.raises(papermill.PapermillExecutionError, match="unknown metric 'jaccard'; choose from dot product"):
+        papermill.execute_notebook(
+            NOTEBOOKS / "walkthrough.ipynb", tmp_path / "copy.ipynb", {"metric": "jaccard"}, progress_bar=False
+        )
+    executed = [cell for cell in code_cells(tmp_path / "copy.ipynb") if cell.execution_count]
+    assert not any("train_initial_model(" in cell.source for cell in executed)
+
+
+@committed
+def test_committed_outputs_are_from_one_run_top_to_bottom_without_noise(name):
+    cells = code_cells(NOTEBOOKS / f"{name}.ipynb")
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    kinds = [(output.output_type, output.get("name")) for cell in cells for output in cell.outputs]
+    assert not [kind for kind in kinds if kind[0] == "error" or kind[1] == "stderr"]
+
+
+@committed
+def test_cells_are_short_and_one_declares_the_parameters(name):
+    cells = code_cells(NOTEBOOKS / f"{name}.ipynb")
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    assert all(isinstance(node, ast.Assign) for node in ast.parse(tagged[0].source).body)
+    too_long = [cell.source for cell in cells if cell is not tagged[0] and len(cell.source.splitlines()) > 15]
+    assert not too_long
+
+
+def test_the_walkthrough_declares_what_it_promises():
+    cells = code_cells(NOTEBOOKS / "walkthrough.ipynb")
+    tagged = next(cell for cell in cells if "parameters" in cell.metadata.get("tags", []))
+    declared = {node.targets[0].id for node in ast.parse(tagged.source).body}
+    assert declared >= {
+        "metric", "layer_selection", "n_runs", "seed", "dataset", "n_train", "n_bug_fixing", "n_validation", "n_test",
+        "theta", "gamma", "alpha", "similarity_threshold", "epochs", "batch_size", "max_iterations", "minkowski_p",
+        "heatmap", "space", "ranking", "output_dir",
+    }  # fmt: skip
+
+
+def test_the_default_sweep_has_all_metrics_with_and_without_layer_selection():
+    import yaml
+
+    grid = yaml.safe_load((NOTEBOOKS / "sweeps/metrics.yml").read_text())["grid"]
+    assert tuple(grid["metric"]) == METRICS and grid["layer_selection"] == [True, False]

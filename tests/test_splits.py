@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from mode_utils.splits import split_dataset
+
+SIZES = {"n_train": 300, "n_bug_fixing": 200, "n_validation": 50, "n_test": 100}
+
+
+def test_the_default_split_uses_each_training_sample_exactly_once(mnist, rng):
+    splits = split_dataset(mnist, rng)
+    parts = [splits.train, splits.bug_fixing, splits.validation]
+    assert [len(part) for part in parts] == [30_000, 25_000, 5_000] and len(splits.test) == 10_000
+    assert np.array_equal(np.sort(np.concatenate([part.index for part in parts])), np.arange(60_000))
+
+
+def test_samples_and_labels_are_those_of_the_index(mnist, rng):
+    splits = split_dataset(mnist, rng, **SIZES)
+    pool = splits.bug_fixing
+    np.testing.assert_array_equal(pool.x, mnist.x_train[pool.index])
+    np.testing.assert_array_equal(pool.y, mnist.y_train[pool.index])
+    x, y = pool.take([5, 3])
+    np.testing.assert_array_equal(x, pool.x[[5, 3]])
+    np.testing.assert_array_equal(y, pool.y[[5, 3]])
+    np.testing.assert_array_equal(splits.test.y, mnist.y_test[splits.test.index])
+
+
+def test_the_whole_test_part_is_not_copied(mnist, rng):
+    assert split_dataset(mnist, rng).test.x is mnist.x_test
+
+
+def test_the_same_seed_gives_the_same_split_and_another_seed_another(mnist):
+    first, again, other = (split_dataset(mnist, np.random.default_rng(seed), **SIZES) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.train.index, again.train.index)
+    assert not np.array_equal(first.train.index, other.train.index)
+
+
+def test_diagnosis_looks_at_validation_and_never_at_test(mnist, rng):
+    splits = split_dataset(mnist, rng, **SIZES)
+    assert splits.diagnosis is splits.validation
+
+
+def test_diagnosing_on_test_gives_the_validation_samples_to_the_pool(mnist, rng):
+    splits = split_dataset(mnist, rng, **SIZES, diagnose_on="test")
+    assert splits.diagnosis is splits.test and splits.validation is None
+    assert len(splits.bug_fixing) == SIZES["n_bug_fixing"] + SIZES["n_validation"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_train": 59_900}, "n_train .* = 60150, but mnist has 60000 training samples"),
+        ({"n_test": 10_001}, "n_test = 10001, but mnist has 10000"),
+        ({"n_bug_fixing": 0}, "n_bug_fixing = 0; it must be at least 1"),
+        ({"diagnose_on": "train"}, "unknown diagnose_on 'train'; choose from validation, test"),
+    ],
+)
+def test_impossible_splits_are_errors_that_name_the_value(changes, message, mnist, rng):
+    with pytest.raises(ValueError, match=message):
+        split_dataset(mnist, rng, **(SIZES | changes))

@@ -1,0 +1,84 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from test_statistics import make_run
+
+from mode_utils import visualization as viz
+from mode_utils.statistics import compare_with_control, paired_outcomes
+
+
+@pytest.fixture
+def ax():
+    fig, ax = plt.subplots()
+    yield ax
+    plt.close(fig)
+
+
+@pytest.fixture
+def runs():
+    parts = [make_run(0, [0.5, 0.6], [0.5, 0.7, 0.9]), make_run(1, [0.6, 0.7, 0.8], [0.6, 0.6, 0.75])]
+    return pd.concat(parts, ignore_index=True)
+
+
+def all_plots(runs):
+    outcomes = paired_outcomes(runs)
+    evidence = pd.DataFrame({"layer": ["a", "b"], "accuracy": [0.8, 0.9], "distance": [0.1, np.nan]})
+    maps = np.random.default_rng(0).random((2, 10, 28))
+    names = [str(label) for label in range(10)]
+    return {
+        "image grid": lambda ax: viz.plot_image_grid(maps.reshape(2, 10, 4, 7), ax, ["a", "b"], names, "title"),
+        "heat maps": lambda ax: viz.plot_heatmaps(maps, ax, ["a", "b"], names, "title", colorbar_label="mean"),
+        "layers": lambda ax: viz.plot_layer_evidence(evidence, ax, 0.01, "a"),
+        "labels": lambda ax: viz.plot_label_accuracies(maps[0, :, 0], maps[1, :, 0], ax, 0.92, names),
+        "curves": lambda ax: viz.plot_learning_curves(runs, ax),
+        "differences": lambda ax: viz.plot_differences(compare_with_control(outcomes), ax, outcomes),
+        "training": lambda ax: viz.plot_training(np.ones((3, 20)), ax),
+    }
+
+
+@pytest.mark.parametrize("name", list(all_plots(make_run(0, [0.5, 0.6], [0.5, 0.7]))))
+def test_a_plot_draws_on_the_given_axes_with_title_and_labels_and_shows_nothing(name, runs, ax, monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda: pytest.fail("a plot must not show"))
+    figures = plt.get_fignums()
+    assert all_plots(runs)[name](ax) is ax
+    assert ax.get_title() and plt.get_fignums() == figures
+    if name not in ("image grid", "heat maps"):
+        assert ax.get_xlabel() and ax.get_ylabel()
+
+
+def test_differences_are_white_at_0_with_equal_limits(ax):
+    images = np.zeros((1, 2, 3, 3))
+    images[0, 0, 0, 0], images[0, 1, 0, 0] = 0.2, -0.7
+    viz.plot_image_grid(images, ax, ["row"], ["a", "b"], "title", diverging=True)
+    assert ax.images[0].get_clim() == (-0.7, 0.7)
+    assert np.allclose(ax.images[0].to_rgba(np.array([0.0]))[0, :3], 1, atol=0.04)
+
+
+def test_every_image_of_a_grid_stands_at_its_labels(ax):
+    images = np.arange(6, dtype=float).reshape(2, 3, 1, 1) * np.ones((2, 3, 5, 4))
+    viz.plot_image_grid(images, ax, ["top", "bottom"], ["a", "b", "c"], "title")
+    mosaic = ax.images[0].get_array()
+    for row, y in enumerate(ax.get_yticks()):
+        for column, x in enumerate(ax.get_xticks()):
+            assert mosaic[int(y), int(x)] == images[row, column, 0, 0]
+
+
+def test_an_image_that_does_not_exist_stays_empty(ax):
+    picked = viz.pick_images(np.ones((3, 2, 2)), [[2, -1]])
+    assert np.isnan(picked[0, 1]).all() and (picked[0, 0] == 1).all()
+    viz.plot_image_grid(picked, ax, ["row"], ["a", "b"], "title")
+    assert np.isnan(ax.images[0].get_array().filled(np.nan)[0, 4])
+
+
+@pytest.mark.parametrize(("n", "shape"), [(28, (4, 7)), (784, (28, 28)), (32, (4, 8)), (13, (1, 13))])
+def test_neurons_are_laid_out_as_square_as_possible(n, shape):
+    assert viz.most_square(n) == shape
+
+
+def test_learning_curves_compare_at_the_same_number_of_samples(runs, ax):
+    """Seed 0 stops at 10 samples, so its control's 0.9 at 20 samples must not count."""
+    viz.plot_learning_curves(runs, ax)
+    mode, control = (line.get_ydata() for line in ax.lines[:2])
+    np.testing.assert_allclose(mode, [0.55, 0.65, 0.7])
+    np.testing.assert_allclose(control, [0.55, 0.65, 0.725])
