@@ -1,0 +1,41 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SWEEP ?= notebooks/sweeps/metrics.yml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sweep test walkthrough lab lint bench clean
+
+help: ## show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## make the environment in .venv
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 13) and "Python %d.%d is not supported by TensorFlow here: use 3.11, 3.12 or 3.13, e.g. make PYTHON=python3.11" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	@touch $@
+
+sweep: $(READY) ## run the nine metrics with and without layer selection; tables, figures, report
+	$(BIN)/python -m mode_utils.sweep $(SWEEP) $(ARGS)
+
+test: $(READY) ## run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+walkthrough: $(READY) ## execute the walkthrough and results notebooks in place
+	cd notebooks && for notebook in walkthrough results; do \
+	  ../$(BIN)/papermill --no-progress-bar --log-level ERROR $$notebook.ipynb $$notebook.ipynb || exit 1; done
+
+lab: $(READY) ## open the walkthrough in JupyterLab
+	$(BIN)/jupyter lab notebooks/walkthrough.ipynb
+
+lint: $(READY) ## check style
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+bench: $(READY) ## measure the speed, as ratios
+	$(BIN)/python benchmarks/bench.py
+
+clean: ## remove the environment and all caches
+	rm -rf $(VENV) data/cache notebooks/executed .pytest_cache .ruff_cache .hypothesis
