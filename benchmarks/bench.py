@@ -1,0 +1,101 @@
+"""Speed as ratios, measured side by side in one process: `make bench`.
+
+Medians of several repetitions; absolute times are only there to check the ratios by.
+"""
+
+import time
+
+import numpy as np
+import pandas as pd
+import psutil
+from scipy import stats
+from scipy.spatial import distance
+
+from mode_utils.data import load_dataset
+from mode_utils.models import build_model
+from mode_utils.similarity import METRICS, similarity_scores
+from mode_utils.training import Trainer
+
+N_TRAIN, N_CANDIDATES, LOOP_SAMPLE = 30_000, 3_000, 300
+EPOCHS = 3  # a call, as the study trains its initial models
+LOOPS = {
+    "dot product": np.dot, "cosine similarity": distance.cosine, "manhattan": distance.cityblock,
+    "euclidean": distance.euclidean, "minkowski": lambda u, v: distance.minkowski(u, v, p=3),
+    "chebyshev": distance.chebyshev, "earth mover": stats.wasserstein_distance, "canberra": distance.canberra,
+    "bray curtis": distance.braycurtis,
+}  # fmt: skip
+
+
+def median_seconds(*functions, repetitions=5):
+    """Time functions in turn, so that a change of the machine's speed meets them all, and return their medians."""
+    seconds = np.empty((repetitions, len(functions)))
+    for repetition in range(-1, repetitions):  # the first round warms up
+        for place, function in enumerate(functions):
+            started = time.perf_counter()
+            function()
+            seconds[repetition, place] = time.perf_counter() - started
+    return np.median(seconds, axis=0)
+
+
+def row(what, ours, other, target):
+    return {"what": what, "ours (s)": ours, "other (s)": other, "ratio": other / ours, "target": target}
+
+
+def bench_training(x, y):
+    trainer, rng = Trainer(build_model()), np.random.default_rng(0)
+
+    def keras_fit(steps_per_execution):
+        model = build_model()
+        model.compile(model.optimizer, model.loss, steps_per_execution=steps_per_execution)
+        return lambda: model.fit(x, y, batch_size=32, epochs=EPOCHS, verbose=0)
+
+    steps = (1, 16, 64, 256, 937)
+    ours, *fits = median_seconds(lambda: trainer.fit(x, y, epochs=EPOCHS, rng=rng), *map(keras_fit, steps)) / EPOCHS
+    best = int(np.argmin(fits))
+    yield row("epoch of 30,000: Model.fit / Trainer", ours, fits[0], "4")
+    yield row(f"epoch of 30,000: Model.fit, best steps_per_execution ({steps[best]}) / Trainer", ours, fits[best], "2")
+
+
+def bench_similarity(candidates):
+    heatmap = candidates.mean(axis=0).astype(np.float64)
+    ours = dict(
+        zip(
+            METRICS,
+            median_seconds(*(lambda m=m: similarity_scores(candidates, heatmap, m) for m in METRICS)),
+            strict=True,
+        )
+    )
+    sample = candidates[:LOOP_SAMPLE]
+    loops = median_seconds(*(lambda m=m: [LOOPS[m](c, heatmap) for c in sample] for m in METRICS), repetitions=3)
+    loops = dict(zip(METRICS, loops * len(candidates) / LOOP_SAMPLE, strict=True))
+    yield row("3,000 x 784, nine metrics: SciPy a candidate / ours", sum(ours.values()), sum(loops.values()), "10")
+    yield row("3,000 x 784, earth mover: SciPy a candidate / ours", ours["earth mover"], loops["earth mover"], "40")
+
+
+def bench_cycles(x, y, n_cycles=300):
+    """Restore, retrain on 2,000 samples for 3 epochs, evaluate; return seconds a cycle and the memory it leaves."""
+    trainer, rng, process = Trainer(build_model()), np.random.default_rng(0), psutil.Process()
+    state, memory = trainer.state(), []
+    started = time.perf_counter()
+    for _ in range(n_cycles):
+        trainer.restore(state)
+        trainer.fit(x[:2_000], y[:2_000], epochs=3, rng=rng)
+        trainer.predict(x[2_000:12_000])
+        memory.append(process.memory_info().rss / 1e6)
+    seconds = (time.perf_counter() - started) / n_cycles
+    return f"{n_cycles} cycles restore-retrain-evaluate: {1e3 * seconds:.0f} ms each, memory grows by " + (
+        f"{memory[-1] - memory[n_cycles // 30]:.1f} MB (target: below 20) from cycle {n_cycles // 30} on"
+    )
+
+
+def main():
+    mnist = load_dataset()
+    x, y = mnist.x_train[:N_TRAIN], mnist.y_train[:N_TRAIN]
+    candidates = mnist.x_train[:N_CANDIDATES].reshape(N_CANDIDATES, -1)
+    table = pd.DataFrame([*bench_training(x, y), *bench_similarity(candidates)])
+    print(table.to_markdown(index=False, floatfmt=("", ".4f", ".4f", ".1f", "")))
+    print(bench_cycles(x, y))
+
+
+if __name__ == "__main__":
+    main()
