@@ -16,10 +16,11 @@ NAMES = {"layer_selection": True, "space": "pixels", "heatmap": "hci", "ranking"
 
 def make_run(seed, mode, control, metric="euclidean", **names):
     """Return the rows of one run; `mode` and `control` are test accuracies by iteration."""
+    names = {"metric": metric, **NAMES, **names}
     rows = [
         {
-            "seed": seed, "strategy": strategy, "metric": metric, **NAMES, **names,
-            "iteration": i, "samples_added": 10 * i, "test_accuracy": accuracy, "weakest_label_accuracy": accuracy / 2, "seconds": 1.0,
+            "seed": seed, "strategy": strategy, **names, "iteration": i, "samples_added": 10 * i, "seconds": 1.0,
+            "test_accuracy": accuracy, "weakest_label_accuracy": accuracy / 2,
             "finished_early": len(accuracies) < len(control),
         }
         for strategy, accuracies in (("control", control), ("mode", mode))

@@ -1,0 +1,33 @@
+"""Execute a notebook over a grid of parameters, in parallel: a grid file in, tables and figures out.
+
+A grid file, such as notebooks/sweeps/metrics.yml (the sweep's name is the file's stem):
+
+  notebook: ../walkthrough.ipynb       # relative to the grid file; one of its cells is tagged `parameters`
+  check: package.module:function       # optional: raises ValueError if it is given parameters that do not fit
+  parameters: {n_runs: 10}             # fixed parameters
+  grid:                                # one cell for each combination, the last axis varying fastest
+    metric: [dot product, cosine similarity]
+    layer_selection: [true, false]
+  outputs: [runs.csv, gallery.npz]     # files that a cell must leave in the folder it is given as `output_dir`
+  collect: [runs.csv]                  # CSV outputs that are concatenated into data/results/<sweep>/
+  report:                              # optional: executed when all cells are complete
+    notebook: ../results.ipynb         # may declare sweep_dir, cells, results_dir, figures_dir
+    parameters: {}
+    print: [accuracy_table.md]         # files that it leaves in results_dir, shown at the end
+
+Values are checked against the notebook's parameters before anything starts: names, types of the defaults, and, where
+the comment of a parameter's line begins with `one of:`, the choices; then by the grid file's own `check`.
+
+Results go to notebooks/executed/<sweep>/<cell>/ and are complete or absent: a sweep can be killed at any time and
+continues with the same command, which runs only what is missing, has failed or is out of date (its parameters, the
+notebook's code, the package's sources without this subpackage, or versions of Python, TensorFlow, NumPy have changed).
+
+A cluster by hand, on machines with the same sources (each worker runs one kernel at a time):
+
+  dask scheduler --host 10.0.0.1
+  dask worker tcp://10.0.0.1:8786 --nworkers 8 --nthreads 1      # on each machine
+  python -m mode_utils.sweep GRID.yml --scheduler tcp://10.0.0.1:8786 --store s3://bucket/prefix
+
+On SLURM, dask_jobqueue.SLURMCluster(cores=1, processes=1, memory="4GB"), on Kubernetes,
+dask_kubernetes.operator.KubeCluster(image=...), scaled with cluster.scale(20): pass cluster.scheduler_address.
+"""

@@ -1,0 +1,115 @@
+"""Command line of the sweep: ``python -m mode_utils.sweep GRID.yml``."""
+
+import argparse
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import yaml
+
+from . import __doc__ as description
+from .grid import Sweep, check_sweep, load_sweep
+from .run import Options, default_output, describe_plan, list_cells, run_sweep
+from .tasks import Outcome
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    first, _, rest = description.partition("\n\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m mode_utils.sweep",
+        description=first,
+        epilog=rest,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("grid", type=Path, help="grid file")
+    add("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter or fix an axis")
+    add("--workers", type=_positive(int), help="cells at a time on this machine (default: one a core)")
+    add("--host", default="127.0.0.1", help="address that the cluster on this machine binds to (default: %(default)s)")
+    add("--scheduler", metavar="ADDRESS", help="use a running Dask cluster, such as tcp://10.0.0.1:8786")
+    add(
+        "--output", type=_folder, default=default_output(), metavar="ROOT", help="parent of notebooks/, data/, figures/"
+    )
+    add("--store", metavar="URL", help="keep cells on a remote filesystem, such as s3://bucket/prefix")
+    add("--timeout", type=_positive(float), metavar="SECONDS", help="end a cell, or the report, that takes longer")
+    add("--log-dir", type=Path, metavar="DIR", help="write what each cell prints to DIR/<cell>.log")
+    add("--fresh", action="store_true", help="discard all results of the sweep first")
+    add("--dry-run", action="store_true", help="list the cells and what would be done")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, and return its exit status: 0 complete, 1 cells failed, 2 not started, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    given = build_parser().parse_args(arguments)
+    options = Options(**{field.name: getattr(given, field.name) for field in fields(Options)})
+    command = shlex.join(["python", "-m", "mode_utils.sweep", *(a for a in arguments if a != "--fresh")])
+    try:
+        sweep = load_sweep(given.grid, [(name, yaml.safe_load(value)) for name, value in given.p])
+        check_sweep(sweep)
+        listed = list_cells(sweep, options)
+    except (OSError, ValueError, KeyError, ImportError, yaml.YAMLError) as error:
+        print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
+        return 2
+    if given.dry_run:
+        for cell, reason in listed:
+            print(f"{cell.name}: {reason or 'up to date'}  {cell.parameters}")
+        print(describe_plan(sweep, listed))
+        return 0
+    return _run(sweep, options, command)
+
+
+def _run(sweep: Sweep, options: Options, command: str) -> int:
+    try:
+        failed = [outcome for outcome in run_sweep(sweep, options) if outcome.error]
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; complete cells are kept, continue with:\n  {command}", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if failed:
+        print(describe_failures(failed, command), file=sys.stderr)
+    return 1 if failed else 0
+
+
+def describe_failures(failed: Sequence[Outcome], command: str) -> str:
+    """List failed cells with their notebook and the end of their traceback, and say how to run only these again."""
+    parts = [f"\n{len(failed)} failed:"]
+    for outcome in failed:
+        parts.append(f"\n{outcome.cell}: {outcome.error}")
+        parts.append(f"  {outcome.place or 'no notebook was left'}")
+        parts += [f"    {line}" for line in outcome.traceback]
+    parts.append(f"\nthere is no report from an incomplete sweep; run only what failed again with:\n  {command}")
+    return "\n".join(parts)
+
+
+def _end_in_order() -> None:
+    """Treat a request to end, or a closed terminal, as Ctrl-C."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+
+
+def _positive(kind: type) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        if kind(text) <= 0:
+            raise argparse.ArgumentTypeError(f"{text} is not greater than 0")
+        return kind(text)
+
+    return number
+
+
+def _folder(text: str) -> Path:
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text} is a URL; give it as --store")
+    return Path(text).resolve()
+
+
+if __name__ == "__main__":
+    _end_in_order()
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""Run one cell: what a worker does, from the notebook's source to its published result."""
+
+import json
+import os
+import platform
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+import psutil
+from distributed import get_worker
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError, strip_color
+
+from .kernels import Watch, last_words, run_notebook
+from .manifest import PACKAGE, package_hash, versions
+from .stores import MANIFEST, NOTEBOOK
+from .tasks import THREAD_VARIABLES, Outcome, Task
+
+TRACEBACK_LINES = 8
+
+# kernels that run in this process, and sweeps that were told to stop
+_running: dict[Watch, str] = {}
+_stopped: set[str] = set()
+
+
+def run_cell(task: Task) -> Outcome:
+    """Execute a cell in a scratch folder and publish its result if it is complete.
+
+    Whatever goes wrong is part of the outcome: a failing cell must not end its sweep.
+
+    Parameters
+    ----------
+    task : Task
+        The cell.
+
+    Returns
+    -------
+    Outcome
+    """
+    started = time.monotonic()
+    _announce(task)
+    with tempfile.TemporaryDirectory(prefix="cell-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
+        watch = Watch(task.timeout)
+        try:
+            results = _execute(task, Path(scratch), watch)
+            seconds = time.monotonic() - started
+            outcome = Outcome(task.cell, "", round(seconds, 3), round(watch.cpu_seconds, 2), watch.peak_memory)
+            _write_manifest(task, outcome, results)
+            return replace(outcome, place=task.store.publish(results, task.cell))
+        except Exception as error:
+            return _failure(task, Path(scratch), watch, error, time.monotonic() - started)
+
+
+def stop_cells(sweep_id: str) -> None:
+    """End the kernels of a sweep in this process, and let none of its cells start here any more."""
+    _stopped.add(sweep_id)
+    for watch, owner in list(_running.items()):
+        if owner == sweep_id:
+            watch.end()
+
+
+def execution_folder(scratch: Path, notebook: str) -> tuple[Path, Path]:
+    """Lay out a scratch folder: return the notebook's source file in it, and the empty folder for its results."""
+    results = scratch / "results"
+    results.mkdir()
+    source = scratch / "source.ipynb"
+    source.write_text(notebook, encoding="utf-8")
+    return source, results
+
+
+def package_path() -> dict[str, str]:
+    """Return the environment that lets a kernel import the very package that is fingerprinted, also uninstalled."""
+    root = PACKAGE.parent
+    if not (root / "pyproject.toml").is_file():
+        return {}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))}
+
+
+def explain(error: Exception, watch: Watch, timeout: float | None, folder: Path) -> tuple[str, tuple[str, ...]]:
+    """Put the failure of a notebook executed in a folder into a line, and the last lines of its traceback."""
+    message = f"{type(error).__name__}: {error}"
+    lines = last_words(folder, TRACEBACK_LINES)
+    if isinstance(error, PapermillExecutionError):
+        message = f"{error.ename}: {error.evalue}"
+        text = strip_color("\n".join(error.traceback))
+        lines = tuple(line for line in text.splitlines() if line.strip())[-TRACEBACK_LINES:]
+    elif isinstance(error, DeadKernelError) and watch.exit_status() is not None:
+        message = _describe_death(watch)
+    if watch.ended_by == "timeout":
+        message = f"timed out after {timeout:g} s"
+    return message.splitlines()[0], lines
+
+
+def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
+    """Execute the notebook and return the folder with its outputs; raise if it fails or leaves one out."""
+    if package_hash() != task.fingerprint["package"]:
+        raise RuntimeError(
+            f"{PACKAGE} differs from when and where the sweep was started: edited, or not the same clone"
+        )
+    source, results = execution_folder(scratch, task.notebook)
+    parameters = task.parameters | {"output_dir": str(results)}
+    environment = {name: os.environ.get(name, "1") for name in THREAD_VARIABLES} | package_path() | task.environment
+    _running[watch] = task.sweep_id
+    try:
+        if task.sweep_id in _stopped:
+            raise InterruptedError("the sweep was stopped")
+        with _log_file(task) as log, watch:
+            run_notebook(source, scratch / NOTEBOOK, parameters, watch, environment, log)
+    finally:
+        del _running[watch]
+    if watch.ended_by:
+        raise TimeoutError("the notebook was interrupted")
+    absent = [name for name in task.outputs if not (results / name).is_file()]
+    if absent:
+        there = ", ".join(sorted(path.name for path in results.iterdir())) or "nothing"
+        raise FileNotFoundError(f"the notebook left no {', '.join(absent)} in its output_dir, only {there}")
+    (scratch / NOTEBOOK).rename(results / NOTEBOOK)
+    return results
+
+
+def _write_manifest(task: Task, outcome: Outcome, results: Path) -> None:
+    files = sorted(path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file())
+    manifest = task.fingerprint | {
+        "cell": task.cell,
+        "versions": versions(),
+        "files": files,
+        "seconds": outcome.seconds,
+        "cpu_seconds": outcome.cpu_seconds,
+        "peak_memory_bytes": outcome.peak_memory,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    (results / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def _failure(task: Task, scratch: Path, watch: Watch, error: Exception, seconds: float) -> Outcome:
+    message, lines = explain(error, watch, task.timeout, scratch)
+    place = ""
+    left = scratch / "failed"
+    left.mkdir()
+    if (scratch / NOTEBOOK).is_file() and watch.ended_by != "request":
+        (scratch / NOTEBOOK).rename(left / NOTEBOOK)
+        with suppress(OSError):  # the store itself may be what fails
+            place = f"{task.store.keep_failure(left, task.cell)}/{NOTEBOOK}"
+    return Outcome(task.cell, place, seconds, watch.cpu_seconds, watch.peak_memory, message, lines)
+
+
+def _announce(task: Task) -> None:
+    """Tell the driver that the cell starts, and where."""
+    with suppress(ValueError):  # no Dask worker: the function was called by hand
+        worker = get_worker()
+        worker.log_event(task.sweep_id, {"cell": task.cell, "worker": worker.address})
+
+
+def _scratch() -> str | None:
+    """Use the worker's own scratch space, which Dask removes at the next start if the worker is killed."""
+    try:
+        return get_worker().local_directory
+    except ValueError:
+        return None
+
+
+@contextmanager
+def _log_file(task: Task) -> Iterator[IO[str] | None]:
+    """Open the cell's log, which can be followed while the cell runs."""
+    if task.log_dir is None:
+        yield None
+        return
+    Path(task.log_dir).mkdir(parents=True, exist_ok=True)
+    with open(Path(task.log_dir) / f"{task.cell}.log", "w", encoding="utf-8") as log:
+        print(f"{time.ctime()}, {platform.node()}: {task.parameters}", file=log, flush=True)
+        yield log
+
+
+def _describe_death(watch: Watch) -> str:
+    status = watch.exit_status()
+    if status >= 0:
+        return f"the kernel ended by itself, with exit status {status}"
+    total = psutil.virtual_memory().total
+    return (
+        f"the kernel was killed by {signal.Signals(-status).name}; its peak memory was {_gigabytes(watch.peak_memory)} "
+        f"of this machine's {_gigabytes(total)} (for lack of memory: use fewer workers)"
+    )
+
+
+def _gigabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f} GB"

@@ -1,0 +1,182 @@
+"""Run cells on a Dask cluster: one made for this machine, or one that runs already."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing import forkserver
+
+import dask
+from dask.system import CPU_COUNT
+from distributed import Client, LocalCluster, WorkerPlugin, wait
+from distributed.system import MEMORY_LIMIT
+from distributed.utils import get_mp_context
+
+from .orphans import end_orphans
+from .tasks import THREAD_VARIABLES, Outcome, Task
+
+KERNEL_BYTES = 2e9  # memory that a kernel is assumed to need when workers are counted
+CONNECT_SECONDS = 10.0
+SETTINGS = {"distributed.scheduler.worker-saturation": 1.0}  # no cell waits behind a long one
+if "forkserver" in multiprocessing.get_all_start_methods():
+    SETTINGS["distributed.worker.multiprocessing-method"] = "forkserver"
+
+
+class IgnoreInterrupt(WorkerPlugin):
+    """Leave Ctrl-C, which reaches the whole terminal, to the driver: it ends workers in order."""
+
+    def setup(self, worker):
+        """Ignore the signal in the worker's process."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def count_workers(wanted: int | None = None) -> int:
+    """Return the number of workers for this machine: one a core, if memory allows.
+
+    Raises
+    ------
+    ValueError
+        If fewer than one is wanted.
+    """
+    if wanted is not None and wanted < 1:
+        raise ValueError(f"--workers {wanted}: at least 1 is needed")
+    return wanted or max(1, min(CPU_COUNT, int(MEMORY_LIMIT // KERNEL_BYTES)))
+
+
+def thread_environment(workers: int) -> dict[str, str]:
+    """Divide the cores among the workers of this machine; what the user has set stays."""
+    share = str(max(1, CPU_COUNT // workers))
+    return {name: os.environ.get(name, share) for name in THREAD_VARIABLES}
+
+
+@contextmanager
+def local_client(workers: int, host: str = "127.0.0.1") -> Iterator[Client]:
+    """Start a cluster on this machine: one process a worker, one cell at a time in each.
+
+    Parameters
+    ----------
+    workers : int
+        Number of workers.
+    host : str
+        Address to bind to; by default only this machine can connect.
+    """
+    with dask.config.set(SETTINGS):
+        _preload_workers()
+        with (
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host=host,
+                dashboard_address=f"{host}:0",
+                memory_limit=0,  # kernels are processes of their own, which Dask's limit would not see
+                local_directory=tempfile.gettempdir(),
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            client.register_plugin(IgnoreInterrupt())
+            yield client
+
+
+def _preload_workers() -> None:
+    """Import once, in the server that workers are forked from, what each of them would import for a second or two."""
+    context = get_mp_context()
+    if context.get_start_method() == "forkserver":
+        context.set_forkserver_preload(["distributed", f"{__package__}.cells"])
+        forkserver.ensure_running()  # at once, while the driver starts its scheduler
+
+
+@contextmanager
+def remote_client(scheduler: str) -> Iterator[Client]:
+    """Connect to a running cluster, such as ``tcp://10.0.0.1:8786``.
+
+    Raises
+    ------
+    ConnectionError
+        If nothing answers there.
+    """
+    try:
+        client = Client(scheduler, timeout=CONNECT_SECONDS)
+    except OSError as error:
+        raise ConnectionError(f"--scheduler {scheduler}: no Dask scheduler answers there") from error
+    with client:
+        client.run(end_orphans)
+        yield client
+
+
+def run_tasks(
+    client: Client,
+    tasks: Sequence[Task],
+    on_start: Callable[[str], None],
+    on_end: Callable[[Outcome], None],
+    on_tick: Callable[[], None],
+) -> list[Outcome]:
+    """Run cells on a cluster, and return their outcomes in the order of the tasks.
+
+    A worker that dies is survived: its cell runs again elsewhere. If the caller is interrupted, the kernels on all
+    workers are ended.
+
+    Parameters
+    ----------
+    client : Client
+        The cluster.
+    tasks : sequence of Task
+        Cells to run.
+    on_start, on_end : callable
+        Called with the name of a cell that starts, and the outcome of a cell that ends.
+    on_tick : callable
+        Called about once a second.
+    """
+    sweep_id = f"sweep-{uuid.uuid4().hex}"
+    client.subscribe_topic(sweep_id, lambda event: on_start(event[1]["cell"]))
+    futures = {}
+    for task in tasks:
+        future = client.submit(_run_cell, replace(task, sweep_id=sweep_id), key=f"{sweep_id}-{task.cell}", pure=False)
+        futures[future] = task
+    outcomes = {}
+    try:
+        for future in _completed(futures, on_tick):
+            outcomes[future] = _outcome(future, futures[future])
+            on_end(outcomes[future])
+    except BaseException:
+        client.cancel(list(futures))
+        client.run(_stop_cells, sweep_id, on_error="ignore")
+        raise
+    return [outcomes[future] for future in futures]
+
+
+def _run_cell(task: Task) -> Outcome:
+    from .cells import run_cell  # on the worker: the driver does without papermill
+
+    return run_cell(task)
+
+
+def _stop_cells(sweep_id: str) -> None:
+    from .cells import stop_cells
+
+    stop_cells(sweep_id)
+
+
+def _completed(futures, on_tick: Callable[[], None]) -> Iterator:
+    pending = set(futures)
+    while pending:
+        on_tick()
+        try:
+            done, pending = wait(pending, timeout=1, return_when="FIRST_COMPLETED")
+        except TimeoutError:
+            continue
+        yield from done
+
+
+def _outcome(future, task: Task) -> Outcome:
+    """Return the outcome of a cell, also if its workers died or the scheduler was lost."""
+    try:
+        return future.result()
+    except Exception as error:
+        return Outcome(task.cell, "", error=f"the workers that ran it died, or the cluster was lost: {error}")

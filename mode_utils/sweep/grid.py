@@ -1,0 +1,239 @@
+"""Grid files: which notebook is executed with which parameters, and what becomes of its results."""
+
+import hashlib
+import importlib
+import itertools
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import yaml
+
+from .parameters import Declared, check_parameters, declared_parameters, literal_defaults
+from .stores import MANIFEST, NOTEBOOK
+
+SWEEP_KEYS = ("notebook", "check", "parameters", "grid", "outputs", "collect", "report")
+REPORT_KEYS = ("notebook", "parameters", "print")
+LONGEST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One execution of the notebook: a name that is safe as a folder's name, and the parameters."""
+
+    name: str
+    parameters: dict
+
+
+@dataclass(frozen=True)
+class Report:
+    """The notebook executed after the cells; `prints` are the files of the results shown on the terminal."""
+
+    notebook: Path
+    parameters: dict = field(default_factory=dict)
+    prints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A grid file, read and with overrides applied.
+
+    `grid` maps each axis to its list of values; `check` raises if a cell's parameters, defaults included, do not fit.
+    """
+
+    name: str
+    notebook: Path
+    parameters: dict
+    grid: dict[str, list]
+    outputs: tuple[str, ...] = ()
+    collect: tuple[str, ...] = ()
+    report: Report | None = None
+    check: Callable[[dict], object] | None = None
+
+    def cells(self) -> list[Cell]:
+        """Return the cells of the grid, the last axis varying fastest."""
+        points = [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
+        return [Cell(cell_name(point), self.parameters | point) for point in points]
+
+
+def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -> Sweep:
+    """Read a grid file and apply overrides.
+
+    Parameters
+    ----------
+    path : str or Path
+        Grid file; the notebooks it names are relative to its folder. Its stem is the sweep's name.
+    overrides : iterable of (str, object)
+        Names and values: a grid axis is fixed to a value, or replaced by a list; anything else is a fixed parameter.
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    FileNotFoundError
+        If the grid file or a notebook does not exist.
+    ImportError
+        If the module of the check cannot be imported.
+    KeyError
+        If the file has an unknown key; the message names the known ones.
+    ValueError
+        If a value has the wrong shape.
+    """
+    path = Path(path)
+    content = _mapping(yaml.safe_load(path.read_text(encoding="utf-8")), str(path), SWEEP_KEYS)
+    sweep = Sweep(
+        name=path.stem,
+        notebook=_notebook(path, content, str(path)),
+        parameters=_mapping(content.get("parameters"), f"{path}: parameters"),
+        grid=_axes(_mapping(content.get("grid"), f"{path}: grid"), str(path)),
+        outputs=_names(content.get("outputs"), f"{path}: outputs"),
+        collect=_names(content.get("collect"), f"{path}: collect"),
+        report=_report(path, content.get("report")),
+        check=_function(content.get("check"), f"{path}: check"),
+    )
+    _check_consistency(sweep, str(path))
+    return override(sweep, overrides)
+
+
+def override(sweep: Sweep, overrides: Iterable[tuple[str, object]]) -> Sweep:
+    """Return the sweep with values replaced: of a grid axis (by one value or a list), else of a fixed parameter."""
+    parameters, grid = dict(sweep.parameters), dict(sweep.grid)
+    for name, value in overrides:
+        if name in grid:
+            grid[name] = _axes({name: value if isinstance(value, list) else [value]}, "-p")[name]
+        else:
+            parameters[name] = value
+    return replace(sweep, parameters=parameters, grid=grid)
+
+
+def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None:
+    """Check every cell of a sweep against the parameters that its notebook declares; nothing is executed.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        The sweep.
+    reserved : iterable of str
+        Parameters that the sweep sets itself; the notebook must declare them, the grid must not.
+
+    Raises
+    ------
+    KeyError, ValueError
+        As `check_parameters` and the sweep's own check do, naming the cell; or if a reserved parameter is set or not
+        declared.
+    """
+    declared = read_declared(sweep.notebook)
+    for name in reserved:
+        if name not in declared:
+            raise KeyError(
+                f"{sweep.notebook.name}: the parameter {name!r} is missing; it declares: {', '.join(declared)}"
+            )
+    for cell in sweep.cells():
+        where = f"cell {cell.name} of {sweep.notebook.name}"
+        for name in set(reserved) & set(cell.parameters):
+            raise ValueError(f"{where}: {name!r} is set by the sweep itself")
+        check_parameters(cell.parameters, declared, where)
+        if sweep.check:
+            _call_check(sweep.check, literal_defaults(declared) | cell.parameters, where)
+    if sweep.report:
+        where = f"report {sweep.report.notebook.name}"
+        check_parameters(sweep.report.parameters, read_declared(sweep.report.notebook), where)
+
+
+def read_declared(notebook: Path) -> dict[str, Declared]:
+    """Read the parameters that a notebook file declares (see `declared_parameters`)."""
+    return declared_parameters(notebook.read_text(encoding="utf-8"), notebook.name)
+
+
+def cell_name(point: Mapping) -> str:
+    """Name the cell at a point of the grid, such as ``metric=earth_mover,layer_selection=True``.
+
+    Characters that could hurt in a file name become underscores; where that loses anything but blanks, and in names
+    that are too long, a hash of the values keeps names distinct.
+    """
+    parts = [f"{name}={str(value).replace(' ', '_')}" for name, value in point.items()]
+    exact = ",".join(parts) or "single"
+    safe = re.sub(r"[^\w.,=+-]", "_", exact, flags=re.ASCII)
+    if safe == exact and len(safe) <= LONGEST_NAME:
+        return safe
+    return f"{safe[: LONGEST_NAME - 9]}-{hashlib.sha256(exact.encode()).hexdigest()[:8]}"
+
+
+def _call_check(check: Callable[[dict], object], parameters: dict, where: str) -> None:
+    try:
+        check(parameters)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{where}: {error.args[0] if error.args else error}") from error
+
+
+def _function(value: object, where: str) -> Callable | None:
+    """Import the function named ``module:function``."""
+    if value is None:
+        return None
+    module, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not module or not name:
+        raise ValueError(f"{where}: a function is expected as 'module:function', not {value!r}")
+    found = getattr(importlib.import_module(module), name, None)
+    if not callable(found):
+        raise ValueError(f"{where}: {module} has no function {name!r}")
+    return found
+
+
+def _mapping(value: object, where: str, known: tuple[str, ...] = ()) -> dict:
+    value = {} if value is None else value
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise ValueError(f"{where}: a mapping of names to values is expected, not {value!r}")
+    for key in value:
+        if known and key not in known:
+            raise KeyError(f"{where}: unknown key {key!r}; choose from: {', '.join(known)}")
+    return value
+
+
+def _axes(axes: dict, where: str) -> dict[str, list]:
+    for name, values in axes.items():
+        if not isinstance(values, list) or not values:
+            raise ValueError(f"{where}: the axis {name!r} must be a list of values, not {values!r}")
+        names = [cell_name({name: value}) for value in values]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{where}: the axis {name!r} has a value twice: {values!r}")
+    return axes
+
+
+def _names(value: object, where: str) -> tuple[str, ...]:
+    value = [] if value is None else value
+    if not isinstance(value, list) or not all(isinstance(name, str) and Path(name).name == name for name in value):
+        raise ValueError(f"{where}: a list of file names is expected, not {value!r}")
+    return tuple(value)
+
+
+def _notebook(path: Path, content: dict, where: str) -> Path:
+    if not isinstance(content.get("notebook"), str):
+        raise ValueError(f"{where}: 'notebook' must be the path of a notebook, not {content.get('notebook')!r}")
+    notebook = (path.parent / content["notebook"]).resolve()
+    if not notebook.is_file():
+        raise FileNotFoundError(f"{where}: there is no notebook {notebook}")
+    return notebook
+
+
+def _report(path: Path, content: object) -> Report | None:
+    if content is None:
+        return None
+    where = f"{path}: report"
+    content = _mapping(content, where, REPORT_KEYS)
+    parameters = _mapping(content.get("parameters"), f"{where}: parameters")
+    return Report(_notebook(path, content, where), parameters, _names(content.get("print"), f"{where}: print"))
+
+
+def _check_consistency(sweep: Sweep, where: str) -> None:
+    both = [name for name in sweep.grid if name in sweep.parameters]
+    if both:
+        raise ValueError(f"{where}: {', '.join(both)} is both a fixed parameter and an axis of the grid")
+    taken = [name for name in sweep.outputs if name in (MANIFEST, NOTEBOOK)]
+    if taken:
+        raise ValueError(f"{where}: the output {taken[0]!r} is written by the sweep itself; give it another name")
+    stray = [name for name in sweep.collect if name not in sweep.outputs or not name.endswith(".csv")]
+    if stray:
+        raise ValueError(f"{where}: {stray[0]!r} cannot be collected; choose CSV files from outputs: {sweep.outputs}")

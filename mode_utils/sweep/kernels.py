@@ -1,0 +1,212 @@
+"""Execute one notebook with papermill in a kernel that is watched: its time, its memory, its end."""
+
+import logging
+import os
+import signal
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import papermill
+import psutil
+import zmq
+from jupyter_client import AsyncKernelManager
+
+from .orphans import parent_mark
+
+KERNEL_STARTS = (
+    3  # a port may be taken between its choice and its use, which only shows as a kernel that fails to start
+)
+LONGEST_SOCKET = 90  # systems allow 104 characters or more
+SAMPLE_SECONDS = 0.25
+GRACE_SECONDS = 5.0  # between interrupting a kernel, which leaves a traceback, and killing it
+KERNEL_LOG = "kernel.log"
+
+logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the sweep reports failures itself, once
+
+
+class Watch(threading.Thread):
+    """Follows the kernel of one notebook: records what it uses, ends it at its deadline or on request.
+
+    Parameters
+    ----------
+    timeout : float or None
+        Seconds that the kernel may live.
+
+    Attributes
+    ----------
+    ready : bool
+        Whether the kernel has answered.
+    ended_by : str or None
+        ``"timeout"`` or ``"request"`` if the watch ended the kernel.
+    cpu_seconds : float
+        Processor time of the kernel and its children.
+    peak_memory : int
+        Largest resident memory of the kernel and its children, in bytes.
+    """
+
+    def __init__(self, timeout: float | None = None):
+        super().__init__(daemon=True)
+        self.deadline = time.monotonic() + timeout if timeout else float("inf")
+        self.ready = False
+        self.ended_by = None
+        self.cpu_seconds = 0.0
+        self.peak_memory = 0
+        self._process: subprocess.Popen | None = None
+        self._kernel: psutil.Process | None = None
+        self._children: set[psutil.Process] = set()
+        self._over = threading.Event()
+
+    def __enter__(self):
+        """Start to watch."""
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        """Stop to watch, and leave no kernel."""
+        self._over.set()
+        self._kill()
+
+    def attach(self, process: subprocess.Popen) -> None:
+        """Follow this kernel from now on."""
+        self._process = process
+        with suppress(psutil.NoSuchProcess):
+            self._kernel = psutil.Process(process.pid)
+        if self.ended_by:
+            self._kill()
+
+    def run(self) -> None:
+        """Sample until over; past the deadline interrupt the kernel, and kill it if that does not end it."""
+        while not self._over.wait(SAMPLE_SECONDS):
+            self.sample()
+            if time.monotonic() > self.deadline:
+                self.ended_by = self.ended_by or "timeout"
+                self._interrupt()
+                if not self._over.wait(GRACE_SECONDS):
+                    self._kill()
+
+    def sample(self) -> None:
+        """Update the figures; a kernel that is gone keeps its last ones."""
+        with suppress(psutil.Error, AttributeError):
+            children = self._kernel.children(recursive=True)
+            self._children = self._children | set(children)  # a new set: another thread may go through the old one
+            family = [self._kernel, *children]
+            times = [process.cpu_times() for process in family]
+            used = sum(t.user + t.system + t.children_user + t.children_system for t in times)
+            self.cpu_seconds = max(self.cpu_seconds, used)
+            resident = sum(process.memory_info().rss for process in family)
+            self.peak_memory = max(self.peak_memory, resident, self._high_water_mark())
+
+    def end(self) -> None:
+        """End the kernel now, on request."""
+        self.ended_by = "request"
+        self._kill()
+
+    def exit_status(self) -> int | None:
+        """Return the kernel's exit status, or minus the signal that killed it; None if it runs or never did."""
+        return self._process.poll() if self._process else None
+
+    def _high_water_mark(self) -> int:
+        """Linux keeps a process's true peak, which sampling may miss."""
+        try:
+            status = Path(f"/proc/{self._kernel.pid}/status").read_text()
+        except (OSError, AttributeError):
+            return 0
+        return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0)
+
+    def _interrupt(self) -> None:
+        with suppress(psutil.Error, AttributeError):
+            self._kernel.send_signal(signal.SIGINT)
+
+    def _kill(self) -> None:
+        """Kill the kernel and all children it was seen with, also if it is gone itself."""
+        self.sample()
+        for process in (*self._children, *([self._kernel] if self._kernel else [])):
+            with suppress(psutil.Error):
+                process.kill()
+
+
+def run_notebook(
+    source: Path, target: Path, parameters: dict, watch: Watch, environment: dict, log: IO[str] | None = None
+) -> None:
+    """Execute a notebook in a folder of its own, and leave the executed copy, also if it fails.
+
+    Parameters
+    ----------
+    source, target : Path
+        The notebook, and where its executed copy goes. The kernel's working folder is ``work`` beside the target.
+    parameters : dict
+        Values for the parameters cell.
+    watch : Watch
+        Follows the kernel.
+    environment : dict of str to str
+        Added to the kernel's environment.
+    log : text file, optional
+        Receives what the notebook prints.
+
+    Raises
+    ------
+    papermill.PapermillExecutionError
+        If a notebook cell raises.
+    RuntimeError
+        If the kernel dies, or does not start in `KERNEL_STARTS` attempts.
+    """
+    (target.parent / "work").mkdir(exist_ok=True)
+    for attempt in range(1, KERNEL_STARTS + 1):
+        try:
+            _execute(source, target, parameters, watch, environment, log)
+            return
+        except (RuntimeError, OSError, zmq.ZMQError):
+            if watch.ready or watch.ended_by or attempt == KERNEL_STARTS:
+                raise
+
+
+def last_words(folder: Path, lines: int) -> tuple[str, ...]:
+    """Return the last lines that a kernel wrote past its notebook: a crash leaves no other trace."""
+    with suppress(FileNotFoundError):
+        return tuple((folder / KERNEL_LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+    return ()
+
+
+def _execute(source: Path, target: Path, parameters: dict, watch: Watch, environment: dict, log: IO[str] | None):
+    folder = target.parent
+    with open(folder / KERNEL_LOG, "wb") as kernel_log:
+        papermill.execute_notebook(
+            source,
+            target,
+            parameters,
+            progress_bar=False,
+            stdout_file=log,
+            stderr_file=log,
+            # papermill's own `cwd` changes the folder of the whole process, which other threads share
+            resources={"metadata": {"path": str(folder / "work")}},
+            kernel_manager_class=_kernel_class(watch, environment, folder / "kernel.json", kernel_log),
+            shutdown_kernel="immediate",
+            on_notebook_start=lambda notebook: setattr(watch, "ready", True),
+        )
+
+
+def _kernel_class(watch: Watch, environment: dict, connection: Path, kernel_log: IO) -> type[AsyncKernelManager]:
+    """Build a kernel manager class for one notebook, since nbclient takes a class and makes the manager itself."""
+    # sockets in the cell's own folder: no port to lose to another process, and nobody else can connect
+    transport = "ipc" if os.name == "posix" and len(str(connection)) < LONGEST_SOCKET else "tcp"
+    # meant by Dask for its workers: it makes malloc give memory back at once, which slows down numerical kernels
+    inherited = {name: value for name, value in os.environ.items() if name != "MALLOC_TRIM_THRESHOLD_"}
+    extended = {**inherited, **environment, **parent_mark()}
+
+    class WatchedKernel(AsyncKernelManager):
+        def __init__(self, **kwargs):
+            super().__init__(transport=transport, connection_file=str(connection), **kwargs)
+
+        async def start_kernel(self, **kwargs):
+            await super().start_kernel(env=extended, stdout=kernel_log, stderr=kernel_log, **kwargs)
+            watch.attach(self.provisioner.process)
+
+        async def shutdown_kernel(self, **kwargs):
+            watch.sample()
+            await super().shutdown_kernel(**kwargs)
+
+    return WatchedKernel

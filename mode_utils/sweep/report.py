@@ -1,0 +1,154 @@
+"""Execute the report notebook on a complete sweep, and publish its tables, figures and HTML page."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import nbformat
+
+from .cells import execution_folder, explain, package_path
+from .cluster import thread_environment
+from .grid import Sweep, read_declared
+from .kernels import Watch, run_notebook
+from .manifest import fingerprint
+from .stores import NOTEBOOK, LocalStore, place_file
+from .tasks import Outcome
+
+STATE = "report.json"
+
+
+def make_report(
+    sweep: Sweep, store: LocalStore, results_dir: Path, figures_dir: Path, timeout: float | None = None
+) -> Outcome | None:
+    """Execute the report on complete cells; nothing of it appears before all of it is done.
+
+    The report is given those of these parameters that it declares: ``sweep_dir`` (the folder of the executed cells),
+    ``cells`` (their names, in order), ``results_dir`` (has the collected tables) and ``figures_dir``. It writes to the
+    last two, which are scratch folders until it is done.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        A sweep with a report.
+    store : LocalStore
+        The complete cells on this machine.
+    results_dir, figures_dir : Path
+        Where the collected tables are, and where the report's tables and figures go.
+    timeout : float or None
+        Seconds that it may take.
+
+    Returns
+    -------
+    Outcome or None
+        How it ended; None if the last report is still up to date.
+    """
+    text = sweep.report.notebook.read_text(encoding="utf-8")
+    state = _state(sweep, store, text)
+    folders = {"results": results_dir, "figures": figures_dir}
+    if _is_current(store, state, results_dir, figures_dir):
+        return None
+    with tempfile.TemporaryDirectory(prefix="report-", ignore_cleanup_errors=True) as scratch:
+        scratch = Path(scratch)
+        outcome = _execute(sweep, store, text, scratch, results_dir, timeout)
+        if outcome.error is None:
+            _publish(scratch, store.folder, state, folders)
+    return outcome
+
+
+def report_files(store: LocalStore, results_dir: Path, figures_dir: Path) -> list[Path]:
+    """Return the files of the last complete report."""
+    made = json.loads((store.folder / STATE).read_text(encoding="utf-8"))["files"]
+    folders = {"results": results_dir, "figures": figures_dir}
+    files = [folders[kind] / name for kind, names in made.items() for name in names]
+    return [*files, store.folder / "report.ipynb", store.folder / "report.html"]
+
+
+def _state(sweep: Sweep, store: LocalStore, text: str) -> dict:
+    """Describe all that the report depends on."""
+    cells = json.dumps([store.manifest(cell.name) for cell in sweep.cells()])
+    return fingerprint(text, sweep.report.parameters) | {"cells": hashlib.sha256(cells.encode()).hexdigest()}
+
+
+def _is_current(store: LocalStore, state: dict, results_dir: Path, figures_dir: Path) -> bool:
+    with suppress(FileNotFoundError):
+        last = json.loads((store.folder / STATE).read_text(encoding="utf-8"))
+        files = report_files(store, results_dir, figures_dir)
+        return last == state | {"files": last["files"]} and all(file.is_file() for file in files)
+    return False
+
+
+def _execute(
+    sweep: Sweep, store: LocalStore, text: str, scratch: Path, results_dir: Path, timeout: float | None
+) -> Outcome:
+    source, results = execution_folder(scratch, text)
+    (scratch / "figures").mkdir()
+    for name in sweep.collect:
+        shutil.copyfile(results_dir / name, results / name)
+    offered = {
+        "sweep_dir": str(store.folder.resolve()),
+        "cells": [cell.name for cell in sweep.cells()],
+        "results_dir": str(results),
+        "figures_dir": str(scratch / "figures"),
+    }
+    declared = read_declared(sweep.report.notebook)
+    parameters = {name: value for name, value in offered.items() if name in declared} | sweep.report.parameters
+    started, watch = time.monotonic(), Watch(timeout)
+    try:
+        _run_in_thread(source, scratch / NOTEBOOK, parameters, watch, thread_environment(1) | package_path())
+    except Exception as error:
+        message, lines = explain(error, watch, timeout, scratch)
+        place = _keep_failure(scratch, store)
+        return Outcome("report", place, time.monotonic() - started, error=message, traceback=lines)
+    place = str(store.folder / "report.html")
+    return Outcome("report", place, time.monotonic() - started, watch.cpu_seconds, watch.peak_memory)
+
+
+def _run_in_thread(source: Path, target: Path, parameters: dict, watch: Watch, environment: dict) -> None:
+    """Leave the main thread free for Ctrl-C, which ends the kernel, and with it the other thread."""
+    with ThreadPoolExecutor(1) as pool, watch:
+        future = pool.submit(run_notebook, source, target, parameters, watch, environment)
+        try:
+            future.result()
+        except BaseException:
+            watch.end() if not future.done() else None
+            raise
+
+
+def _keep_failure(scratch: Path, store: LocalStore) -> str:
+    left = scratch / "failed"
+    left.mkdir()
+    with suppress(FileNotFoundError):
+        (scratch / NOTEBOOK).rename(left / NOTEBOOK)
+        return f"{store.keep_failure(left, 'report')}/{NOTEBOOK}"
+    return ""
+
+
+def _publish(scratch: Path, folder: Path, state: dict, folders: dict[str, Path]) -> None:
+    """Put the files in place, and last the state, without which the report counts as missing."""
+    (folder / STATE).unlink(missing_ok=True)
+    state = state | {"files": {}}
+    for kind, target in folders.items():
+        made = [path for path in sorted((scratch / kind).rglob("*")) if path.is_file()]
+        state["files"][kind] = [path.relative_to(scratch / kind).as_posix() for path in made]
+        for path in made:
+            place_file(path, target / path.relative_to(scratch / kind))
+    (scratch / "report.html").write_text(_as_html(scratch / NOTEBOOK), encoding="utf-8")
+    (scratch / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+    shutil.rmtree(folder / "failed" / "report", ignore_errors=True)
+    for name, file in (("report.ipynb", NOTEBOOK), ("report.html", "report.html"), (STATE, STATE)):
+        place_file(scratch / file, folder / name)
+
+
+def _as_html(notebook: Path) -> str:
+    """Render the report as one file for readers: with its figures, without its code."""
+    from nbconvert import HTMLExporter  # only needed when a report is made
+
+    exporter = HTMLExporter(
+        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True
+    )
+    return exporter.from_notebook_node(nbformat.read(notebook, as_version=4))[0]

@@ -1,0 +1,209 @@
+"""A sweep from its grid file to its tables: what is missing is run, what is complete is put together."""
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from distributed import Client
+from filelock import FileLock, Timeout
+
+from .cluster import count_workers, local_client, remote_client, run_tasks, thread_environment
+from .collect import collect_tables
+from .grid import Cell, Sweep, check_sweep
+from .manifest import PACKAGE, fingerprint, why_outdated
+from .orphans import end_orphans
+from .progress import Progress
+from .stores import LocalStore, RemoteStore, open_store, remove_partial, upload_files
+from .tasks import Outcome, Task
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sweep is run; see ``python -m mode_utils.sweep --help``."""
+
+    output: Path
+    store: str | None = None
+    workers: int | None = None
+    scheduler: str | None = None
+    host: str = "127.0.0.1"
+    timeout: float | None = None
+    log_dir: Path | None = None
+    fresh: bool = False
+
+
+def default_output() -> Path:
+    """Return the folder above the package if that is a checkout, else the current one."""
+    root = PACKAGE.parent
+    return root if (root / "pyproject.toml").is_file() else Path.cwd()
+
+
+def list_cells(sweep: Sweep, options: Options) -> list[tuple[Cell, str | None]]:
+    """Pair each cell with the reason why it has to run, or None if its result is up to date."""
+    store = open_store(options.output, sweep.name, options.store)
+    notebook = sweep.notebook.read_text(encoding="utf-8")
+
+    def reason(cell: Cell) -> str | None:
+        wanted = fingerprint(notebook, cell.parameters)
+        return "fresh" if options.fresh else why_outdated(store.manifest(cell.name), wanted, sweep.outputs)
+
+    return [(cell, reason(cell)) for cell in sweep.cells()]
+
+
+def run_sweep(sweep: Sweep, options: Options) -> list[Outcome]:
+    """Run the cells that need it; if all are complete then, collect the tables and make the report.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        The sweep, from `load_sweep`.
+    options : Options
+        Where and how.
+
+    Returns
+    -------
+    list of Outcome
+        Of the cells that ran, and of the report if it ran; the sweep is complete if none has an `error`.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If a parameter does not fit its notebook; nothing has been started then.
+    OSError
+        If another sweep of this name is running here, or the scheduler or the store cannot be reached.
+    """
+    check_sweep(sweep)
+    count_workers(options.workers)
+    store = open_store(options.output, sweep.name, options.store)
+    folder = options.output / "notebooks" / "executed" / sweep.name
+    with _only_one(folder):
+        end_orphans()
+        store.clean()
+        remove_partial(options.output / "data" / "results" / sweep.name)
+        remove_partial(options.output / "figures")
+        todo = _choose_cells(sweep, options, store)
+        outcomes = _run_cells(sweep, options, store, todo) if todo else []
+        if all(outcome.error is None for outcome in outcomes):
+            outcomes += _finish(sweep, options, store)
+    return outcomes
+
+
+def _only_one(folder: Path) -> AbstractContextManager:
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return FileLock(folder / ".lock").acquire(timeout=0)
+    except Timeout:
+        raise BlockingIOError(f"another sweep is running in {folder}") from None
+
+
+def describe_plan(sweep: Sweep, listed: Sequence[tuple[Cell, str | None]]) -> str:
+    """Say in a line how many cells are up to date, and why the others run."""
+    reasons = [reason for _, reason in listed if reason]
+    counts = [f"{reasons.count(reason)} {reason}" for reason in dict.fromkeys(reasons)]
+    return f"{sweep.name}: {len(listed)} cells, {', '.join([f'{len(listed) - len(reasons)} up to date', *counts])}"
+
+
+def _choose_cells(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> list[Cell]:
+    listed = list_cells(sweep, options)
+    print(describe_plan(sweep, listed), flush=True)
+    todo = [cell for cell, reason in listed if reason]
+    if options.fresh:
+        for cell in todo:  # now rather than when it is replaced: a fresh sweep that is killed can be resumed
+            store.discard(cell.name)
+    return todo
+
+
+def _tasks(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cells: Sequence[Cell]) -> list[Task]:
+    notebook = sweep.notebook.read_text(encoding="utf-8")
+    # on a running cluster each worker uses one thread a kernel, or what its own environment says
+    environment = {} if options.scheduler else thread_environment(count_workers(options.workers))
+    return [
+        Task(
+            sweep_id="",
+            cell=cell.name,
+            notebook=notebook,
+            fingerprint=fingerprint(notebook, cell.parameters),
+            parameters=cell.parameters,
+            outputs=sweep.outputs,
+            store=store,
+            timeout=options.timeout,
+            environment=environment,
+            log_dir=str(options.log_dir.resolve()) if options.log_dir else None,
+        )
+        for cell in cells
+    ]
+
+
+def _connect(options: Options, cells: int) -> AbstractContextManager[Client]:
+    if options.scheduler:
+        return remote_client(options.scheduler)
+    return local_client(min(cells, count_workers(options.workers)), options.host)
+
+
+def _run_cells(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cells: list[Cell]) -> list[Outcome]:
+    started = time.monotonic()
+    tasks = _tasks(sweep, options, store, cells)
+    with _connect(options, len(cells)) as client:
+        workers = _count_slots(client)
+        dashboard = f", dashboard: {client.dashboard_link}" if client.dashboard_link else ""
+        print(f"{len(cells)} to run on {workers} workers{dashboard}", flush=True)
+        with Progress(len(cells), max(1, workers)) as progress:
+            outcomes = run_tasks(client, tasks, progress.start, progress.end, progress.tick)
+        workers = max(1, workers, _count_slots(client))  # a cluster may have grown
+    wall = time.monotonic() - started
+    print(summarise_time(outcomes, workers, wall), flush=True)
+    return [_confirm(outcome, store) for outcome in outcomes]
+
+
+def _count_slots(client: Client) -> int:
+    """Count the cells that can run at a time."""
+    return sum(client.nthreads().values())
+
+
+def _confirm(outcome: Outcome, store: LocalStore | RemoteStore) -> Outcome:
+    """Check that what a worker has published is seen from here."""
+    if outcome.error is None and store.manifest(outcome.cell) is None:
+        error = f"published as {outcome.place}, which is not seen from here: workers that share no disk need --store"
+        return replace(outcome, error=error)
+    return outcome
+
+
+def summarise_time(outcomes: Sequence[Outcome], workers: int, wall: float) -> str:
+    """Put wall time, processor time and parallel efficiency into a line.
+
+    Parallel efficiency is the share of the workers' time that cells took: the sum of the cells' seconds over workers
+    times wall time, where wall time includes the start of the cluster.
+    """
+    busy = sum(outcome.seconds for outcome in outcomes)
+    cpu = sum(outcome.cpu_seconds for outcome in outcomes)
+    peak = max(outcome.peak_memory for outcome in outcomes)
+    efficiency = f"{busy / (workers * wall):.0%} (cells' seconds / ({workers} workers x wall time))"
+    return (
+        f"wall time {wall:.1f} s, CPU time of the kernels {cpu:.1f} s, parallel efficiency {efficiency}, "
+        f"largest kernel {peak / 1e9:.2f} GB"
+    )
+
+
+def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> list[Outcome]:
+    """Collect the tables, make the report, and return its outcome if it failed."""
+    results, figures = options.output / "data" / "results" / sweep.name, options.output / "figures"
+    folders = {cell.name: store.fetch(cell.name) for cell in sweep.cells()}
+    files = collect_tables(sweep, folders, results)
+    print("".join(f"collected {os.path.relpath(table)}\n" for table in files), end="", flush=True)
+    local = store.mirror if isinstance(store, RemoteStore) else store
+    if sweep.report:
+        from .report import make_report, report_files  # imports papermill
+
+        outcome = make_report(sweep, local, results, figures, options.timeout)
+        if outcome and outcome.error:
+            return [outcome]
+        done = f"made in {outcome.seconds:.1f} s" if outcome else "up to date"
+        print(f"report {done}: {os.path.relpath(local.folder / 'report.html')}", flush=True)
+        files += report_files(local, results, figures)
+        for name in sweep.report.prints:
+            print(f"\n{name}\n\n{(results / name).read_text(encoding='utf-8')}")
+    if options.store:
+        upload_files(options.output, dict.fromkeys(files), options.store)
+    return []

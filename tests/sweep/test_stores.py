@@ -1,0 +1,126 @@
+import json
+import threading
+
+import pytest
+
+from mode_utils.sweep.stores import LocalStore, RemoteStore, open_store, place_file
+
+
+@pytest.fixture(params=["local", "remote"])
+def store(request, tmp_path):
+    if request.param == "local":
+        return open_store(tmp_path, "small")
+    return open_store(tmp_path, "small", f"memory://{tmp_path.name}")
+
+
+@pytest.fixture
+def result(tmp_path):
+    folder = tmp_path / "result"
+    (folder / "maps").mkdir(parents=True)
+    (folder / "maps" / "best.png").write_bytes(b"png")
+    write_result(folder, 1)
+    return folder
+
+
+def write_result(folder, number):
+    (folder / "runs.csv").write_text(f"a\n{number}\n")
+    (folder / "manifest.json").write_text(json.dumps({"files": ["maps/best.png", "runs.csv"], "number": number}))
+
+
+def test_a_published_cell_has_its_manifest_and_files(store, result):
+    assert store.manifest("a=1") is None
+    store.publish(result, "a=1")
+    assert store.manifest("a=1")["number"] == 1
+    assert (store.fetch("a=1") / "runs.csv").read_text() == "a\n1\n"
+    assert (store.fetch("a=1") / "maps" / "best.png").read_bytes() == b"png"
+
+
+def test_publishing_again_replaces_all_files(store, result):
+    store.publish(result, "a=1")
+    store.fetch("a=1")
+    write_result(result, 2)
+    store.publish(result, "a=1")
+    assert store.manifest("a=1")["number"] == 2
+    assert (store.fetch("a=1") / "runs.csv").read_text() == "a\n2\n"
+
+
+def test_a_discarded_cell_is_missing(store, result):
+    store.publish(result, "a=1")
+    store.discard("a=1")
+    assert store.manifest("a=1") is None
+
+
+def test_a_failure_is_kept_apart_and_goes_when_the_cell_succeeds(store, result):
+    place = store.keep_failure(result, "a=1")
+    assert place.endswith("notebooks/executed/small/failed/a=1")
+    assert store.manifest("a=1") is None
+    assert store.manifest("failed/a=1") is not None
+    store.publish(result, "a=1")
+    assert store.manifest("failed/a=1") is None
+
+
+def test_a_local_cell_that_lost_a_file_is_missing(tmp_path, result):
+    store = LocalStore(tmp_path)
+    store.publish(result, "a=1")
+    (tmp_path / "a=1" / "runs.csv").unlink()
+    assert store.manifest("a=1") is None
+
+
+def test_a_remote_cell_without_manifest_is_missing(tmp_path, result):
+    store = RemoteStore(f"memory://{tmp_path.name}/x", LocalStore(tmp_path))
+    (result / "manifest.json").unlink()
+    store.publish(result, "a=1")
+    assert store.manifest("a=1") is None
+
+
+def test_leftovers_of_killed_sweeps_are_removed_and_results_kept(tmp_path, result):
+    store = LocalStore(tmp_path)
+    store.publish(result, "a=1")
+    (tmp_path / ".partial-1").mkdir()
+    (tmp_path / ".partial-1" / "runs.csv").touch()
+    (tmp_path / "failed" / ".partial-2").mkdir(parents=True)
+    (tmp_path / ".partial-3").write_text("half a page")
+    store.clean()
+    assert not list(tmp_path.rglob(".partial-*"))
+    assert store.manifest("a=1")
+
+
+def test_readers_see_a_complete_cell_or_none_while_it_is_replaced(tmp_path, result):
+    store = LocalStore(tmp_path / "store")
+    (result / "runs.csv").write_text("x" * 1_000_000)
+    over = threading.Event()
+    sizes = set()
+
+    def read():
+        while not over.is_set():
+            for path in store.folder.glob("[!.]*/runs.csv"):
+                try:
+                    sizes.add(path.stat().st_size)
+                except FileNotFoundError:
+                    continue
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    writers = [threading.Thread(target=lambda: [store.publish(result, "a=1") for _ in range(20)]) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    over.set()
+    reader.join()
+    assert sizes == {1_000_000}
+    assert store.manifest("a=1")
+    assert [path.name for path in store.folder.iterdir()] == ["a=1"]
+
+
+def test_a_placed_file_replaces_the_old_one(tmp_path):
+    (tmp_path / "new").write_text("new")
+    for _ in range(2):
+        place_file(tmp_path / "new", tmp_path / "below" / "target")
+    assert (tmp_path / "below" / "target").read_text() == "new"
+    assert [path.name for path in (tmp_path / "below").iterdir()] == ["target"]
+
+
+def test_an_unknown_protocol_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="nosuch"):
+        open_store(tmp_path, "small", "nosuch://bucket")
