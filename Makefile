@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 SWEEP ?= notebooks/sweeps/metrics.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test walkthrough lab lint bench clean
+.PHONY: help setup sweep test walkthrough lab lint readme bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,12 @@ lab: $(READY) ## open the walkthrough in JupyterLab
 
 lint: $(READY) ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+readme: ## copy the tables of the reference sweep into the README
+	awk '/^<!-- tables end/ {skip=0} !skip {print} /^<!-- tables of/ {skip=1; print ""; \
+	  while ((getline line < "data/results/metrics/accuracy_table_with_layer_selection.md") > 0) print line; print ""; \
+	  while ((getline line < "data/results/metrics/accuracy_table_without_layer_selection.md") > 0) print line; print ""}' \
+	  README.md > README.md.new && mv README.md.new README.md
 
 bench: $(READY) ## measure the speed, as ratios
 	$(BIN)/python benchmarks/bench.py
