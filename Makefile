@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 SWEEP ?= notebooks/sweeps/metrics.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test walkthrough lab lint readme bench clean
+.PHONY: help setup sweep test walkthrough notebooks lab lint readme bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -24,9 +24,12 @@ sweep: $(READY) ## run the nine metrics with and without layer selection; tables
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
-walkthrough: $(READY) ## execute the walkthrough and results notebooks in place
-	cd notebooks && for notebook in walkthrough results; do \
-	  ../$(BIN)/papermill --no-progress-bar --log-level ERROR $$notebook.ipynb $$notebook.ipynb || exit 1; done
+walkthrough: $(READY) ## execute the walkthrough in place
+	cd notebooks && ../$(BIN)/papermill --no-progress-bar --log-level ERROR walkthrough.ipynb walkthrough.ipynb
+
+notebooks: $(READY) ## execute all notebooks in place, after the sweeps
+	cd notebooks && for notebook in *.ipynb; do \
+	  ../$(BIN)/papermill --no-progress-bar --log-level ERROR $$notebook $$notebook || exit 1; done
 
 lab: $(READY) ## open the walkthrough in JupyterLab
 	$(BIN)/jupyter lab notebooks/walkthrough.ipynb

@@ -12,8 +12,10 @@ from scipy import stats
 from scipy.spatial import distance
 
 from mode_utils.data import load_dataset
+from mode_utils.layer_selection import select_target_layer
 from mode_utils.models import build_model
 from mode_utils.similarity import METRICS, similarity_scores
+from mode_utils.splits import Subset
 from mode_utils.training import Trainer
 
 N_TRAIN, N_CANDIDATES, LOOP_SAMPLE = 30_000, 3_000, 300
@@ -72,6 +74,17 @@ def bench_similarity(candidates):
     yield row("3,000 x 784, earth mover: SciPy a candidate / ours", ours["earth mover"], loops["earth mover"], "40")
 
 
+def bench_layer_selection(x, y):
+    train, diagnosis = Subset(x, y, np.arange(len(x))), Subset(x[:5_000], y[:5_000], np.arange(5_000))
+    trainer, rng = Trainer(build_model("cnn")), np.random.default_rng(0)
+    epoch, selection = median_seconds(
+        lambda: trainer.fit(x, y, epochs=1, rng=rng),
+        lambda: select_target_layer(trainer, train, diagnosis, rng),
+        repetitions=3,
+    )
+    yield row("small CNN on 30,000: epoch / layer selection", selection, epoch, "2")
+
+
 def bench_cycles(x, y, n_cycles=300):
     """Restore, retrain on 2,000 samples for 3 epochs, evaluate; return seconds a cycle and the memory it leaves."""
     trainer, rng, process = Trainer(build_model()), np.random.default_rng(0), psutil.Process()
@@ -92,7 +105,7 @@ def main():
     mnist = load_dataset()
     x, y = mnist.x_train[:N_TRAIN], mnist.y_train[:N_TRAIN]
     candidates = mnist.x_train[:N_CANDIDATES].reshape(N_CANDIDATES, -1)
-    table = pd.DataFrame([*bench_training(x, y), *bench_similarity(candidates)])
+    table = pd.DataFrame([*bench_training(x, y), *bench_similarity(candidates), *bench_layer_selection(x, y)])
     print(table.to_markdown(index=False, floatfmt=("", ".4f", ".4f", ".1f", "")))
     print(bench_cycles(x, y))
 

@@ -28,4 +28,6 @@ with _muted_stderr():
 
     tf.constant(0)  # creates the eager context, which is what logs
 
+tf.get_logger().setLevel("ERROR")  # a study traces a few functions for each of its networks, on purpose
+
 __all__ = ["keras", "tf"]

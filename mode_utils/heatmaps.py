@@ -19,7 +19,7 @@ import numpy as np
 from mode_utils.diagnosis import check_labels
 
 HEATMAPS = ("hci", "hmi", "hwi", "dhci", "dhmi", "dhwi")
-SPACES = ("pixels", "neurons")
+SPACES = ("pixels", "neurons", "importance")
 _GROUPS = {
     "hci": "classified correctly",
     "hmi": "of another label that are mistaken for it",

@@ -124,29 +124,30 @@ def select_inputs(pool, label, scores, rng, batch_size=2_000, alpha=0.25, rankin
     return Batch(ranked, rng.choice(others, batch_size - n_ranked, replace=False))
 
 
-def extreme_inputs(features, labels, heatmaps, metric="cosine similarity", minkowski_p=3):
+def extreme_inputs(pool, heatmaps, features, metric="cosine similarity", minkowski_p=3):
     """Find the most and the least similar sample of each label.
 
     Parameters
     ----------
-    features : (n, ...) float
-        Pixels or activations of candidates.
-    labels : (n,) int
-        Their labels.
+    pool : Subset
+        Candidates.
     heatmaps : (n_classes, n_features) float
-        A row a label, in the same space; NaN where it does not exist.
+        A row a label; NaN where it does not exist.
+    features : callable
+        From samples (n, ...) and their label to features (n, n_features), in the space of that label's heat map.
     metric, minkowski_p
         See `similarity.similarity_scores`.
 
     Returns
     -------
     best, worst : (n_classes,) int
-        Indices of candidates; -1 where the label has no heat map or no candidate.
+        Positions in the pool; -1 where the label has no heat map or no candidate.
     """
     best, worst = np.full((2, len(heatmaps)), -1)
     for label, heatmap in enumerate(heatmaps):
-        members = np.flatnonzero(labels == label)
+        members = np.flatnonzero(pool.y == label)
         if members.size and not np.isnan(heatmap).any():
-            order = rank_candidates(similarity_scores(features[members], heatmap, metric, minkowski_p))
+            samples, _ = pool.take(members)
+            order = rank_candidates(similarity_scores(features(samples, label), heatmap, metric, minkowski_p))
             best[label], worst[label] = members[order[0]], members[order[-1]]
     return best, worst

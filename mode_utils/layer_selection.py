@@ -1,25 +1,23 @@
-"""Which layer should be looked at? Feature models, and the first layer after which nothing is gained.
+"""Which layer should be looked at? Feature models, and where along the network they stop to gain, or start to memorize.
 
-The feature model of a layer is a softmax head trained on that layer's outputs, everything below it as it is. Going
-forward, the target is the first layer whose feature model predicts like that of the next layer: what follows it adds
-nothing. If that is only reached at the output, the target is the last hidden layer, seen through the model's own
-predictions.
+Which layers are candidates is said in `layers`, what their feature models are in `feature_models`.
+
+*Forward*, for underfitting: the target is the first layer whose feature model predicts like that of the next layer, as
+what follows adds nothing. *Backward*, for overfitting: among the layers whose feature model predicts unseen samples as
+well as the output does, the target is the one with the narrowest gap between training and diagnosis accuracy, and the
+last of equals, as what follows only memorizes.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from mode_utils.backend import keras
-from mode_utils.training import Trainer
+from mode_utils.feature_models import train_feature_models
+from mode_utils.layers import candidate_layers
 
-# A head is a convex problem: on 30,000 samples five passes in batches of 1,024 come within 0.006 (Bhattacharyya) of its
-# converged solution. Fewer samples make smaller batches, so that there are still some 30 steps a pass.
-_HEAD_EPOCHS, _HEAD_LEARNING_RATE = 5, 0.03
-_HEAD_STEPS, _HEAD_BATCH_SIZES = 30, (32, 1024)
+MEMORIZATION_MARGIN = 0.01  # differences of accuracies that count, going backward
 
 
 @dataclass(frozen=True)
@@ -31,41 +29,30 @@ class TargetLayer:
     name : str
         The layer whose activations are compared in neuron space.
     predictions : (n,) int
-        Labels that its feature model predicts for the diagnosis samples.
+        Labels that are predicted for the diagnosis samples, by the layer's feature model or by the model itself.
+    weights : (n_features, n_classes) float32 or None
+        Weights of the layer's head; None if the layer is the output.
     evidence : pandas.DataFrame
-        A row a candidate, in the order of the network: `layer`; `accuracy` of its feature model on the diagnosis
-        samples, in [0, 1]; `distance` to the feature model of the next layer, at least 0, NaN for the output.
+        A row a candidate, in the order of the network: `layer`, `features` (how many reach the head),
+        `train_accuracy` and `accuracy` of its feature model, on train and on diagnosis samples, and their difference
+        `gap`; `distance` (Bhattacharyya) to the feature model of the next candidate, at least 0, NaN for the output.
     reason : str
     """
 
     name: str
     predictions: np.ndarray
+    weights: np.ndarray | None
     evidence: pd.DataFrame
     reason: str
 
 
-def hidden_layers(model):
-    """Return the names of the hidden dense layers, in the order of the network: the candidates for a target layer."""
-    dense = [layer.name for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    return dense[:-1]
-
-
 def last_hidden_layer(model):
-    """Return the name of the last hidden dense layer, which is looked at when no layer is selected.
-
-    Raises
-    ------
-    ValueError
-        If the model has none.
-    """
-    layers = hidden_layers(model)
-    if not layers:
-        raise ValueError(f"model {model.name!r} has no hidden dense layer; use space='pixels' without layer selection")
-    return layers[-1]
+    """Return the name of the last candidate before the output; of a model with one layer, the output."""
+    return candidate_layers(model)[-2:][0]
 
 
-def select_target_layer(trainer, train, diagnosis, rng, similarity_threshold=0.01):
-    """Go forward through the hidden layers and stop where the predictions saturate.
+def select_target_layer(trainer, train, diagnosis, rng, similarity_threshold=0.01, direction="forward"):
+    """Follow the candidate layers of a network to the one that should be looked at.
 
     Parameters
     ----------
@@ -76,7 +63,8 @@ def select_target_layer(trainer, train, diagnosis, rng, similarity_threshold=0.0
     rng : numpy.random.Generator
         Order of the samples in the training of the heads.
     similarity_threshold : float
-        Bhattacharyya distance, at least 0, under which two successive feature models count as saturated.
+        Forward: Bhattacharyya distance, at least 0, under which two successive feature models count as saturated.
+    direction : {"forward", "backward"}
 
     Returns
     -------
@@ -85,28 +73,25 @@ def select_target_layer(trainer, train, diagnosis, rng, similarity_threshold=0.0
     Raises
     ------
     ValueError
-        If the threshold is negative or the model has no hidden dense layer.
+        If the threshold is negative, the direction unknown, an activation is not finite, or the layers of the model
+        cannot be followed.
 
     References
     ----------
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Not specified by the paper: the distance's threshold and how
-    far a head is trained. Unlike the earlier replication, heads are trained beside the model, whose layers stay as they
-    are.
+    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Not specified by the paper: the threshold, how far a head is
+    trained, what counts as a layer, and how far to go back. Unlike the earlier replication, heads are trained beside
+    the model, whose layers stay as they are.
     """
     if not similarity_threshold >= 0:
         raise ValueError(f"similarity_threshold = {similarity_threshold}; it must be at least 0")
-    last_hidden_layer(trainer.model)
-    layers = [*hidden_layers(trainer.model), trainer.model.layers[-1].name]
-    probabilities = _feature_models(trainer, layers, train, diagnosis, rng)
-    evidence = _evidence(layers, probabilities, diagnosis.y)
-    saturated = np.flatnonzero(evidence["distance"] < similarity_threshold)
-    position = int(saturated[0]) if saturated.size else len(layers) - 1
-    return TargetLayer(
-        name=layers[min(position, len(layers) - 2)],
-        predictions=probabilities[position].argmax(axis=1),
-        evidence=evidence,
-        reason=_reason(layers, position, similarity_threshold),
-    )
+    if direction not in _DIRECTIONS:
+        raise ValueError(f"unknown direction {direction!r}; choose from {', '.join(_DIRECTIONS)}")
+    models = train_feature_models(trainer, candidate_layers(trainer.model), train, diagnosis, rng)
+    evidence = _evidence(models, train.y, diagnosis.y)
+    position, reason = _DIRECTIONS[direction](evidence, similarity_threshold)
+    looked_at = models[min(position, max(len(models) - 2, 0))]
+    predictions = models[position].diagnosis.argmax(axis=1)
+    return TargetLayer(looked_at.layer, predictions, looked_at.weights, evidence, reason)
 
 
 def bhattacharyya_distance(p, q):
@@ -126,37 +111,40 @@ def bhattacharyya_distance(p, q):
     return float(-np.log(min(coefficient, 1.0))) if coefficient > 0 else np.inf
 
 
-def _feature_models(trainer, layers, train, diagnosis, rng):
-    """Return the probabilities of each layer's feature model on the diagnosis samples; the last one is the model's."""
-    train_features = trainer.activations(train.x, layers[:-1])
-    *diagnosis_features, output = trainer.activations(diagnosis.x, layers)
-    batch_size = int(np.clip(len(train) // _HEAD_STEPS, *_HEAD_BATCH_SIZES))
-    probabilities = []
-    for features, looked_at in zip(train_features, diagnosis_features, strict=True):
-        head, initial_state = _head(features.shape[1], trainer.n_classes)
-        head.restore(initial_state)
-        head.fit(features, train.y, epochs=_HEAD_EPOCHS, batch_size=batch_size, rng=rng)
-        probabilities.append(head.predict(looked_at))
-    return [*probabilities, output]
+def _evidence(models, train_labels, diagnosis_labels):
+    train, diagnosis = (
+        [float((getattr(model, part).argmax(axis=1) == labels).mean()) for model in models]
+        for part, labels in (("train", train_labels), ("diagnosis", diagnosis_labels))
+    )
+    distances = [bhattacharyya_distance(a.diagnosis, b.diagnosis) for a, b in pairwise(models)]
+    table = {"layer": [model.layer for model in models], "features": [model.n_features for model in models]}
+    table |= {"train_accuracy": train, "accuracy": diagnosis, "gap": np.subtract(train, diagnosis)}
+    return pd.DataFrame(table | {"distance": [*distances, np.nan]})
 
 
-@lru_cache(maxsize=16)
-def _head(n_features, n_classes):
-    """Return a Trainer for a softmax head and its initial state: built and traced once a shape, restored each time."""
-    dense = keras.layers.Dense(n_classes, activation="softmax", kernel_initializer="zeros")
-    model = keras.Sequential([keras.Input((n_features,)), dense], name="feature_head")
-    model.compile(optimizer=keras.optimizers.Adam(_HEAD_LEARNING_RATE), loss="sparse_categorical_crossentropy")
-    head = Trainer(model)
-    return head, head.state()
+def _forward(evidence, threshold):
+    layers = evidence["layer"]
+    if len(layers) == 1:
+        return 0, "it is the only layer with weights"
+    saturated = np.flatnonzero(evidence["distance"] < threshold)
+    if not saturated.size:
+        return len(layers) - 1, (
+            f"no two successive feature models are closer than {threshold}: saturation is only reached at the output"
+        )
+    place = int(saturated[0])
+    return place, f"{layers[place]} and {layers[place + 1]} predict alike: their distance is below {threshold}"
 
 
-def _evidence(layers, probabilities, labels):
-    accuracies = [float((p.argmax(axis=1) == labels).mean()) for p in probabilities]
-    distances = [bhattacharyya_distance(p, q) for p, q in pairwise(probabilities)]
-    return pd.DataFrame({"layer": layers, "accuracy": accuracies, "distance": [*distances, np.nan]})
+def _backward(evidence, _):
+    layers, last = evidence["layer"], len(evidence) - 1
+    if last == 0:
+        return 0, "it is the only layer with weights"
+    as_good = evidence["accuracy"] >= evidence["accuracy"].iloc[-1] - MEMORIZATION_MARGIN
+    gaps = evidence["gap"].where(as_good, np.inf)
+    place = last - int(np.argmin(gaps[::-1]))
+    if gaps.iloc[place] > gaps.iloc[-1] - MEMORIZATION_MARGIN:
+        return last, "no layer before the output predicts unseen samples as well with a narrower gap to training"
+    return place, f"what follows {layers[place]} predicts unseen samples no better and only widens the gap to training"
 
 
-def _reason(layers, position, threshold):
-    if position == len(layers) - 1:
-        return f"no two successive feature models are closer than {threshold}: saturation is only reached at the output"
-    return f"{layers[position]} and {layers[position + 1]} predict alike: their distance is below {threshold}"
+_DIRECTIONS = {"forward": _forward, "backward": _backward}

@@ -6,7 +6,7 @@ from mode_utils.backend import keras
 from mode_utils.options import ARCHITECTURES
 
 
-def build_model(architecture="dense", input_shape=(28, 28), n_classes=10):
+def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=1):
     """Build and compile a classifier.
 
     Parameters
@@ -16,6 +16,8 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10):
     input_shape : tuple of int
         Shape of one sample, with or without a channel axis.
     n_classes : int
+    width : int
+        Factor on the number of units and filters.
 
     Returns
     -------
@@ -30,7 +32,7 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10):
     """
     if architecture not in ARCHITECTURES:
         raise ValueError(f"unknown architecture {architecture!r}; choose from {', '.join(ARCHITECTURES)}")
-    hidden = _dense_layers() if architecture == "dense" else _cnn_layers(input_shape)
+    hidden = _dense_layers(width) if architecture == "dense" else _cnn_layers(input_shape, width)
     output = keras.layers.Dense(n_classes, activation="softmax", name="output")
     model = keras.Sequential([keras.Input(input_shape), *hidden, output], name=architecture)
     model.compile(optimizer=keras.optimizers.Adam(), loss="sparse_categorical_crossentropy")
@@ -70,22 +72,22 @@ def check_classifier(model, n_classes):
         )
 
 
-def _dense_layers():
+def _dense_layers(width):
     return [
         keras.layers.Flatten(name="flatten"),
-        keras.layers.Dense(28, activation="relu", name="hidden_1"),
-        keras.layers.Dense(28, activation="relu", name="hidden_2"),
+        keras.layers.Dense(28 * width, activation="relu", name="hidden_1"),
+        keras.layers.Dense(28 * width, activation="relu", name="hidden_2"),
     ]
 
 
-def _cnn_layers(input_shape):
+def _cnn_layers(input_shape, width):
     with_channel = input_shape if len(input_shape) == 3 else (*input_shape, 1)
     return [
         keras.layers.Reshape(with_channel, name="channels"),
-        keras.layers.Conv2D(8, 3, activation="relu", name="conv_1"),
+        keras.layers.Conv2D(8 * width, 3, activation="relu", name="conv_1"),
         keras.layers.MaxPooling2D(name="pool_1"),
-        keras.layers.Conv2D(16, 3, activation="relu", name="conv_2"),
+        keras.layers.Conv2D(16 * width, 3, activation="relu", name="conv_2"),
         keras.layers.MaxPooling2D(name="pool_2"),
         keras.layers.Flatten(name="flatten"),
-        keras.layers.Dense(32, activation="relu", name="hidden"),
+        keras.layers.Dense(32 * width, activation="relu", name="hidden"),
     ]

@@ -9,10 +9,17 @@ from mode_utils.data import dataset_name
 from mode_utils.diagnosis import check_share
 from mode_utils.heatmaps import HEATMAPS, SPACES
 from mode_utils.input_selection import RANKINGS
+from mode_utils.scenarios import SCENARIOS
 from mode_utils.similarity import metric_name
 from mode_utils.splits import DIAGNOSE_ON
 
 ARCHITECTURES = ("dense", "cnn")
+OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
+    "least similar to hci": ("hci", "worst"),
+    "most similar to dhmi": ("dhmi", "best"),
+    "most similar to dhwi": ("dhwi", "best"),
+    "random": (None, None),
+}
 
 
 @dataclass(frozen=True)
@@ -30,16 +37,19 @@ class DebugOptions:
         hidden layer.
     similarity_threshold : float
         Bhattacharyya distance, at least 0, under which feature models count as saturated.
-    space : {"pixels", "neurons"}
-        Where heat map and candidates are compared.
+    space : {"pixels", "neurons", "importance"}
+        Where heat map and candidates are compared; importance is each neuron's activation times its weight for the
+        label.
     heatmap : {"hci", "hmi", "hwi", "dhci", "dhmi", "dhwi"}
-        The heat map that candidates are compared with.
-    ranking : {"auto", "best", "worst"}
-        "auto" takes the best for an underfit label, the worst for an overfit one.
+        The heat map that candidates for an underfit label are compared with.
+    ranking : {"best", "worst"}
+        Whether an underfit label gets the most or the least similar.
+    overfit_selection : str
+        What an overfit label gets: one of `OVERFIT_SELECTIONS`.
     theta, gamma, alpha : float
         In [0, 1]: underfit below theta, overfit above a gap of gamma, share of a batch that is selected.
     batch_size, max_iterations, epochs : int
-        New samples an iteration, iterations, passes over the batch in a retraining.
+        New samples an iteration, iterations against one kind of fault, passes over the batch in a retraining.
 
     Raises
     ------
@@ -53,7 +63,8 @@ class DebugOptions:
     similarity_threshold: float = 0.01
     space: str = "pixels"
     heatmap: str = "hci"
-    ranking: str = "auto"
+    ranking: str = "best"
+    overfit_selection: str = "least similar to hci"
     theta: float = 0.92
     gamma: float = 0.10
     alpha: float = 0.25
@@ -63,7 +74,8 @@ class DebugOptions:
 
     def __post_init__(self):
         object.__setattr__(self, "metric", metric_name(self.metric))
-        _check_choices(self, space=SPACES, heatmap=HEATMAPS, ranking=("auto", *RANKINGS))
+        _check_choices(self, space=SPACES, heatmap=HEATMAPS, ranking=RANKINGS)
+        _check_choices(self, overfit_selection=OVERFIT_SELECTIONS)
         for name in ("theta", "gamma", "alpha"):
             check_share(name, getattr(self, name))
         _check_least(self, minkowski_p=1, similarity_threshold=0, batch_size=1, max_iterations=1, epochs=1)
@@ -81,8 +93,10 @@ class RunSetup:
         See `splits.split_dataset`.
     architecture : {"dense", "cnn"}
         See `models.build_model`.
+    scenario : {"healthy", "starved", "underfit", "overfit"}
+        The defect of the initial model, see `scenarios`.
     initial_epochs : int
-        Epochs of the first training, at least 1.
+        Epochs of the first training, at least 1; 0 stands for the scenario's own.
 
     Raises
     ------
@@ -96,11 +110,12 @@ class RunSetup:
     n_test: int = 10_000
     diagnose_on: str = "validation"
     architecture: str = "dense"
-    initial_epochs: int = 3
+    scenario: str = "healthy"
+    initial_epochs: int = 0
 
     def __post_init__(self):
-        _check_choices(self, diagnose_on=DIAGNOSE_ON, architecture=ARCHITECTURES)
-        _check_least(self, n_train=1, n_bug_fixing=1, n_validation=1, n_test=1, initial_epochs=1)
+        _check_choices(self, diagnose_on=DIAGNOSE_ON, architecture=ARCHITECTURES, scenario=SCENARIOS)
+        _check_least(self, n_train=1, n_bug_fixing=1, n_validation=1, n_test=1, initial_epochs=0)
 
     @property
     def pool_size(self):

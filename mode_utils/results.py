@@ -8,7 +8,8 @@ import pandas as pd
 
 from mode_utils.similarity import METRICS
 
-CONFIGURATION = ["metric", "layer_selection", "space", "heatmap", "ranking"]  # the options that a table is compared by
+# the options that tables are compared by
+CONFIGURATION = ["metric", "layer_selection", "space", "heatmap", "ranking", "overfit_selection"]
 _KEYS = [*CONFIGURATION, "seed", "strategy"]
 
 
@@ -23,14 +24,21 @@ def save_results(folder, runs, **images):
         As `repeat_runs` returns it. All but `seconds` goes to `runs.csv`, the same bit for bit each time; `seconds`
         goes to `timings.csv`.
     **images : arrays
-        Go to `gallery.npz` under their names.
+        Go to `gallery.npz` under their names, if there are any.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     timings = runs.groupby(_KEYS, sort=False, as_index=False)["seconds"].sum()
     _write(folder / "runs.csv", lambda file: runs.drop(columns="seconds").to_csv(file, index=False))
     _write(folder / "timings.csv", lambda file: timings.to_csv(file, index=False))
-    _write(folder / "gallery.npz", lambda file: np.savez_compressed(file, **images))
+    if images:
+        _write(folder / "gallery.npz", lambda file: np.savez_compressed(file, **images))
+
+
+def save_table(folder, name, table):
+    """Write a table to `<name>.csv`, whole or not at all."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    _write(Path(folder) / f"{name}.csv", lambda file: table.to_csv(file, index=False))
 
 
 def load_runs(folder):

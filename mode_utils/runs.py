@@ -6,9 +6,10 @@ when several processes start at the same time.
 
 import hashlib
 from collections import deque
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import joblib
@@ -23,6 +24,7 @@ from mode_utils.models import build_model
 from mode_utils.options import DebugOptions, RunSetup
 from mode_utils.progress import progress_bar
 from mode_utils.results import CONFIGURATION
+from mode_utils.scenarios import apply_scenario, scenario_of
 from mode_utils.splits import Splits, split_dataset
 from mode_utils.training import Trainer
 
@@ -32,12 +34,15 @@ STREAMS = ("split", "weights", "initial_training", "repair")
 
 @dataclass(frozen=True)
 class Run:
-    """One seed: its split, the state of its trained model (see `Trainer.restore`), and its control's table."""
+    """One seed: its split, the state of its trained model (see `Trainer.restore`), and its control.
+
+    `control` maps a number of iterations to the control's table; the rows of fewer iterations are the first of more.
+    """
 
     seed: int
     splits: Splits
     initial_state: tuple[np.ndarray, ...]
-    control: pd.DataFrame
+    control: Callable[[int], pd.DataFrame]
 
 
 def run_streams(seed):
@@ -47,9 +52,17 @@ def run_streams(seed):
 
 
 def split_for_run(dataset, setup, seed):
-    """Draw the four roles of a run."""
+    """Draw the four roles of a run, the training samples as the scenario leaves them."""
     sizes = (setup.n_train, setup.n_bug_fixing, setup.n_validation, setup.n_test)
-    return split_dataset(dataset, run_streams(seed)["split"], *sizes, diagnose_on=setup.diagnose_on)
+    rng = run_streams(seed)["split"]
+    splits = split_dataset(dataset, rng, *sizes, diagnose_on=setup.diagnose_on)
+    return apply_scenario(splits, scenario_of(setup), rng)
+
+
+def new_trainer(dataset, setup):
+    """Build the model of a setup, as wide as its scenario wants it."""
+    width = scenario_of(setup).width
+    return Trainer(build_model(setup.architecture, dataset.x_train.shape[1:], dataset.n_classes, width))
 
 
 def train_initial_model(trainer, splits, setup, seed):
@@ -61,7 +74,8 @@ def train_initial_model(trainer, splits, setup, seed):
     """
     streams = run_streams(seed)
     trainer.initialize(streams["weights"])
-    return trainer.fit(splits.train.x, splits.train.y, epochs=setup.initial_epochs, rng=streams["initial_training"])
+    epochs = setup.initial_epochs or scenario_of(setup).epochs
+    return trainer.fit(splits.train.x, splits.train.y, epochs=epochs, rng=streams["initial_training"])
 
 
 def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_DIR, progress=True):
@@ -96,13 +110,14 @@ def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_
     if n_runs < 1:
         raise ValueError(f"n_runs = {n_runs}; it must be at least 1")
     setup = setup or RunSetup()
-    trainer = Trainer(build_model(setup.architecture, dataset.x_train.shape[1:], dataset.n_classes))
+    trainer = new_trainer(dataset, setup)
     tables = {}
-    started = _start_runs(trainer, dataset, setup, options, range(seed, seed + n_runs), cache_dir)
+    started = start_runs(trainer, dataset, setup, options, range(seed, seed + n_runs), cache_dir)
     for run in progress_bar(started, total=n_runs, desc=options.metric, unit="run", disable=not progress):
         trainer.restore(run.initial_state)
         mode = debug_model(trainer, run.splits, options, run_streams(run.seed)["repair"])
-        tables[run.seed] = [_label(run.control, run.seed, "control", options), _label(mode, run.seed, "mode", options)]
+        control = run.control(max(len(mode) - 1, options.max_iterations))
+        tables[run.seed] = [_label(control, run.seed, "control", options), _label(mode, run.seed, "mode", options)]
         del run  # its samples, before the next run's are copied
     return pd.concat([table for seed in sorted(tables) for table in tables[seed]], ignore_index=True)
 
@@ -112,15 +127,38 @@ def _label(table, seed, strategy, options):
     return pd.concat([pd.DataFrame([names] * len(table)), table], axis=1)
 
 
-def _start_runs(trainer, dataset, setup, options, seeds, cache_dir):
-    """Yield each run once its initial model and control exist, first those that no other process is busy with."""
-    prepare = joblib.Memory(cache_dir, verbose=0).cache(_prepare, ignore=["trainer", "splits"])
-    control = DebugOptions(batch_size=options.batch_size, max_iterations=options.max_iterations, epochs=options.epochs)
+def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
+    """Yield each run once its initial model and control exist, first those that no other process is busy with.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Of `new_trainer`.
+    dataset : Dataset
+    setup : RunSetup
+    options : DebugOptions
+        For the control.
+    seeds : iterable of int
+    cache_dir : path, optional
+        Where initial models and controls are kept; None keeps nothing.
+
+    Yields
+    ------
+    Run
+        Not in the order of the seeds if other processes work on the same ones.
+    """
+    memory = joblib.Memory(cache_dir, verbose=0)
+    train = memory.cache(_train, ignore=["trainer", "splits"])
+    retrain = memory.cache(_retrain_control, ignore=["trainer", "splits", "initial_state"])
+    shared = {name: getattr(options, name) for name in ("batch_size", "max_iterations", "epochs", "theta", "gamma")}
     origin = (dataset.fingerprint, _code_version())
 
     def start(seed):
         splits = split_for_run(dataset, setup, seed)
-        return Run(seed, splits, *prepare(trainer, splits, setup, control, seed, origin))
+        state = train(trainer, splits, setup, seed, origin)
+        control = partial(retrain, trainer, splits, state, DebugOptions(**shared), setup, seed, origin)
+        control(options.max_iterations)
+        return Run(seed, splits, state, control)
 
     waiting = deque(seeds)
     while waiting:
@@ -135,11 +173,15 @@ def _start_runs(trainer, dataset, setup, options, seeds, cache_dir):
             del run
 
 
-def _prepare(trainer, splits, setup, options, seed, origin):
-    """Return initial state and control of a run; `origin` stands for the data and the code in the cache's key."""
+def _train(trainer, splits, setup, seed, origin):
+    """Return the initial state of a run; `origin` stands for the data and the code in the cache's key."""
     train_initial_model(trainer, splits, setup, seed)
-    initial_state = trainer.state()
-    return initial_state, retrain_at_random(trainer, splits, options, run_streams(seed)["repair"])
+    return trainer.state()
+
+
+def _retrain_control(trainer, splits, initial_state, options, setup, seed, origin, n_iterations):
+    trainer.restore(initial_state)
+    return retrain_at_random(trainer, splits, options, run_streams(seed)["repair"], n_iterations)
 
 
 def _lock(cache_dir, seed):

@@ -4,8 +4,8 @@
 Diagnosis, heat maps, layer selection and stopping look at validation; test is scored, never looked at.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
+import weakref
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,7 +14,7 @@ DIAGNOSE_ON = ("validation", "test")
 
 @dataclass(frozen=True)
 class Subset:
-    """Samples in one role, known by their places in the dataset and copied only when asked for.
+    """Samples in one role, known by their places in the dataset and copied only while they are used.
 
     Attributes
     ----------
@@ -29,15 +29,24 @@ class Subset:
     source: np.ndarray
     y: np.ndarray
     index: np.ndarray
+    _copy: list = field(default_factory=lambda: [lambda: None], init=False, repr=False, compare=False)
 
     def __len__(self):
         return len(self.index)
 
-    @cached_property
+    @property
     def x(self):
-        """All samples (n, ...), float32."""
-        everything = len(self.index) == len(self.source) and (np.diff(self.index) == 1).all()
-        return self.source if everything else self.source[self.index]
+        """All samples (n, ...), float32. The copy is shared by all who hold it, and gone when nobody does."""
+        x = self._copy[0]()
+        if x is None:
+            everything = len(self.index) == len(self.source) and (np.diff(self.index) == 1).all()
+            x = self.source if everything else self.source[self.index]
+            self._copy[0] = weakref.ref(x)
+        return x
+
+    def subset(self, positions):
+        """Return the samples at some positions in the same role."""
+        return Subset(self.source, self.y[positions], self.index[positions])
 
     def take(self, positions):
         """Return the samples and labels at some positions 0 .. n - 1, without a copy of the others."""

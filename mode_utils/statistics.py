@@ -29,7 +29,8 @@ def paired_outcomes(runs):
         The configuration and `seed`; `initial`, `final`, `control` (read off at MODE's number of samples) and
         `control_full_budget`, test accuracies in [0, 1]; `improvement` = final - initial and `difference` = final -
         control, higher is better for MODE; `weakest_label`, `control_weakest_label`, test accuracies of the weakest
-        label; `samples` added by MODE; `finished_early`; `seconds` of MODE, NaN if unknown.
+        label; `initial_gap`, `gap` and `control_gap`, training minus diagnosis accuracy; `samples` added by MODE;
+        `finished_early`; `seconds` of MODE, NaN if unknown.
 
     Raises
     ------
@@ -48,7 +49,8 @@ def compare_with_control(outcomes, by="metric", random_state=0):
     outcomes : pandas.DataFrame
         As `paired_outcomes` returns it, of one configuration but for `by`.
     by : str
-        Column whose values are compared with control, each for itself.
+        Column whose values are compared with control, each for itself: an option, or a column that you have added and
+        that names whole configurations.
     random_state : int
         Seed of the bootstrap.
 
@@ -69,6 +71,24 @@ def compare_with_control(outcomes, by="metric", random_state=0):
     Holm, Scand. J. Statist. 6 (1979); Efron, JASA 82 (1987), doi 10.1080/01621459.1987.10478410.
     """
     _check_one_configuration(outcomes, by)
+    return compare_differences(outcomes, by, random_state)
+
+
+def compare_differences(outcomes, by, random_state=0):
+    """Test whether paired differences lie above or below 0: `compare_with_control` for the differences of one's own.
+
+    Parameters
+    ----------
+    outcomes : pandas.DataFrame
+        A row a pair, with the columns `difference` and `by`.
+    by, random_state
+        See `compare_with_control`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `compare_with_control` returns it.
+    """
     rows = []
     for value, group in outcomes.groupby(by, sort=False):
         differences = group["difference"].to_numpy()
@@ -178,10 +198,17 @@ def _outcome(run):
         "difference": final["test_accuracy"] - at_budget["test_accuracy"],
         "weakest_label": final["weakest_label_accuracy"],
         "control_weakest_label": at_budget["weakest_label_accuracy"],
+        "initial_gap": _gap(mode.iloc[0]),
+        "gap": _gap(final),
+        "control_gap": _gap(at_budget),
         "samples": final["samples_added"],
         "finished_early": bool(final["finished_early"]),
         "seconds": mode["seconds"].sum() if "seconds" in mode else np.nan,
     }
+
+
+def _gap(row):
+    return row["train_accuracy"] - row["diagnosis_accuracy"]
 
 
 def _strategy(run, name):
@@ -198,8 +225,11 @@ def _name(run):
 
 
 def _check_one_configuration(outcomes, by):
-    if by not in CONFIGURATION:
-        raise ValueError(f"unknown by {by!r}; choose from {', '.join(CONFIGURATION)}")
-    varying = [name for name in CONFIGURATION if name != by and outcomes[name].nunique() > 1]
-    if varying:
+    if by not in outcomes:
+        raise ValueError(f"unknown by {by!r}; choose from {', '.join(CONFIGURATION)}, or add a column of this name")
+    per_group = outcomes.groupby(by)[[name for name in CONFIGURATION if name != by]].nunique()
+    varying = per_group.columns[(per_group > 1).any()]
+    if by in CONFIGURATION:
+        varying = [name for name in CONFIGURATION if name != by and outcomes[name].nunique() > 1]
+    if len(varying):
         raise ValueError(f"runs with different {', '.join(varying)} are mixed: take one value of each")

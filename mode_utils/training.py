@@ -7,6 +7,7 @@ A study retrains the same network hundreds of times. A new model for each would 
 import numpy as np
 
 from mode_utils.backend import keras, tf
+from mode_utils.layers import layer_outputs
 from mode_utils.models import check_classifier
 
 _CHUNK = 4096  # samples a prediction step: bounds the memory of convolutional activations
@@ -22,6 +23,13 @@ class Trainer:
     n_classes : int, optional
         Number of labels; by default the width of the model's output.
 
+    Attributes
+    ----------
+    model : keras.Model
+    n_classes : int
+    output_layer : str
+        Name of the layer whose output are the probabilities.
+
     Raises
     ------
     ValueError
@@ -36,6 +44,8 @@ class Trainer:
         self.model = model
         model.optimizer.build(model.trainable_variables)
         self._epoch = self._trace_epoch()
+        self._outputs = layer_outputs(model)
+        self.output_layer = list(self._outputs)[-1]
         self._forward = {}
 
     def initialize(self, rng):
@@ -94,9 +104,9 @@ class Trainer:
 
     def predict(self, x):
         """Return the probabilities (n, n_classes), float32, of the labels for `x` (n, ...)."""
-        return self.activations(x, [self.model.layers[-1].name])[0]
+        return self.activations(x, [self.output_layer])[0]
 
-    def activations(self, x, layers):
+    def activations(self, x, layers, grid=None):
         """Return the outputs of some layers.
 
         Parameters
@@ -104,18 +114,21 @@ class Trainer:
         x : (n, ...) float32
         layers : sequence of str
             Names of layers.
+        grid : int, optional
+            Average feature maps over space (or time) to at most `grid` cells an axis and flatten all outputs, which
+            makes layers of any size comparable; by default outputs are returned as they are.
 
         Returns
         -------
         list of (n, ...) float32
-            One array a layer, in the given order.
+            One array a layer, in the given order; (n, n_features) with `grid`.
 
         Raises
         ------
         ValueError
             If the model has no layer of a name.
         """
-        forward = self._forward_to(tuple(layers))
+        forward = self._forward_to(tuple(layers), grid)
         chunks = [forward(x[start : start + _CHUNK]) for start in range(0, len(x), _CHUNK)]
         return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
 
@@ -142,21 +155,32 @@ class Trainer:
 
         return epoch
 
-    def _forward_to(self, layers):
-        if layers not in self._forward:
-            outputs = [self._layer(name).output for name in layers]
-            submodel = keras.Model(self.model.inputs, outputs)
+    def _forward_to(self, layers, grid):
+        if (layers, grid) not in self._forward:
+            submodel = keras.Model(self.model.inputs, [self._output(name) for name in layers])
             sample = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32)
-            self._forward[layers] = tf.function(
-                lambda x: keras.tree.flatten(submodel(x, training=False)), input_signature=[sample]
-            )
-        return self._forward[layers]
 
-    def _layer(self, name):
-        names = [layer.name for layer in self.model.layers]
-        if name not in names:
-            raise ValueError(f"model {self.model.name!r} has no layer {name!r}; choose from {', '.join(names)}")
-        return self.model.get_layer(name)
+            @tf.function(input_signature=[sample])
+            def forward(x):
+                outputs = keras.tree.flatten(submodel(x, training=False))
+                return [_pooled(output, grid) for output in outputs] if grid else outputs
+
+            self._forward[layers, grid] = forward
+        return self._forward[layers, grid]
+
+    def _output(self, name):
+        if name not in self._outputs:
+            raise ValueError(f"model {self.model.name!r} has no layer {name!r}; choose from {', '.join(self._outputs)}")
+        return self._outputs[name]
+
+
+def _pooled(output, grid):
+    """Average (n, ..., channels) to at most `grid` cells an axis and flatten."""
+    sides = list(output.shape[1:-1])
+    if sides:
+        window = [-(-side // grid) for side in sides]
+        output = tf.nn.pool(output, window, "AVG", strides=window, padding="SAME")
+    return tf.reshape(output, (-1, int(np.prod(output.shape[1:]))))
 
 
 def _initialize(layer, variable, rng):

@@ -70,11 +70,11 @@ def plot_heatmaps(heatmaps, ax, row_labels, column_labels, title, shape=None, di
     return plot_image_grid(images, ax, row_labels, column_labels, title, diverging, colorbar_label)
 
 
-def pick_images(images, indices):
-    """Return images at some indices, (*indices.shape, height, width) float; NaN for index -1, which stands for none."""
-    indices = np.asarray(indices)
-    picked = images[indices].astype(float)
-    picked[indices < 0] = np.nan
+def pick_images(subset, positions):
+    """Return images of a `Subset`, (*positions.shape, height, width) float; NaN for position -1, that is, for none."""
+    positions = np.asarray(positions)
+    picked = subset.take(positions)[0].astype(float)
+    picked[positions < 0] = np.nan
     return picked
 
 
@@ -171,8 +171,8 @@ def plot_learning_curves(runs, ax, accuracy="test_accuracy"):
     return ax
 
 
-def plot_differences(compared, ax, outcomes=None):
-    """Draw mean final - control with its 95% interval, a row a metric, and the single runs behind it.
+def plot_differences(compared, ax, outcomes=None, what="final - control", better="MODE is better"):
+    """Draw a mean difference with its 95% interval, a row a metric, and the single runs behind it.
 
     Parameters
     ----------
@@ -181,6 +181,8 @@ def plot_differences(compared, ax, outcomes=None):
     ax : matplotlib.axes.Axes
     outcomes : pandas.DataFrame, optional
         As `statistics.paired_outcomes` returns it, for the single runs.
+    what, better : str
+        The difference, and what it means to be right of 0.
 
     Returns
     -------
@@ -196,8 +198,27 @@ def plot_differences(compared, ax, outcomes=None):
     ax.axvline(0, color="0.3", linewidth=1)
     ax.set_yticks(np.arange(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set(xlabel="final - control, percentage points (right: MODE is better)", ylabel=by.replace("_", " "))
-    ax.set_title(f"MODE against its control: mean, 95% interval and the {compared['runs'].max()} runs")
+    ax.set(xlabel=f"{what}, percentage points (right: {better})", ylabel=by.replace("_", " "))
+    ax.set_title(f"{what}: mean, 95% interval and the {compared['runs'].max()} runs")
+    return ax
+
+
+def plot_layer_choices(choices, ax):
+    """Draw how often each layer was the target.
+
+    Parameters
+    ----------
+    choices : (n_directions, n_layers) pandas.DataFrame of int
+        Runs, by direction and layer.
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    sns.heatmap(choices, annot=True, fmt="d", cmap="Blues", vmin=0, cbar=False, linewidths=1, ax=ax)
+    ax.set(xlabel="target layer", ylabel="direction")
+    ax.set_title("Runs in which a layer was the target")
     return ax
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.debugging import debug_model, retrain_at_random
-from mode_utils.options import DebugOptions
+from mode_utils.debugging import _Schedule, debug_model, retrain_at_random
+from mode_utils.options import OVERFIT_SELECTIONS, DebugOptions
 
 OPTIONS = DebugOptions(batch_size=200, max_iterations=3, epochs=1)
 
@@ -26,20 +26,20 @@ def repair(trainer, splits):
     return run
 
 
-@pytest.mark.parametrize("space", ["pixels", "neurons"])
+@pytest.mark.parametrize("space", ["pixels", "neurons", "importance"])
 @pytest.mark.parametrize("layer_selection", [True, False])
 def test_a_repair_repeated_is_bit_identical(repair, space, layer_selection):
     tables = [repair(space=space, layer_selection=layer_selection).drop(columns="seconds") for _ in range(2)]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
-    assert tables[0]["samples_added"].tolist() == [0, 200, 400, 600]
+    assert tables[0]["samples_added"].tolist()[:4] == [0, 200, 400, 600]
 
 
 def test_mode_and_control_start_from_the_same_model_and_add_as_much(repair):
     mode, control = repair(), repair(retrain_at_random)
-    scores = ["test_accuracy", "diagnosis_accuracy", "weakest_label_accuracy"]
+    scores = ["test_accuracy", "diagnosis_accuracy", "train_accuracy", "weakest_label_accuracy"]
     assert mode.loc[0, scores].equals(control.loc[0, scores])
-    assert mode["samples_added"].equals(control["samples_added"])
-    assert not mode.loc[1:, "test_accuracy"].equals(control.loc[1:, "test_accuracy"])
+    assert mode["samples_added"][:4].equals(control["samples_added"])
+    assert not mode.loc[1:3, "test_accuracy"].equals(control.loc[1:, "test_accuracy"])
 
 
 def test_new_samples_improve_a_model_that_has_seen_little(repair):
@@ -49,8 +49,8 @@ def test_new_samples_improve_a_model_that_has_seen_little(repair):
 
 
 def test_underfitting_is_served_with_the_weakest_label_and_alpha_of_the_batch(repair):
-    table = repair(theta=1.0)
-    assert (table["fault"][1:] == "underfit").all() and (table["n_ranked"][1:] == 50).all()
+    table = repair(theta=1.0, gamma=1.0)
+    assert (table["fault"][1:] == "underfit").all() and (table["n_ranked"][1:] == 50).all() and len(table) == 4
     assert not table["finished_early"].any()
 
 
@@ -59,11 +59,43 @@ def test_overfitting_is_served_when_nothing_is_underfit(repair):
     assert (table["fault"][1:] == "overfit").all()
 
 
-def test_the_worst_are_taken_for_overfit_labels_unless_told_otherwise(repair):
-    auto, worst, best = (
-        repair(theta=0.0, gamma=0.0, ranking=r).drop(columns="seconds") for r in ("auto", "worst", "best")
-    )
-    assert auto.equals(worst) and not auto.equals(best)
+@pytest.mark.parametrize("selection", [name for name in OVERFIT_SELECTIONS if name != "random"])
+def test_every_selection_for_overfit_labels_differs_from_random_choice(repair, selection):
+    changes = {"theta": 0.0, "gamma": 0.0, "max_iterations": 1}
+    ranked, random = (repair(**changes, overfit_selection=name) for name in (selection, "random"))
+    assert ranked["n_ranked"][1] == 50 and random["n_ranked"][1] == 0
+    assert ranked["target_label"][1] == random["target_label"][1]
+    assert ranked["test_accuracy"][1] != random["test_accuracy"][1]
+
+
+def test_underfitting_comes_first_then_overfitting_then_underfitting_again():
+    some, none = np.array([4, 2]), np.array([], dtype=int)
+    schedule = _Schedule(max_iterations=2)
+    served = [schedule.next_target({"underfit": some, "overfit": some[::-1]}) for _ in range(7)]
+    assert served == [*[("underfit", 4)] * 2, *[("overfit", 2)] * 2, *[("underfit", 4)] * 2, (None, None)]
+    assert schedule.limited
+    schedule = _Schedule(max_iterations=2)
+    assert schedule.next_target({"underfit": some, "overfit": none}) == ("underfit", 4)
+    assert schedule.next_target({"underfit": none, "overfit": some}) == ("overfit", 4)
+    assert schedule.next_target({"underfit": some, "overfit": none}) == ("underfit", 4)
+    assert schedule.next_target({"underfit": none, "overfit": none}) == (None, None) and not schedule.limited
+
+
+def test_underfitting_is_not_served_again_if_nothing_was_overfit():
+    schedule, buggy = _Schedule(max_iterations=1), {"underfit": np.array([1]), "overfit": np.array([], dtype=int)}
+    assert [schedule.next_target(buggy) for _ in range(2)] == [("underfit", 1), (None, None)]
+
+
+def test_a_control_of_fewer_iterations_is_the_beginning_of_a_longer_one(trainer, splits):
+    state, tables = trainer.state(), []
+    for n_iterations in (2, 5):
+        trainer.restore(state)
+        tables.append(retrain_at_random(trainer, splits, OPTIONS, generator(), n_iterations).drop(columns="seconds"))
+    pd.testing.assert_frame_equal(tables[0], tables[1][:3], check_exact=True)
+
+
+def test_the_loop_ends_when_the_pool_has_no_whole_batch_left(trainer, splits):
+    assert retrain_at_random(trainer, splits, OPTIONS, generator(), 99)["samples_added"].max() == 1_400
 
 
 def test_mode_finishes_before_the_first_iteration_when_no_label_is_buggy(repair):
@@ -78,7 +110,13 @@ def test_layer_selection_names_its_layer_and_pixels_without_it_need_none(repair)
     assert (repair(layer_selection=False, space="neurons")["target_layer"][1:] == "hidden_2").all()
 
 
-@pytest.mark.parametrize("change", [{"metric": "l1"}, {"heatmap": "hwi"}, {"space": "neurons"}, {"alpha": 0.8}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metric": "l1"}, {"heatmap": "hwi"}, {"space": "neurons"}, {"space": "importance"}, {"ranking": "worst"},
+        {"alpha": 0.8},
+    ],
+)  # fmt: skip
 def test_every_choice_has_an_effect(repair, change):
     assert not repair(**change)["test_accuracy"].equals(repair()["test_accuracy"])
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from mode_utils.input_selection import Pool, extreme_inputs, rank_candidates, select_inputs
 from mode_utils.similarity import METRICS, similarity_scores
+from mode_utils.splits import Subset
 
 
 def make_pool(counts):
@@ -72,8 +73,9 @@ def test_a_sample_cannot_leave_the_pool_twice():
 
 
 def test_extreme_inputs_are_the_ends_of_each_labels_ranking():
-    features, labels = np.array([[0.0], [5], [9], [2]]), np.array([0, 0, 0, 1])
-    best, worst = extreme_inputs(features, labels, np.array([[8.0], [2], [1], [np.nan]]), "manhattan")
+    pool = Subset(np.array([[0.0], [5], [9], [2]]), np.array([0, 0, 0, 1]), np.arange(4))
+    heatmaps = np.array([[16.0], [2], [1], [np.nan]])
+    best, worst = extreme_inputs(pool, heatmaps, lambda x, label: x * (2 - label), "manhattan")
     assert best.tolist() == [2, 3, -1, -1] and worst.tolist() == [0, 3, -1, -1]
 
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from mode_utils.backend import keras
-from mode_utils.layer_selection import bhattacharyya_distance, hidden_layers, last_hidden_layer, select_target_layer
+from mode_utils.layer_selection import bhattacharyya_distance, last_hidden_layer, select_target_layer
 from mode_utils.models import build_model
+from mode_utils.splits import Subset, split_dataset
 from mode_utils.training import Trainer
 
 
@@ -61,14 +62,78 @@ def test_a_selection_can_be_repeated_bit_for_bit(trainer, splits):
     assert first.evidence.equals(second.evidence) and np.array_equal(first.predictions, second.predictions)
 
 
-def test_hidden_layers_are_the_dense_ones_before_the_output():
-    assert hidden_layers(build_model("dense")) == ["hidden_1", "hidden_2"]
+def test_the_last_hidden_layer_is_the_last_candidate_before_the_output():
+    assert last_hidden_layer(build_model("dense")) == "hidden_2"
     assert last_hidden_layer(build_model("cnn")) == "hidden"
 
 
-def test_a_model_without_hidden_layers_is_refused(splits, rng):
-    with pytest.raises(ValueError, match="has no hidden dense layer"):
-        select_target_layer(compiled(keras.layers.Flatten()), splits.train, splits.diagnosis, rng)
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_a_model_with_one_layer_is_looked_at_through_its_output(direction, splits, rng):
+    trainer = compiled(keras.layers.Flatten())
+    target = select_target_layer(trainer, splits.train, splits.diagnosis, rng, direction=direction)
+    assert target.name == "output" and target.reason == "it is the only layer with weights"
+    np.testing.assert_array_equal(target.predictions, trainer.predict(splits.diagnosis.x).argmax(axis=1))
+
+
+def test_layers_that_memorize_are_behind_the_backward_target(mnist, rng):
+    """Two layers learn from 4,000 samples; wide ones on top learn 300 samples, some mislabelled, by heart."""
+    splits = split_dataset(mnist, rng, 4_000, 100, 1_000, 100)
+    general = compiled(
+        keras.layers.Flatten(),
+        keras.layers.Dense(32, activation="relu", name="general_1"),
+        keras.layers.Dense(12, activation="relu", name="general_2"),
+    )
+    general.initialize(rng)
+    general.fit(splits.train.x, splits.train.y, epochs=6, rng=rng)
+    frozen = [layer for layer in general.model.layers if layer.name != "output"]
+    for layer in frozen:
+        layer.trainable = False
+    memory = compiled(
+        *frozen,
+        keras.layers.Dense(512, activation="relu", name="memory_1"),
+        keras.layers.Dense(512, activation="relu", name="memory_2"),
+    )
+    few = splits.train.subset(np.arange(300))
+    few = Subset(few.source, np.where(rng.random(300) < 0.3, rng.integers(0, 10, 300), few.y), few.index)
+    memory.fit(few.x, few.y, epochs=300, rng=rng)
+    target = select_target_layer(memory, few, splits.diagnosis, rng, direction="backward")
+    assert target.name.startswith("general"), target.evidence
+    assert "only widens the gap to training" in target.reason
+
+
+def test_backward_stays_at_the_output_of_a_model_that_does_not_memorize(trainer, mnist, rng):
+    splits = split_dataset(mnist, rng, 10_000, 100, 2_000, 100)
+    trainer.initialize(rng)
+    trainer.fit(splits.train.x, splits.train.y, epochs=1, rng=rng)
+    target = select_target_layer(trainer, splits.train, splits.diagnosis, rng, direction="backward")
+    assert "no layer before the output" in target.reason and target.name == "hidden_2"
+    np.testing.assert_array_equal(target.predictions, trainer.predict(splits.diagnosis.x).argmax(axis=1))
+
+
+def test_head_weights_belong_to_the_target_layer(trainer, splits, rng):
+    target = select_target_layer(trainer, splits.train, splits.diagnosis, rng, similarity_threshold=1)
+    features = trainer.activations(splits.diagnosis.x, [target.name], grid=4)[0]
+    assert target.weights.shape == (28, 10)
+    assert ((features @ target.weights).argmax(axis=1) == target.predictions).mean() > 0.9  # all but the bias
+
+
+def test_evidence_is_complete(trainer, splits, rng):
+    evidence = select_target_layer(trainer, splits.train, splits.diagnosis, rng).evidence
+    assert evidence.columns.tolist() == ["layer", "features", "train_accuracy", "accuracy", "gap", "distance"]
+    np.testing.assert_allclose(evidence["gap"], evidence["train_accuracy"] - evidence["accuracy"])
+    assert evidence["distance"].isna().tolist() == [False, False, True]
+
+
+def test_activations_that_are_not_finite_are_refused(trainer, splits, rng):
+    kernel, bias = trainer.model.get_layer("output").get_weights()
+    trainer.model.get_layer("output").set_weights([kernel * np.nan, bias])
+    with pytest.raises(ValueError, match="layer 'output' of model 'dense' has outputs that are NaN"):
+        select_target_layer(trainer, splits.train, splits.diagnosis, rng)
+
+
+def test_an_unknown_direction_is_refused(trainer, splits, rng):
+    with pytest.raises(ValueError, match="unknown direction 'up'; choose from forward, backward"):
+        select_target_layer(trainer, splits.train, splits.diagnosis, rng, direction="up")
 
 
 def test_a_negative_threshold_is_refused(trainer, splits, rng):

@@ -20,9 +20,11 @@ def test_a_metrics_alias_is_kept_as_its_full_name():
     ("parameters", "message"),
     [
         ({"metric": "jaccard"}, "unknown metric 'jaccard'; choose from dot product"),
-        ({"space": "layers"}, "unknown space 'layers'; choose from pixels, neurons"),
+        ({"space": "layers"}, "unknown space 'layers'; choose from pixels, neurons, importance"),
         ({"heatmap": "hxi"}, "unknown heatmap 'hxi'; choose from hci"),
-        ({"ranking": "middle"}, "unknown ranking 'middle'; choose from auto, best, worst"),
+        ({"ranking": "middle"}, "unknown ranking 'middle'; choose from best, worst"),
+        ({"overfit_selection": "all"}, "unknown overfit_selection 'all'; choose from least similar to hci, most"),
+        ({"scenario": "ill"}, "unknown scenario 'ill'; choose from healthy, starved, underfit, overfit"),
         ({"theta": 1.2}, "theta = 1.2"),
         ({"gamma": -1}, "gamma = -1"),
         ({"alpha": float("nan")}, "alpha = nan"),

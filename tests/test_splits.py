@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,15 @@ def test_samples_and_labels_are_those_of_the_index(mnist, rng):
 
 def test_the_whole_test_part_is_not_copied(mnist, rng):
     assert split_dataset(mnist, rng).test.x is mnist.x_test
+
+
+def test_a_copy_of_samples_lasts_as_long_as_it_is_used(mnist, rng):
+    train = split_dataset(mnist, rng, **SIZES).train
+    held = train.x
+    assert train.x is held
+    gone = weakref.ref(held)
+    del held
+    assert gone() is None and len(train.x) == len(train)
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another(mnist):

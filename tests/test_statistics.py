@@ -11,7 +11,8 @@ from mode_utils.statistics import (
     paired_outcomes,
 )
 
-NAMES = {"layer_selection": True, "space": "pixels", "heatmap": "hci", "ranking": "auto"}
+NAMES = {"layer_selection": True, "space": "pixels", "heatmap": "hci", "ranking": "best",
+         "overfit_selection": "random"}  # fmt: skip
 
 
 def make_run(seed, mode, control, metric="euclidean", **names):
@@ -20,7 +21,8 @@ def make_run(seed, mode, control, metric="euclidean", **names):
     rows = [
         {
             "seed": seed, "strategy": strategy, **names, "iteration": i, "samples_added": 10 * i, "seconds": 1.0,
-            "test_accuracy": accuracy, "weakest_label_accuracy": accuracy / 2,
+            "test_accuracy": accuracy, "weakest_label_accuracy": accuracy / 2, "train_accuracy": 1.0,
+            "diagnosis_accuracy": accuracy,
             "finished_early": len(accuracies) < len(control),
         }
         for strategy, accuracies in (("control", control), ("mode", mode))
@@ -50,6 +52,7 @@ def test_control_is_read_off_at_the_number_of_samples_that_mode_used(runs):
     assert outcomes["improvement"].tolist() == pytest.approx([0.1, 0.2])
     assert outcomes["samples"].tolist() == [10, 20] and outcomes["finished_early"].tolist() == [True, False]
     assert outcomes["weakest_label"].tolist() == pytest.approx([0.3, 0.4])
+    assert outcomes.loc[0, ["initial_gap", "gap", "control_gap"]].tolist() == pytest.approx([0.5, 0.4, 0.3])
 
 
 def test_a_run_without_anything_to_repair_differs_by_exactly_0():
@@ -120,3 +123,14 @@ def test_unlike_runs_are_not_mixed():
     with pytest.raises(ValueError, match="runs with different layer_selection are mixed"):
         accuracy_table(runs)
     assert len(accuracy_table(runs, by="layer_selection")) == 2
+
+
+def test_a_column_of_ones_own_can_name_configurations():
+    runs = pd.concat([random_runs(0), random_runs(0, layer_selection=False, space="neurons")])
+    outcomes = paired_outcomes(runs)
+    compared = compare_with_control(outcomes.assign(view=outcomes["space"]), by="view")
+    assert compared["view"].tolist() == ["pixels", "neurons"]
+    with pytest.raises(ValueError, match="runs with different layer_selection, space are mixed"):
+        compare_with_control(outcomes.assign(view="all"), by="view")
+    with pytest.raises(ValueError, match="unknown by 'colour'"):
+        compare_with_control(outcomes, by="colour")

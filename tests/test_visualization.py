@@ -5,6 +5,7 @@ import pytest
 from test_statistics import make_run
 
 from mode_utils import visualization as viz
+from mode_utils.splits import Subset
 from mode_utils.statistics import compare_with_control, paired_outcomes
 
 
@@ -33,6 +34,9 @@ def all_plots(runs):
         "labels": lambda ax: viz.plot_label_accuracies(maps[0, :, 0], maps[1, :, 0], ax, 0.92, names),
         "curves": lambda ax: viz.plot_learning_curves(runs, ax),
         "differences": lambda ax: viz.plot_differences(compare_with_control(outcomes), ax, outcomes),
+        "choices": lambda ax: viz.plot_layer_choices(
+            pd.DataFrame({"a": [1, 2], "b": [3, 0]}, index=["forward", "backward"]), ax
+        ),
         "training": lambda ax: viz.plot_training(np.ones((3, 20)), ax),
     }
 
@@ -65,7 +69,7 @@ def test_every_image_of_a_grid_stands_at_its_labels(ax):
 
 
 def test_an_image_that_does_not_exist_stays_empty(ax):
-    picked = viz.pick_images(np.ones((3, 2, 2)), [[2, -1]])
+    picked = viz.pick_images(Subset(np.ones((3, 2, 2)), np.zeros(3, int), np.arange(3)), [[2, -1]])
     assert np.isnan(picked[0, 1]).all() and (picked[0, 0] == 1).all()
     viz.plot_image_grid(picked, ax, ["row"], ["a", "b"], "title")
     assert np.isnan(ax.images[0].get_array().filled(np.nan)[0, 4])
