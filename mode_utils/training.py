@@ -132,6 +132,11 @@ class Trainer:
         chunks = [forward(x[start : start + _CHUNK]) for start in range(0, len(x), _CHUNK)]
         return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
 
+    def output_shape(self, layer, grid=None):
+        """Return the shape of a layer's output for one sample, before it is flattened; see `activations`."""
+        *sides, channels = self._output(layer).shape[1:]
+        return (*(_cells(side, grid) if grid else side for side in sides), channels)
+
     def _variables(self):
         return self.model.variables + self.model.optimizer.variables
 
@@ -172,6 +177,11 @@ class Trainer:
         if name not in self._outputs:
             raise ValueError(f"model {self.model.name!r} has no layer {name!r}; choose from {', '.join(self._outputs)}")
         return self._outputs[name]
+
+
+def _cells(side, grid):
+    window = -(-side // grid)
+    return -(-side // window)
 
 
 def _pooled(output, grid):

@@ -55,8 +55,9 @@ def plot_heatmaps(heatmaps, ax, row_labels, column_labels, title, shape=None, di
     ----------
     heatmaps : sequence of (n_classes, n_features) float
         One array a row.
-    shape : (height, width), optional
-        How features are laid out; by default as the most square grid that holds exactly all of them.
+    shape : tuple of int, optional
+        How features are laid out: height and width, or height, width and channels, which are averaged; otherwise as the
+        most square grid that holds exactly all of them.
     ax, row_labels, column_labels, title, diverging, colorbar_label
         See `plot_image_grid`.
 
@@ -65,8 +66,9 @@ def plot_heatmaps(heatmaps, ax, row_labels, column_labels, title, shape=None, di
     matplotlib.axes.Axes
     """
     maps = np.stack(heatmaps)
-    shape = shape or most_square(maps.shape[-1])
+    shape = shape if shape and len(shape) > 1 else most_square(maps.shape[-1])
     images = maps.reshape(*maps.shape[:2], *shape)
+    images = images.mean(axis=-1) if len(shape) == 3 else images
     return plot_image_grid(images, ax, row_labels, column_labels, title, diverging, colorbar_label)
 
 

@@ -76,3 +76,5 @@ def test_feature_maps_are_averaged_to_the_grid():
     maps, dense = trainer.activations(x, ["block_0", "features"])
     np.testing.assert_allclose(pooled.reshape(3, 4, 4, 4), maps.reshape(3, 4, 3, 4, 3, 4).mean(axis=(2, 4)), atol=1e-6)
     np.testing.assert_array_equal(flat, dense)
+    assert trainer.output_shape("block_0", grid=4) == (4, 4, 4) and trainer.output_shape("block_0") == (12, 12, 4)
+    assert trainer.output_shape("features", grid=4) == (8,)

@@ -47,6 +47,20 @@ def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(exec
     assert len(bars) == 1 and "100%" in bars[0] and "2/2" in bars[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [("layers", ["evidence", "choices", "views", "selection"]), ("overfitting", ["summary", "against_random"])],
+)
+def test_the_other_studies_are_functions_of_their_parameters_too(name, tables, tmp_path):
+    sizes = {key: value for key, value in SMALL.items() if key != "gamma"}
+    parameters = {**sizes, "n_runs": 1, "max_iterations": 1, "architecture": "cnn", "output_dir": str(tmp_path)}
+    copy = tmp_path / "copy.ipynb"
+    papermill.execute_notebook(NOTEBOOKS / f"{name}.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
+    for table in tables:
+        assert (pd.read_csv(tmp_path / f"{table}.csv")["architecture"] == "cnn").all()
+    assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
+
+
 def test_an_unknown_metric_fails_before_any_training(tmp_path):
     with pytest.raises(papermill.PapermillExecutionError, match="unknown metric 'jaccard'; choose from dot product"):
         papermill.execute_notebook(

@@ -80,6 +80,12 @@ def test_neurons_are_laid_out_as_square_as_possible(n, shape):
     assert viz.most_square(n) == shape
 
 
+def test_feature_maps_are_averaged_over_their_channels(ax):
+    maps = np.random.default_rng(0).random((2, 3 * 4 * 5))
+    viz.plot_heatmaps([maps], ax, ["HCI"], ["a", "b"], "title", shape=(3, 4, 5))
+    np.testing.assert_allclose(ax.images[0].get_array()[:, 5:], maps[1].reshape(3, 4, 5).mean(axis=-1))
+
+
 def test_learning_curves_compare_at_the_same_number_of_samples(runs, ax):
     """Seed 0 stops at 10 samples, so its control's 0.9 at 20 samples must not count."""
     viz.plot_learning_curves(runs, ax)
