@@ -193,8 +193,9 @@ def plot_differences(compared, ax, outcomes=None, what="final - control", better
     by = compared.columns[0]
     names = compared[by].astype(str)
     if outcomes is not None:
-        points = outcomes.assign(**{by: outcomes[by].astype(str), "pp": 100 * outcomes["difference"]})
-        sns.stripplot(points, x="pp", y=by, order=list(names), color=_CONTROL, size=4, alpha=0.6, jitter=0.2, ax=ax)
+        rows = outcomes[by].astype(str).map({name: row for row, name in enumerate(names)})
+        jitter = np.random.default_rng(0).uniform(-0.2, 0.2, len(rows))
+        ax.scatter(100 * outcomes["difference"], rows + jitter, color=_CONTROL, s=16, alpha=0.6, linewidths=0)
     mean, low, high = (100 * compared[name].to_numpy() for name in ("mean", "low", "high"))
     ax.errorbar(mean, np.arange(len(names)), xerr=[mean - low, high - mean], fmt="o", color=_MODE, capsize=3, zorder=3)
     ax.axvline(0, color="0.3", linewidth=1)
