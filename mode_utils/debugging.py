@@ -74,8 +74,9 @@ def debug_model(trainer, splits, options, rng):
         if label is None:
             return None
         view = choose_view(trainer, splits, options, fault, assessment.predictions, selection)
-        scores, ranking = _candidate_scores(trainer, splits, options, view, fault, label, pool.candidates(label))
-        ranked_by = selection.random(len(pool.candidates(label))) if scores is None else scores
+        candidates = pool.candidates(label)
+        scores, ranking = _candidate_scores(trainer, splits, options, view, fault, label, candidates)
+        ranked_by = selection.random(len(candidates)) if scores is None else scores
         batch = select_inputs(pool, label, ranked_by, selection, options.batch_size, options.alpha, ranking)
         n_ranked = 0 if scores is None else len(batch.ranked)
         return batch, {"fault": fault, "target_label": label, "target_layer": view.layer, "n_ranked": n_ranked}

@@ -6,6 +6,8 @@ accuracy exceeds diagnosis accuracy by too much.
 
 import numpy as np
 
+from mode_utils.checks import check_share
+
 
 def label_accuracies(labels, predictions, n_classes):
     """Return the share of each label's samples that are predicted right (the recall of each label).
@@ -92,12 +94,6 @@ def find_overfit_labels(train_accuracies, diagnosis_accuracies, gamma=0.10):
     gap = np.asarray(train_accuracies) - np.asarray(diagnosis_accuracies)
     overfit = np.flatnonzero(gap > gamma)
     return overfit[np.argsort(-gap[overfit], kind="stable")]
-
-
-def check_share(name, value):
-    """Raise a ValueError unless `value` lies in [0, 1]."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} = {value}; it must lie in [0, 1]")
 
 
 def check_labels(labels, predictions, n_classes):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mode_utils.checks import check_choice
 from mode_utils.diagnosis import check_labels
 
 HEATMAPS = ("hci", "hmi", "hwi", "dhci", "dhmi", "dhwi")
@@ -86,8 +87,7 @@ class ClassHeatmaps:
         return rows[label]
 
     def _rows(self, heatmap):
-        if heatmap not in HEATMAPS:
-            raise ValueError(f"unknown heatmap {heatmap!r}; choose from {', '.join(HEATMAPS)}")
+        check_choice("heatmap", heatmap, HEATMAPS)
         return getattr(self, heatmap)
 
     def _why(self, label, heatmap):

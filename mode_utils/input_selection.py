@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mode_utils.diagnosis import check_share
+from mode_utils.checks import check_choice, check_share
 from mode_utils.similarity import similarity_scores
 
 RANKINGS = ("best", "worst")
@@ -76,8 +76,7 @@ def rank_candidates(scores, ranking="best"):
     ValueError
         If the ranking is unknown.
     """
-    if ranking not in RANKINGS:
-        raise ValueError(f"unknown ranking {ranking!r}; choose from {', '.join(RANKINGS)}")
+    check_choice("ranking", ranking, RANKINGS)
     scores = np.asarray(scores)
     return np.argsort(-scores if ranking == "best" else scores, kind="stable")
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from mode_utils.checks import check_choice, check_least
 from mode_utils.feature_models import train_feature_models
 from mode_utils.layers import candidate_layers
 
@@ -82,13 +83,13 @@ def select_target_layer(trainer, train, diagnosis, rng, similarity_threshold=0.0
     trained, what counts as a layer, and how far to go back. Unlike the earlier replication, heads are trained beside
     the model, whose layers stay as they are.
     """
-    if not similarity_threshold >= 0:
-        raise ValueError(f"similarity_threshold = {similarity_threshold}; it must be at least 0")
-    if direction not in _DIRECTIONS:
-        raise ValueError(f"unknown direction {direction!r}; choose from {', '.join(_DIRECTIONS)}")
+    check_least("similarity_threshold", similarity_threshold, 0)
+    check_choice("direction", direction, _DIRECTIONS)
     models = train_feature_models(trainer, candidate_layers(trainer.model), train, diagnosis, rng)
     evidence = _evidence(models, train.y, diagnosis.y)
-    position, reason = _DIRECTIONS[direction](evidence, similarity_threshold)
+    position, reason = 0, "it is the only layer with weights"
+    if len(models) > 1:
+        position, reason = _DIRECTIONS[direction](evidence, similarity_threshold)
     looked_at = models[min(position, max(len(models) - 2, 0))]
     predictions = models[position].diagnosis.argmax(axis=1)
     return TargetLayer(looked_at.layer, predictions, looked_at.weights, evidence, reason)
@@ -124,8 +125,6 @@ def _evidence(models, train_labels, diagnosis_labels):
 
 def _forward(evidence, threshold):
     layers = evidence["layer"]
-    if len(layers) == 1:
-        return 0, "it is the only layer with weights"
     saturated = np.flatnonzero(evidence["distance"] < threshold)
     if not saturated.size:
         return len(layers) - 1, (
@@ -137,8 +136,6 @@ def _forward(evidence, threshold):
 
 def _backward(evidence, _):
     layers, last = evidence["layer"], len(evidence) - 1
-    if last == 0:
-        return 0, "it is the only layer with weights"
     as_good = evidence["accuracy"] >= evidence["accuracy"].iloc[-1] - MEMORIZATION_MARGIN
     gaps = evidence["gap"].where(as_good, np.inf)
     place = last - int(np.argmin(gaps[::-1]))

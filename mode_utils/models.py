@@ -3,6 +3,7 @@
 import numpy as np
 
 from mode_utils.backend import keras
+from mode_utils.checks import check_choice
 from mode_utils.options import ARCHITECTURES
 
 
@@ -30,8 +31,7 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=
     ValueError
         If the architecture is unknown.
     """
-    if architecture not in ARCHITECTURES:
-        raise ValueError(f"unknown architecture {architecture!r}; choose from {', '.join(ARCHITECTURES)}")
+    check_choice("architecture", architecture, ARCHITECTURES)
     hidden = _dense_layers(width) if architecture == "dense" else _cnn_layers(input_shape, width)
     output = keras.layers.Dense(n_classes, activation="softmax", name="output")
     model = keras.Sequential([keras.Input(input_shape), *hidden, output], name=architecture)

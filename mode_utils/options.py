@@ -5,8 +5,8 @@ Nothing here needs TensorFlow, so that a sweep can check a whole grid in a momen
 
 from dataclasses import dataclass, fields
 
+from mode_utils.checks import check_choice, check_least, check_share
 from mode_utils.data import dataset_name
-from mode_utils.diagnosis import check_share
 from mode_utils.heatmaps import HEATMAPS, SPACES
 from mode_utils.input_selection import RANKINGS
 from mode_utils.scenarios import SCENARIOS
@@ -152,17 +152,14 @@ def check_parameters(parameters):
     )
     check_budget(options, setup.pool_size)
     dataset_name(parameters.get("dataset", "mnist"))
-    if parameters.get("n_runs", 1) < 1:
-        raise ValueError(f"n_runs = {parameters['n_runs']}; it must be at least 1")
+    check_least("n_runs", parameters.get("n_runs", 1), 1)
 
 
 def _check_choices(owner, **choices):
     for name, allowed in choices.items():
-        if getattr(owner, name) not in allowed:
-            raise ValueError(f"unknown {name} {getattr(owner, name)!r}; choose from {', '.join(allowed)}")
+        check_choice(name, getattr(owner, name), allowed)
 
 
 def _check_least(owner, **least):
     for name, value in least.items():
-        if not getattr(owner, name) >= value:
-            raise ValueError(f"{name} = {getattr(owner, name)}; it must be at least {value}")
+        check_least(name, getattr(owner, name), value)

@@ -18,6 +18,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from mode_utils.backend import keras, tf
+from mode_utils.checks import check_least
 from mode_utils.data import DATA_DIR
 from mode_utils.debugging import debug_model, retrain_at_random
 from mode_utils.models import build_model
@@ -99,16 +100,14 @@ def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_
     -------
     pandas.DataFrame
         The rows of `debug_model` for each `seed` and `strategy` ("mode", "control"), ordered by seed, beside the
-        configuration (`metric`, `layer_selection`, `space`, `heatmap`, `ranking`). All columns but `seconds` are the
-        same, bit for bit, each time.
+        configuration (`results.CONFIGURATION`). All columns but `seconds` are the same, bit for bit, each time.
 
     Raises
     ------
     ValueError
         If `n_runs` is below 1; see also `split_dataset` and `debug_model`.
     """
-    if n_runs < 1:
-        raise ValueError(f"n_runs = {n_runs}; it must be at least 1")
+    check_least("n_runs", n_runs, 1)
     setup = setup or RunSetup()
     trainer = new_trainer(dataset, setup)
     tables = {}

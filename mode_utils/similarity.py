@@ -7,6 +7,8 @@ SciPy's function of the same name.
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from mode_utils.checks import check_least
+
 
 def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski_p=3):
     """Score each candidate against one heat map.
@@ -40,8 +42,7 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
     A candidate of zeros has cosine similarity 0, because no direction is defined for it.
     """
     metric = metric_name(metric)
-    if minkowski_p < 1:
-        raise ValueError(f"minkowski_p = {minkowski_p}; it must be at least 1")
+    check_least("minkowski_p", minkowski_p, 1)
     candidates = np.asarray(candidates)
     if not np.issubdtype(candidates.dtype, np.floating):
         candidates = candidates.astype(np.float64)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mode_utils.checks import check_choice, check_least
+
 DIAGNOSE_ON = ("validation", "test")
 
 
@@ -93,8 +95,7 @@ def split_dataset(
     ValueError
         If a size is not positive or the parts hold too few samples, or if `diagnose_on` is unknown.
     """
-    if diagnose_on not in DIAGNOSE_ON:
-        raise ValueError(f"unknown diagnose_on {diagnose_on!r}; choose from {', '.join(DIAGNOSE_ON)}")
+    check_choice("diagnose_on", diagnose_on, DIAGNOSE_ON)
     _check_sizes(dataset, n_train, n_bug_fixing, n_validation, n_test)
     if diagnose_on == "test":
         n_bug_fixing, n_validation = n_bug_fixing + n_validation, 0
@@ -117,8 +118,7 @@ def _take(x, y, index):
 def _check_sizes(dataset, n_train, n_bug_fixing, n_validation, n_test):
     sizes = {"n_train": n_train, "n_bug_fixing": n_bug_fixing, "n_validation": n_validation, "n_test": n_test}
     for size, value in sizes.items():
-        if value < 1:
-            raise ValueError(f"{size} = {value}; it must be at least 1")
+        check_least(size, value, 1)
     wanted = n_train + n_bug_fixing + n_validation
     if wanted > len(dataset.y_train):
         raise ValueError(

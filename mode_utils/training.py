@@ -179,16 +179,19 @@ class Trainer:
         return self._outputs[name]
 
 
+def _window(side, grid):
+    return -(-side // grid)  # rounded up
+
+
 def _cells(side, grid):
-    window = -(-side // grid)
-    return -(-side // window)
+    return -(-side // _window(side, grid))
 
 
 def _pooled(output, grid):
     """Average (n, ..., channels) to at most `grid` cells an axis and flatten."""
     sides = list(output.shape[1:-1])
     if sides:
-        window = [-(-side // grid) for side in sides]
+        window = [_window(side, grid) for side in sides]
         output = tf.nn.pool(output, window, "AVG", strides=window, padding="SAME")
     return tf.reshape(output, (-1, int(np.prod(output.shape[1:]))))
 
