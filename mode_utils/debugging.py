@@ -10,22 +10,28 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mode_utils.allocation import SERVE_BUGS, allocate, label_needs
+from mode_utils.candidates import Candidates
 from mode_utils.diagnosis import find_overfit_labels, find_underfit_labels, label_accuracies
-from mode_utils.feature_models import GRID
-from mode_utils.heatmaps import class_heatmaps
 from mode_utils.input_selection import Batch, Pool, select_inputs
-from mode_utils.options import OVERFIT_SELECTIONS, check_budget
-from mode_utils.similarity import similarity_scores
-from mode_utils.views import choose_view
+from mode_utils.options import check_budget
+from mode_utils.replay import Replay
+from mode_utils.selectors import selector_scores
 
 PHASES = ("underfit", "overfit", "underfit")
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """A model at one moment: its buggy labels by fault, predictions for the diagnosis samples, scores for the table."""
+    """A model at one moment.
+
+    Its buggy labels by fault and how far labels are from not being buggy, the error of each label and the predictions
+    for the diagnosis samples, and scores for the table.
+    """
 
     buggy: dict[str, np.ndarray]
+    deficits: dict[str, np.ndarray]
+    errors: np.ndarray
     predictions: np.ndarray
     scores: dict[str, float]
 
@@ -67,21 +73,21 @@ def debug_model(trainer, splits, options, rng):
     the test set, unless the splits say so, and overfitting is met.
     """
     retraining, selection = rng.spawn(2)
-    schedule = _Schedule(options.max_iterations)
+    schedule = _Schedule(options)
 
     def choose(pool, assessment):
-        fault, label = schedule.next_target(assessment.buggy)
-        if label is None:
+        fault, needs = schedule.next_needs(assessment)
+        if needs is not None and not needs.any():
             return None
-        view = choose_view(trainer, splits, options, fault, assessment.predictions, selection)
-        candidates = pool.candidates(label)
-        scores, ranking = _candidate_scores(trainer, splits, options, view, fault, label, candidates)
-        ranked_by = selection.random(len(candidates)) if scores is None else scores
-        batch = select_inputs(pool, label, ranked_by, selection, options.batch_size, options.alpha, ranking)
-        n_ranked = 0 if scores is None else len(batch.ranked)
-        return batch, {"fault": fault, "target_label": label, "target_layer": view.layer, "n_ranked": n_ranked}
+        groups = allocate(pool, needs, options.batch_size, options.alpha)
+        candidates = Candidates(trainer, splits, options, groups, fault, assessment.predictions, selection)
+        scores = selector_scores(candidates)
+        batch = select_inputs(pool, groups, scores, selection, options.batch_size, options.temperature)
+        target = pd.NA if needs is None else int(np.argmax(needs))
+        why = {"fault": fault, "target_label": target, "target_layer": candidates.target_layer}
+        return batch, {**why, "n_ranked": len(batch.ranked)}
 
-    table = _retrain(trainer, splits, options, retraining, choose, options.max_iterations * len(PHASES))
+    table = _retrain(trainer, splits, options, retraining, choose, schedule.most_iterations)
     return table.assign(finished_early=not schedule.limited)
 
 
@@ -118,10 +124,11 @@ def assess(trainer, splits, theta, gamma):
     train, diagnosis, test = (
         trainer.predict(part.x).argmax(axis=1) for part in (splits.train, splits.diagnosis, splits.test)
     )
-    accuracies = (
+    accuracies = seen, unseen = (
         label_accuracies(splits.train.y, train, splits.n_classes),
         label_accuracies(splits.diagnosis.y, diagnosis, splits.n_classes),
     )
+    deficits = {"underfit": theta - unseen, "overfit": seen - unseen - gamma}
     buggy = {"underfit": find_underfit_labels(*accuracies, theta), "overfit": find_overfit_labels(*accuracies, gamma)}
     scores = {
         "test_accuracy": float((test == splits.test.y).mean()),
@@ -130,38 +137,49 @@ def assess(trainer, splits, theta, gamma):
         "weakest_label_accuracy": float(np.nanmin(label_accuracies(splits.test.y, test, splits.n_classes))),
         **{f"n_{fault}": len(labels) for fault, labels in buggy.items()},
     }
-    return Assessment(buggy, diagnosis, scores)
+    return Assessment(buggy, deficits, 1 - unseen, diagnosis, scores)
 
 
 class _Schedule:
-    """Underfitting first, then overfitting, and if there was any, underfitting again; each until clean or at its limit.
+    """Which fault is served, and who needs how much.
 
-    `limited` says whether a phase was ended by its limit.
+    Buggy labels: underfitting first, then overfitting, and if there was any, underfitting again; each until clean or at
+    its limit. `limited` says whether a phase was ended by its limit. The other allocations have one phase, and no fault.
     """
 
-    def __init__(self, max_iterations):
-        self._phases = list(PHASES)
-        self._limit = max_iterations
+    def __init__(self, options):
+        self._allocation = options.allocation
+        self._phases = list(PHASES) if options.allocation in SERVE_BUGS else [None]
+        self._limit = options.max_iterations
+        self.most_iterations = options.max_iterations * len(self._phases)
         self._used = 0
         self.limited = False
 
-    def next_target(self, buggy):
-        """Return the fault and the faultiest label to serve, or twice None."""
+    def next_needs(self, assessment):
+        """Return the fault and each label's need, all 0 if there is nothing to do, None for the whole pool."""
         while self._phases:
             fault = self._phases[0]
-            if buggy[fault].size and self._used < self._limit:
+            needs = self._needs(assessment, fault)
+            if self._used < self._limit and (needs is None or needs.any()):
                 self._used += 1
                 self.limited |= self._used == self._limit
-                return fault, int(buggy[fault][0])
+                return fault, needs
             self._phases = [] if fault == "overfit" and not self._used else self._phases[1:]
             self._used = 0
-        return None, None
+        return None, np.zeros(1)
+
+    def _needs(self, assessment, fault):
+        if self._allocation == "whole pool":
+            return None
+        deficits, buggy = assessment.deficits.get(fault), assessment.buggy.get(fault)
+        return label_needs(self._allocation, assessment.errors, deficits, buggy)
 
 
 def _retrain(trainer, splits, options, rng, choose, n_iterations):
     """Choose, retrain and assess until the budget or the pool is spent, or `choose` returns None."""
     pool = Pool(splits.bug_fixing.y)
     check_budget(options, len(pool))
+    order, memory = rng, Replay(splits, options.replay, rng.spawn(1)[0])
     held = [part.x for part in (splits.train, splits.diagnosis, splits.test)]  # copied once for all iterations
     assessment = assess(trainer, splits, options.theta, options.gamma)
     rows = [{"iteration": 0, "samples_added": 0, **assessment.scores, "seconds": 0.0}]
@@ -172,10 +190,11 @@ def _retrain(trainer, splits, options, rng, choose, n_iterations):
             break
         batch, why = choice
         pool.take(batch.indices)
-        trainer.fit(*splits.bug_fixing.take(batch.indices), epochs=options.epochs, rng=rng)
-        seconds = time.perf_counter() - started
+        selected = time.perf_counter()
+        trainer.fit(*memory.with_old(batch.indices), epochs=options.epochs, rng=order)
+        seconds = {"seconds": time.perf_counter() - started, "selection_seconds": selected - started}
         assessment = assess(trainer, splits, options.theta, options.gamma)
-        rows.append({"iteration": iteration, **assessment.scores, **why, "seconds": seconds})
+        rows.append({"iteration": iteration, **assessment.scores, **why, **seconds})
         rows[-1]["samples_added"] = len(splits.bug_fixing) - len(pool)
     del held
     return pd.DataFrame(rows, columns=_COLUMNS).astype({"target_label": "Int64", "n_ranked": "Int64"})
@@ -183,26 +202,5 @@ def _retrain(trainer, splits, options, rng, choose, n_iterations):
 
 _COLUMNS = [
     "iteration", "samples_added", "test_accuracy", "diagnosis_accuracy", "train_accuracy", "weakest_label_accuracy",
-    "n_underfit", "n_overfit", "fault", "target_label", "target_layer", "n_ranked", "seconds",
+    "n_underfit", "n_overfit", "fault", "target_label", "target_layer", "n_ranked", "seconds", "selection_seconds",
 ]  # fmt: skip
-
-
-def _candidate_scores(trainer, splits, options, view, fault, label, candidates):
-    """Return the candidates' similarity and the end of the ranking to take; None if they are drawn at random."""
-    heatmap, ranking = (
-        (options.heatmap, options.ranking) if fault == "underfit" else OVERFIT_SELECTIONS[options.overfit_selection]
-    )
-    if heatmap is None:
-        return None, "best"
-    weight = view.weights[:, label] if options.space == "importance" and view.weights is not None else 1
-
-    def features(x):
-        return x if options.space == "pixels" else trainer.activations(x, [view.layer], grid=GRID)[0] * weight
-
-    heatmaps = class_heatmaps(features(splits.diagnosis.x), splits.diagnosis.y, view.predictions, splits.n_classes)
-    if label in heatmaps.missing(heatmap) or not candidates.size:
-        return None, "best"
-    samples, _ = splits.bug_fixing.take(candidates)
-    return similarity_scores(
-        features(samples), heatmaps.of(label, heatmap), options.metric, options.minkowski_p
-    ), ranking

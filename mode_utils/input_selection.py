@@ -1,14 +1,15 @@
 """Which samples of the bug-fixing pool come next?
 
-A batch holds samples of the target label, chosen by their similarity to its heat map, and samples of the other labels,
-chosen at random.
+A batch holds samples that are selected, in the original those of the target label that are most similar to its heat map,
+and samples of the other labels, chosen at random. Who gets how many is said in `allocation`, what makes a sample wanted
+in `selectors`.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from mode_utils.checks import check_choice, check_share
+from mode_utils.checks import check_choice, check_least
 from mode_utils.similarity import similarity_scores
 
 RANKINGS = ("best", "worst")
@@ -35,7 +36,7 @@ class Pool:
         return np.flatnonzero(self._available)
 
     def candidates(self, label):
-        """Return the indices (n_candidates,) of the samples left that have this label."""
+        """Return the indices (n_candidates,) of the samples left that have this label, in increasing order."""
         return np.flatnonzero(self._available & (self.labels == label))
 
     def take(self, indices):
@@ -57,7 +58,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Batch:
-    """Indices into the pool: `ranked` by similarity, best first, and drawn at `random` from other labels."""
+    """Indices into the pool: `ranked` by score, a group's best first, and drawn at `random`."""
 
     ranked: np.ndarray
     random: np.ndarray
@@ -81,46 +82,90 @@ def rank_candidates(scores, ranking="best"):
     return np.argsort(-scores if ranking == "best" else scores, kind="stable")
 
 
-def select_inputs(pool, label, scores, rng, batch_size=2_000, alpha=0.25, ranking="best"):
-    """Choose the next batch: a share alpha of the target label by rank, the rest at random from the other labels.
+def soften(scores, temperature, rng):
+    """Turn scores into random keys whose order is a sample without replacement: the Gumbel top-k trick.
+
+    Parameters
+    ----------
+    scores : (n,) float
+        Higher is wanted more.
+    temperature : float
+        At least 0. 0 keeps the scores, so that the order is greedy; 1 shifts each standardised score by as much as
+        scores differ among each other; the larger, the nearer to a random order.
+    rng : numpy.random.Generator
+        Not used at temperature 0.
+
+    Returns
+    -------
+    (n,) float
+
+    References
+    ----------
+    Kool et al., ICML 2019, arXiv 1903.06059.
+    """
+    if temperature == 0 or len(scores) == 0:
+        return scores
+    spread = np.std(scores)
+    standardised = (scores - np.mean(scores)) / spread if spread > 0 else np.zeros(len(scores))
+    return standardised + temperature * rng.gumbel(size=len(scores))
+
+
+def select_inputs(pool, groups, scores, rng, batch_size=2_000, temperature=0.0):
+    """Choose the next batch: from each group its best, the rest at random from the labels that are in no group.
 
     Parameters
     ----------
     pool : Pool
         Not changed; `Pool.take` removes the batch.
-    label : int
-        The target label.
+    groups : list of allocation.Group
+        Of `allocation.allocate`.
     scores : (n_candidates,) float
-        Similarity of `pool.candidates(label)`, in that order; higher is more similar.
+        Of the members of all groups, in their order; higher is wanted more. NaN where nothing is known: such samples
+        take their place at random.
     rng : numpy.random.Generator
     batch_size : int
         Samples in the batch.
-    alpha : float
-        Share selected from the target label, in [0, 1].
-    ranking : {"best", "worst"}
+    temperature : float
+        See `soften`.
 
     Returns
     -------
     Batch
-        Always `batch_size` samples. Where the pool lacks samples of the target label the others make up for them, and
-        the other way round; the lengths of `ranked` and `random` tell.
+        Always `batch_size` samples. If every label is in a group, the rest comes from what the groups leave.
 
     Raises
     ------
     ValueError
-        If alpha lies outside [0, 1], the batch is larger than the pool, or the number of scores is wrong.
+        If the number of scores is wrong or the temperature negative.
     """
-    check_share("alpha", alpha)
-    if batch_size > len(pool):
-        raise ValueError(f"a batch of {batch_size} is larger than the pool, which has {len(pool)} samples left")
-    candidates = pool.candidates(label)
-    if len(scores) != len(candidates):
-        raise ValueError(f"{len(scores)} scores for the {len(candidates)} candidates of label {label}")
-    others = np.setdiff1d(pool.remaining(), candidates, assume_unique=True)
-    n_ranked = min(round(alpha * batch_size), len(candidates))
-    n_ranked = max(n_ranked, batch_size - len(others))
-    ranked = candidates[rank_candidates(scores, ranking)[:n_ranked]]
-    return Batch(ranked, rng.choice(others, batch_size - n_ranked, replace=False))
+    check_least("temperature", temperature, 0)
+    members = np.concatenate([group.members for group in groups])
+    if len(scores) != len(members):
+        raise ValueError(f"{len(scores)} scores for {len(members)} candidates")
+    known, scores = _fill_unknown(scores, rng)
+    chosen = np.concatenate([
+        start + rank_candidates(soften(scores[start : start + len(group.members)], temperature, rng))[: group.n_wanted]
+        for start, group in zip(_starts(groups), groups, strict=True)
+    ])  # fmt: skip
+    others = np.setdiff1d(pool.remaining(), members, assume_unique=True)
+    if not others.size:
+        others = np.delete(members, chosen)
+    random = rng.choice(others, batch_size - len(chosen), replace=False)
+    ranked = chosen[known[chosen]]
+    return Batch(members[ranked], np.concatenate([members[chosen[~known[chosen]]], random]))
+
+
+def _fill_unknown(scores, rng):
+    """Return which scores are known, and scores with random numbers in place of the unknown."""
+    scores = np.asarray(scores, dtype=np.float64)
+    known = ~np.isnan(scores)
+    filled = scores.copy()
+    filled[~known] = rng.random((~known).sum())
+    return known, filled
+
+
+def _starts(groups):
+    return np.cumsum([0, *(len(group.members) for group in groups)])[:-1]
 
 
 def extreme_inputs(pool, heatmaps, features, metric="cosine similarity", minkowski_p=3):

@@ -5,26 +5,32 @@ Nothing here needs TensorFlow, so that a sweep can check a whole grid in a momen
 
 from dataclasses import dataclass, fields
 
+from mode_utils.allocation import ALLOCATIONS
 from mode_utils.checks import check_choice, check_least, check_share
 from mode_utils.data import dataset_name
 from mode_utils.heatmaps import HEATMAPS, SPACES
 from mode_utils.input_selection import RANKINGS
 from mode_utils.scenarios import SCENARIOS
+from mode_utils.selectors import OVERFIT_SELECTIONS, SELECTORS
 from mode_utils.similarity import metric_name
 from mode_utils.splits import DIAGNOSE_ON
 
 ARCHITECTURES = ("dense", "cnn")
-OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
-    "least similar to hci": ("hci", "worst"),
-    "most similar to dhmi": ("dhmi", "best"),
-    "most similar to dhwi": ("dhwi", "best"),
-    "random": (None, None),
+PRESETS = {  # what differs from the defaults
+    "original": {},
+    "recommended": {
+        "selector": "error",
+        "allocation": "all labels",
+        "temperature": 1.0,
+        "replay": 4.0,
+        "alpha": 1.0,
+    },
 }
 
 
 @dataclass(frozen=True)
 class DebugOptions:
-    """How to repair; the defaults are the original's.
+    """How to repair; the defaults are the original's. `preset` gives others by name.
 
     Attributes
     ----------
@@ -48,6 +54,16 @@ class DebugOptions:
         What an overfit label gets: one of `OVERFIT_SELECTIONS`.
     theta, gamma, alpha : float
         In [0, 1]: underfit below theta, overfit above a gap of gamma, share of a batch that is selected.
+    selector : str
+        What makes a sample wanted, one of `selectors.SELECTORS`.
+    allocation : {"faultiest label", "buggy labels", "all labels", "whole pool"}
+        Which labels the selected share of a batch goes to, see `allocation`. The last two do not wait for a label to be
+        buggy, and go on until the iterations are spent.
+    temperature : float
+        At least 0: how far the ranking is softened, see `input_selection.soften`.
+    replay : float
+        At least 0: old samples per new one in a retraining, drawn at random from the training samples and what was
+        added before. The control replays as many.
     batch_size, max_iterations, epochs : int
         New samples an iteration, iterations against one kind of fault, passes over the batch in a retraining.
 
@@ -68,6 +84,10 @@ class DebugOptions:
     theta: float = 0.92
     gamma: float = 0.10
     alpha: float = 0.25
+    selector: str = "similarity"
+    allocation: str = "faultiest label"
+    temperature: float = 0.0
+    replay: float = 0.0
     batch_size: int = 2_000
     max_iterations: int = 5
     epochs: int = 3
@@ -75,10 +95,29 @@ class DebugOptions:
     def __post_init__(self):
         object.__setattr__(self, "metric", metric_name(self.metric))
         _check_choices(self, space=SPACES, heatmap=HEATMAPS, ranking=RANKINGS)
-        _check_choices(self, overfit_selection=OVERFIT_SELECTIONS)
+        _check_choices(self, selector=SELECTORS, allocation=ALLOCATIONS, overfit_selection=OVERFIT_SELECTIONS)
         for name in ("theta", "gamma", "alpha"):
             check_share(name, getattr(self, name))
-        _check_least(self, minkowski_p=1, similarity_threshold=0, batch_size=1, max_iterations=1, epochs=1)
+        _check_least(self, temperature=0, replay=0, minkowski_p=1, similarity_threshold=0)
+        _check_least(self, batch_size=1, max_iterations=1, epochs=1)
+
+    @classmethod
+    def preset(cls, name="original", **changes):
+        """Return the options of a preset, with changes; a change to None leaves what the preset says.
+
+        Parameters
+        ----------
+        name : {"original", "recommended"}
+        **changes
+            Options by name.
+
+        Raises
+        ------
+        ValueError
+            If there is no such preset, or a value is none of an option's.
+        """
+        check_choice("preset", name, PRESETS)
+        return cls(**{**PRESETS[name], **{key: value for key, value in changes.items() if value is not None}})
 
 
 @dataclass(frozen=True)
@@ -146,10 +185,10 @@ def check_parameters(parameters):
     ValueError
         If a value is none of the choices or out of range, or if the batches are larger than the pool.
     """
-    options, setup = (
-        kind(**{f.name: parameters[f.name] for f in fields(kind) if f.name in parameters})
-        for kind in (DebugOptions, RunSetup)
-    )
+    given = [
+        {f.name: parameters[f.name] for f in fields(kind) if f.name in parameters} for kind in (DebugOptions, RunSetup)
+    ]
+    options, setup = DebugOptions.preset(parameters.get("preset", "original"), **given[0]), RunSetup(**given[1])
     check_budget(options, setup.pool_size)
     dataset_name(parameters.get("dataset", "mnist"))
     check_least("n_runs", parameters.get("n_runs", 1), 1)

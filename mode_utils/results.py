@@ -9,8 +9,16 @@ import pandas as pd
 from mode_utils.similarity import METRICS
 
 # the options that tables are compared by
-CONFIGURATION = ["metric", "layer_selection", "space", "heatmap", "ranking", "overfit_selection"]
-_KEYS = [*CONFIGURATION, "seed", "strategy"]
+CONFIGURATION = [
+    "selector", "allocation", "temperature", "replay", "alpha",
+    "metric", "layer_selection", "space", "heatmap", "ranking", "overfit_selection",
+]  # fmt: skip
+TIMES = ["seconds", "selection_seconds"]
+
+
+def configuration(table):
+    """Return the columns of a table that are options: those of `CONFIGURATION` that it has."""
+    return [name for name in CONFIGURATION if name in table]
 
 
 def save_results(folder, runs, **images):
@@ -21,15 +29,15 @@ def save_results(folder, runs, **images):
     folder : path
         Made if it does not exist.
     runs : pandas.DataFrame
-        As `repeat_runs` returns it. All but `seconds` goes to `runs.csv`, the same bit for bit each time; `seconds`
-        goes to `timings.csv`.
+        As `repeat_runs` returns it. All but the `TIMES` goes to `runs.csv`, the same bit for bit each time; they go to
+        `timings.csv`.
     **images : arrays
         Go to `gallery.npz` under their names, if there are any.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    timings = runs.groupby(_KEYS, sort=False, as_index=False)["seconds"].sum()
-    _write(folder / "runs.csv", lambda file: runs.drop(columns="seconds").to_csv(file, index=False))
+    timings = runs.groupby(_keys(runs), sort=False, as_index=False)[TIMES].sum()
+    _write(folder / "runs.csv", lambda file: runs.drop(columns=TIMES).to_csv(file, index=False))
     _write(folder / "timings.csv", lambda file: timings.to_csv(file, index=False))
     if images:
         _write(folder / "gallery.npz", lambda file: np.savez_compressed(file, **images))
@@ -42,13 +50,14 @@ def save_table(folder, name, table):
 
 
 def load_runs(folder):
-    """Read `runs.csv` and, where there is one, the `seconds` of `timings.csv`, which stand in a run's last row."""
+    """Read `runs.csv` and, where there is one, `timings.csv`, whose sums stand in a run's last row."""
     runs = pd.read_csv(Path(folder) / "runs.csv", dtype={"target_label": "Int64", "n_ranked": "Int64"})
     if not (Path(folder) / "timings.csv").exists():
         return runs
-    last = ~runs.duplicated(_KEYS, keep="last")
-    merged = runs.merge(pd.read_csv(Path(folder) / "timings.csv"), on=_KEYS, how="left", validate="many_to_one")
-    return merged.assign(seconds=merged["seconds"].where(last.to_numpy(), 0.0))
+    keys = _keys(runs)
+    last = ~runs.duplicated(keys, keep="last")
+    merged = runs.merge(pd.read_csv(Path(folder) / "timings.csv"), on=keys, how="left", validate="many_to_one")
+    return merged.assign(**{name: merged[name].where(last.to_numpy(), 0.0) for name in TIMES})
 
 
 def load_galleries(sweep_dir):
@@ -77,6 +86,10 @@ def load_galleries(sweep_dir):
     if not galleries:
         raise FileNotFoundError(f"no */gallery.npz below {sweep_dir}; run the sweep first (make sweep)")
     return {metric: galleries[metric] for metric in METRICS if metric in galleries}
+
+
+def _keys(runs):
+    return [*configuration(runs), "seed", "strategy"]
 
 
 def _write(path, write):

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 import joblib
@@ -31,19 +31,21 @@ from mode_utils.training import Trainer
 
 CACHE_DIR = DATA_DIR / "cache"
 STREAMS = ("split", "weights", "initial_training", "repair")
+_SHARED_OPTIONS = ("batch_size", "max_iterations", "epochs", "replay", "theta", "gamma")  # with the control
 
 
 @dataclass(frozen=True)
 class Run:
     """One seed: its split, the state of its trained model (see `Trainer.restore`), and its control.
 
-    `control` maps a number of iterations to the control's table; the rows of fewer iterations are the first of more.
+    `control` maps a number of iterations and options to the control's table; the rows of fewer iterations are the first
+    of more.
     """
 
     seed: int
     splits: Splits
     initial_state: tuple[np.ndarray, ...]
-    control: Callable[[int], pd.DataFrame]
+    control: Callable[[int, DebugOptions], pd.DataFrame]
 
 
 def run_streams(seed):
@@ -85,7 +87,8 @@ def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_
     Parameters
     ----------
     dataset : Dataset
-    options : DebugOptions
+    options : DebugOptions or sequence of them
+        Several repair the same models, one after the other.
     n_runs : int
         At least 1.
     seed : int
@@ -99,8 +102,9 @@ def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_
     Returns
     -------
     pandas.DataFrame
-        The rows of `debug_model` for each `seed` and `strategy` ("mode", "control"), ordered by seed, beside the
-        configuration (`results.CONFIGURATION`). All columns but `seconds` are the same, bit for bit, each time.
+        The rows of `debug_model` for each `seed` and `strategy` ("mode", "control"), ordered by options and seed,
+        beside the configuration (`results.CONFIGURATION`). All columns but the seconds are the same, bit for bit, each
+        time.
 
     Raises
     ------
@@ -108,17 +112,24 @@ def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_
         If `n_runs` is below 1; see also `split_dataset` and `debug_model`.
     """
     check_least("n_runs", n_runs, 1)
+    several = [options] if isinstance(options, DebugOptions) else list(options)
     setup = setup or RunSetup()
     trainer = new_trainer(dataset, setup)
     tables = {}
-    started = start_runs(trainer, dataset, setup, options, range(seed, seed + n_runs), cache_dir)
-    for run in progress_bar(started, total=n_runs, desc=options.metric, unit="run", disable=not progress):
-        trainer.restore(run.initial_state)
-        mode = debug_model(trainer, run.splits, options, run_streams(run.seed)["repair"])
-        control = run.control(max(len(mode) - 1, options.max_iterations))
-        tables[run.seed] = [_label(control, run.seed, "control", options), _label(mode, run.seed, "mode", options)]
-        del run  # its samples, before the next run's are copied
-    return pd.concat([table for seed in sorted(tables) for table in tables[seed]], ignore_index=True)
+    started = start_runs(trainer, dataset, setup, several[0], range(seed, seed + n_runs), cache_dir)
+    description = several[0].metric if len(several) == 1 else f"{len(several)} strategies"
+    for run in progress_bar(started, total=n_runs, desc=description, unit="run", disable=not progress):
+        held = [part.x for part in (run.splits.train, run.splits.diagnosis, run.splits.test)]  # one copy for all
+        for place, each in enumerate(several):
+            trainer.restore(run.initial_state)
+            mode = debug_model(trainer, run.splits, each, run_streams(run.seed)["repair"])
+            control = run.control(max(len(mode) - 1, each.max_iterations), each)
+            tables[place, run.seed] = [
+                _label(control, run.seed, "control", each),
+                _label(mode, run.seed, "mode", each),
+            ]
+        del run, held  # its samples, before the next run's are copied
+    return pd.concat([table for key in sorted(tables) for table in tables[key]], ignore_index=True)
 
 
 def _label(table, seed, strategy, options):
@@ -149,14 +160,17 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
     memory = joblib.Memory(cache_dir, verbose=0)
     train = memory.cache(_train, ignore=["trainer", "splits"])
     retrain = memory.cache(_retrain_control, ignore=["trainer", "splits", "initial_state"])
-    shared = {name: getattr(options, name) for name in ("batch_size", "max_iterations", "epochs", "theta", "gamma")}
     origin = (dataset.fingerprint, _code_version())
 
     def start(seed):
         splits = split_for_run(dataset, setup, seed)
         state = train(trainer, splits, setup, seed, origin)
-        control = partial(retrain, trainer, splits, state, DebugOptions(**shared), setup, seed, origin)
-        control(options.max_iterations)
+
+        def control(n_iterations, options):
+            shared = DebugOptions(**{name: getattr(options, name) for name in _SHARED_OPTIONS})
+            return retrain(trainer, splits, state, shared, setup, seed, origin, n_iterations)
+
+        control(options.max_iterations, options)
         return Run(seed, splits, state, control)
 
     waiting = deque(seeds)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from mode_utils.results import CONFIGURATION
+from mode_utils.results import CONFIGURATION, TIMES, configuration
 
 _CONFIDENCE = 0.95
 _RESAMPLES = 9_999
@@ -30,14 +30,14 @@ def paired_outcomes(runs):
         `control_full_budget`, test accuracies in [0, 1]; `improvement` = final - initial and `difference` = final -
         control, higher is better for MODE; `weakest_label`, `control_weakest_label`, test accuracies of the weakest
         label; `initial_gap`, `gap` and `control_gap`, training minus diagnosis accuracy; `samples` added by MODE;
-        `finished_early`; `seconds` of MODE, NaN if unknown.
+        `finished_early`; `seconds` of MODE and how many of them selecting took, NaN if unknown.
 
     Raises
     ------
     ValueError
         If a run has no control or two of one strategy, or if its two strategies start from different models.
     """
-    groups = runs.groupby([*CONFIGURATION, "seed"], sort=False)
+    groups = runs.groupby([*configuration(runs), "seed"], sort=False)
     return pd.DataFrame([{**dict(zip(groups.keys, key, strict=True)), **_outcome(run)} for key, run in groups])
 
 
@@ -203,7 +203,7 @@ def _outcome(run):
         "control_gap": _gap(at_budget),
         "samples": final["samples_added"],
         "finished_early": bool(final["finished_early"]),
-        "seconds": mode["seconds"].sum() if "seconds" in mode else np.nan,
+        **{name: mode[name].sum() if name in mode else np.nan for name in TIMES},
     }
 
 
@@ -227,9 +227,10 @@ def _name(run):
 def _check_one_configuration(outcomes, by):
     if by not in outcomes:
         raise ValueError(f"unknown by {by!r}; choose from {', '.join(CONFIGURATION)}, or add a column of this name")
-    per_group = outcomes.groupby(by)[[name for name in CONFIGURATION if name != by]].nunique()
+    options = [name for name in configuration(outcomes) if name != by]
+    per_group = outcomes.groupby(by)[options].nunique()
     varying = per_group.columns[(per_group > 1).any()]
     if by in CONFIGURATION:
-        varying = [name for name in CONFIGURATION if name != by and outcomes[name].nunique() > 1]
+        varying = [name for name in options if outcomes[name].nunique() > 1]
     if len(varying):
         raise ValueError(f"runs with different {', '.join(varying)} are mixed: take one value of each")

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.debugging import _Schedule, debug_model, retrain_at_random
-from mode_utils.options import OVERFIT_SELECTIONS, DebugOptions
+from mode_utils.debugging import Assessment, _Schedule, debug_model, retrain_at_random
+from mode_utils.options import OVERFIT_SELECTIONS, PRESETS, DebugOptions
+from mode_utils.results import TIMES
+from mode_utils.selectors import SELECTORS
 
 OPTIONS = DebugOptions(batch_size=200, max_iterations=3, epochs=1)
 
@@ -29,7 +31,7 @@ def repair(trainer, splits):
 @pytest.mark.parametrize("space", ["pixels", "neurons", "importance"])
 @pytest.mark.parametrize("layer_selection", [True, False])
 def test_a_repair_repeated_is_bit_identical(repair, space, layer_selection):
-    tables = [repair(space=space, layer_selection=layer_selection).drop(columns="seconds") for _ in range(2)]
+    tables = [repair(space=space, layer_selection=layer_selection).drop(columns=TIMES) for _ in range(2)]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
     assert tables[0]["samples_added"].tolist()[:4] == [0, 200, 400, 600]
 
@@ -68,29 +70,51 @@ def test_every_selection_for_overfit_labels_differs_from_random_choice(repair, s
     assert ranked["test_accuracy"][1] != random["test_accuracy"][1]
 
 
+def assessment(**buggy):
+    """A model with these labels underfit or overfit, and errors that grow with the label."""
+    buggy = {fault: np.array(buggy.get(fault, []), dtype=int) for fault in ("underfit", "overfit")}
+    errors = np.linspace(0, 0.5, 6)
+    return Assessment(buggy, dict.fromkeys(buggy, errors), errors, np.empty(0), {})
+
+
+def served(schedule, *assessments):
+    """Return what a schedule serves: the fault and the labels in need."""
+    steps = [schedule.next_needs(a) for a in assessments]
+    return [(fault, np.flatnonzero(needs).tolist()) for fault, needs in steps]
+
+
 def test_underfitting_comes_first_then_overfitting_then_underfitting_again():
-    some, none = np.array([4, 2]), np.array([], dtype=int)
-    schedule = _Schedule(max_iterations=2)
-    served = [schedule.next_target({"underfit": some, "overfit": some[::-1]}) for _ in range(7)]
-    assert served == [*[("underfit", 4)] * 2, *[("overfit", 2)] * 2, *[("underfit", 4)] * 2, (None, None)]
+    both = assessment(underfit=[4, 2], overfit=[2, 4])
+    schedule = _Schedule(DebugOptions(max_iterations=2))
+    assert schedule.most_iterations == 6
+    expected = [*[("underfit", [4])] * 2, *[("overfit", [2])] * 2, *[("underfit", [4])] * 2, (None, [])]
+    assert served(schedule, *[both] * 7) == expected
     assert schedule.limited
-    schedule = _Schedule(max_iterations=2)
-    assert schedule.next_target({"underfit": some, "overfit": none}) == ("underfit", 4)
-    assert schedule.next_target({"underfit": none, "overfit": some}) == ("overfit", 4)
-    assert schedule.next_target({"underfit": some, "overfit": none}) == ("underfit", 4)
-    assert schedule.next_target({"underfit": none, "overfit": none}) == (None, None) and not schedule.limited
+    schedule = _Schedule(DebugOptions(max_iterations=2))
+    underfit, overfit, clean = assessment(underfit=[4]), assessment(overfit=[2]), assessment()
+    expected = [("underfit", [4]), ("overfit", [2]), ("underfit", [4]), (None, [])]
+    assert served(schedule, underfit, overfit, underfit, clean) == expected
+    assert not schedule.limited
 
 
 def test_underfitting_is_not_served_again_if_nothing_was_overfit():
-    schedule, buggy = _Schedule(max_iterations=1), {"underfit": np.array([1]), "overfit": np.array([], dtype=int)}
-    assert [schedule.next_target(buggy) for _ in range(2)] == [("underfit", 1), (None, None)]
+    schedule = _Schedule(DebugOptions(max_iterations=1))
+    assert served(schedule, *[assessment(underfit=[1])] * 2) == [("underfit", [1]), (None, [])]
+
+
+def test_other_allocations_serve_all_buggy_labels_all_labels_or_no_label():
+    state = assessment(underfit=[4, 2])
+    assert served(_Schedule(DebugOptions(allocation="buggy labels")), state) == [("underfit", [2, 4])]
+    assert served(_Schedule(DebugOptions(allocation="all labels")), state) == [(None, [1, 2, 3, 4, 5])]
+    schedule = _Schedule(DebugOptions(allocation="whole pool", max_iterations=1))
+    assert schedule.next_needs(state) == (None, None) and schedule.limited
 
 
 def test_a_control_of_fewer_iterations_is_the_beginning_of_a_longer_one(trainer, splits):
     state, tables = trainer.state(), []
     for n_iterations in (2, 5):
         trainer.restore(state)
-        tables.append(retrain_at_random(trainer, splits, OPTIONS, generator(), n_iterations).drop(columns="seconds"))
+        tables.append(retrain_at_random(trainer, splits, OPTIONS, generator(), n_iterations).drop(columns=TIMES))
     pd.testing.assert_frame_equal(tables[0], tables[1][:3], check_exact=True)
 
 
@@ -114,11 +138,27 @@ def test_layer_selection_names_its_layer_and_pixels_without_it_need_none(repair)
     "change",
     [
         {"metric": "l1"}, {"heatmap": "hwi"}, {"space": "neurons"}, {"space": "importance"}, {"ranking": "worst"},
-        {"alpha": 0.8},
+        {"alpha": 0.8}, {"allocation": "buggy labels"}, {"allocation": "all labels"}, {"allocation": "whole pool"},
+        {"temperature": 0.5}, {"replay": 1.0}, *({"selector": name} for name in SELECTORS if name != "similarity"),
     ],
 )  # fmt: skip
 def test_every_choice_has_an_effect(repair, change):
     assert not repair(**change)["test_accuracy"].equals(repair()["test_accuracy"])
+
+
+def test_drawing_at_random_from_the_whole_pool_is_a_control(repair):
+    """A selector that knows nothing, on the path that all selectors take."""
+    options = {"selector": "random", "allocation": "whole pool", "alpha": 1.0, "epochs": 3}
+    table = repair(**options)
+    assert (table["n_ranked"][1:] == 0).all() and table["target_label"].isna().all() and len(table) == 4
+    assert table["test_accuracy"].iloc[-1] > table["test_accuracy"].iloc[0] + 0.02
+
+
+def test_the_recommended_preset_repairs_and_goes_on_without_buggy_labels(repair):
+    changes = {"theta": 0.0, "gamma": 1.0, "epochs": 3, **PRESETS["recommended"]}
+    mode, control = repair(**changes), repair(retrain_at_random, **changes)
+    assert mode["samples_added"].tolist() == control["samples_added"].tolist() == [0, 200, 400, 600]
+    assert mode["test_accuracy"].iloc[-1] > mode["test_accuracy"].iloc[0] + 0.02
 
 
 def test_a_label_without_its_heat_map_is_served_at_random(trainer, splits):

@@ -1,15 +1,28 @@
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 
-from mode_utils.options import DebugOptions, RunSetup, check_parameters
+from mode_utils.options import PRESETS, DebugOptions, RunSetup, check_parameters
 
 
 def test_the_defaults_are_the_originals():
     options = DebugOptions()
     assert (options.theta, options.gamma, options.alpha, options.similarity_threshold) == (0.92, 0.10, 0.25, 0.01)
     assert (options.batch_size, options.max_iterations, options.epochs) == (2_000, 5, 3)
+
+
+def test_a_preset_changes_what_it_says_and_no_more():
+    recommended = DebugOptions.preset("recommended")
+    differs = {name for name, value in asdict(recommended).items() if value != asdict(DebugOptions())[name]}
+    assert differs == set(PRESETS["recommended"])
+    assert DebugOptions.preset("original") == DebugOptions()
+
+
+def test_a_change_of_none_leaves_what_the_preset_says():
+    options = DebugOptions.preset("recommended", selector=None, replay=0)
+    assert options.selector == PRESETS["recommended"]["selector"] and options.replay == 0
 
 
 def test_a_metrics_alias_is_kept_as_its_full_name():
@@ -25,6 +38,11 @@ def test_a_metrics_alias_is_kept_as_its_full_name():
         ({"ranking": "middle"}, "unknown ranking 'middle'; choose from best, worst"),
         ({"overfit_selection": "all"}, "unknown overfit_selection 'all'; choose from least similar to hci, most"),
         ({"scenario": "ill"}, "unknown scenario 'ill'; choose from healthy, starved, underfit, overfit"),
+        ({"preset": "best"}, "unknown preset 'best'; choose from original, recommended"),
+        ({"selector": "oracle"}, "unknown selector 'oracle'; choose from similarity"),
+        ({"allocation": "none"}, "unknown allocation 'none'; choose from faultiest label, buggy labels, all labels"),
+        ({"temperature": -0.1}, "temperature = -0.1; it must be at least 0"),
+        ({"replay": -1}, "replay = -1; it must be at least 0"),
         ({"theta": 1.2}, "theta = 1.2"),
         ({"gamma": -1}, "gamma = -1"),
         ({"alpha": float("nan")}, "alpha = nan"),

@@ -10,7 +10,8 @@ def runs():
     names = {"metric": "euclidean", "layer_selection": True, "space": "pixels", "heatmap": "hci", "ranking": "best"}
     names |= {"overfit_selection": "random"}
     rows = [
-        {"seed": 0, "strategy": strategy, **names, "iteration": i, "test_accuracy": 1 / (3 + i), "seconds": 0.5 * i}
+        {"seed": 0, "strategy": strategy, **names, "iteration": i, "test_accuracy": 1 / (3 + i), "seconds": 0.5 * i,
+         "selection_seconds": 0.1 * i}
         for strategy in ("control", "mode")
         for i in range(3)
     ]
@@ -27,7 +28,7 @@ def test_runs_are_read_as_they_were_saved(runs, tmp_path):
 
 def test_the_table_of_runs_holds_nothing_that_differs_each_time(runs, tmp_path):
     save_results(tmp_path / "a", runs, best=np.zeros(3))
-    save_results(tmp_path / "b", runs.assign(seconds=99.0))
+    save_results(tmp_path / "b", runs.assign(seconds=99.0, selection_seconds=9.0))
     assert (tmp_path / "a/runs.csv").read_bytes() == (tmp_path / "b/runs.csv").read_bytes()
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["gallery.npz", "runs.csv", "timings.csv"]
 

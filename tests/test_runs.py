@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mode_utils.options import DebugOptions
-from mode_utils.results import CONFIGURATION
+from mode_utils.results import CONFIGURATION, TIMES
 from mode_utils.runs import repeat_runs, run_streams
 
 OPTIONS = DebugOptions(batch_size=100, max_iterations=2, epochs=1)
@@ -15,11 +15,12 @@ IN_ANOTHER_PROCESS = """
 import sys
 from mode_utils.data import load_dataset
 from mode_utils.options import DebugOptions, RunSetup
+from mode_utils.results import TIMES
 from mode_utils.runs import repeat_runs
 setup = RunSetup(2_000, 1_500, 500, 1_000, initial_epochs=1)
 options = DebugOptions(metric=sys.argv[1], batch_size=100, max_iterations=2, epochs=1)
 runs = repeat_runs(load_dataset(), options, 4, 0, setup, cache_dir=sys.argv[2], progress=False)
-runs.drop(columns="seconds").to_csv(sys.argv[3], index=False)
+runs.drop(columns=TIMES).to_csv(sys.argv[3], index=False)
 """
 
 
@@ -37,11 +38,22 @@ def test_runs_are_paired_and_in_the_order_of_their_seeds(runs):
     assert (initial["mode"] == initial["control"]).all() and initial["mode"].nunique() == 2
 
 
+def test_several_strategies_at_once_are_the_same_as_each_alone(mnist, small_setup, tmp_path):
+    strategies = [OPTIONS, replace(OPTIONS, selector="margin", allocation="all labels", replay=1.0)]
+    together, *apart = (
+        repeat_runs(mnist, options, 2, 3, small_setup, tmp_path, progress=False) for options in (strategies, *strategies)
+    )
+    apart = pd.concat(apart, ignore_index=True)
+    pd.testing.assert_frame_equal(together.drop(columns=TIMES), apart.drop(columns=TIMES), check_exact=True)
+    controls = together[(together["strategy"] == "control") & (together["iteration"] == 1)]
+    assert controls.groupby("seed")["test_accuracy"].nunique().eq(2).all()  # each replays what its strategy replays
+
+
 def test_a_run_is_the_same_alone_or_among_others_cached_or_not(runs, mnist, small_setup, tmp_path):
-    expected = runs[runs["seed"] == 4].drop(columns="seconds").reset_index(drop=True)
+    expected = runs[runs["seed"] == 4].drop(columns=TIMES).reset_index(drop=True)
     for _ in range(2):
         alone = repeat_runs(mnist, OPTIONS, 1, 4, small_setup, cache_dir=tmp_path, progress=False)
-        pd.testing.assert_frame_equal(alone.drop(columns="seconds"), expected, check_exact=True)
+        pd.testing.assert_frame_equal(alone.drop(columns=TIMES), expected, check_exact=True)
 
 
 def test_all_metrics_share_initial_models_and_controls(mnist, small_setup, tmp_path):
@@ -56,7 +68,7 @@ def test_all_metrics_share_initial_models_and_controls(mnist, small_setup, tmp_p
         .reset_index(drop=True)
         for table in tables
     ]
-    pd.testing.assert_frame_equal(*(control.drop(columns="seconds") for control in controls), check_exact=True)
+    pd.testing.assert_frame_equal(*(control.drop(columns=TIMES) for control in controls), check_exact=True)
 
 
 def test_a_change_of_the_setup_is_not_read_from_the_cache(mnist, small_setup, tmp_path):
@@ -75,7 +87,7 @@ def test_two_processes_share_one_cache_and_agree_with_one(mnist, small_setup, tm
     here = repeat_runs(
         mnist, replace(OPTIONS, metric="l1"), 4, 0, small_setup, cache_dir=tmp_path / "other", progress=False
     )
-    here.drop(columns="seconds").to_csv(tmp_path / "here.csv", index=False)
+    here.drop(columns=TIMES).to_csv(tmp_path / "here.csv", index=False)
     assert (tmp_path / "here.csv").read_bytes() == (tmp_path / "l1.csv").read_bytes()
 
 

@@ -1,0 +1,110 @@
+"""What a selector may look at: the pool samples that may be chosen, and all that is known of the model's view of them.
+
+Everything is computed when it is first asked for, so that a selector costs what it uses.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mode_utils.allocation import Group
+from mode_utils.feature_models import GRID
+from mode_utils.heatmaps import class_heatmaps
+from mode_utils.layer_selection import last_hidden_layer
+from mode_utils.options import DebugOptions
+from mode_utils.splits import Splits
+from mode_utils.training import Trainer
+from mode_utils.views import choose_view
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Samples of the pool that may be chosen now.
+
+    Attributes
+    ----------
+    trainer : Trainer
+        Holds the model, which a selector does not change.
+    splits : Splits
+        `diagnosis` is there to be looked at, `train` is what the model has seen; `test` is not for selectors.
+    options : DebugOptions
+    groups : list of allocation.Group
+        Who competes with whom, for how many places.
+    fault : {"underfit", "overfit", None}
+        What is being repaired; None if the allocation does not ask.
+    own_predictions : (n_diagnosis,) int
+        The model's labels for the diagnosis samples.
+    rng : numpy.random.Generator
+    """
+
+    trainer: Trainer
+    splits: Splits
+    options: DebugOptions
+    groups: list[Group]
+    fault: str | None
+    own_predictions: np.ndarray
+    rng: np.random.Generator
+
+    def __len__(self):
+        return len(self.indices)
+
+    @cached_property
+    def indices(self):
+        """Places in the pool, (n,) int, group after group: the order of the scores."""
+        return np.concatenate([group.members for group in self.groups])
+
+    @cached_property
+    def labels(self):
+        """True labels (n,) int."""
+        return self.splits.bug_fixing.y[self.indices]
+
+    @cached_property
+    def x(self):
+        """Samples (n, ...) float32."""
+        return self.splits.bug_fixing.take(self.indices)[0]
+
+    @cached_property
+    def probabilities(self):
+        """The model's probabilities (n, n_classes) float32."""
+        return self.trainer.predict(self.x)
+
+    @cached_property
+    def view(self):
+        """Through what is looked: a `views.View`, whose predictions count and at which layer, if any."""
+        return choose_view(
+            self.trainer, self.splits, self.options, self.fault or "underfit", self.own_predictions, self.rng
+        )
+
+    @property
+    def target_layer(self):
+        """Name of the layer that has been looked at; None if none was."""
+        return self.view.layer if "view" in self.__dict__ else None
+
+    @cached_property
+    def layer(self):
+        """Name of the layer whose activations are the states: the target layer, or the last hidden one."""
+        return self.view.layer or last_hidden_layer(self.trainer.model)
+
+    @cached_property
+    def states(self):
+        """Activations (n, n_features) float32 of `layer`."""
+        return self.states_of(self.x)
+
+    @cached_property
+    def state_heatmaps(self):
+        """Heat maps (`heatmaps.ClassHeatmaps`) of the diagnosis samples' states."""
+        diagnosis = self.splits.diagnosis
+        states = self.states_of(diagnosis.x)
+        return class_heatmaps(states, diagnosis.y, self.view.predictions, self.splits.n_classes)
+
+    def states_of(self, x):
+        """Return the activations (len(x), n_features) of `layer`, feature maps averaged to a few cells."""
+        return self.trainer.activations(x, [self.layer], grid=GRID)[0]
+
+    def by_group(self):
+        """Yield the places of each group among the candidates, a slice, and how many of them are wanted."""
+        start = 0
+        for group in self.groups:
+            yield slice(start, start + len(group.members)), group.n_wanted
+            start += len(group.members)

@@ -1,0 +1,38 @@
+"""Old samples beside the new ones: a model that is retrained on new samples alone forgets what they do not show."""
+
+import numpy as np
+
+
+class Replay:
+    """Hands out batches with old samples beside the new ones.
+
+    Parameters
+    ----------
+    splits : Splits
+        Old are the training samples and what was handed out as new before.
+    replay : float
+        Old samples per new one, at least 0; as many as there are, where there are fewer.
+    rng : numpy.random.Generator
+        Draws the old samples, all with the same chance.
+
+    References
+    ----------
+    Retraining on old and selected data: Hu et al., TOSEM 2022, doi 10.1145/3511598.
+    """
+
+    def __init__(self, splits, replay, rng):
+        self._splits, self._replay, self._rng = splits, replay, rng
+        self._added = np.empty(0, dtype=int)
+
+    def with_old(self, new):
+        """Return samples and labels of the new ones, given by their places in the pool, and of old ones beside them."""
+        parts = [self._splits.bug_fixing.take(new)]
+        n_train = len(self._splits.train)
+        n_old = min(round(self._replay * len(new)), n_train + len(self._added))
+        if n_old:
+            drawn = self._rng.choice(n_train + len(self._added), n_old, replace=False)
+            parts.append(self._splits.train.take(drawn[drawn < n_train]))
+            parts.append(self._splits.bug_fixing.take(self._added[drawn[drawn >= n_train] - n_train]))
+        self._added = np.concatenate([self._added, new])
+        x, y = zip(*parts, strict=True)
+        return np.concatenate(x), np.concatenate(y)

@@ -1,0 +1,197 @@
+"""What makes a pool sample wanted? Selectors: functions from candidates to scores, the higher the sooner chosen.
+
+A selector gets `candidates.Candidates` and returns one score a candidate, NaN where it knows nothing: such samples take
+their place at random. All get the same model, pool and budget, so that they can be compared.
+
+================== =================================================================================================
+similarity         like the heat map of the label: MODE, in pixels, neurons or importance
+state differential the state of the target layer is on the way from the label's HCI to its HWI
+error              the model gives the true label too little: the size of the loss's gradient
+random             nothing
+entropy            the predicted probabilities are spread
+margin             the two likeliest labels are close
+deepgini           two samples of these probabilities would differ
+loss               cross-entropy with the true label
+k-center           the state is far from all that are known or chosen: a core-set
+================== =================================================================================================
+
+`similarity`, `state differential`, `error` and `loss` look at true labels, as MODE's allocation to labels does; the
+others do not. `register_selector` adds one of your own.
+
+References
+----------
+DeepGini: Feng et al., ISSTA 2020, doi 10.1145/3395363.3397357. Entropy and margin: Settles, Active Learning Literature
+Survey, 2009. Gradient: Katharopoulos and Fleuret, ICML 2018, arXiv 1803.00942; Paul et al., NeurIPS 2021, arXiv
+2107.07075. Core-set: Sener and Savarese, ICLR 2018, arXiv 1708.00489.
+"""
+
+import numpy as np
+
+from mode_utils.heatmaps import class_heatmaps
+from mode_utils.similarity import similarity_scores
+
+OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
+    "least similar to hci": ("hci", "worst"),
+    "most similar to dhmi": ("dhmi", "best"),
+    "most similar to dhwi": ("dhwi", "best"),
+    "random": (None, None),
+}
+_SMALLEST = 1e-6  # a probability below this counts as this
+_N_KNOWN = 2_000  # training samples that a core-set starts from
+
+
+def selector_scores(candidates):
+    """Return the scores (n,) float64 that the selector of the candidates' options gives them; NaN where it has none.
+
+    Raises
+    ------
+    ValueError
+        If the selector returns another number of scores.
+    """
+    if not len(candidates):
+        return np.empty(0)
+    name = candidates.options.selector
+    scores = np.asarray(SELECTORS[name](candidates), dtype=np.float64)
+    if scores.shape != (len(candidates),):
+        raise ValueError(f"selector {name!r} returned {scores.shape} scores for {len(candidates)} candidates")
+    return scores
+
+
+def register_selector(name, selector):
+    """Add a selector, or replace one, so that `DebugOptions(selector=name)` finds it.
+
+    Parameters
+    ----------
+    name : str
+    selector : callable
+        From `candidates.Candidates` to (n,) float scores; the higher the sooner chosen, NaN for unknown.
+    """
+    SELECTORS[name] = selector
+
+
+def similarity(candidates):
+    """Score candidates by similarity to the heat map of their label, as the options say for the fault."""
+    options, view = candidates.options, candidates.view
+    heatmap, ranking = (
+        OVERFIT_SELECTIONS[options.overfit_selection]
+        if candidates.fault == "overfit"
+        else (options.heatmap, options.ranking)
+    )
+    scores = np.full(len(candidates), np.nan)
+    if heatmap is None:
+        return scores
+    samples, diagnosis = candidates.x, candidates.splits.diagnosis.x
+    if options.space != "pixels":
+        samples, diagnosis = candidates.states, candidates.states_of(diagnosis)
+    weights = view.weights if options.space == "importance" else None
+    maps = _heatmaps(candidates, diagnosis)
+    for label in np.unique(candidates.labels):
+        members, weight = candidates.labels == label, 1
+        if weights is not None:
+            weight = weights[:, label]
+            maps = _heatmaps(candidates, diagnosis * weight)
+        if label not in maps.missing(heatmap):
+            own, wanted = samples[members] * weight, maps.of(label, heatmap)
+            scores[members] = similarity_scores(own, wanted, options.metric, options.minkowski_p)
+    return scores if ranking == "best" else -scores
+
+
+def _heatmaps(candidates, features):
+    labels, predictions = candidates.splits.diagnosis.y, candidates.view.predictions
+    return class_heatmaps(features, labels, predictions, candidates.splits.n_classes)
+
+
+def state_differential(candidates):
+    """Project each state on its label's DHWI: 0 at the HCI, 1 at the HWI, above 1 beyond; NaN without these."""
+    maps, labels = candidates.state_heatmaps, candidates.labels
+    direction = maps.dhwi[labels]
+    along = ((candidates.states - maps.hci[labels]) * direction).sum(axis=1)
+    length = (direction**2).sum(axis=1)
+    return np.divide(along, length, out=np.full(len(labels), np.nan), where=length > 0)
+
+
+def error(candidates):
+    """Return ln(1 - p) of the true label: the gradient of the cross-entropy on the label's logit, as a logarithm.
+
+    As its order is that of the `loss`, only a `temperature` tells them apart: softened, a sample is drawn about in
+    proportion to a power of its gradient, and not the more the longer the loss's tail is.
+    """
+    return np.log(np.maximum(1 - _true_probability(candidates), _SMALLEST))
+
+
+def random(candidates):
+    """Know nothing: NaN for all."""
+    return np.full(len(candidates), np.nan)
+
+
+def entropy(candidates):
+    """Return the entropy of the probabilities, in [0, ln n_classes]."""
+    p = np.maximum(candidates.probabilities, _SMALLEST)
+    return -(p * np.log(p)).sum(axis=1)
+
+
+def margin(candidates):
+    """Return the second highest minus the highest probability, in [-1, 0]."""
+    second, first = np.partition(candidates.probabilities, -2, axis=1)[:, -2:].T
+    return second - first
+
+
+def deepgini(candidates):
+    """Return 1 - sum of p squared, in [0, 1)."""
+    return 1 - np.einsum("ij,ij->i", candidates.probabilities, candidates.probabilities)
+
+
+def loss(candidates):
+    """Return the cross-entropy -ln p of the true label, at least 0."""
+    return -np.log(np.maximum(_true_probability(candidates), _SMALLEST))
+
+
+def k_center(candidates):
+    """Choose, one after the other, the candidate farthest from all known states; its score is minus its turn.
+
+    Known are the states of 2,000 training samples, drawn at random, and of all that were chosen before, in any group.
+    Those whose turn does not come share the last place.
+    """
+    train = candidates.splits.train
+    drawn = candidates.rng.choice(len(train), min(_N_KNOWN, len(train)), replace=False)
+    known = candidates.states_of(train.take(drawn)[0])
+    scores = np.full(len(candidates), -float(len(candidates)))
+    for place, n_wanted in candidates.by_group():
+        turns = _farthest_first(candidates.states[place], known, n_wanted)
+        scores[place.start + turns] = -np.arange(len(turns))
+        known = np.concatenate([known, candidates.states[place][turns]])
+    return scores
+
+
+def _farthest_first(points, known, n):
+    """Return the positions (n,) of points in the order in which each is the farthest from all before it."""
+    norms = (points**2).sum(axis=1)
+
+    def distances(centers):
+        return norms[:, None] - 2 * points @ centers.T + (centers**2).sum(axis=1)
+
+    chunks = np.array_split(known, -(-len(known) // 256))
+    nearest = np.min([distances(chunk).min(axis=1) for chunk in chunks], axis=0)
+    turns = np.empty(n, dtype=int)
+    for turn in range(n):
+        turns[turn] = nearest.argmax()
+        nearest = np.minimum(nearest, distances(points[turns[turn] : turns[turn] + 1])[:, 0])
+        nearest[turns[turn]] = -np.inf
+    return turns
+
+
+def _true_probability(candidates):
+    return candidates.probabilities[np.arange(len(candidates)), candidates.labels]
+
+
+SELECTORS = {
+    "similarity": similarity,
+    "state differential": state_differential,
+    "error": error,
+    "random": random,
+    "entropy": entropy,
+    "margin": margin,
+    "deepgini": deepgini,
+    "loss": loss,
+    "k-center": k_center,
+}
