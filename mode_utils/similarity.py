@@ -1,4 +1,4 @@
-"""How similar are candidates to a heat map? Nine metrics, one direction: higher means more similar, always.
+"""How similar are candidates to a heat map? Nine metrics and more, one direction: higher means more similar, always.
 
 Distances are negated, so there is exactly one order and no metric needs to be flipped. Each metric is checked against
 SciPy's function of the same name.
@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from mode_utils.checks import check_least
+from mode_utils.earth_mover import earth_mover_distances
 
 
 def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski_p=3):
@@ -20,7 +21,8 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
     heatmap : (...) float
         In the same space, flattened.
     metric : str
-        One of `METRICS`, or an alias of it such as "l1" or "wasserstein".
+        One of `METRICS`, "spatial earth mover", one that `register_metric` has added, or an alias such as "l1" or
+        "wasserstein".
     minkowski_p : float
         Order of the Minkowski distance, at least 1; the other metrics ignore it.
 
@@ -46,7 +48,8 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
     candidates = np.asarray(candidates)
     if not np.issubdtype(candidates.dtype, np.floating):
         candidates = candidates.astype(np.float64)
-    candidates = candidates.reshape(len(candidates), int(np.prod(candidates.shape[1:])))
+    shape = candidates.shape[1:]
+    candidates = candidates.reshape(len(candidates), int(np.prod(shape)))
     heatmap = np.asarray(heatmap).reshape(1, -1)
     if candidates.shape[1] != heatmap.shape[1]:
         raise ValueError(f"candidates have {candidates.shape[1]} features, the heat map {heatmap.shape[1]}")
@@ -54,7 +57,22 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
         raise ValueError(f"{'the heat map contains' if np.isnan(heatmap).any() else 'candidates contain'} NaN")
     if metric == "minkowski":
         return _minkowski(candidates, heatmap, minkowski_p)
-    return _METRICS[metric](candidates, heatmap)
+    if metric == SPATIAL:
+        return -earth_mover_distances(candidates.reshape(-1, *shape), heatmap.reshape(shape))
+    return np.asarray(_METRICS[metric](candidates, heatmap), dtype=np.float64)
+
+
+def register_metric(name, scores):
+    """Add a metric, or replace one, so that `metric=name` finds it.
+
+    Parameters
+    ----------
+    name : str
+        In lower case.
+    scores : callable
+        From candidates (n, n_features) and a heat map (1, n_features) to scores (n,), higher is more similar.
+    """
+    _METRICS[name] = scores
 
 
 def metric_name(metric):
@@ -67,8 +85,8 @@ def metric_name(metric):
     """
     key = str(metric).lower().replace("_", " ").replace("-", " ").strip()
     name = _ALIASES.get(key, key)
-    if name not in METRICS:
-        raise ValueError(f"unknown metric {metric!r}; choose from {', '.join(METRICS)}")
+    if name not in _METRICS:
+        raise ValueError(f"unknown metric {metric!r}; choose from {', '.join(_METRICS)}")
     return name
 
 
@@ -129,7 +147,9 @@ _METRICS = {
     "canberra": _negated("canberra"),
     "bray curtis": _bray_curtis,
 }
-METRICS = tuple(_METRICS)
+METRICS = tuple(_METRICS)  # the nine of the study
+SPATIAL = "spatial earth mover"
+_METRICS[SPATIAL] = earth_mover_distances
 _ALIASES = {
     "dot": "dot product", "inner product": "dot product",
     "cosine": "cosine similarity",
@@ -139,5 +159,6 @@ _ALIASES = {
     "l inf": "chebyshev", "linf": "chebyshev",
     "earth mover distance": "earth mover", "earth movers": "earth mover", "emd": "earth mover",
     "wasserstein": "earth mover",
+    "position aware earth mover": SPATIAL, "sinkhorn": SPATIAL,
     "braycurtis": "bray curtis",
 }  # fmt: skip

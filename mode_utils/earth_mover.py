@@ -1,0 +1,95 @@
+"""The earth mover distance between images: how far must ink be moved to turn one picture into the other?
+
+Unlike the distance between histograms of pixel values that the earlier replication used, it knows where the ink is.
+"""
+
+import numpy as np
+
+BLUR = 1 / 112  # of height plus width, the strength of the entropic regularization: half a pixel for 28 x 28
+_ITERATIONS, _CHECK_EVERY = 400, 20
+_TOLERANCE = 0.005  # share of an image's mass that may still be in the wrong place
+_CHUNK = 64  # images at a time, which stay in the processor's cache
+
+
+def earth_mover_distances(images, target, blur=None):
+    """Return the distance of each image to one target.
+
+    Pixels are mass on the grid, both pictures have mass 1 in all, and moving mass costs the way along rows and columns
+    (Manhattan). The optimal plan is regularized by its entropy and found by Sinkhorn's algorithm; because this cost is
+    the sum of a row's and a column's, each step is two small matrix products an image.
+
+    Parameters
+    ----------
+    images : (n, height, width) or (n, height, width, channels) float
+        At least 0; channels are added up.
+    target : (height, width) or (height, width, channels) float
+    blur : float, optional
+        Above 0, in pixels: the smaller, the nearer to the exact distance and the slower to get there. By default it
+        grows with the image, half a pixel for 28 x 28.
+
+    Returns
+    -------
+    (n,) float64
+        Pixels that mass is moved on average, 0 .. height + width - 2: the cost of the regularized plan, which is above
+        the exact distance by some tenths of a pixel (identical images: 0.5) and orders images as that does (rank
+        correlation above 0.99 on digits and clothes). An image without mass is as far away as can be.
+
+    Raises
+    ------
+    ValueError
+        If these are no images, or if the target has negative values or no mass.
+
+    References
+    ----------
+    Cuturi, NIPS 2013, arXiv 1306.0895; the separable kernel: Solomon et al., ACM Transactions on Graphics 34 (2015),
+    doi 10.1145/2766963.
+    """
+    images, target = (np.asarray(array, dtype=np.float64) for array in (images, target))
+    if images.ndim not in (3, 4) or images.shape[1:] != target.shape:
+        raise ValueError(
+            f"the earth mover distance on the grid needs images (n, height, width) and a target of their shape, "
+            f"not {images.shape} and {target.shape}: use it in pixels"
+        )
+    if images.ndim == 4:
+        images, target = images.sum(axis=3), target.sum(axis=2)
+    if images.min(initial=0) < 0 or target.min() < 0:
+        raise ValueError("the earth mover distance needs mass, values of at least 0; a differential map has others")
+    if target.sum() == 0:
+        raise ValueError("the target is empty: there is nothing to move to")
+    rows, columns = (_used(images, target, axis) for axis in (1, 0))
+    kernels = [_kernel(np.flatnonzero(used), blur or BLUR * sum(target.shape)) for used in (rows, columns)]
+    mass = images.sum(axis=(1, 2))
+    distances = np.full(len(images), sum(target.shape) - 2.0)
+    target = target[np.ix_(rows, columns)] / target.sum()
+    for chunk in np.array_split(np.flatnonzero(mass), -(-np.count_nonzero(mass) // _CHUNK) or 1):
+        normalized = images[chunk][:, rows][:, :, columns] / mass[chunk, None, None]
+        distances[chunk] = np.minimum(_sinkhorn(normalized, target, *kernels), distances[chunk])
+    return distances
+
+
+def _used(images, target, axis):
+    """Return which rows (axis 1) or columns (axis 0) hold any mass: the others take no part."""
+    return (images.max(axis=0, initial=0) + target).any(axis=axis)
+
+
+def _kernel(places, blur):
+    """Return exp(-d / blur) and d exp(-d / blur) of the distances d between rows, or between columns."""
+    distances = np.abs(places[:, None] - places).astype(np.float64)
+    kernel = np.exp(-distances / blur)
+    return kernel, distances * kernel
+
+
+def _sinkhorn(images, target, rows, columns):
+    """Return the cost of the regularized plan between each image (n, h, w) and the target, all of mass 1."""
+    (kernel_rows, cost_rows), (kernel_columns, cost_columns) = rows, columns
+    image_scale, scale = np.zeros_like(images), np.ones_like(images)
+    for iteration in range(1, _ITERATIONS + 1):
+        left = kernel_rows @ scale @ kernel_columns
+        if iteration % _CHECK_EVERY == 0:
+            misplaced = np.abs(image_scale * left - images).sum(axis=(1, 2))
+            if misplaced.max(initial=0) < _TOLERANCE:
+                break
+        image_scale = images / left
+        scale = target / (kernel_rows @ image_scale @ kernel_columns)
+    cost = cost_rows @ scale @ kernel_columns + kernel_rows @ scale @ cost_columns
+    return (image_scale * cost).sum(axis=(1, 2))
