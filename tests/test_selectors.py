@@ -1,3 +1,4 @@
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -134,3 +135,25 @@ def test_a_selector_of_ones_own_plugs_in_by_name(make_candidates, score):
 
 def test_no_candidates_have_no_scores(score):
     assert score("deepgini", members=([],)).shape == (0,)
+
+
+@pytest.fixture
+def outside():
+    before = dict(SELECTORS)
+    yield importlib.reload(importlib.import_module("mode_utils.outside_selectors"))
+    SELECTORS.clear()
+    SELECTORS.update(before)
+
+
+def test_surprise_is_the_mahalanobis_distance_from_what_was_trained_on(outside, make_candidates, score):
+    candidates = make_candidates("surprise")
+    train = candidates.states_of(candidates.splits.train.x).astype(float)
+    centred = candidates.states - train.mean(axis=0)
+    expected = np.einsum("ij,jk,ik->i", centred, np.linalg.pinv(np.cov(train.T, bias=True)), centred)
+    assert stats.spearmanr(score("surprise"), expected).statistic > 0.999
+
+
+def test_probcover_gives_each_group_as_many_turns_as_it_has_places(outside, make_candidates, score):
+    scores = score("probcover")
+    for place, n_wanted in make_candidates("probcover").by_group():
+        assert sorted(-scores[place])[: n_wanted + 1] == [*range(n_wanted), 100]
