@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from mode_utils.allocation import Group
+from mode_utils.diagnosis import label_accuracies
 from mode_utils.feature_models import GRID
 from mode_utils.heatmaps import class_heatmaps
 from mode_utils.layer_selection import last_hidden_layer
@@ -70,6 +71,12 @@ class Candidates:
         return self.trainer.predict(self.x)
 
     @cached_property
+    def label_errors(self):
+        """Share of each label's diagnosis samples (n_classes,) that the model gets wrong; 1 where there are none."""
+        accuracies = label_accuracies(self.splits.diagnosis.y, self.own_predictions, self.splits.n_classes)
+        return 1 - np.nan_to_num(accuracies, nan=0.0)
+
+    @cached_property
     def view(self):
         """Through what is looked: a `views.View`, whose predictions count and at which layer, if any."""
         return choose_view(
@@ -88,8 +95,10 @@ class Candidates:
 
     @cached_property
     def states(self):
-        """Activations (n, n_features) float32 of `layer`."""
-        return self.states_of(self.x)
+        """Activations (n, n_features) float32 of `layer`; the probabilities come from the same pass."""
+        both = [self.layer, self.trainer.output_layer]
+        states, self.__dict__["probabilities"] = self.trainer.activations(self.x, both, grid=GRID)
+        return states
 
     @cached_property
     def state_heatmaps(self):
@@ -97,6 +106,14 @@ class Candidates:
         diagnosis = self.splits.diagnosis
         states = self.states_of(diagnosis.x)
         return class_heatmaps(states, diagnosis.y, self.view.predictions, self.splits.n_classes)
+
+    @property
+    def temperature(self):
+        """How far to soften: the options' temperature, or (n_groups,) if that is scaled by the labels' errors."""
+        if not self.options.scale_temperature:
+            return self.options.temperature
+        errors = [self.label_errors[self.labels[place]] for place, _ in self.by_group()]
+        return self.options.temperature * np.array([group.mean() if group.size else 0 for group in errors])
 
     def states_of(self, x):
         """Return the activations (len(x), n_features) of `layer`, feature maps averaged to a few cells."""

@@ -82,7 +82,7 @@ def debug_model(trainer, splits, options, rng):
         groups = allocate(pool, needs, options.batch_size, options.alpha)
         candidates = Candidates(trainer, splits, options, groups, fault, assessment.predictions, selection)
         scores = selector_scores(candidates)
-        batch = select_inputs(pool, groups, scores, selection, options.batch_size, options.temperature)
+        batch = select_inputs(pool, groups, scores, selection, options.batch_size, candidates.temperature)
         target = pd.NA if needs is None else int(np.argmax(needs))
         why = {"fault": fault, "target_label": target, "target_layer": candidates.target_layer}
         return batch, {**why, "n_ranked": len(batch.ranked)}

@@ -105,9 +105,14 @@ def soften(scores, temperature, rng):
     """
     if temperature == 0 or len(scores) == 0:
         return scores
-    spread = np.std(scores)
-    standardised = (scores - np.mean(scores)) / spread if spread > 0 else np.zeros(len(scores))
-    return standardised + temperature * rng.gumbel(size=len(scores))
+    return standardise(scores) + temperature * rng.gumbel(size=len(scores))
+
+
+def standardise(scores):
+    """Return scores (n,) with mean 0 and standard deviation 1, those that are NaN aside; all 0 if they are equal."""
+    known = scores[~np.isnan(scores)]
+    spread = known.std() if known.size else 0
+    return (scores - known.mean()) / spread if spread > 0 else scores * 0
 
 
 def select_inputs(pool, groups, scores, rng, batch_size=2_000, temperature=0.0):
@@ -125,8 +130,8 @@ def select_inputs(pool, groups, scores, rng, batch_size=2_000, temperature=0.0):
     rng : numpy.random.Generator
     batch_size : int
         Samples in the batch.
-    temperature : float
-        See `soften`.
+    temperature : float or (n_groups,) float
+        See `soften`; for all groups or for each.
 
     Returns
     -------
@@ -138,14 +143,15 @@ def select_inputs(pool, groups, scores, rng, batch_size=2_000, temperature=0.0):
     ValueError
         If the number of scores is wrong or the temperature negative.
     """
-    check_least("temperature", temperature, 0)
+    temperatures = np.broadcast_to(temperature, len(groups))
+    check_least("temperature", temperatures.min(), 0)
     members = np.concatenate([group.members for group in groups])
     if len(scores) != len(members):
         raise ValueError(f"{len(scores)} scores for {len(members)} candidates")
     known, scores = _fill_unknown(scores, rng)
     chosen = np.concatenate([
-        start + rank_candidates(soften(scores[start : start + len(group.members)], temperature, rng))[: group.n_wanted]
-        for start, group in zip(_starts(groups), groups, strict=True)
+        start + rank_candidates(soften(scores[start : start + len(group.members)], each, rng))[: group.n_wanted]
+        for start, group, each in zip(_starts(groups), groups, temperatures, strict=True)
     ])  # fmt: skip
     others = np.setdiff1d(pool.remaining(), members, assume_unique=True)
     if not others.size:

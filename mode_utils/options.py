@@ -19,11 +19,13 @@ ARCHITECTURES = ("dense", "cnn")
 PRESETS = {  # what differs from the defaults
     "original": {},
     "recommended": {
-        "selector": "error",
+        "selector": "adaptive",
         "allocation": "all labels",
-        "temperature": 1.0,
+        "temperature": 2.0,
+        "scale_temperature": True,
         "replay": 4.0,
         "alpha": 1.0,
+        "layer_selection": False,
     },
 }
 
@@ -61,6 +63,9 @@ class DebugOptions:
         buggy, and go on until the iterations are spent.
     temperature : float
         At least 0: how far the ranking is softened, see `input_selection.soften`.
+    scale_temperature : bool
+        Multiply the temperature by the label's error on the diagnosis samples: the ranking is the softer the less the
+        model knows of the label.
     replay : float
         At least 0: old samples per new one in a retraining, drawn at random from the training samples and what was
         added before. The control replays as many.
@@ -87,6 +92,7 @@ class DebugOptions:
     selector: str = "similarity"
     allocation: str = "faultiest label"
     temperature: float = 0.0
+    scale_temperature: bool = False
     replay: float = 0.0
     batch_size: int = 2_000
     max_iterations: int = 5

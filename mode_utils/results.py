@@ -10,15 +10,15 @@ from mode_utils.similarity import METRICS
 
 # the options that tables are compared by
 CONFIGURATION = [
-    "selector", "allocation", "temperature", "replay", "alpha",
+    "selector", "allocation", "temperature", "scale_temperature", "replay", "alpha",
     "metric", "layer_selection", "space", "heatmap", "ranking", "overfit_selection",
 ]  # fmt: skip
 TIMES = ["seconds", "selection_seconds"]
 
 
 def configuration(table):
-    """Return the columns of a table that are options: those of `CONFIGURATION` that it has."""
-    return [name for name in CONFIGURATION if name in table]
+    """Return the columns of a table that tell repairs apart: of `name` and `CONFIGURATION` those that it has."""
+    return [name for name in ("name", *CONFIGURATION) if name in table]
 
 
 def save_results(folder, runs, **images):

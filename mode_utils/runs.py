@@ -87,8 +87,8 @@ def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_
     Parameters
     ----------
     dataset : Dataset
-    options : DebugOptions or sequence of them
-        Several repair the same models, one after the other.
+    options : DebugOptions or dict of str to DebugOptions
+        Several, by name, repair the same models, one after the other.
     n_runs : int
         At least 1.
     seed : int
@@ -103,8 +103,8 @@ def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_
     -------
     pandas.DataFrame
         The rows of `debug_model` for each `seed` and `strategy` ("mode", "control"), ordered by options and seed,
-        beside the configuration (`results.CONFIGURATION`). All columns but the seconds are the same, bit for bit, each
-        time.
+        beside the `name`, if there are several, and the configuration (`results.CONFIGURATION`). All columns but the
+        seconds are the same, bit for bit, each time.
 
     Raises
     ------
@@ -112,28 +112,28 @@ def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_
         If `n_runs` is below 1; see also `split_dataset` and `debug_model`.
     """
     check_least("n_runs", n_runs, 1)
-    several = [options] if isinstance(options, DebugOptions) else list(options)
+    several = {None: options} if isinstance(options, DebugOptions) else options
+    first = next(iter(several.values()))
     setup = setup or RunSetup()
     trainer = new_trainer(dataset, setup)
     tables = {}
-    started = start_runs(trainer, dataset, setup, several[0], range(seed, seed + n_runs), cache_dir)
-    description = several[0].metric if len(several) == 1 else f"{len(several)} strategies"
+    started = start_runs(trainer, dataset, setup, first, range(seed, seed + n_runs), cache_dir)
+    description = f"{len(several)} strategies" if len(several) > 1 else first.metric
     for run in progress_bar(started, total=n_runs, desc=description, unit="run", disable=not progress):
         held = [part.x for part in (run.splits.train, run.splits.diagnosis, run.splits.test)]  # one copy for all
-        for place, each in enumerate(several):
+        for place, (name, each) in enumerate(several.items()):
             trainer.restore(run.initial_state)
             mode = debug_model(trainer, run.splits, each, run_streams(run.seed)["repair"])
             control = run.control(max(len(mode) - 1, each.max_iterations), each)
-            tables[place, run.seed] = [
-                _label(control, run.seed, "control", each),
-                _label(mode, run.seed, "mode", each),
-            ]
+            both = {"control": control, "mode": mode}
+            tables[place, run.seed] = [_label(table, run.seed, who, name, each) for who, table in both.items()]
         del run, held  # its samples, before the next run's are copied
     return pd.concat([table for key in sorted(tables) for table in tables[key]], ignore_index=True)
 
 
-def _label(table, seed, strategy, options):
-    names = {"seed": seed, "strategy": strategy, **{name: asdict(options)[name] for name in CONFIGURATION}}
+def _label(table, seed, strategy, name, options):
+    names = {"seed": seed, "strategy": strategy} | ({"name": name} if name else {})
+    names |= {option: asdict(options)[option] for option in CONFIGURATION}
     return pd.concat([pd.DataFrame([names] * len(table)), table], axis=1)
 
 

@@ -6,6 +6,8 @@ their place at random. All get the same model, pool and budget, so that they can
 ================== =================================================================================================
 similarity         like the heat map of the label: MODE, in pixels, neurons or importance
 state differential the state of the target layer is on the way from the label's HCI to its HWI
+state margin       the state is nearer to another label's HCI than to its own
+adaptive           margin in labels that the model knows, state margin in labels that it does not
 error              the model gives the true label too little: the size of the loss's gradient
 random             nothing
 entropy            the predicted probabilities are spread
@@ -15,8 +17,7 @@ loss               cross-entropy with the true label
 k-center           the state is far from all that are known or chosen: a core-set
 ================== =================================================================================================
 
-`similarity`, `state differential`, `error` and `loss` look at true labels, as MODE's allocation to labels does; the
-others do not. `register_selector` adds one of your own.
+The first five, and the loss, look at true labels, as MODE's allocation to labels does; the others do not. `register_selector` adds one of your own.
 
 References
 ----------
@@ -26,8 +27,10 @@ Survey, 2009. Gradient: Katharopoulos and Fleuret, ICML 2018, arXiv 1803.00942; 
 """
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from mode_utils.heatmaps import class_heatmaps
+from mode_utils.input_selection import standardise
 from mode_utils.similarity import similarity_scores
 
 OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
@@ -110,6 +113,36 @@ def state_differential(candidates):
     return np.divide(along, length, out=np.full(len(labels), np.nan), where=length > 0)
 
 
+def state_margin(candidates):
+    """Return the distance of each state from its label's HCI minus that from the nearest other label's HCI.
+
+    Above 0 where the state is another label's; NaN where the label has no HCI. Its square's counterpart is the
+    projection on DHCI_ik: |a - HCI_i|^2 - |a - HCI_k|^2 = c - 2 a . DHCI_ik.
+    """
+    hci, labels = candidates.state_heatmaps.hci, candidates.labels
+    distances = cdist(candidates.states, np.nan_to_num(hci))
+    distances[:, np.isnan(hci).any(axis=1)] = np.nan
+    rows = np.arange(len(labels))
+    own = distances[rows, labels].copy()
+    distances[rows, labels] = np.nan
+    return own - np.fmin.reduce(distances, axis=1)
+
+
+def adaptive(candidates):
+    """Blend `margin` and `state margin`, each standardised in its group, by the error e of the label: 1 - e to e.
+
+    A label that the model knows gains most from samples near its border. Of one that it does not know, the margin says
+    little, and what it lacks is what lies where other labels are.
+    """
+    far = state_margin(candidates)  # first, as the probabilities come with the states
+    near, errors = margin(candidates), candidates.label_errors[candidates.labels]
+    scores = np.empty(len(candidates))
+    for place, _ in candidates.by_group():
+        error_share = errors[place]
+        scores[place] = (1 - error_share) * standardise(near[place]) + error_share * standardise(far[place])
+    return scores
+
+
 def error(candidates):
     """Return ln(1 - p) of the true label: the gradient of the cross-entropy on the label's logit, as a logarithm.
 
@@ -187,6 +220,8 @@ def _true_probability(candidates):
 SELECTORS = {
     "similarity": similarity,
     "state differential": state_differential,
+    "state margin": state_margin,
+    "adaptive": adaptive,
     "error": error,
     "random": random,
     "entropy": entropy,

@@ -10,8 +10,15 @@ def runs():
     names = {"metric": "euclidean", "layer_selection": True, "space": "pixels", "heatmap": "hci", "ranking": "best"}
     names |= {"overfit_selection": "random"}
     rows = [
-        {"seed": 0, "strategy": strategy, **names, "iteration": i, "test_accuracy": 1 / (3 + i), "seconds": 0.5 * i,
-         "selection_seconds": 0.1 * i}
+        {
+            "seed": 0,
+            "strategy": strategy,
+            **names,
+            "iteration": i,
+            "test_accuracy": 1 / (3 + i),
+            "seconds": 0.5 * i,
+            "selection_seconds": 0.1 * i,
+        }
         for strategy in ("control", "mode")
         for i in range(3)
     ]

@@ -8,6 +8,7 @@ import pytest
 from mode_utils.options import DebugOptions
 from mode_utils.results import CONFIGURATION, TIMES
 from mode_utils.runs import repeat_runs, run_streams
+from mode_utils.statistics import paired_outcomes
 
 OPTIONS = DebugOptions(batch_size=100, max_iterations=2, epochs=1)
 
@@ -39,12 +40,15 @@ def test_runs_are_paired_and_in_the_order_of_their_seeds(runs):
 
 
 def test_several_strategies_at_once_are_the_same_as_each_alone(mnist, small_setup, tmp_path):
-    strategies = [OPTIONS, replace(OPTIONS, selector="margin", allocation="all labels", replay=1.0)]
+    other = replace(OPTIONS, selector="margin", allocation="all labels", replay=1.0)
     together, *apart = (
-        repeat_runs(mnist, options, 2, 3, small_setup, tmp_path, progress=False) for options in (strategies, *strategies)
+        repeat_runs(mnist, options, 2, 3, small_setup, tmp_path, progress=False)
+        for options in ({"a": OPTIONS, "b": other}, OPTIONS, other)
     )
-    apart = pd.concat(apart, ignore_index=True)
-    pd.testing.assert_frame_equal(together.drop(columns=TIMES), apart.drop(columns=TIMES), check_exact=True)
+    assert together["name"].unique().tolist() == ["a", "b"]
+    assert paired_outcomes(together)["name"].tolist() == ["a", "a", "b", "b"]
+    apart = pd.concat(apart, ignore_index=True).drop(columns=TIMES)
+    pd.testing.assert_frame_equal(together.drop(columns=[*TIMES, "name"]), apart, check_exact=True)
     controls = together[(together["strategy"] == "control") & (together["iteration"] == 1)]
     assert controls.groupby("seed")["test_accuracy"].nunique().eq(2).all()  # each replays what its strategy replays
 

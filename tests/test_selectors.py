@@ -10,6 +10,7 @@ from sklearn.metrics import log_loss
 from mode_utils.allocation import Group
 from mode_utils.candidates import Candidates
 from mode_utils.heatmaps import class_heatmaps
+from mode_utils.input_selection import standardise
 from mode_utils.options import DebugOptions
 from mode_utils.selectors import SELECTORS, register_selector, selector_scores
 from mode_utils.similarity import similarity_scores
@@ -48,7 +49,9 @@ def test_uncertainty_is_that_of_the_oracles(make_candidates, score):
     assert np.allclose(score("deepgini"), 1 - (p**2).sum(axis=1), atol=1e-6)
     ranked = np.sort(p, axis=1)
     assert np.allclose(score("margin"), ranked[:, -2] - ranked[:, -1], atol=1e-6)
-    assert score("loss").mean() == pytest.approx(log_loss(y, p / p.sum(axis=1, keepdims=True), labels=range(10)), abs=1e-4)
+    assert score("loss").mean() == pytest.approx(
+        log_loss(y, p / p.sum(axis=1, keepdims=True), labels=range(10)), abs=1e-4
+    )
 
 
 def test_error_is_the_size_of_the_gradient_on_the_true_logit_and_has_the_order_of_the_loss(make_candidates, score):
@@ -97,6 +100,38 @@ def test_a_state_is_0_at_hci_and_1_at_hwi(make_candidates):
     assert np.allclose(selector_scores(candidates), np.linspace(0, 1, len(labels)))
 
 
+def test_a_state_margin_says_whose_heat_map_is_nearest(make_candidates, score):
+    candidates = make_candidates("state margin")
+    nearest = cdist(candidates.states, candidates.state_heatmaps.hci).argmin(axis=1)
+    assert np.array_equal(score("state margin") > 0, nearest != candidates.labels)
+    assert 0 < (nearest != candidates.labels).mean() < 1
+
+
+def test_a_missing_heat_map_makes_its_own_label_unknown_and_no_other(make_candidates):
+    candidates = make_candidates("state margin")
+    own = np.where(candidates.own_predictions == 8, 3, candidates.own_predictions)
+    scores = selector_scores(replace(candidates, own_predictions=own))
+    assert np.array_equal(np.isnan(scores), candidates.labels == 8)
+
+
+def test_adaptive_is_margin_where_all_is_right_and_state_margin_where_all_is_wrong(make_candidates, score):
+    for share, like in ((0.0, "margin"), (1.0, "state margin")):
+        candidates = make_candidates("adaptive")
+        candidates.__dict__["label_errors"] = np.full(10, share)
+        for place, _ in candidates.by_group():
+            expected = standardise(score(like)[place])
+            assert np.allclose(selector_scores(candidates)[place], expected, atol=1e-5)
+
+
+def test_a_scaled_temperature_follows_the_error_of_each_groups_label(make_candidates, splits):
+    three, five = (np.flatnonzero(splits.bug_fixing.y == label) for label in (3, 5))
+    candidates = make_candidates("random", members=(three, five), temperature=2.0, scale_temperature=True)
+    wrong = candidates.own_predictions != splits.diagnosis.y
+    expected = [2 * wrong[splits.diagnosis.y == label].mean() for label in (3, 5)]
+    assert candidates.temperature.tolist() == pytest.approx(expected)
+    assert make_candidates("random", temperature=2.0).temperature == 2.0
+
+
 def test_k_center_takes_the_farthest_from_all_that_are_known_or_chosen(make_candidates):
     candidates = make_candidates("k-center")
     scores = selector_scores(candidates)
@@ -125,7 +160,9 @@ def test_a_selector_of_ones_own_plugs_in_by_name(make_candidates, score):
     try:
         assert np.array_equal(score("brightest"), make_candidates("random").x.mean(axis=(1, 2)))
         register_selector("brightest", lambda candidates: candidates.x)
-        with pytest.raises(ValueError, match=r"selector 'brightest' returned \(100, 28, 28\) scores for 100 candidates"):
+        with pytest.raises(
+            ValueError, match=r"selector 'brightest' returned \(100, 28, 28\) scores for 100 candidates"
+        ):
             score("brightest")
     finally:
         del SELECTORS["brightest"]
