@@ -68,7 +68,7 @@ class Candidates:
     @cached_property
     def probabilities(self):
         """The model's probabilities (n, n_classes) float32."""
-        return self.trainer.predict(self.x)
+        return self._activations([self.trainer.output_layer])[0]
 
     @cached_property
     def label_errors(self):
@@ -96,8 +96,7 @@ class Candidates:
     @cached_property
     def states(self):
         """Activations (n, n_features) float32 of `layer`; the probabilities come from the same pass."""
-        both = [self.layer, self.trainer.output_layer]
-        states, self.__dict__["probabilities"] = self.trainer.activations(self.x, both, grid=GRID)
+        states, self.__dict__["probabilities"] = self._activations([self.layer, self.trainer.output_layer])
         return states
 
     @cached_property
@@ -118,6 +117,13 @@ class Candidates:
     def states_of(self, x):
         """Return the activations (len(x), n_features) of `layer`, feature maps averaged to a few cells."""
         return self.trainer.activations(x, [self.layer], grid=GRID)[0]
+
+    def _activations(self, layers):
+        """Look at the whole pool where most of it is asked for: its copy is there, one of the candidates is not."""
+        pool = self.splits.bug_fixing
+        if 2 * len(self) < len(pool):
+            return self.trainer.activations(self.x, layers, grid=GRID)
+        return [outputs[self.indices] for outputs in self.trainer.activations(pool.x, layers, grid=GRID)]
 
     def by_group(self):
         """Yield the places of each group among the candidates, a slice, and how many of them are wanted."""

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mode_utils.allocation import SERVE_BUGS, allocate, label_needs
+from mode_utils.allocation import SERVE_BUGS, allocate
 from mode_utils.candidates import Candidates
 from mode_utils.diagnosis import find_overfit_labels, find_underfit_labels, label_accuracies
 from mode_utils.input_selection import Batch, Pool, select_inputs
 from mode_utils.options import check_budget
 from mode_utils.replay import Replay
+from mode_utils.schedule import Schedule
 from mode_utils.selectors import selector_scores
-
-PHASES = ("underfit", "overfit", "underfit")
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ class Assessment:
 def debug_model(trainer, splits, options, rng):
     """Repair the model that `trainer` holds by MODE.
 
-    Underfit labels are served first, for `max_iterations` or until there are none; then overfit ones, likewise; and if
-    there were any, underfit ones again.
+    Buggy labels: underfit ones are served first, for `max_iterations` or until there are none; then overfit ones,
+    likewise; and if there were any, underfit ones again. An allocation that serves all labels takes `max_iterations`.
 
     Parameters
     ----------
@@ -57,10 +56,11 @@ def debug_model(trainer, splits, options, rng):
     pandas.DataFrame
         A row an iteration, 0 being the model before the repair: `iteration`, `samples_added`; `test_accuracy`,
         `diagnosis_accuracy`, `train_accuracy` (of the samples it was first trained on), `weakest_label_accuracy`
-        (lowest test accuracy of a label), all in [0, 1]; `n_underfit`, `n_overfit`, buggy labels; `fault` and
-        `target_label` that the iteration served, `target_layer`, `n_ranked` (samples taken by rank; 0 if the label's
-        samples are drawn at random, because the heat map does not exist or the options say so); `seconds`; and in every
-        row `finished_early`: no phase was ended by its limit.
+        (lowest test accuracy of a label), all in [0, 1]; `n_underfit`, `n_overfit`, buggy labels; `fault` that the
+        iteration served, and `target_label` that got most; `target_layer`, if one was looked at, `n_ranked` (samples
+        taken by rank; 0 if they are drawn at random, because the heat map does not exist or the options say so);
+        `seconds` and how many of them were `selection_seconds`; and in every row `finished_early`: no phase was ended
+        by its limit.
 
     Raises
     ------
@@ -73,19 +73,10 @@ def debug_model(trainer, splits, options, rng):
     the test set, unless the splits say so, and overfitting is met.
     """
     retraining, selection = rng.spawn(2)
-    schedule = _Schedule(options)
+    schedule = Schedule(options)
 
     def choose(pool, assessment):
-        fault, needs = schedule.next_needs(assessment)
-        if needs is not None and not needs.any():
-            return None
-        groups = allocate(pool, needs, options.batch_size, options.alpha)
-        candidates = Candidates(trainer, splits, options, groups, fault, assessment.predictions, selection)
-        scores = selector_scores(candidates)
-        batch = select_inputs(pool, groups, scores, selection, options.batch_size, candidates.temperature)
-        target = pd.NA if needs is None else int(np.argmax(needs))
-        why = {"fault": fault, "target_label": target, "target_layer": candidates.target_layer}
-        return batch, {**why, "n_ranked": len(batch.ranked)}
+        return next_batch(trainer, splits, options, pool, assessment, selection, schedule)
 
     table = _retrain(trainer, splits, options, retraining, choose, schedule.most_iterations)
     return table.assign(finished_early=not schedule.limited)
@@ -105,6 +96,38 @@ def retrain_at_random(trainer, splits, options, rng, n_iterations=None):
 
     table = _retrain(trainer, splits, options, retraining, choose, n_iterations or options.max_iterations)
     return table.assign(finished_early=False)
+
+
+def next_batch(trainer, splits, options, pool, assessment, rng, schedule=None):
+    """Choose the next samples of a repair.
+
+    Parameters
+    ----------
+    trainer, splits, options
+        See `debug_model`.
+    pool : Pool
+        What is left; not changed.
+    assessment : Assessment
+        Of the model as it is.
+    rng : numpy.random.Generator
+    schedule : Schedule, optional
+        Of the repair that this is a step of; by default it is the first.
+
+    Returns
+    -------
+    (Batch, dict) or None
+        The samples, and the columns of the table that say why; None if there is nothing to do.
+    """
+    fault, needs = (schedule or Schedule(options)).next_needs(assessment)
+    if needs is not None and not needs.any():
+        return None
+    groups = allocate(pool, needs, options.batch_size, options.alpha)
+    candidates = Candidates(trainer, splits, options, groups, fault, assessment.predictions, rng)
+    scores = selector_scores(candidates)
+    batch = select_inputs(pool, groups, scores, rng, options.batch_size, candidates.temperature)
+    target = pd.NA if needs is None else int(np.argmax(needs))
+    why = {"fault": fault, "target_label": target, "target_layer": candidates.target_layer}
+    return batch, {**why, "n_ranked": len(batch.ranked)}
 
 
 def assess(trainer, splits, theta, gamma):
@@ -140,47 +163,13 @@ def assess(trainer, splits, theta, gamma):
     return Assessment(buggy, deficits, 1 - unseen, diagnosis, scores)
 
 
-class _Schedule:
-    """Which fault is served, and who needs how much.
-
-    Buggy labels: underfitting first, then overfitting, and if there was any, underfitting again; each until clean or at
-    its limit. `limited` says whether a phase was ended by its limit. The other allocations have one phase, and no fault.
-    """
-
-    def __init__(self, options):
-        self._allocation = options.allocation
-        self._phases = list(PHASES) if options.allocation in SERVE_BUGS else [None]
-        self._limit = options.max_iterations
-        self.most_iterations = options.max_iterations * len(self._phases)
-        self._used = 0
-        self.limited = False
-
-    def next_needs(self, assessment):
-        """Return the fault and each label's need, all 0 if there is nothing to do, None for the whole pool."""
-        while self._phases:
-            fault = self._phases[0]
-            needs = self._needs(assessment, fault)
-            if self._used < self._limit and (needs is None or needs.any()):
-                self._used += 1
-                self.limited |= self._used == self._limit
-                return fault, needs
-            self._phases = [] if fault == "overfit" and not self._used else self._phases[1:]
-            self._used = 0
-        return None, np.zeros(1)
-
-    def _needs(self, assessment, fault):
-        if self._allocation == "whole pool":
-            return None
-        deficits, buggy = assessment.deficits.get(fault), assessment.buggy.get(fault)
-        return label_needs(self._allocation, assessment.errors, deficits, buggy)
-
-
 def _retrain(trainer, splits, options, rng, choose, n_iterations):
     """Choose, retrain and assess until the budget or the pool is spent, or `choose` returns None."""
     pool = Pool(splits.bug_fixing.y)
     check_budget(options, len(pool))
     order, memory = rng, Replay(splits, options.replay, rng.spawn(1)[0])
-    held = [part.x for part in (splits.train, splits.diagnosis, splits.test)]  # copied once for all iterations
+    pools = () if options.allocation in SERVE_BUGS else (splits.bug_fixing,)
+    held = [part.x for part in (splits.train, splits.diagnosis, splits.test, *pools)]  # copied once for all iterations
     assessment = assess(trainer, splits, options.theta, options.gamma)
     rows = [{"iteration": 0, "samples_added": 0, **assessment.scores, "seconds": 0.0}]
     for iteration in range(1, min(n_iterations, len(pool) // options.batch_size) + 1):

@@ -120,7 +120,8 @@ def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_
     started = start_runs(trainer, dataset, setup, first, range(seed, seed + n_runs), cache_dir)
     description = f"{len(several)} strategies" if len(several) > 1 else first.metric
     for run in progress_bar(started, total=n_runs, desc=description, unit="run", disable=not progress):
-        held = [part.x for part in (run.splits.train, run.splits.diagnosis, run.splits.test)]  # one copy for all
+        parts = (run.splits.train, run.splits.bug_fixing, run.splits.diagnosis, run.splits.test)
+        held = [part.x for part in parts] if len(several) > 1 else []  # one copy for all
         for place, (name, each) in enumerate(several.items()):
             trainer.restore(run.initial_state)
             mode = debug_model(trainer, run.splits, each, run_streams(run.seed)["repair"])

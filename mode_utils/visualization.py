@@ -173,6 +173,45 @@ def plot_learning_curves(runs, ax, accuracy="test_accuracy"):
     return ax
 
 
+def plot_strategies(curves, ax, main, accuracy="test_accuracy"):
+    """Draw the learning curves of many strategies: some with a 95% band, the others as thin lines.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        A row for each `name`, `seed` and `samples_added`, with the column `accuracy`.
+    ax : matplotlib.axes.Axes
+    main : sequence of str
+        Names to draw with a band, in this order; at most six.
+    accuracy : str
+        Name of the column to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    colors = dict(zip(main, sns.color_palette("colorblind", len(main)), strict=True))
+    others = [name for name in curves["name"].unique() if name not in colors]
+    styles = ("-", "--", ":", "-.")
+    for place, name in enumerate(others):
+        means = curves[curves["name"] == name].groupby("samples_added")[accuracy].mean()
+        shade = str(0.35 + 0.1 * (place // len(styles)))
+        ax.plot(means, color=shade, linewidth=1, linestyle=styles[place % len(styles)], label=name)
+    for name, color in colors.items():
+        rows = curves[curves["name"] == name]
+        sns.lineplot(
+            rows, x="samples_added", y=accuracy, color=color, linewidth=2, marker="o", errorbar=("ci", 95), seed=0,
+            label=name, ax=ax, legend=False,
+        )  # fmt: skip
+    handles, labels = ax.get_legend_handles_labels()
+    order = [labels.index(name) for name in (*main, *others)]
+    ax.legend([handles[i] for i in order], [labels[i] for i in order], loc="center left", bbox_to_anchor=(1.01, 0.5))
+    ax.get_legend().set_frame_on(False)
+    ax.set(xlabel="samples added", ylabel=accuracy.replace("_", " "))
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    return ax
+
+
 def plot_differences(compared, ax, outcomes=None, what="final - control", better="MODE is better"):
     """Draw a mean difference with its 95% interval, a row a metric, and the single runs behind it.
 

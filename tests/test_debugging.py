@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.debugging import Assessment, _Schedule, debug_model, retrain_at_random
+from mode_utils.debugging import Assessment, debug_model, retrain_at_random
 from mode_utils.options import OVERFIT_SELECTIONS, PRESETS, DebugOptions
 from mode_utils.results import TIMES
+from mode_utils.schedule import Schedule
 from mode_utils.selectors import SELECTORS
 
 OPTIONS = DebugOptions(batch_size=200, max_iterations=3, epochs=1)
@@ -85,12 +86,12 @@ def served(schedule, *assessments):
 
 def test_underfitting_comes_first_then_overfitting_then_underfitting_again():
     both = assessment(underfit=[4, 2], overfit=[2, 4])
-    schedule = _Schedule(DebugOptions(max_iterations=2))
+    schedule = Schedule(DebugOptions(max_iterations=2))
     assert schedule.most_iterations == 6
     expected = [*[("underfit", [4])] * 2, *[("overfit", [2])] * 2, *[("underfit", [4])] * 2, (None, [])]
     assert served(schedule, *[both] * 7) == expected
     assert schedule.limited
-    schedule = _Schedule(DebugOptions(max_iterations=2))
+    schedule = Schedule(DebugOptions(max_iterations=2))
     underfit, overfit, clean = assessment(underfit=[4]), assessment(overfit=[2]), assessment()
     expected = [("underfit", [4]), ("overfit", [2]), ("underfit", [4]), (None, [])]
     assert served(schedule, underfit, overfit, underfit, clean) == expected
@@ -98,15 +99,15 @@ def test_underfitting_comes_first_then_overfitting_then_underfitting_again():
 
 
 def test_underfitting_is_not_served_again_if_nothing_was_overfit():
-    schedule = _Schedule(DebugOptions(max_iterations=1))
+    schedule = Schedule(DebugOptions(max_iterations=1))
     assert served(schedule, *[assessment(underfit=[1])] * 2) == [("underfit", [1]), (None, [])]
 
 
 def test_other_allocations_serve_all_buggy_labels_all_labels_or_no_label():
     state = assessment(underfit=[4, 2])
-    assert served(_Schedule(DebugOptions(allocation="buggy labels")), state) == [("underfit", [2, 4])]
-    assert served(_Schedule(DebugOptions(allocation="all labels")), state) == [(None, [1, 2, 3, 4, 5])]
-    schedule = _Schedule(DebugOptions(allocation="whole pool", max_iterations=1))
+    assert served(Schedule(DebugOptions(allocation="buggy labels")), state) == [("underfit", [2, 4])]
+    assert served(Schedule(DebugOptions(allocation="all labels")), state) == [(None, [1, 2, 3, 4, 5])]
+    schedule = Schedule(DebugOptions(allocation="whole pool", max_iterations=1))
     assert schedule.next_needs(state) == (None, None) and schedule.limited
 
 

@@ -1,0 +1,74 @@
+"""How many samples does it save to choose them well? A choice's learning curve against that of drawing at random."""
+
+import numpy as np
+
+_RESAMPLES = 2_000
+
+
+def samples_to_reach(samples, accuracies, goal):
+    """Return how many samples a learning curve needs to reach an accuracy.
+
+    Parameters
+    ----------
+    samples : (n_points,) float
+        Increasing.
+    accuracies : (n_points,) float
+    goal : float
+
+    Returns
+    -------
+    float
+        Linear between the first point that reaches the goal and the one before it; infinite if none does.
+    """
+    reached = np.flatnonzero(np.asarray(accuracies) >= goal)
+    if not reached.size:
+        return np.inf
+    place = int(reached[0])
+    if place == 0:
+        return float(samples[0])
+    (x0, x1), (y0, y1) = (values[place - 1 : place + 1] for values in (samples, accuracies))
+    return float(x0 + (goal - y0) / (y1 - y0) * (x1 - x0))
+
+
+def labelling_economy(chosen, control, n_samples, accuracy="test_accuracy", random_state=0):
+    """Compare a choice of `n_samples` with drawing at random, at equal accuracy.
+
+    Parameters
+    ----------
+    chosen, control : pandas.DataFrame
+        A row for each `seed` and `samples_added`, with the column `accuracy`; control goes as far as it may have to.
+    n_samples : int
+        At which the choice is looked at.
+    accuracy : str
+    random_state : int
+        Seed of the bootstrap over runs, which are resampled as pairs.
+
+    Returns
+    -------
+    dict
+        `accuracy` that the choice reaches on average, `samples` that control needs for it on average, and the `ratio`
+        of these to `n_samples` (above 1: the choice saves samples) with its 95% percentile interval `low`, `high`. All
+        are infinite where control does not get there; `measured` is how far it went.
+
+    Raises
+    ------
+    ValueError
+        If the two do not have the same seeds, or the choice was not looked at there.
+    """
+    wide = [table.pivot(index="seed", columns="samples_added", values=accuracy) for table in (chosen, control)]
+    if n_samples not in wide[0]:
+        raise ValueError(f"the choice was not looked at with {n_samples} samples, only with {list(wide[0])}")
+    if not wide[0].index.equals(wide[1].index):
+        raise ValueError(f"the choice has seeds {list(wide[0].index)}, control {list(wide[1].index)}")
+    goals, curves, samples = wide[0][n_samples].to_numpy(), wide[1].to_numpy(), wide[1].columns.to_numpy()
+
+    def needed(runs):
+        return samples_to_reach(samples, curves[runs].mean(axis=0), goals[runs].mean())
+
+    everything = np.arange(len(goals))
+    draws = np.random.default_rng(random_state).integers(len(goals), size=(_RESAMPLES, len(goals)))
+    resampled = np.array([needed(runs) for runs in draws]) / n_samples
+    low, high = np.quantile(resampled, [0.025, 0.975], method="nearest")
+    found = {"accuracy": goals.mean(), "samples": needed(everything), "measured": int(samples[-1])}
+    return found | {"ratio": found["samples"] / n_samples, "low": low, "high": high}
+
