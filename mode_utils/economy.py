@@ -1,8 +1,34 @@
 """How many samples does it save to choose them well? A choice's learning curve against that of drawing at random."""
 
 import numpy as np
+import pandas as pd
 
 _RESAMPLES = 2_000
+
+
+def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label_accuracy")):
+    """Return what each run reaches at each number of samples; a run that finishes early stays where it is.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        A row for each `name`, `seed` and `samples_added`.
+    n_samples : int
+        Up to which the curves go.
+    accuracies : sequence of str
+        Columns to keep.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `runs`, with a row for each number of samples that any run was looked at.
+    """
+    rows = runs[runs["samples_added"] <= n_samples]
+    wide = rows.pivot(index=["name", "seed"], columns="samples_added", values=list(accuracies))
+    filled = [wide[name].ffill(axis=1).stack().rename(name) for name in accuracies]
+    order = {name: place for place, name in enumerate(runs["name"].unique())}
+    table = pd.concat(filled, axis=1).reset_index()
+    return table.sort_values("name", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
 def samples_to_reach(samples, accuracies, goal):
