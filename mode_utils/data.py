@@ -88,6 +88,32 @@ def load_dataset(name="mnist"):
     return Dataset(key, _unit(x_train), y_train.astype(np.int32), _unit(x_test), y_test.astype(np.int32), class_names)
 
 
+def keep_classes(dataset, labels):
+    """Return the dataset of some labels only, which become 0, 1, ... in the given order.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    labels : sequence of int
+        At least two, each once.
+
+    Raises
+    ------
+    ValueError
+        If a label does not exist, comes twice or is alone.
+    """
+    labels = [int(label) for label in labels]
+    if len(labels) < 2 or len(set(labels)) < len(labels) or not set(labels) <= set(range(dataset.n_classes)):
+        raise ValueError(f"labels {labels}: choose at least two of 0 .. {dataset.n_classes - 1}, each once")
+    new = np.full(dataset.n_classes, -1, dtype=np.int32)
+    new[labels] = np.arange(len(labels))
+    parts = []
+    for x, y in ((dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)):
+        kept = np.isin(y, labels)
+        parts += [x[kept], new[y[kept]]]
+    return Dataset(f"{dataset.name} {labels}", *parts, tuple(dataset.class_names[label] for label in labels))
+
+
 def dataset_name(name):
     """Return the name as `load_dataset` knows it, or raise a ValueError that names the choices."""
     key = str(name).lower().replace("-", "_").replace(" ", "_")

@@ -6,8 +6,8 @@ Unlike the distance between histograms of pixel values that the earlier replicat
 import numpy as np
 
 BLUR = 1 / 112  # of height plus width, the strength of the entropic regularization: half a pixel for 28 x 28
-_ITERATIONS, _CHECK_EVERY = 400, 20
-_TOLERANCE = 0.005  # share of an image's mass that may still be in the wrong place
+_ITERATIONS, _CHECK_EVERY = 400, 10
+_TOLERANCE = 0.02  # share of an image's mass that may still be in the wrong place
 _CHUNK = 64  # images at a time, which stay in the processor's cache
 
 
@@ -32,7 +32,7 @@ def earth_mover_distances(images, target, blur=None):
     (n,) float64
         Pixels that mass is moved on average, 0 .. height + width - 2: the cost of the regularized plan, which is above
         the exact distance by some tenths of a pixel (identical images: 0.5) and orders images as that does (rank
-        correlation above 0.99 on digits and clothes). An image without mass is as far away as can be.
+        correlation about 0.99 on digits and clothes). An image without mass is as far away as can be.
 
     Raises
     ------

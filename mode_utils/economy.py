@@ -97,4 +97,3 @@ def labelling_economy(chosen, control, n_samples, accuracy="test_accuracy", rand
     low, high = np.quantile(resampled, [0.025, 0.975], method="nearest")
     found = {"accuracy": goals.mean(), "samples": needed(everything), "measured": int(samples[-1])}
     return found | {"ratio": found["samples"] / n_samples, "low": low, "high": high}
-

@@ -1,8 +1,8 @@
 """Which samples of the bug-fixing pool come next?
 
-A batch holds samples that are selected, in the original those of the target label that are most similar to its heat map,
-and samples of the other labels, chosen at random. Who gets how many is said in `allocation`, what makes a sample wanted
-in `selectors`.
+A batch holds samples that are selected, in the original those of the target label that are most similar to its heat
+map, and samples of the other labels, chosen at random. Who gets how many is said in `allocation`, what makes a sample
+wanted in `selectors`.
 """
 
 from dataclasses import dataclass

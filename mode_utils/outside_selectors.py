@@ -1,4 +1,4 @@
-"""Selectors of other libraries: importing this module adds them, each in a few lines, as you could add yours.
+"""Selectors of other libraries, each in a few lines, as you could add yours.
 
 ============= ======================================================================================================
 surprise      Mahalanobis distance from the states of the training samples: surprise adequacy, by `dnn-tip`
@@ -40,5 +40,7 @@ def probcover(candidates):
     return scores
 
 
-register_selector("surprise", surprise)
-register_selector("probcover", probcover)
+def register_outside_selectors():
+    """Add these selectors by their names."""
+    register_selector("surprise", surprise)
+    register_selector("probcover", probcover)

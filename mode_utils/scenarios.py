@@ -29,6 +29,8 @@ class Scenario:
         Training samples kept, drawn at random; None keeps all.
     starved_share : float
         Share of their training samples that the starved labels keep.
+    starved_labels : tuple of int
+        Which these are.
     width : int
         Factor on the width of the network's layers.
     epochs : int
@@ -37,6 +39,7 @@ class Scenario:
 
     n_train: int | None = None
     starved_share: float = 1.0
+    starved_labels: tuple[int, ...] = STARVED_LABELS
     width: int = 1
     epochs: int = 3
 
@@ -72,7 +75,7 @@ def apply_scenario(splits, scenario, rng):
     """
     train = splits.train
     kept = np.ones(len(train), dtype=bool)
-    for label in STARVED_LABELS if scenario.starved_share < 1 else ():
+    for label in scenario.starved_labels if scenario.starved_share < 1 else ():
         members = np.flatnonzero(train.y == label)
         n_kept = max(1, round(scenario.starved_share * len(members)))
         kept[rng.permutation(members)[n_kept:]] = False

@@ -17,7 +17,8 @@ loss               cross-entropy with the true label
 k-center           the state is far from all that are known or chosen: a core-set
 ================== =================================================================================================
 
-The first five, and the loss, look at true labels, as MODE's allocation to labels does; the others do not. `register_selector` adds one of your own.
+The first five, and the loss, look at true labels, as MODE's allocation to labels does; the others do not.
+`register_selector` adds one of your own.
 
 References
 ----------

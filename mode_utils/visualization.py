@@ -2,6 +2,7 @@
 
 import numpy as np
 import seaborn as sns
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 _MODE, _CONTROL = sns.color_palette("colorblind")[0], sns.color_palette("colorblind")[7]
@@ -261,6 +262,34 @@ def plot_layer_choices(choices, ax):
     sns.heatmap(choices, annot=True, fmt="d", cmap="Blues", vmin=0, cbar=False, linewidths=1, ax=ax)
     ax.set(xlabel="target layer", ylabel="direction")
     ax.set_title("Runs in which a layer was the target")
+    return ax
+
+
+def plot_share_map(gains, ax, best):
+    """Draw what each share gains for each number of classes, and frame the best of each row.
+
+    Parameters
+    ----------
+    gains : (n_numbers, n_alphas) pandas.DataFrame
+        In shares of accuracy; numbers of classes are its index, alphas its columns.
+    ax : matplotlib.axes.Axes
+    best : pandas.Series
+        The best alpha by number of classes.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    limit = np.quantile(100 * np.abs(gains.to_numpy()), 0.75)
+    sns.heatmap(
+        100 * gains, annot=True, fmt="+.1f", cmap="RdBu", vmin=-limit, vmax=limit, linewidths=1, ax=ax,
+        cbar_kws={"label": "gain over control, percentage points", "extend": "both"},
+    )  # fmt: skip
+    for row, number in enumerate(gains.index):
+        column = list(gains.columns).index(best[number])
+        ax.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=2.5, zorder=3))
+    ax.set(xlabel="alpha, share of the batch that is selected", ylabel="classes")
+    ax.tick_params(axis="y", rotation=0)
     return ax
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mode_utils import data
-from mode_utils.data import Dataset, load_dataset
+from mode_utils.data import Dataset, keep_classes, load_dataset
 
 
 def test_mnist_is_the_published_one_in_canonical_order(mnist):
@@ -91,3 +91,16 @@ def test_bad_arrays_are_errors_that_name_part_and_value(changes, message):
 def test_the_fingerprint_changes_with_one_label():
     assert own_dataset().fingerprint == own_dataset().fingerprint
     assert own_dataset().fingerprint != own_dataset(y_test=np.array([0, 2])).fingerprint
+
+
+def test_kept_classes_are_renamed_in_their_order_and_keep_their_samples(mnist):
+    part = keep_classes(mnist, [7, 2])
+    assert part.class_names == ("7", "2") and part.n_classes == 2
+    assert np.array_equal(part.x_train[part.y_train == 0], mnist.x_train[mnist.y_train == 7])
+    assert len(part.y_test) == np.isin(mnist.y_test, [2, 7]).sum()
+
+
+@pytest.mark.parametrize("labels", [[3], [3, 3], [3, 10], []])
+def test_classes_that_cannot_be_kept_are_an_error(mnist, labels):
+    with pytest.raises(ValueError, match=r"choose at least two of 0 \.\. 9, each once"):
+        keep_classes(mnist, labels)

@@ -140,7 +140,8 @@ def test_layer_selection_names_its_layer_and_pixels_without_it_need_none(repair)
     [
         {"metric": "l1"}, {"heatmap": "hwi"}, {"space": "neurons"}, {"space": "importance"}, {"ranking": "worst"},
         {"alpha": 0.8}, {"allocation": "buggy labels"}, {"allocation": "all labels"}, {"allocation": "whole pool"},
-        {"temperature": 0.5}, {"temperature": 0.5, "scale_temperature": True}, {"replay": 1.0}, *({"selector": name} for name in SELECTORS if name != "similarity"),
+        {"temperature": 0.5}, {"temperature": 0.5, "scale_temperature": True}, {"replay": 1.0},
+        *({"selector": name} for name in SELECTORS if name != "similarity"),
     ],
 )  # fmt: skip
 def test_every_choice_has_an_effect(repair, change):

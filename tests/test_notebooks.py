@@ -61,6 +61,42 @@ def test_the_other_studies_are_functions_of_their_parameters_too(name, tables, t
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.parametrize(
+    ("name", "tables", "parameters"),
+    [
+        (
+            "selectors",
+            ["curves", "summary", "against_deepgini", "economy"],
+            {"n_main_runs": 2, "control_iterations": 3},
+        ),
+        ("earth_mover", ["against_control", "against_any"], {}),
+    ],
+)
+def test_the_comparisons_of_strategies_are_functions_of_their_parameters(name, tables, parameters, tmp_path):
+    sizes = {key: value for key, value in SMALL.items() if key != "gamma"} | {"batch_size": 60, "n_runs": 2}
+    copy = tmp_path / "copy.ipynb"
+    papermill.execute_notebook(
+        NOTEBOOKS / f"{name}.ipynb", copy, sizes | parameters | {"scenario": "underfit", "output_dir": str(tmp_path)},
+        cwd=tmp_path, progress_bar=False,
+    )  # fmt: skip
+    for table in tables:
+        rows = pd.read_csv(tmp_path / f"{table}.csv")
+        assert len(rows) and (rows["scenario"] == "underfit").all()
+    runs = pd.read_csv(tmp_path / "runs.csv")
+    assert runs.groupby("name")["seed"].nunique().eq(2).all()
+    assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
+
+
+def test_the_ratio_study_is_a_function_of_its_parameters(tmp_path):
+    parameters = {"n_classes": [2, 3, 4], "alphas": [0.2, 0.5, 0.8], "n_runs": 2, "per_class": 200, "batch_size": 40}
+    parameters |= {"replay": 1, "epochs": 1, "output_dir": str(tmp_path)}
+    copy = tmp_path / "copy.ipynb"
+    papermill.execute_notebook(NOTEBOOKS / "ratio.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
+    gains, rule = pd.read_csv(tmp_path / "gains.csv"), pd.read_csv(tmp_path / "rule.csv")
+    assert len(gains) == 9 and gains["gain"].nunique() > 3 and (rule["replay"] == 1).all()
+    assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
+
+
 def test_an_unknown_metric_fails_before_any_training(tmp_path):
     with pytest.raises(papermill.PapermillExecutionError, match="unknown metric 'jaccard'; choose from dot product"):
         papermill.execute_notebook(
@@ -95,7 +131,7 @@ def test_the_walkthrough_declares_what_it_promises():
     assert declared >= {
         "metric", "layer_selection", "n_runs", "seed", "dataset", "n_train", "n_bug_fixing", "n_validation", "n_test",
         "theta", "gamma", "alpha", "similarity_threshold", "epochs", "batch_size", "max_iterations", "minkowski_p",
-        "heatmap", "space", "ranking", "output_dir",
+        "heatmap", "space", "ranking", "preset", "selector", "allocation", "temperature", "replay", "output_dir",
     }  # fmt: skip
 
 

@@ -1,4 +1,3 @@
-import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +11,7 @@ from mode_utils.candidates import Candidates
 from mode_utils.heatmaps import class_heatmaps
 from mode_utils.input_selection import standardise
 from mode_utils.options import DebugOptions
+from mode_utils.outside_selectors import register_outside_selectors
 from mode_utils.selectors import SELECTORS, register_selector, selector_scores
 from mode_utils.similarity import similarity_scores
 
@@ -177,7 +177,8 @@ def test_no_candidates_have_no_scores(score):
 @pytest.fixture
 def outside():
     before = dict(SELECTORS)
-    yield importlib.reload(importlib.import_module("mode_utils.outside_selectors"))
+    register_outside_selectors()
+    yield
     SELECTORS.clear()
     SELECTORS.update(before)
 

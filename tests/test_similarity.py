@@ -6,7 +6,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from scipy.spatial import distance
 
-from mode_utils.similarity import METRICS, metric_name, similarity_scores
+from mode_utils import similarity
+from mode_utils.similarity import METRICS, metric_name, register_metric, similarity_scores
 
 ORACLES = {
     "dot product": np.dot,
@@ -113,3 +114,10 @@ def test_usual_aliases_are_accepted(alias, name):
 def test_bad_input_is_an_error_that_names_it(arguments, message):
     with pytest.raises(ValueError, match=message):
         similarity_scores(*arguments)
+
+
+def test_a_metric_of_ones_own_plugs_in_by_name(images, monkeypatch):
+    monkeypatch.setattr(similarity, "_METRICS", dict(similarity._METRICS))
+    register_metric("ink", lambda candidates, heatmap: -np.abs(candidates.sum(axis=1) - heatmap.sum()))
+    assert metric_name("Ink") == "ink"
+    assert similarity_scores(images, images[7], "ink").argmax() == 7

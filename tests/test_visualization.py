@@ -5,6 +5,7 @@ import pytest
 from test_statistics import make_run
 
 from mode_utils import visualization as viz
+from mode_utils.economy import learning_curves
 from mode_utils.splits import Subset
 from mode_utils.statistics import compare_with_control, paired_outcomes
 
@@ -22,11 +23,19 @@ def runs():
     return pd.concat(parts, ignore_index=True)
 
 
+def strategies(names=("a", "b", "c")):
+    parts = [make_run(seed, [0.5, 0.6 + 0.1 * place, 0.8], [0.5, 0.6, 0.7]).assign(name=name)
+             for place, name in enumerate(names) for seed in (0, 1)]  # fmt: skip
+    runs = pd.concat(parts, ignore_index=True)
+    return runs[runs["strategy"] == "mode"]
+
+
 def all_plots(runs):
     outcomes = paired_outcomes(runs)
     evidence = pd.DataFrame({"layer": ["a", "b"], "accuracy": [0.8, 0.9], "distance": [0.1, np.nan]})
     maps = np.random.default_rng(0).random((2, 10, 28))
     names = [str(label) for label in range(10)]
+    shares = pd.DataFrame(maps[0, :3, :4], index=[2, 3, 4], columns=[0.1, 0.2, 0.3, 0.4])
     return {
         "image grid": lambda ax: viz.plot_image_grid(maps.reshape(2, 10, 4, 7), ax, ["a", "b"], names, "title"),
         "heat maps": lambda ax: viz.plot_heatmaps(maps, ax, ["a", "b"], names, "title", colorbar_label="mean"),
@@ -37,6 +46,8 @@ def all_plots(runs):
         "choices": lambda ax: viz.plot_layer_choices(
             pd.DataFrame({"a": [1, 2], "b": [3, 0]}, index=["forward", "backward"]), ax
         ),
+        "strategies": lambda ax: viz.plot_strategies(learning_curves(strategies(), 20), ax, ["a"]).set_title("t").axes,
+        "shares": lambda ax: viz.plot_share_map(shares, ax, shares.idxmax(axis=1)).set_title("t").axes,
         "training": lambda ax: viz.plot_training(np.ones((3, 20)), ax),
     }
 
@@ -92,3 +103,17 @@ def test_learning_curves_compare_at_the_same_number_of_samples(runs, ax):
     mode, control = (line.get_ydata() for line in ax.lines[:2])
     np.testing.assert_allclose(mode, [0.55, 0.65, 0.7])
     np.testing.assert_allclose(control, [0.55, 0.65, 0.725])
+
+
+def test_every_strategy_is_in_the_legend_and_only_the_main_ones_have_a_band(ax):
+    viz.plot_strategies(learning_curves(strategies(), 20), ax, ["b"])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["b", "a", "c"]
+    assert len(ax.collections) == 1
+    line = next(line for line in ax.lines if line.get_label() == "a")
+    assert line.get_ydata().tolist() == pytest.approx([0.5, 0.6, 0.8])
+
+
+def test_the_best_share_of_each_row_is_framed(ax):
+    gains = pd.DataFrame([[0.0, 0.3, 0.1], [0.2, 0.1, 0.0]], index=[2, 3], columns=[0.1, 0.5, 0.9])
+    viz.plot_share_map(gains, ax, gains.idxmax(axis=1))
+    assert [patch.get_xy() for patch in ax.patches] == [(1, 0), (0, 1)]
