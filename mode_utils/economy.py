@@ -2,12 +2,13 @@
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 _RESAMPLES = 2_000
 
 
 def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label_accuracy")):
-    """Return what each run reaches at each number of samples; a run that finishes early stays where it is.
+    """Average what runs reach at each number of samples; a run that finishes early stays where it is.
 
     Parameters
     ----------
@@ -16,19 +17,26 @@ def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label
     n_samples : int
         Up to which the curves go.
     accuracies : sequence of str
-        Columns to keep.
+        Columns to average.
 
     Returns
     -------
     pandas.DataFrame
-        As `runs`, with a row for each number of samples that any run was looked at.
+        A row for each `name`, in the order of the runs, and `samples_added`: the mean of each accuracy under its name,
+        the ends of its 95% t interval under `<name>_low` and `<name>_high` (NaN for one run), and how many `runs`.
     """
     rows = runs[runs["samples_added"] <= n_samples]
-    wide = rows.pivot(index=["name", "seed"], columns="samples_added", values=list(accuracies))
-    filled = [wide[name].ffill(axis=1).stack().rename(name) for name in accuracies]
-    order = {name: place for place, name in enumerate(runs["name"].unique())}
-    table = pd.concat(filled, axis=1).reset_index()
-    return table.sort_values("name", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+    parts = []
+    for name in rows["name"].unique():
+        table = {}
+        for accuracy in accuracies:
+            own = rows[rows["name"] == name].pivot(index="seed", columns="samples_added", values=accuracy)
+            own = own.ffill(axis=1)
+            half = stats.t.ppf(0.975, max(len(own) - 1, 1)) * own.sem()
+            table |= {accuracy: own.mean(), f"{accuracy}_low": own.mean() - half, f"{accuracy}_high": own.mean() + half}
+        parts.append(pd.DataFrame(table).reset_index().assign(name=name, runs=len(own)))
+    table = pd.concat(parts, ignore_index=True)
+    return table[["name", "samples_added", "runs", *(c for c in table if c.startswith(tuple(accuracies)))]]
 
 
 def samples_to_reach(samples, accuracies, goal):

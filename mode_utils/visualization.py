@@ -180,10 +180,10 @@ def plot_strategies(curves, ax, main, accuracy="test_accuracy"):
     Parameters
     ----------
     curves : pandas.DataFrame
-        A row for each `name`, `seed` and `samples_added`, with the column `accuracy`.
+        As `economy.learning_curves` returns it.
     ax : matplotlib.axes.Axes
     main : sequence of str
-        Names to draw with a band, in this order; at most six.
+        Names to draw with a band, first in the legend.
     accuracy : str
         Name of the column to draw.
 
@@ -194,22 +194,19 @@ def plot_strategies(curves, ax, main, accuracy="test_accuracy"):
     colors = dict(zip(main, sns.color_palette("colorblind", len(main)), strict=True))
     others = [name for name in curves["name"].unique() if name not in colors]
     styles = ("-", "--", ":", "-.")
-    for place, name in enumerate(others):
-        means = curves[curves["name"] == name].groupby("samples_added")[accuracy].mean()
-        shade = str(0.35 + 0.1 * (place // len(styles)))
-        ax.plot(means, color=shade, linewidth=1, linestyle=styles[place % len(styles)], label=name)
     for name, color in colors.items():
-        rows = curves[curves["name"] == name]
-        sns.lineplot(
-            rows, x="samples_added", y=accuracy, color=color, linewidth=2, marker="o", errorbar=("ci", 95), seed=0,
-            label=name, ax=ax, legend=False,
-        )  # fmt: skip
-    handles, labels = ax.get_legend_handles_labels()
-    order = [labels.index(name) for name in (*main, *others)]
-    ax.legend([handles[i] for i in order], [labels[i] for i in order], loc="center left", bbox_to_anchor=(1.01, 0.5))
-    ax.get_legend().set_frame_on(False)
+        own = curves[curves["name"] == name]
+        ax.plot(own["samples_added"], own[accuracy], "o-", color=color, linewidth=2, label=name, zorder=3)
+        low, high = (own[f"{accuracy}_{end}"] for end in ("low", "high"))
+        ax.fill_between(own["samples_added"], low, high, color=color, alpha=0.2, linewidth=0)
+    for place, name in enumerate(others):
+        own, shade = curves[curves["name"] == name], str(0.35 + 0.1 * (place // len(styles)))
+        style = styles[place % len(styles)]
+        ax.plot(own["samples_added"], own[accuracy], style, color=shade, linewidth=1, label=name)
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     ax.set(xlabel="samples added", ylabel=accuracy.replace("_", " "))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set_xticks(curves["samples_added"].unique())
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
     return ax
 
 
@@ -265,6 +262,29 @@ def plot_layer_choices(choices, ax):
     return ax
 
 
+def plot_gain_map(gains, ax):
+    """Draw gains over control as a table of colours, white at 0.
+
+    Parameters
+    ----------
+    gains : (n_rows, n_columns) pandas.DataFrame
+        In percentage points; the colours are cut at the third quartile of their sizes.
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    limit = np.nanquantile(np.abs(gains.to_numpy()), 0.75)
+    sns.heatmap(
+        gains, annot=True, fmt="+.1f", cmap="RdBu", vmin=-limit, vmax=limit, linewidths=1, ax=ax,
+        cbar_kws={"label": "gain over control, percentage points", "extend": "both"},
+    )  # fmt: skip
+    ax.set(xlabel="", ylabel="")
+    ax.tick_params(axis="y", rotation=0)
+    return ax
+
+
 def plot_share_map(gains, ax, best):
     """Draw what each share gains for each number of classes, and frame the best of each row.
 
@@ -280,16 +300,11 @@ def plot_share_map(gains, ax, best):
     -------
     matplotlib.axes.Axes
     """
-    limit = np.quantile(100 * np.abs(gains.to_numpy()), 0.75)
-    sns.heatmap(
-        100 * gains, annot=True, fmt="+.1f", cmap="RdBu", vmin=-limit, vmax=limit, linewidths=1, ax=ax,
-        cbar_kws={"label": "gain over control, percentage points", "extend": "both"},
-    )  # fmt: skip
+    plot_gain_map(100 * gains, ax)
     for row, number in enumerate(gains.index):
         column = list(gains.columns).index(best[number])
         ax.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=2.5, zorder=3))
     ax.set(xlabel="alpha, share of the batch that is selected", ylabel="classes")
-    ax.tick_params(axis="y", rotation=0)
     return ax
 
 

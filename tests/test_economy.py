@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from mode_utils.economy import labelling_economy, learning_curves, samples_to_reach
 
@@ -36,10 +37,18 @@ def test_what_control_does_not_reach_is_not_made_up():
 
 
 def test_a_run_that_finishes_early_stays_where_it_is():
-    runs = pd.concat([make_curves([1e-4], [0, 10]), make_curves([1e-4], [0, 10, 20, 30], name="b")])
-    table = learning_curves(runs, 20, ["test_accuracy"])
-    assert table["name"].tolist() == ["a"] * 3 + ["b"] * 3
-    assert table["test_accuracy"].tolist() == pytest.approx([0, 1e-3, 1e-3, 0, 1e-3, 2e-3])
+    runs = pd.concat([make_curves([1e-4], [0, 10]), make_curves([1e-4], [0, 10, 20, 30], name="b").assign(seed=1)])
+    table = learning_curves(runs.assign(name="c"), 20, ["test_accuracy"])
+    assert table["samples_added"].tolist() == [0, 10, 20] and table["runs"].tolist() == [2] * 3
+    assert table["test_accuracy"].tolist() == pytest.approx([0, 1e-3, 1.5e-3])
+
+
+def test_a_learning_curve_has_the_t_interval_of_its_mean(rng):
+    values = rng.normal(0.9, 0.01, 12)
+    runs = pd.DataFrame({"name": "a", "seed": range(12), "samples_added": 10, "test_accuracy": values})
+    row = learning_curves(runs, 10, ["test_accuracy"]).iloc[0]
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (row["test_accuracy_low"], row["test_accuracy_high"]) == pytest.approx((expected.low, expected.high))
 
 
 def test_unpaired_runs_and_unknown_budgets_are_errors():

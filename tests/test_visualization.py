@@ -110,7 +110,7 @@ def test_every_strategy_is_in_the_legend_and_only_the_main_ones_have_a_band(ax):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["b", "a", "c"]
     assert len(ax.collections) == 1
     line = next(line for line in ax.lines if line.get_label() == "a")
-    assert line.get_ydata().tolist() == pytest.approx([0.5, 0.6, 0.8])
+    assert list(line.get_ydata()) == pytest.approx([0.5, 0.6, 0.8])
 
 
 def test_the_best_share_of_each_row_is_framed(ax):
