@@ -37,11 +37,9 @@ lab: $(READY) ## open the walkthrough in JupyterLab
 lint: $(READY) ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-readme: ## copy the tables of the reference sweep into the README
-	awk '/^<!-- tables end/ {skip=0} !skip {print} /^<!-- tables of/ {skip=1; print ""; \
-	  while ((getline line < "data/results/metrics/accuracy_table_with_layer_selection.md") > 0) print line; print ""; \
-	  while ((getline line < "data/results/metrics/accuracy_table_without_layer_selection.md") > 0) print line; print ""}' \
-	  README.md > README.md.new && mv README.md.new README.md
+readme: ## copy the tables of the reference sweeps into the README
+	awk '/^<!-- end of table/ {skip=0} !skip {print} /^<!-- table: / {skip=1; print ""; \
+	  while ((getline line < $$3) > 0) print line; print ""}' README.md > README.md.new && mv README.md.new README.md
 
 bench: $(READY) ## measure the speed, as ratios
 	$(BIN)/python benchmarks/bench.py

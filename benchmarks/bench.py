@@ -4,6 +4,7 @@ Medians of several repetitions; absolute times are only there to check the ratio
 """
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,11 @@ from scipy import stats
 from scipy.spatial import distance
 
 from mode_utils.data import load_dataset
+from mode_utils.debugging import debug_model
 from mode_utils.layer_selection import select_target_layer
 from mode_utils.models import build_model
+from mode_utils.options import DebugOptions, RunSetup
+from mode_utils.runs import new_trainer, split_for_run, train_initial_model
 from mode_utils.similarity import METRICS, similarity_scores
 from mode_utils.splits import Subset
 from mode_utils.training import Trainer
@@ -85,6 +89,25 @@ def bench_layer_selection(x, y):
     yield row("small CNN on 30,000: epoch / layer selection", selection, epoch, "2")
 
 
+def bench_selectors(mnist, n_iterations=5):
+    """Choose a batch from 25,000 candidates, retrain on it; yield medians over the iterations of a repair."""
+    setup = RunSetup(scenario="starved")
+    trainer, splits = new_trainer(mnist, setup), split_for_run(mnist, setup, 0)
+    train_initial_model(trainer, splits, setup, 0)
+    state, held = trainer.state(), splits.bug_fixing.x
+    for batch_size in (500, 2_000):
+        recommended = DebugOptions.preset("recommended", batch_size=batch_size, max_iterations=n_iterations)
+        greedy = replace(recommended, allocation="whole pool", temperature=0.0, scale_temperature=False)
+        for name, options in {"recommended": recommended, "deepgini": replace(greedy, selector="deepgini")}.items():
+            trainer.restore(state)
+            table = debug_model(trainer, splits, options, np.random.default_rng(0))[1:]
+            selecting = table["selection_seconds"].median()
+            retraining = (table["seconds"] - table["selection_seconds"]).median()
+            what = f"{batch_size} of 25,000 by {name}: retraining / selecting"
+            yield row(what, selecting, retraining, "10")
+    del held
+
+
 def bench_cycles(x, y, n_cycles=300):
     """Restore, retrain on 2,000 samples for 3 epochs, evaluate; return seconds a cycle and the memory it leaves."""
     trainer, rng, process = Trainer(build_model()), np.random.default_rng(0), psutil.Process()
@@ -105,7 +128,8 @@ def main():
     mnist = load_dataset()
     x, y = mnist.x_train[:N_TRAIN], mnist.y_train[:N_TRAIN]
     candidates = mnist.x_train[:N_CANDIDATES].reshape(N_CANDIDATES, -1)
-    table = pd.DataFrame([*bench_training(x, y), *bench_similarity(candidates), *bench_layer_selection(x, y)])
+    rows = [*bench_training(x, y), *bench_similarity(candidates), *bench_layer_selection(x, y), *bench_selectors(mnist)]
+    table = pd.DataFrame(rows)
     print(table.to_markdown(index=False, floatfmt=("", ".4f", ".4f", ".1f", "")))
     print(bench_cycles(x, y))
 
