@@ -30,6 +30,7 @@ Survey, 2009. Gradient: Katharopoulos and Fleuret, ICML 2018, arXiv 1803.00942; 
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from mode_utils.core_set import farthest_first
 from mode_utils.heatmaps import class_heatmaps
 from mode_utils.input_selection import standardise
 from mode_utils.similarity import similarity_scores
@@ -191,27 +192,10 @@ def k_center(candidates):
     known = candidates.states_of(train.take(drawn)[0])
     scores = np.full(len(candidates), -float(len(candidates)))
     for place, n_wanted in candidates.by_group():
-        turns = _farthest_first(candidates.states[place], known, n_wanted)
+        turns = farthest_first(candidates.states[place], known, n_wanted)
         scores[place.start + turns] = -np.arange(len(turns))
         known = np.concatenate([known, candidates.states[place][turns]])
     return scores
-
-
-def _farthest_first(points, known, n):
-    """Return the positions (n,) of points in the order in which each is the farthest from all before it."""
-    norms = (points**2).sum(axis=1)
-
-    def distances(centers):
-        return norms[:, None] - 2 * points @ centers.T + (centers**2).sum(axis=1)
-
-    chunks = np.array_split(known, -(-len(known) // 256))
-    nearest = np.min([distances(chunk).min(axis=1) for chunk in chunks], axis=0)
-    turns = np.empty(n, dtype=int)
-    for turn in range(n):
-        turns[turn] = nearest.argmax()
-        nearest = np.minimum(nearest, distances(points[turns[turn] : turns[turn] + 1])[:, 0])
-        nearest[turns[turn]] = -np.inf
-    return turns
 
 
 def _true_probability(candidates):

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.debugging import Assessment, debug_model, retrain_at_random
+from mode_utils.debugging import Assessment, assess, debug_model, next_batch, retrain_at_random
+from mode_utils.input_selection import Pool
 from mode_utils.options import OVERFIT_SELECTIONS, PRESETS, DebugOptions
 from mode_utils.results import TIMES
 from mode_utils.schedule import Schedule
@@ -146,6 +147,18 @@ def test_layer_selection_names_its_layer_and_pixels_without_it_need_none(repair)
 )  # fmt: skip
 def test_every_choice_has_an_effect(repair, change):
     assert not repair(**change)["test_accuracy"].equals(repair()["test_accuracy"])
+
+
+def test_the_first_batch_of_a_repair_can_be_looked_at_without_retraining(trainer, splits):
+    options = DebugOptions.preset("recommended", batch_size=100)
+    state = assess(trainer, splits, options.theta, options.gamma)
+    pool = Pool(splits.bug_fixing.y)
+    batch, why = next_batch(trainer, splits, options, pool, state, generator())
+    assert len(pool) == len(splits.bug_fixing) and len(batch.indices) == why["n_ranked"] == 100
+    shares = np.bincount(splits.bug_fixing.y[batch.indices], minlength=10) / 100
+    assert np.allclose(shares, state.errors / state.errors.sum(), atol=0.02)
+    clean = assess(trainer, splits, theta=0, gamma=1)
+    assert next_batch(trainer, splits, DebugOptions(), pool, clean, generator()) is None
 
 
 def test_drawing_at_random_from_the_whole_pool_is_a_control(repair):

@@ -1,0 +1,32 @@
+"""Plots of the stages. Each draws on the given axes, titles and labels them, and returns them; none shows or saves."""
+
+from mode_utils.visualization.comparisons import (
+    plot_differences,
+    plot_gain_map,
+    plot_learning_curves,
+    plot_share_map,
+    plot_strategies,
+)
+from mode_utils.visualization.images import most_square, pick_images, plot_heatmaps, plot_image_grid
+from mode_utils.visualization.stages import (
+    plot_label_accuracies,
+    plot_layer_choices,
+    plot_layer_evidence,
+    plot_training,
+)
+
+__all__ = [
+    "most_square",
+    "pick_images",
+    "plot_differences",
+    "plot_gain_map",
+    "plot_heatmaps",
+    "plot_image_grid",
+    "plot_label_accuracies",
+    "plot_layer_choices",
+    "plot_layer_evidence",
+    "plot_learning_curves",
+    "plot_share_map",
+    "plot_strategies",
+    "plot_training",
+]

@@ -1,0 +1,100 @@
+"""What the stages find out about one model."""
+
+import numpy as np
+import seaborn as sns
+from matplotlib.ticker import MaxNLocator
+
+from mode_utils.visualization.style import CONTROL, DIAGNOSIS, MARK, MODE, TRAIN
+
+
+def plot_layer_evidence(evidence, ax, similarity_threshold, target):
+    """Draw each layer's accuracy as a bar, with the distance to the next layer written on it.
+
+    Parameters
+    ----------
+    evidence : pandas.DataFrame
+        Of a `layer_selection.TargetLayer`.
+    ax : matplotlib.axes.Axes
+    similarity_threshold : float
+    target : str
+        Name of the target layer, which is coloured.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    colors = [MODE if layer == target else CONTROL for layer in evidence["layer"]]
+    bars = ax.barh(evidence["layer"], evidence["accuracy"], color=colors)
+    notes = ["" if np.isnan(d) else f"distance to the next: {d:.4f}" for d in evidence["distance"]]
+    ax.bar_label(bars, notes, label_type="center", color="white")
+    ax.bar_label(bars, [f"{a:.3f}" for a in evidence["accuracy"]], padding=4)
+    ax.set(xlim=(0, 1.1), xlabel="accuracy of the feature model", ylabel="layer")
+    ax.set_title(f"Target layer {target} (coloured); saturated below a distance of {similarity_threshold}")
+    ax.invert_yaxis()
+    return ax
+
+
+def plot_layer_choices(choices, ax):
+    """Draw how often each layer was the target.
+
+    Parameters
+    ----------
+    choices : (n_directions, n_layers) pandas.DataFrame of int
+        Runs, by direction and layer.
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    sns.heatmap(choices, annot=True, fmt="d", cmap="Blues", vmin=0, cbar=False, linewidths=1, ax=ax)
+    ax.set(xlabel="target layer", ylabel="direction")
+    ax.set_title("Runs in which a layer was the target")
+    return ax
+
+
+def plot_label_accuracies(train_accuracies, diagnosis_accuracies, ax, theta, class_names, diagnosis_name="validation"):
+    """Draw each label's accuracy on train and diagnosis samples, and theta, under which a label is underfit.
+
+    Parameters
+    ----------
+    train_accuracies, diagnosis_accuracies : (n_classes,) float
+    ax : matplotlib.axes.Axes
+    theta : float
+    class_names : sequence of str
+    diagnosis_name : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    places = np.arange(len(class_names))
+    ax.bar(places - 0.2, train_accuracies, 0.4, color=TRAIN, label="train")
+    ax.bar(places + 0.2, diagnosis_accuracies, 0.4, color=DIAGNOSIS, label=diagnosis_name)
+    ax.axhline(theta, color=MARK, linestyle="--", label=f"theta = {theta}")
+    lowest = np.nanmin([train_accuracies, diagnosis_accuracies])
+    ax.set_xticks(places, class_names)
+    ax.set(ylim=(max(0.0, np.floor(lowest * 20 - 1) / 20), 1), xlabel="label", ylabel="accuracy")
+    ax.set_title("Accuracy of each label (the axis does not start at 0)")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False)
+    return ax
+
+
+def plot_training(losses, ax):
+    """Draw the mean loss of each epoch.
+
+    Parameters
+    ----------
+    losses : (epochs, steps) float
+        As `Trainer.fit` returns it.
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    epochs = np.arange(1, len(losses) + 1)
+    ax.plot(epochs, losses.mean(axis=1), "o-", color=TRAIN)
+    ax.set(xlabel="epoch", ylabel="cross-entropy", title="Training loss, mean of the epoch's steps", ylim=(0, None))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return ax

@@ -1,0 +1,7 @@
+"""The colours, safe for all eyes: one meaning each, in all plots."""
+
+import seaborn as sns
+
+_PALETTE = sns.color_palette("colorblind")
+TRAIN, DIAGNOSIS, MARK = (_PALETTE[place] for place in (0, 1, 3))
+MODE, CONTROL = _PALETTE[0], _PALETTE[7]
