@@ -89,11 +89,11 @@ def test_the_comparisons_of_strategies_are_functions_of_their_parameters(name, t
 
 def test_the_ratio_study_is_a_function_of_its_parameters(tmp_path):
     parameters = {"n_classes": [2, 3, 4], "alphas": [0.2, 0.5, 0.8], "n_runs": 2, "per_class": 200, "batch_size": 40}
-    parameters |= {"replay": 1, "epochs": 1, "output_dir": str(tmp_path)}
+    parameters |= {"replays": [0, 1], "epochs": 1, "output_dir": str(tmp_path)}
     copy = tmp_path / "copy.ipynb"
     papermill.execute_notebook(NOTEBOOKS / "ratio.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
     gains, rule = pd.read_csv(tmp_path / "gains.csv"), pd.read_csv(tmp_path / "rule.csv")
-    assert len(gains) == 9 and gains["gain"].nunique() > 3 and (rule["replay"] == 1).all()
+    assert len(gains) == 18 and gains["gain"].nunique() > 6 and rule["replay"].tolist() == [0, 1]
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
