@@ -129,7 +129,7 @@ def plot_gain_map(gains, ax):
         cbar_kws={"label": "gain over control, percentage points", "extend": "both"},
     )  # fmt: skip
     ax.set(xlabel="", ylabel="")
-    ax.tick_params(axis="y", rotation=0)
+    ax.tick_params(axis="both", rotation=0)
     return ax
 
 
