@@ -18,7 +18,7 @@ from mode_utils.splits import DIAGNOSE_ON
 ARCHITECTURES = ("dense", "cnn")
 PRESETS = {  # what differs from the defaults
     "original": {},
-    "recommended": {
+    "recommended": {  # found on validation samples of seeds 1000 to 1013; notebooks/recommended.ipynb puts it to test
         "selector": "adaptive",
         "allocation": "all labels",
         "temperature": 2.0,
