@@ -12,7 +12,7 @@ from mode_utils.heatmaps import HEATMAPS, SPACES
 from mode_utils.input_selection import RANKINGS
 from mode_utils.scenarios import SCENARIOS
 from mode_utils.selectors import OVERFIT_SELECTIONS, SELECTORS
-from mode_utils.similarity import metric_name
+from mode_utils.similarity import SPATIAL, metric_name
 from mode_utils.splits import DIAGNOSE_ON
 
 ARCHITECTURES = ("dense", "cnn")
@@ -106,6 +106,8 @@ class DebugOptions:
             check_share(name, getattr(self, name))
         _check_least(self, temperature=0, replay=0, minkowski_p=1, similarity_threshold=0)
         _check_least(self, batch_size=1, max_iterations=1, epochs=1)
+        if self.metric == SPATIAL:
+            self._check_images()
 
     @classmethod
     def preset(cls, name="original", **changes):
@@ -124,6 +126,15 @@ class DebugOptions:
         """
         check_choice("preset", name, PRESETS)
         return cls(**{**PRESETS[name], **{key: value for key, value in changes.items() if value is not None}})
+
+    def _check_images(self):
+        heatmaps = {"heatmap": self.heatmap, "overfit_selection": OVERFIT_SELECTIONS[self.overfit_selection][0] or ""}
+        signed = [getattr(self, name) for name, heatmap in heatmaps.items() if heatmap.startswith("d")]
+        if self.space != "pixels" or signed:
+            raise ValueError(
+                f"metric {SPATIAL!r} moves the mass of images: it needs space 'pixels' and no differential heat map, "
+                f"not {', '.join([self.space, *signed])}"
+            )
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,9 @@ def test_a_metrics_alias_is_kept_as_its_full_name():
     ("parameters", "message"),
     [
         ({"metric": "jaccard"}, "unknown metric 'jaccard'; choose from dot product"),
+        ({"metric": "sinkhorn", "space": "neurons"}, "needs space 'pixels' and no differential heat map, not neurons"),
+        ({"metric": "sinkhorn", "heatmap": "dhci"}, "no differential heat map, not pixels, dhci"),
+        ({"metric": "sinkhorn", "overfit_selection": "most similar to dhwi"}, "not pixels, most similar to dhwi"),
         ({"space": "layers"}, "unknown space 'layers'; choose from pixels, neurons, importance"),
         ({"heatmap": "hxi"}, "unknown heatmap 'hxi'; choose from hci"),
         ({"ranking": "middle"}, "unknown ranking 'middle'; choose from best, worst"),
