@@ -25,6 +25,12 @@ class Group(NamedTuple):
     n_wanted: int
 
 
+def group_places(groups):
+    """Return the slice of each group in what is said of all members, group after group."""
+    ends = np.cumsum([len(group.members) for group in groups])
+    return [slice(end - len(group.members), end) for end, group in zip(ends, groups, strict=True)]
+
+
 def label_needs(allocation, errors, deficits, buggy):
     """Say how much each label needs.
 

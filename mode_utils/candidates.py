@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mode_utils.allocation import Group
+from mode_utils.allocation import Group, group_places
 from mode_utils.diagnosis import label_accuracies
 from mode_utils.feature_models import GRID
 from mode_utils.heatmaps import class_heatmaps
@@ -127,7 +127,5 @@ class Candidates:
 
     def by_group(self):
         """Yield the places of each group among the candidates, a slice, and how many of them are wanted."""
-        start = 0
-        for group in self.groups:
-            yield slice(start, start + len(group.members)), group.n_wanted
-            start += len(group.members)
+        for place, group in zip(group_places(self.groups), self.groups, strict=True):
+            yield place, group.n_wanted

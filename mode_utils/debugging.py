@@ -167,7 +167,7 @@ def _retrain(trainer, splits, options, rng, choose, n_iterations):
     """Choose, retrain and assess until the budget or the pool is spent, or `choose` returns None."""
     pool = Pool(splits.bug_fixing.y)
     check_budget(options, len(pool))
-    order, memory = rng, Replay(splits, options.replay, rng.spawn(1)[0])
+    memory = Replay(splits, options.replay, rng.spawn(1)[0])
     pools = () if options.allocation in SERVE_BUGS else (splits.bug_fixing,)
     held = [part.x for part in (splits.train, splits.diagnosis, splits.test, *pools)]  # copied once for all iterations
     assessment = assess(trainer, splits, options.theta, options.gamma)
@@ -180,7 +180,7 @@ def _retrain(trainer, splits, options, rng, choose, n_iterations):
         batch, why = choice
         pool.take(batch.indices)
         selected = time.perf_counter()
-        trainer.fit(*memory.with_old(batch.indices), epochs=options.epochs, rng=order)
+        trainer.fit(*memory.with_old(batch.indices), epochs=options.epochs, rng=rng)
         seconds = {"seconds": time.perf_counter() - started, "selection_seconds": selected - started}
         assessment = assess(trainer, splits, options.theta, options.gamma)
         rows.append({"iteration": iteration, **assessment.scores, **why, **seconds})

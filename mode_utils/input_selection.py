@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mode_utils.allocation import group_places
 from mode_utils.checks import check_choice, check_least
 from mode_utils.similarity import similarity_scores
 
@@ -150,8 +151,8 @@ def select_inputs(pool, groups, scores, rng, batch_size=2_000, temperature=0.0):
         raise ValueError(f"{len(scores)} scores for {len(members)} candidates")
     known, scores = _fill_unknown(scores, rng)
     chosen = np.concatenate([
-        start + rank_candidates(soften(scores[start : start + len(group.members)], each, rng))[: group.n_wanted]
-        for start, group, each in zip(_starts(groups), groups, temperatures, strict=True)
+        place.start + rank_candidates(soften(scores[place], each, rng))[: group.n_wanted]
+        for place, group, each in zip(group_places(groups), groups, temperatures, strict=True)
     ])  # fmt: skip
     others = np.setdiff1d(pool.remaining(), members, assume_unique=True)
     if not others.size:
@@ -168,10 +169,6 @@ def _fill_unknown(scores, rng):
     filled = scores.copy()
     filled[~known] = rng.random((~known).sum())
     return known, filled
-
-
-def _starts(groups):
-    return np.cumsum([0, *(len(group.members) for group in groups)])[:-1]
 
 
 def extreme_inputs(pool, heatmaps, features, metric="cosine similarity", minkowski_p=3):
