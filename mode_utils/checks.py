@@ -1,5 +1,7 @@
 """The checks of single values that several stages share: an error names the value and what it may be."""
 
+MIN_RUNS = 6  # with fewer, the two-sided signed-rank test cannot fall below 0.05
+
 
 def check_choice(name, value, choices):
     """Raise a ValueError unless `value` is one of the choices."""

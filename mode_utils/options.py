@@ -6,7 +6,7 @@ Nothing here needs TensorFlow, so that a sweep can check a whole grid in a momen
 from dataclasses import dataclass, fields
 
 from mode_utils.allocation import ALLOCATIONS
-from mode_utils.checks import check_choice, check_least, check_share
+from mode_utils.checks import MIN_RUNS, check_choice, check_least, check_share
 from mode_utils.data import dataset_name
 from mode_utils.heatmaps import HEATMAPS, SPACES
 from mode_utils.input_selection import RANKINGS
@@ -189,6 +189,12 @@ def check_budget(options, pool_size):
         )
 
 
+def check_study(options, setup, n_runs):
+    """Raise a ValueError if the batches are larger than the pool, or the runs too few to conclude anything."""
+    check_budget(options, setup.pool_size)
+    check_least("n_runs", n_runs, MIN_RUNS)
+
+
 def check_parameters(parameters):
     """Check the parameters of a notebook, by name, as `DebugOptions`, `RunSetup` and the loading of data would.
 
@@ -200,15 +206,14 @@ def check_parameters(parameters):
     Raises
     ------
     ValueError
-        If a value is none of the choices or out of range, or if the batches are larger than the pool.
+        If a value is none of the choices or out of range; see also `check_study`.
     """
     given = [
         {f.name: parameters[f.name] for f in fields(kind) if f.name in parameters} for kind in (DebugOptions, RunSetup)
     ]
     options, setup = DebugOptions.preset(parameters.get("preset", "original"), **given[0]), RunSetup(**given[1])
-    check_budget(options, setup.pool_size)
+    check_study(options, setup, parameters.get("n_runs", MIN_RUNS))
     dataset_name(parameters.get("dataset", "mnist"))
-    check_least("n_runs", parameters.get("n_runs", 1), 1)
 
 
 def _check_choices(owner, **choices):

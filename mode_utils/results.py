@@ -1,11 +1,13 @@
-"""What a notebook leaves behind: the tidy table of its runs, their timings, and the images of its gallery."""
+"""What a notebook leaves behind: the tidy table of its runs, their timings, images of a gallery, and figures."""
 
 import os
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
 
+from mode_utils.heatmaps import HEATMAPS
 from mode_utils.similarity import METRICS
 
 # the options that tables are compared by
@@ -40,13 +42,19 @@ def save_results(folder, runs, **images):
     _write(folder / "runs.csv", lambda file: runs.drop(columns=TIMES).to_csv(file, index=False))
     _write(folder / "timings.csv", lambda file: timings.to_csv(file, index=False))
     if images:
-        _write(folder / "gallery.npz", lambda file: np.savez_compressed(file, **images))
+        save_arrays(folder, "gallery", images)
 
 
 def save_table(folder, name, table):
     """Write a table to `<name>.csv`, whole or not at all."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     _write(Path(folder) / f"{name}.csv", lambda file: table.to_csv(file, index=False))
+
+
+def save_text(folder, name, text):
+    """Write a text to the file `name`, whole or not at all."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    _write(Path(folder) / name, lambda file: file.write(text.encode()))
 
 
 def load_runs(folder):
@@ -60,32 +68,54 @@ def load_runs(folder):
     return merged.assign(**{name: merged[name].where(last.to_numpy(), 0.0) for name in TIMES})
 
 
-def load_galleries(sweep_dir):
-    """Read the gallery of each metric from the executed cells of a sweep.
+def collect_galleries(folders):
+    """Put the galleries of executed walkthroughs together.
 
     Parameters
     ----------
-    sweep_dir : path
-        A folder a cell, each with `runs.csv` and `gallery.npz`. Of several cells of a metric the first by name counts.
+    folders : iterable of path
+        Each with `runs.csv` and `gallery.npz`. Of several of a metric the first counts, and only the first metric's
+        heat maps are taken: they are the same for all.
 
     Returns
     -------
-    dict of str to dict of str to array
-        By metric, in the order of `similarity.METRICS`: `heatmap`, `best`, `worst`, each (n_classes, height, width).
+    dict of str to array
+        `metrics`, in the order of `similarity.METRICS`; `best` and `worst`, (n_metrics, n_classes, height, width);
+        `hci`, `hmi` and `hwi`, (n_classes, height, width).
 
     Raises
     ------
     FileNotFoundError
-        If there is no gallery.
+        If a folder has no gallery.
     """
     galleries = {}
-    for path in sorted(Path(sweep_dir).glob("*/gallery.npz")):
-        metric = pd.read_csv(path.with_name("runs.csv"), nrows=1)["metric"].iloc[0]
-        with np.load(path, allow_pickle=False) as arrays:
+    for folder in map(Path, folders):
+        metric = pd.read_csv(folder / "runs.csv", nrows=1)["metric"].iloc[0]
+        with np.load(folder / "gallery.npz", allow_pickle=False) as arrays:
             galleries.setdefault(metric, dict(arrays))
-    if not galleries:
-        raise FileNotFoundError(f"no */gallery.npz below {sweep_dir}; run the sweep first (make sweep)")
-    return {metric: galleries[metric] for metric in METRICS if metric in galleries}
+    metrics = [metric for metric in METRICS if metric in galleries]
+    collected = {end: np.stack([galleries[metric][end] for metric in metrics]) for end in ("best", "worst")}
+    return {"metrics": np.array(metrics), **collected} | {kind: galleries[metrics[0]][kind] for kind in HEATMAPS[:3]}
+
+
+def save_arrays(folder, name, arrays):
+    """Write arrays to `<name>.npz`, whole or not at all."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    _write(Path(folder) / f"{name}.npz", lambda file: np.savez_compressed(file, **arrays))
+
+
+def load_arrays(folder, name):
+    """Read the arrays of `<name>.npz`: a dict of str to array. Nothing is unpickled."""
+    with np.load(Path(folder) / f"{name}.npz", allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def save_figure(folder, name, figure):
+    """Write a figure to `<name>.png` and `<name>.svg`, each whole or not at all and the same bit for bit each time."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        for kind, options in {"png": {"dpi": 120}, "svg": {"metadata": {"Date": None}}}.items():
+            _write(Path(folder) / f"{name}.{kind}", lambda file: figure.savefig(file, format=kind, **options))  # noqa: B023
 
 
 def _keys(runs):

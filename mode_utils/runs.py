@@ -18,7 +18,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from mode_utils.backend import keras, tf
-from mode_utils.checks import check_least
+from mode_utils.checks import MIN_RUNS, check_least
 from mode_utils.data import DATA_DIR
 from mode_utils.debugging import debug_model, retrain_at_random
 from mode_utils.models import build_model
@@ -81,7 +81,7 @@ def train_initial_model(trainer, splits, setup, seed):
     return trainer.fit(splits.train.x, splits.train.y, epochs=epochs, rng=streams["initial_training"])
 
 
-def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_DIR, progress=True):
+def repeat_runs(dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir=CACHE_DIR, progress=True):
     """Repair `n_runs` models, each against its own control.
 
     Parameters
@@ -90,7 +90,7 @@ def repeat_runs(dataset, options, n_runs=5, seed=0, setup=None, cache_dir=CACHE_
     options : DebugOptions or dict of str to DebugOptions
         Several, by name, repair the same models, one after the other.
     n_runs : int
-        At least 1.
+        At least 1; comparisons take at least `checks.MIN_RUNS`.
     seed : int
         Of the first run; the others follow: seed, seed + 1, ...
     setup : RunSetup, optional

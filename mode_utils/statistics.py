@@ -1,44 +1,19 @@
-"""From the tidy runs table to the accuracy table: differences are taken inside a run, and only then averaged.
+"""Comparisons of many runs: against control, metric against metric, with against without layer selection.
 
-A difference between two runs says more about their seeds than about their strategies; the difference between MODE and
-control of *one* run, at the same number of added samples, does not.
+Differences are taken inside a run, and only then averaged.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
-from mode_utils.results import CONFIGURATION, TIMES, configuration
+from mode_utils.inference import bootstrap_interval, check_runs, equivalence_p, holm, signed_rank
+from mode_utils.results import CONFIGURATION, configuration
 
-_CONFIDENCE = 0.95
-_RESAMPLES = 9_999
-
-
-def paired_outcomes(runs):
-    """Reduce each run to its outcome: a row for each configuration and seed.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As `runs.repeat_runs` returns it; with or without `seconds`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The configuration and `seed`; `initial`, `final`, `control` (read off at MODE's number of samples) and
-        `control_full_budget`, test accuracies in [0, 1]; `improvement` = final - initial and `difference` = final -
-        control, higher is better for MODE; `weakest_label`, `control_weakest_label`, test accuracies of the weakest
-        label; `initial_gap`, `gap` and `control_gap`, training minus diagnosis accuracy; `samples` added by MODE;
-        `finished_early`; `seconds` of MODE and how many of them selecting took, NaN if unknown.
-
-    Raises
-    ------
-    ValueError
-        If a run has no control or two of one strategy, or if its two strategies start from different models.
-    """
-    groups = runs.groupby([*configuration(runs), "seed"], sort=False)
-    return pd.DataFrame([{**dict(zip(groups.keys, key, strict=True)), **_outcome(run)} for key, run in groups])
+MARGIN = 0.002  # of accuracy: a smaller difference does not matter
+SIGNIFICANCE = 0.05
 
 
 def compare_with_control(outcomes, by="metric", random_state=0):
@@ -57,18 +32,16 @@ def compare_with_control(outcomes, by="metric", random_state=0):
     Returns
     -------
     pandas.DataFrame
-        A row a value of `by`: `runs`; `mean`, `low`, `high`, mean difference and its 95% bootstrap interval (BCa), in
+        A row a value of `by`: `runs`; `mean`, `low`, `high`, mean difference and its 95% bootstrap interval, in
         shares; `p`, two-sided Wilcoxon signed-rank test, in which runs without a difference do not count; `p_holm`,
-        adjusted for the number of rows.
+        adjusted for the number of rows; `rank_biserial`, effect size in [-1, 1]; `won` and `lost`, shares of seeds with
+        a difference above and below 0.
 
     Raises
     ------
     ValueError
-        If other columns of the configuration vary, so that unlike runs would be mixed.
-
-    References
-    ----------
-    Holm, Scand. J. Statist. 6 (1979); Efron, JASA 82 (1987), doi 10.1080/01621459.1987.10478410.
+        If other columns of the configuration vary, so that unlike runs would be mixed; if there are fewer runs than
+        `checks.MIN_RUNS`, or a seed twice.
     """
     _check_one_configuration(outcomes, by)
     return compare_differences(outcomes, by, random_state)
@@ -80,7 +53,7 @@ def compare_differences(outcomes, by, random_state=0):
     Parameters
     ----------
     outcomes : pandas.DataFrame
-        A row a pair, with the columns `difference` and `by`.
+        A row a pair, with the columns `difference` and `by`, and `seed`, if seeds are to be checked.
     by, random_state
         See `compare_with_control`.
 
@@ -89,139 +62,160 @@ def compare_differences(outcomes, by, random_state=0):
     pandas.DataFrame
         As `compare_with_control` returns it.
     """
-    rows = []
-    for value, group in outcomes.groupby(by, sort=False):
-        differences = group["difference"].to_numpy()
-        low, high = bootstrap_interval(differences, random_state)
-        interval = {"mean": differences.mean(), "low": low, "high": high}
-        rows.append({by: value, "runs": len(differences), **interval, "p": _wilcoxon(differences)})
-    table = pd.DataFrame(rows)
-    return table.assign(p_holm=multipletests(table["p"], method="holm")[1])
+    table = pd.DataFrame(
+        {by: value} | _describe(_differences(group, f"{by} {value!r}"), random_state)
+        for value, group in outcomes.groupby(by, sort=False)
+    )
+    table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"]))
+    return table
 
 
-def accuracy_table(runs, by="metric"):
-    """Summarize runs as the original's table does, and add what it lacked.
+@dataclass(frozen=True)
+class MetricComparison:
+    """Do metrics differ from one another? All compared in the same runs.
+
+    Attributes
+    ----------
+    n_runs : int
+    statistic, p : float
+        Of Friedman's test that none differs; p is 1 if no run tells any two apart.
+    ranks : pandas.Series
+        Mean rank of each metric over the runs, 1 is the best; equal values share their ranks.
+    pairs : pandas.DataFrame
+        As `compare_differences` returns it, a row a pair: `first` minus `second`, `p_holm` over all pairs.
+    """
+
+    n_runs: int
+    statistic: float
+    p: float
+    ranks: pd.Series
+    pairs: pd.DataFrame
+
+    def p_matrix(self):
+        """Return the adjusted p-values of the pairs as a symmetric table, 1 on its diagonal."""
+        names = list(self.ranks.index)
+        matrix = pd.DataFrame(np.eye(len(names)), index=names, columns=names)
+        for pair in self.pairs.itertuples():
+            matrix.loc[pair.first, pair.second] = matrix.loc[pair.second, pair.first] = pair.p_holm
+        return matrix
+
+
+def compare_metrics(outcomes, by="metric", value="difference", random_state=0):
+    """Test whether metrics differ from one another: Friedman's test first, then each pair.
 
     Parameters
     ----------
-    runs : pandas.DataFrame
-        As `runs.repeat_runs` returns it, of one configuration but for `by`.
+    outcomes : pandas.DataFrame
+        As `paired_outcomes` returns it, of one configuration but for `by`; the same seeds for each value of `by`.
     by : str
-        What makes a row.
+        Column whose values are compared, at least three of them.
+    value : str
+        Column to compare them by, higher is better.
+    random_state : int
+        Seed of the bootstrap.
 
     Returns
     -------
-    pandas.DataFrame
-        A row a value of `by`, means over runs. Accuracies and their differences are in [0, 1]; `Diff I-F` is final
-        minus initial, `Diff F-C` final minus control (higher is better for MODE in both); `Finished Early` counts runs.
+    MetricComparison
 
     Raises
     ------
     ValueError
-        See `paired_outcomes` and `compare_with_control`.
+        If there are fewer than three values of `by`, too few runs, a seed twice, or one that a value of `by` lacks; and
+        if unlike runs would be mixed.
+
+    References
+    ----------
+    Demsar, JMLR 7 (2006); Benavoli et al., JMLR 17 (2016), for signed-rank tests instead of mean ranks afterwards.
     """
-    outcomes = paired_outcomes(runs)
-    compared = compare_with_control(outcomes, by).set_index(by)
-    means = outcomes.groupby(by, sort=False).mean(numeric_only=True)
-    table = {
-        "Initial Acc": means["initial"],
-        "Final Acc": means["final"],
-        "Control Acc": means["control"],
-        "Finished Early": outcomes.groupby(by, sort=False)["finished_early"].sum(),
-        "Diff I-F": means["improvement"],
-        "Diff F-C": means["difference"],
-        "Runs": compared["runs"],
-        "CI Low": compared["low"],
-        "CI High": compared["high"],
-        "p (Holm)": compared["p_holm"],
-        "Weakest Label Acc": means["weakest_label"],
-        "Samples Used": means["samples"],
-        "Control Acc (full budget)": means["control_full_budget"],
-        "Seconds": means["seconds"],
-    }
-    return pd.DataFrame(table).rename_axis(by.replace("_", " ").title()).reset_index()
+    _check_one_configuration(outcomes, by)
+    wide = _pivot(outcomes, by, value)
+    if wide.shape[1] < 3:
+        raise ValueError(f"comparing metrics takes at least three, not {list(wide)}")
+    pairs = [(first, second) for i, first in enumerate(wide) for second in list(wide)[i + 1 :]]
+    rows = [{"first": a, "second": b} | _describe((wide[a] - wide[b]).to_numpy(), random_state) for a, b in pairs]
+    pairs = pd.DataFrame(rows)
+    pairs.insert(pairs.columns.get_loc("p") + 1, "p_holm", holm(pairs["p"]))
+    equal = (wide.nunique(axis=1) == 1).all()
+    statistic, p = (0.0, 1.0) if equal else stats.friedmanchisquare(*wide.to_numpy().T)
+    return MetricComparison(len(wide), float(statistic), float(p), wide.rank(axis=1, ascending=False).mean(), pairs)
 
 
-def format_accuracy_table(table):
-    """Return the accuracy table as text: accuracies with four digits, differences in percentage points (pp)."""
-    text = pd.DataFrame({table.columns[0]: table.iloc[:, 0]})
-    for name in ("Initial Acc", "Final Acc", "Control Acc"):
-        text[name] = table[name].map("{:.4f}".format)
-    text["Finished Early"] = table["Finished Early"]
-    for name in ("Diff I-F", "Diff F-C"):
-        text[f"{name} (pp)"] = (100 * table[name]).map("{:+.2f}".format)
-    text["95% CI (pp)"] = [
-        f"{100 * low:+.2f} to {100 * high:+.2f}" for low, high in zip(table["CI Low"], table["CI High"], strict=True)
-    ]
-    text["p (Holm)"] = table["p (Holm)"].map("{:.3f}".format)
-    text["Runs"] = table["Runs"]
-    text["Weakest Label"] = table["Weakest Label Acc"].map("{:.3f}".format)
-    text["Samples"] = table["Samples Used"].map("{:.0f}".format)
-    text["Seconds"] = table["Seconds"].map("{:.2f}".format)
-    return text
+def compare_layer_selection(outcomes, by="metric", value="final", margin=MARGIN, random_state=0):
+    """Test whether layer selection changes the outcome, and whether it demonstrably does not.
+
+    Not finding a difference is no proof that there is none; so each row has both tests.
+
+    Parameters
+    ----------
+    outcomes : pandas.DataFrame
+        As `paired_outcomes` returns it, with and without layer selection for the same seeds. If a value of `by` has
+        several rows for a seed, their mean counts.
+    by, value, random_state
+        See `compare_metrics`.
+    margin : float
+        The largest mean difference, to either side, that does not matter.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a value of `by`: `compare_differences` of with minus without; `p_equivalence`, two one-sided t-tests, and
+        `p_equivalence_holm`; `verdict`: "equivalent" or "different" at the 5% level after Holm, both ("different, by
+        less than the margin"), or "undecided".
+
+    Raises
+    ------
+    ValueError
+        If a seed lacks one of the two, or there are too few runs.
+    """
+    means = outcomes.groupby([by, "seed", "layer_selection"], sort=False)[value].mean().unstack()
+    if not {True, False} <= set(means) or means.isna().to_numpy().any():
+        raise ValueError(f"each {by} and seed is needed with and without layer selection")
+    effects = (means[True] - means[False]).rename("difference").reset_index()
+    table = compare_differences(effects, by, random_state)
+    p_values = [equivalence_p(group["difference"], margin) for _, group in effects.groupby(by, sort=False)]
+    table = table.assign(p_equivalence=p_values, p_equivalence_holm=holm(p_values))
+    return table.assign(verdict=[_verdict(*p) for p in table[["p_holm", "p_equivalence_holm"]].to_numpy()])
 
 
-def bootstrap_interval(values, random_state=0):
-    """Return low and high of the 95% BCa bootstrap interval of the mean; both the mean if all values are equal."""
-    values = np.asarray(values)
-    if len(values) < 2 or np.ptp(values) == 0:
-        return values.mean(), values.mean()
-    result = stats.bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=_RESAMPLES,
-        confidence_level=_CONFIDENCE,
-        rng=np.random.default_rng(random_state),
-    )
-    return result.confidence_interval.low, result.confidence_interval.high
-
-
-def _wilcoxon(differences):
-    return 1.0 if np.all(differences == 0) else float(stats.wilcoxon(differences).pvalue)
-
-
-def _outcome(run):
-    mode, control = (_strategy(run, name) for name in ("mode", "control"))
-    if mode["test_accuracy"].iloc[0] != control["test_accuracy"].iloc[0]:
-        raise ValueError(f"run {_name(run)}: MODE and control start from different models, so they are no pair")
-    final = mode.iloc[-1]
-    same_budget = control[control["samples_added"] == final["samples_added"]]
-    if same_budget.empty:
-        raise ValueError(f"run {_name(run)}: control has no row at {final['samples_added']} samples")
-    at_budget = same_budget.iloc[0]
+def _describe(differences, random_state):
+    low, high = bootstrap_interval(differences, random_state)
+    p, rank_biserial = signed_rank(differences)
     return {
-        "initial": mode["test_accuracy"].iloc[0],
-        "final": final["test_accuracy"],
-        "control": at_budget["test_accuracy"],
-        "control_full_budget": control["test_accuracy"].iloc[-1],
-        "improvement": final["test_accuracy"] - mode["test_accuracy"].iloc[0],
-        "difference": final["test_accuracy"] - at_budget["test_accuracy"],
-        "weakest_label": final["weakest_label_accuracy"],
-        "control_weakest_label": at_budget["weakest_label_accuracy"],
-        "initial_gap": _gap(mode.iloc[0]),
-        "gap": _gap(final),
-        "control_gap": _gap(at_budget),
-        "samples": final["samples_added"],
-        "finished_early": bool(final["finished_early"]),
-        **{name: mode[name].sum() if name in mode else np.nan for name in TIMES},
-    }
+        "runs": len(differences), "mean": differences.mean(), "low": low, "high": high,
+        "p": p, "rank_biserial": rank_biserial, "won": (differences > 0).mean(), "lost": (differences < 0).mean(),
+    }  # fmt: skip
 
 
-def _gap(row):
-    return row["train_accuracy"] - row["diagnosis_accuracy"]
+def _differences(group, name):
+    check_runs(len(group), f"runs of {name}")
+    if "seed" in group:
+        _check_seeds(group["seed"], name)
+    return group["difference"].to_numpy()
 
 
-def _strategy(run, name):
-    rows = run[run["strategy"] == name].sort_values("iteration")
-    if rows.empty:
-        raise ValueError(f"run {_name(run)} has no {name!r} rows: it is not paired")
-    if rows["iteration"].duplicated().any():
-        raise ValueError(f"run {_name(run)} has {name!r} rows twice")
-    return rows
+def _pivot(outcomes, by, value):
+    for name, group in outcomes.groupby(by, sort=False):
+        _check_seeds(group["seed"], f"{by} {name!r}")
+    wide = outcomes.pivot(index="seed", columns=by, values=value)[list(outcomes[by].unique())]
+    lacking = wide.isna().stack()
+    if lacking.any():
+        seed, name = lacking.index[lacking.to_numpy().argmax()]
+        raise ValueError(f"{by} {name!r} lacks seed {seed}: the runs are not paired")
+    check_runs(len(wide))
+    return wide
 
 
-def _name(run):
-    return ", ".join(f"{column}={run[column].iloc[0]}" for column in ("metric", "layer_selection", "seed"))
+def _check_seeds(seeds, name):
+    twice = seeds[seeds.duplicated()]
+    if len(twice):
+        raise ValueError(f"{name} has seed {twice.iloc[0]} twice")
+
+
+def _verdict(p_difference, p_equivalence):
+    if p_equivalence < SIGNIFICANCE:
+        return "equivalent" if p_difference >= SIGNIFICANCE else "different, by less than the margin"
+    return "different" if p_difference < SIGNIFICANCE else "undecided"
 
 
 def _check_one_configuration(outcomes, by):

@@ -12,7 +12,7 @@ from mode_utils.similarity import METRICS
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SMALL = {
     "n_train": 2_000, "n_bug_fixing": 1_500, "n_validation": 500, "n_test": 1_000, "initial_epochs": 1,
-    "n_runs": 2, "batch_size": 100, "max_iterations": 2, "epochs": 1, "gamma": 1.0,
+    "n_runs": 6, "batch_size": 100, "max_iterations": 2, "epochs": 1, "gamma": 1.0,
 }  # fmt: skip
 committed = pytest.mark.parametrize("name", sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
 

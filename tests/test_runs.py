@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from mode_utils.options import DebugOptions
+from mode_utils.outcomes import paired_outcomes
 from mode_utils.results import CONFIGURATION, TIMES
 from mode_utils.runs import repeat_runs, run_streams
-from mode_utils.statistics import paired_outcomes
 
 OPTIONS = DebugOptions(batch_size=100, max_iterations=2, epochs=1)
 

@@ -6,8 +6,9 @@ from test_statistics import make_run
 
 from mode_utils import visualization as viz
 from mode_utils.economy import learning_curves
+from mode_utils.outcomes import paired_outcomes
 from mode_utils.splits import Subset
-from mode_utils.statistics import compare_with_control, paired_outcomes
+from mode_utils.statistics import compare_with_control
 
 
 @pytest.fixture

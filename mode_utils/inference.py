@@ -1,0 +1,159 @@
+"""What paired differences allow to conclude: interval, test, effect size, equivalence, and how many runs it takes.
+
+Everything here takes one difference a run. Half of the runs of a healthy model have nothing to repair, so that many
+differences are exactly 0 and the others lean to one side; the methods were chosen for that (`tests/test_inference.py`).
+"""
+
+import numpy as np
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+from statsmodels.stats.weightstats import DescrStatsW
+
+from mode_utils.checks import MIN_RUNS
+
+_RESAMPLES = 9_999
+_SIGNED_RANK_EFFICIENCY = 3 / np.pi  # of the signed-rank test, relative to the t-test
+
+
+def check_runs(n_runs, what="runs"):
+    """Raise a ValueError if there are too few runs to conclude anything."""
+    if n_runs < MIN_RUNS:
+        raise ValueError(
+            f"{n_runs} {what} are too few: with fewer than {MIN_RUNS} no difference can reach p < 0.05; raise n_runs"
+        )
+
+
+def bootstrap_interval(differences, random_state=0, n_resamples=_RESAMPLES):
+    """Return the ends of the 95% interval of the mean, by the studentized bootstrap.
+
+    The percentile and BCa intervals, which SciPy has, cover only 90 to 93% of 30 differences of which half are 0; this
+    one covers 95%.
+
+    Parameters
+    ----------
+    differences : (n_runs,) float
+    random_state : int
+        Seed of the resampling.
+    n_resamples : int
+
+    Returns
+    -------
+    low, high : float
+        Both the mean if all differences are equal.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than `MIN_RUNS` differences.
+
+    References
+    ----------
+    DiCiccio and Efron, Statist. Sci. 11 (1996), section 4, doi 10.1214/ss/1032280214.
+    """
+    differences = np.asarray(differences, dtype=float)
+    check_runs(len(differences), "differences")
+    mean = differences.mean()
+    if np.ptp(differences) == 0:
+        return mean, mean
+    draws = np.random.default_rng(random_state).choice(differences, (n_resamples, len(differences)))
+    draws = draws[np.ptp(draws, axis=1) > 0]
+    studentized = (draws.mean(axis=1) - mean) / stats.sem(draws, axis=1)
+    left, right = np.quantile(studentized, [0.025, 0.975])
+    return mean - right * stats.sem(differences), mean - left * stats.sem(differences)
+
+
+def signed_rank(differences):
+    """Return p of the two-sided Wilcoxon signed-rank test, and the matched-pairs rank-biserial correlation.
+
+    Parameters
+    ----------
+    differences : (n_runs,) float
+        Those that are 0 do not count.
+
+    Returns
+    -------
+    p : float
+        1 if all differences are 0.
+    rank_biserial : float
+        In [-1, 1]: the share of ranks above 0 minus the share below, 0 if all differences are 0.
+
+    References
+    ----------
+    Kerby, Compr. Psychol. 3 (2014), doi 10.2466/11.IT.3.1.
+    """
+    differences = np.asarray(differences, dtype=float)
+    nonzero = differences[differences != 0]
+    if not len(nonzero):
+        return 1.0, 0.0
+    ranks = stats.rankdata(np.abs(nonzero))
+    return float(stats.wilcoxon(nonzero).pvalue), float(ranks @ np.sign(nonzero) / ranks.sum())
+
+
+def holm(p_values):
+    """Adjust p-values for their number (Holm, Scand. J. Statist. 6, 1979)."""
+    return multipletests(p_values, method="holm")[1]
+
+
+def equivalence_p(differences, margin):
+    """Return p of the two one-sided t-tests (TOST): the smaller, the surer that the mean is within the margin.
+
+    Parameters
+    ----------
+    differences : (n_runs,) float
+    margin : float
+        Greater than 0: the largest mean difference, to either side, that does not matter.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than `MIN_RUNS` differences, or the margin is not positive.
+
+    References
+    ----------
+    Schuirmann, J. Pharmacokinet. Biopharm. 15 (1987), doi 10.1007/BF01068419.
+    """
+    differences = np.asarray(differences, dtype=float)
+    check_runs(len(differences), "differences")
+    if not margin > 0:
+        raise ValueError(f"margin = {margin}; it must be greater than 0")
+    if np.ptp(differences) == 0:
+        return float(abs(differences[0]) >= margin)
+    return float(DescrStatsW(differences).ttost_mean(-margin, margin)[0])
+
+
+def runs_needed(effect, spread, power=0.8, significance=0.05):
+    """Return how many paired runs the signed-rank test needs to find a difference.
+
+    Parameters
+    ----------
+    effect : float
+        The mean difference to be found.
+    spread : float
+        Standard deviation of the differences between runs, greater than 0.
+    power, significance : float
+        In (0, 1): how often it is to be found, and how often one may be found that is not there.
+
+    Returns
+    -------
+    float
+        A whole number, at least `MIN_RUNS`; infinity for no effect. That of the paired t-test, raised by the
+        signed-rank test's relative efficiency for normal differences, 3 / pi.
+
+    References
+    ----------
+    Hodges and Lehmann, Ann. Math. Statist. 27 (1956), doi 10.1214/aoms/1177728261.
+    """
+    if not spread > 0:
+        raise ValueError(f"spread = {spread}; it must be greater than 0")
+    size = abs(effect) / spread
+    if size == 0:
+        return np.inf
+    if size > 3:  # one more run than any test can do with
+        return float(MIN_RUNS)
+    runs = TTestPower().solve_power(effect_size=size, alpha=significance, power=power)
+    return float(max(MIN_RUNS, np.ceil(float(np.squeeze(runs)) / _SIGNED_RANK_EFFICIENCY)))
