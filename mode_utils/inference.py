@@ -8,7 +8,6 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
-from statsmodels.stats.weightstats import DescrStatsW
 
 from mode_utils.checks import MIN_RUNS
 
@@ -56,15 +55,14 @@ def bootstrap_interval(differences, random_state=0, n_resamples=_RESAMPLES):
     mean = differences.mean()
     if np.ptp(differences) == 0:
         return mean, mean
-    draws = np.random.default_rng(random_state).choice(differences, (n_resamples, len(differences)))
-    draws = draws[np.ptp(draws, axis=1) > 0]
-    studentized = (draws.mean(axis=1) - mean) / stats.sem(draws, axis=1)
-    left, right = np.quantile(studentized, [0.025, 0.975])
+    left, right = np.quantile(_studentized(differences, random_state, n_resamples), [0.025, 0.975])
     return mean - right * stats.sem(differences), mean - left * stats.sem(differences)
 
 
 def signed_rank(differences):
     """Return p of the two-sided Wilcoxon signed-rank test, and the matched-pairs rank-biserial correlation.
+
+    The test is exact, also with ties, which SciPy's is for up to 13 differences only, and a thousand times as slowly.
 
     Parameters
     ----------
@@ -80,14 +78,22 @@ def signed_rank(differences):
 
     References
     ----------
-    Kerby, Compr. Psychol. 3 (2014), doi 10.2466/11.IT.3.1.
+    Streitberg and Roehmel, Comput. Statist. Quart. 1 (1986), for the distribution; Kerby, Compr. Psychol. 3 (2014), doi
+    10.2466/11.IT.3.1, for the effect size.
     """
     differences = np.asarray(differences, dtype=float)
     nonzero = differences[differences != 0]
     if not len(nonzero):
         return 1.0, 0.0
-    ranks = stats.rankdata(np.abs(nonzero))
-    return float(stats.wilcoxon(nonzero).pvalue), float(ranks @ np.sign(nonzero) / ranks.sum())
+    ranks = np.rint(2 * stats.rankdata(np.abs(nonzero))).astype(int)  # doubled, so that shared ranks are whole
+    above = int(ranks[nonzero > 0].sum())
+    probability = np.zeros(ranks.sum() + 1)  # of each sum of ranks above 0, when each sign is as likely as the other
+    probability[0] = 1
+    for rank in ranks:
+        probability[rank:] = (probability[rank:] + probability[:-rank]) / 2
+        probability[:rank] /= 2
+    p = 2 * min(probability[: above + 1].sum(), probability[above:].sum())
+    return float(min(1.0, p)), 2 * above / ranks.sum() - 1
 
 
 def holm(p_values):
@@ -95,18 +101,24 @@ def holm(p_values):
     return multipletests(p_values, method="holm")[1]
 
 
-def equivalence_p(differences, margin):
-    """Return p of the two one-sided t-tests (TOST): the smaller, the surer that the mean is within the margin.
+def equivalence_p(differences, margin, random_state=0, n_resamples=_RESAMPLES):
+    """Return p of two one-sided tests (TOST): the smaller, the surer that the mean is within the margin.
+
+    Unlike Schuirmann's, the tests are the studentized bootstrap's: of 30 differences of which half are 0, t-tests would
+    find equivalence where there is none in 8 to 11% of studies instead of 5%.
 
     Parameters
     ----------
     differences : (n_runs,) float
     margin : float
         Greater than 0: the largest mean difference, to either side, that does not matter.
+    random_state, n_resamples
+        See `bootstrap_interval`.
 
     Returns
     -------
     float
+        At least 1 / (n_resamples + 1), unless all differences are equal.
 
     Raises
     ------
@@ -123,7 +135,10 @@ def equivalence_p(differences, margin):
         raise ValueError(f"margin = {margin}; it must be greater than 0")
     if np.ptp(differences) == 0:
         return float(abs(differences[0]) >= margin)
-    return float(DescrStatsW(differences).ttost_mean(-margin, margin)[0])
+    studentized = _studentized(differences, random_state, n_resamples)
+    from_below, from_above = (differences.mean() + np.array([margin, -margin])) / stats.sem(differences)
+    beyond = max((studentized >= from_below).sum(), (studentized <= from_above).sum())
+    return float((beyond + 1) / (len(studentized) + 1))
 
 
 def runs_needed(effect, spread, power=0.8, significance=0.05):
@@ -157,3 +172,10 @@ def runs_needed(effect, spread, power=0.8, significance=0.05):
         return float(MIN_RUNS)
     runs = TTestPower().solve_power(effect_size=size, alpha=significance, power=power)
     return float(max(MIN_RUNS, np.ceil(float(np.squeeze(runs)) / _SIGNED_RANK_EFFICIENCY)))
+
+
+def _studentized(differences, random_state, n_resamples):
+    """Return the t statistics of resamples around the mean of what they are drawn from; those all equal have none."""
+    draws = np.random.default_rng(random_state).choice(differences, (n_resamples, len(differences)))
+    draws = draws[np.ptp(draws, axis=1) > 0]
+    return (draws.mean(axis=1) - differences.mean()) / stats.sem(draws, axis=1)

@@ -33,50 +33,53 @@ def paired_outcomes(runs):
     ValueError
         If a run has no control or two of one strategy, or if its two strategies start from different models.
     """
-    groups = runs.groupby([*configuration(runs), "seed"], sort=False)
-    return pd.DataFrame([{**dict(zip(groups.keys, key, strict=True)), **_outcome(run)} for key, run in groups])
-
-
-def _outcome(run):
-    mode, control = (_strategy(run, name) for name in ("mode", "control"))
-    if mode["test_accuracy"].iloc[0] != control["test_accuracy"].iloc[0]:
-        raise ValueError(f"run {_name(run)}: MODE and control start from different models, so they are no pair")
-    final = mode.iloc[-1]
-    same_budget = control[control["samples_added"] == final["samples_added"]]
-    if same_budget.empty:
-        raise ValueError(f"run {_name(run)}: control has no row at {final['samples_added']} samples")
-    at_budget = same_budget.iloc[0]
-    return {
-        "initial": mode["test_accuracy"].iloc[0],
+    keys = [*configuration(runs), "seed"]
+    names = pd.MultiIndex.from_frame(runs[keys].drop_duplicates())
+    mode, control = (_rows(runs, strategy, keys, names) for strategy in ("mode", "control"))
+    initial, final, start, full = (part.reindex(names) for part in (*_ends(mode, keys), *_ends(control, keys)))
+    _check(initial["test_accuracy"] == start["test_accuracy"], "MODE and control start from different models")
+    at_budget = control[control["samples_added"] == final["samples_added"].reindex(control.index)].reindex(names)
+    _check(at_budget["iteration"].notna(), "control has no row at MODE's number of samples")
+    outcomes = {
+        "initial": initial["test_accuracy"],
         "final": final["test_accuracy"],
         "control": at_budget["test_accuracy"],
-        "control_full_budget": control["test_accuracy"].iloc[-1],
-        "improvement": final["test_accuracy"] - mode["test_accuracy"].iloc[0],
+        "control_full_budget": full["test_accuracy"],
+        "improvement": final["test_accuracy"] - initial["test_accuracy"],
         "difference": final["test_accuracy"] - at_budget["test_accuracy"],
         "diagnosis_difference": final["diagnosis_accuracy"] - at_budget["diagnosis_accuracy"],
         "weakest_label": final["weakest_label_accuracy"],
         "control_weakest_label": at_budget["weakest_label_accuracy"],
-        "initial_gap": _gap(mode.iloc[0]),
+        "initial_gap": _gap(initial),
         "gap": _gap(final),
         "control_gap": _gap(at_budget),
         "samples": final["samples_added"],
-        "finished_early": bool(final["finished_early"]),
-        **{name: mode[name].sum() if name in mode else np.nan for name in TIMES},
+        "finished_early": final["finished_early"].astype(bool),
+        **{name: mode.groupby(level=keys)[name].sum().reindex(names) if name in mode else np.nan for name in TIMES},
     }
+    return pd.DataFrame(outcomes, index=names).reset_index()
 
 
-def _gap(row):
-    return row["train_accuracy"] - row["diagnosis_accuracy"]
-
-
-def _strategy(run, name):
-    rows = run[run["strategy"] == name].sort_values("iteration")
-    if rows.empty:
-        raise ValueError(f"run {_name(run)} has no {name!r} rows: it is not paired")
-    if rows["iteration"].duplicated().any():
-        raise ValueError(f"run {_name(run)} has {name!r} rows twice")
+def _rows(runs, strategy, keys, names):
+    """Return the rows of a strategy by run and in the order of iterations, each run once."""
+    rows = runs[runs["strategy"] == strategy].sort_values("iteration", kind="stable").set_index(keys)
+    _check(pd.Series(names.isin(rows.index), names), f"no {strategy!r} rows, it is not paired")
+    _check(~rows.set_index("iteration", append=True).index.to_series().duplicated(), f"{strategy!r} rows twice")
     return rows
 
 
-def _name(run):
-    return ", ".join(f"{column}={run[column].iloc[0]}" for column in ("metric", "layer_selection", "seed"))
+def _ends(rows, keys):
+    groups = rows.groupby(level=keys, sort=False)
+    return groups.head(1), groups.tail(1)
+
+
+def _gap(rows):
+    return rows["train_accuracy"] - rows["diagnosis_accuracy"]
+
+
+def _check(fine, what):
+    """Raise a ValueError that names the first run for which something is not fine."""
+    if not fine.all():
+        run = dict(zip(fine.index.names, fine.index[fine.to_numpy().argmin()], strict=True))
+        name = ", ".join(f"{key}={run[key]}" for key in ("name", "metric", "layer_selection", "seed") if key in run)
+        raise ValueError(f"run {name}: {what}")

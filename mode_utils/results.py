@@ -62,9 +62,10 @@ def load_runs(folder):
     runs = pd.read_csv(Path(folder) / "runs.csv", dtype={"target_label": "Int64", "n_ranked": "Int64"})
     if not (Path(folder) / "timings.csv").exists():
         return runs
-    keys = _keys(runs)
+    timings = pd.read_csv(Path(folder) / "timings.csv")
+    keys = [name for name in timings if name not in TIMES]
     last = ~runs.duplicated(keys, keep="last")
-    merged = runs.merge(pd.read_csv(Path(folder) / "timings.csv"), on=keys, how="left", validate="many_to_one")
+    merged = runs.merge(timings, on=keys, how="left", validate="many_to_one")
     return merged.assign(**{name: merged[name].where(last.to_numpy(), 0.0) for name in TIMES})
 
 

@@ -159,7 +159,7 @@ def compare_layer_selection(outcomes, by="metric", value="final", margin=MARGIN,
     Returns
     -------
     pandas.DataFrame
-        A row a value of `by`: `compare_differences` of with minus without; `p_equivalence`, two one-sided t-tests, and
+        A row a value of `by`: `compare_differences` of with minus without; `p_equivalence`, two one-sided tests, and
         `p_equivalence_holm`; `verdict`: "equivalent" or "different" at the 5% level after Holm, both ("different, by
         less than the margin"), or "undecided".
 

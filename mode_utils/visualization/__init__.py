@@ -7,6 +7,12 @@ from mode_utils.visualization.comparisons import (
     plot_share_map,
     plot_strategies,
 )
+from mode_utils.visualization.evidence import (
+    plot_critical_differences,
+    plot_likeness,
+    plot_runs_needed,
+    plot_winners,
+)
 from mode_utils.visualization.images import most_square, pick_images, plot_heatmaps, plot_image_grid
 from mode_utils.visualization.stages import (
     plot_label_accuracies,
@@ -14,10 +20,15 @@ from mode_utils.visualization.stages import (
     plot_layer_evidence,
     plot_training,
 )
+from mode_utils.visualization.style import CONTROL, MARK, MODE
 
 __all__ = [
+    "CONTROL",
+    "MARK",
+    "MODE",
     "most_square",
     "pick_images",
+    "plot_critical_differences",
     "plot_differences",
     "plot_gain_map",
     "plot_heatmaps",
@@ -26,7 +37,10 @@ __all__ = [
     "plot_layer_choices",
     "plot_layer_evidence",
     "plot_learning_curves",
+    "plot_likeness",
+    "plot_runs_needed",
     "plot_share_map",
     "plot_strategies",
     "plot_training",
+    "plot_winners",
 ]
