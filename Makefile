@@ -3,9 +3,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SWEEP ?= notebooks/sweeps/metrics.yml
+CLAIMS := metrics neurons leak earth_mover
+EXTENSIONS := layers overfitting ratio selectors
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test walkthrough notebooks lab lint readme bench clean
+.PHONY: help setup sweep test claims study report walkthrough notebooks lab lint readme bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -20,6 +22,17 @@ $(READY): requirements.txt pyproject.toml
 
 sweep: $(READY) ## run the nine metrics with and without layer selection; tables, figures, report
 	$(BIN)/python -m mode_utils.sweep $(SWEEP) $(ARGS)
+
+claims: $(READY) ## the evidence on MODE's claims, 30 paired runs each, and the report; about half an hour
+	for sweep in $(CLAIMS); do $(BIN)/python -m mode_utils.sweep notebooks/sweeps/$$sweep.yml || exit 1; done
+	$(MAKE) report
+
+study: $(READY) ## all sweeps, and with them all tables, figures and notebooks; about three hours
+	for sweep in $(CLAIMS) $(EXTENSIONS); do $(BIN)/python -m mode_utils.sweep notebooks/sweeps/$$sweep.yml || exit 1; done
+	$(MAKE) notebooks readme report
+
+report: $(READY) ## the results as one HTML page, report.html, from the tables
+	$(BIN)/python -m mode_utils.report notebooks/results.ipynb report.html
 
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
