@@ -88,12 +88,16 @@ def collect_galleries(folders):
     ------
     FileNotFoundError
         If a folder has no gallery.
+    ValueError
+        If there is no folder.
     """
     galleries = {}
     for folder in map(Path, folders):
         metric = pd.read_csv(folder / "runs.csv", nrows=1)["metric"].iloc[0]
         with np.load(folder / "gallery.npz", allow_pickle=False) as arrays:
             galleries.setdefault(metric, dict(arrays))
+    if not galleries:
+        raise ValueError("no walkthrough to collect galleries of: run the sweep first (make sweep)")
     metrics = [metric for metric in METRICS if metric in galleries]
     collected = {end: np.stack([galleries[metric][end] for metric in metrics]) for end in ("best", "worst")}
     return {"metrics": np.array(metrics), **collected} | {kind: galleries[metrics[0]][kind] for kind in HEATMAPS[:3]}

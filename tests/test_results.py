@@ -1,8 +1,9 @@
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.results import load_galleries, load_runs, save_results
+from mode_utils.results import collect_galleries, load_arrays, load_runs, save_arrays, save_figure, save_results
 
 
 @pytest.fixture
@@ -40,14 +41,49 @@ def test_the_table_of_runs_holds_nothing_that_differs_each_time(runs, tmp_path):
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["gallery.npz", "runs.csv", "timings.csv"]
 
 
-def test_galleries_come_by_metric_in_the_usual_order(runs, tmp_path):
+def gallery(value):
+    kinds = {kind: np.full((10, 4, 4), value) for kind in ("hci", "hmi", "hwi")}
+    return kinds | {"best": np.full((10, 4, 4), value), "worst": np.zeros((10, 4, 4))}
+
+
+def test_galleries_come_by_metric_in_the_usual_order_and_can_be_kept(runs, tmp_path):
     for metric in ("euclidean", "cosine similarity"):
-        save_results(tmp_path / metric, runs.assign(metric=metric), best=np.full((10, 4, 4), len(metric)))
-    galleries = load_galleries(tmp_path)
-    assert list(galleries) == ["cosine similarity", "euclidean"]
-    assert (galleries["euclidean"]["best"] == len("euclidean")).all()
+        save_results(tmp_path / metric, runs.assign(metric=metric), **gallery(len(metric)))
+    galleries = collect_galleries([tmp_path / "euclidean", tmp_path / "cosine similarity"])
+    assert galleries["metrics"].tolist() == ["cosine similarity", "euclidean"]
+    assert galleries["best"].shape == (2, 10, 4, 4) and (galleries["best"][1] == len("euclidean")).all()
+    assert (galleries["hci"] == len("cosine similarity")).all()
+    save_arrays(tmp_path, "galleries", galleries)
+    loaded = load_arrays(tmp_path, "galleries")
+    assert all((loaded[name] == galleries[name]).all() for name in galleries) and set(loaded) == set(galleries)
 
 
-def test_no_gallery_is_an_error_that_says_where_it_was_sought(tmp_path):
+def test_no_gallery_is_an_error_that_says_where_it_was_sought(runs, tmp_path):
+    save_results(tmp_path, runs)
     with pytest.raises(FileNotFoundError, match=str(tmp_path)):
-        load_galleries(tmp_path)
+        collect_galleries([tmp_path])
+    with pytest.raises(ValueError, match="no walkthrough to collect galleries of"):
+        collect_galleries([])
+
+
+def test_figures_are_the_same_bit_for_bit_each_time(tmp_path):
+    figure, ax = plt.subplots()
+    ax.plot([1, 2, 0])
+    for folder in ("a", "b"):
+        save_figure(tmp_path / folder, "curve", figure)
+    plt.close(figure)
+    for kind in ("png", "svg"):
+        assert (tmp_path / f"a/curve.{kind}").read_bytes() == (tmp_path / f"b/curve.{kind}").read_bytes()
+
+
+def test_runs_of_several_cells_find_their_timings(runs, tmp_path):
+    """A sweep puts its axes in front of the tables that have no column for them."""
+    parts = [
+        runs.assign(scenario=scenario, seconds=seconds) for scenario, seconds in (("healthy", 1.0), ("starved", 2.0))
+    ]
+    for part in parts:
+        save_results(tmp_path / part["scenario"].iloc[0], part)
+    for table in ("runs", "timings"):
+        own = [pd.read_csv(tmp_path / name / f"{table}.csv").assign(scenario=name) for name in ("healthy", "starved")]
+        pd.concat(own).to_csv(tmp_path / f"{table}.csv", index=False)
+    assert load_runs(tmp_path).groupby("scenario")["seconds"].sum().tolist() == [6.0, 12.0]

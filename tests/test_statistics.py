@@ -2,39 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from test_outcomes import make_run
 
-from mode_utils.statistics import (
-    accuracy_table,
-    bootstrap_interval,
-    compare_with_control,
-    format_accuracy_table,
-    paired_outcomes,
-)
+from mode_utils.inference import bootstrap_interval, signed_rank
+from mode_utils.outcomes import paired_outcomes
+from mode_utils.statistics import compare_differences, compare_layer_selection, compare_metrics, compare_with_control
 
-NAMES = {"layer_selection": True, "space": "pixels", "heatmap": "hci", "ranking": "best",
-         "overfit_selection": "random"}  # fmt: skip
-
-
-def make_run(seed, mode, control, metric="euclidean", **names):
-    """Return the rows of one run; `mode` and `control` are test accuracies by iteration."""
-    names = {"metric": metric, **NAMES, **names}
-    rows = [
-        {
-            "seed": seed, "strategy": strategy, **names, "iteration": i, "samples_added": 10 * i, "seconds": 1.0,
-            "test_accuracy": accuracy, "weakest_label_accuracy": accuracy / 2, "train_accuracy": 1.0,
-            "diagnosis_accuracy": accuracy,
-            "finished_early": len(accuracies) < len(control),
-        }
-        for strategy, accuracies in (("control", control), ("mode", mode))
-        for i, accuracy in enumerate(accuracies)
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-@pytest.fixture
-def runs():
-    parts = [make_run(0, [0.5, 0.6], [0.5, 0.7, 0.9]), make_run(1, [0.6, 0.7, 0.8], [0.6, 0.6, 0.75])]
-    return pd.concat(parts, ignore_index=True)
+METRICS = ("euclidean", "manhattan", "canberra")
 
 
 def random_runs(shift, n_runs=20, metric="euclidean", **names):
@@ -45,43 +19,29 @@ def random_runs(shift, n_runs=20, metric="euclidean", **names):
     )
 
 
-def test_control_is_read_off_at_the_number_of_samples_that_mode_used(runs):
-    outcomes = paired_outcomes(runs).set_index("seed")
-    assert outcomes.loc[0, ["initial", "final", "control", "control_full_budget"]].tolist() == [0.5, 0.6, 0.7, 0.9]
-    assert outcomes["difference"].tolist() == pytest.approx([-0.1, 0.05])
-    assert outcomes["improvement"].tolist() == pytest.approx([0.1, 0.2])
-    assert outcomes["samples"].tolist() == [10, 20] and outcomes["finished_early"].tolist() == [True, False]
-    assert outcomes["weakest_label"].tolist() == pytest.approx([0.3, 0.4])
-    assert outcomes.loc[0, ["initial_gap", "gap", "control_gap"]].tolist() == pytest.approx([0.5, 0.4, 0.3])
+def outcomes_of(effects, n_runs=20, **names):
+    """Return outcomes in which each metric's difference is its effect, the run's own luck and a little noise."""
+    rng = np.random.default_rng(7)
+    luck = 0.01 * rng.standard_normal(n_runs)
+    rows = [
+        {"metric": metric, "layer_selection": True, **names, "seed": seed, "difference": effect + luck[seed] + noise}
+        for metric, effect in effects.items() for seed, noise in enumerate(0.002 * rng.standard_normal(n_runs))
+    ]  # fmt: skip
+    return pd.DataFrame(rows).assign(final=lambda table: 0.9 + table["difference"])
 
 
-def test_a_run_without_anything_to_repair_differs_by_exactly_0():
-    outcome = paired_outcomes(make_run(0, [0.5], [0.5, 0.7])).iloc[0]
-    assert outcome["difference"] == 0 and outcome["samples"] == 0 and outcome["finished_early"]
+def test_a_row_is_mean_interval_test_effect_size_and_share_of_seeds():
+    outcomes = paired_outcomes(random_runs(0.005))
+    differences, row = outcomes["difference"].to_numpy(), compare_with_control(outcomes).iloc[0]
+    assert row["mean"] == differences.mean() and (row["low"], row["high"]) == bootstrap_interval(differences)
+    assert (row["p"], row["rank_biserial"]) == signed_rank(differences)
+    assert row["won"] == (differences > 0).mean() and row["lost"] == (differences < 0).mean()
 
 
-def test_the_accuracy_table_has_the_originals_columns_and_means_over_runs(runs):
-    table = accuracy_table(runs)
-    originals = ["Metric", "Initial Acc", "Final Acc", "Control Acc", "Finished Early", "Diff I-F", "Diff F-C"]
-    assert table.columns[:7].tolist() == originals
-    assert table.iloc[0, 1:7].tolist() == pytest.approx([0.55, 0.7, 0.725, 1, 0.15, -0.025])
-    assert (
-        table["Runs"].tolist() == [2] and table["Seconds"].tolist() == [2.5] and table["Samples Used"].tolist() == [15]
-    )
-
-
-def test_the_table_as_text_is_in_percentage_points_with_signs(runs):
-    text = format_accuracy_table(accuracy_table(runs)).iloc[0]
-    assert text["Diff I-F (pp)"] == "+15.00" and text["Diff F-C (pp)"] == "-2.50" and text["Final Acc"] == "0.7000"
-
-
-def test_p_values_are_scipys_and_adjusted_for_the_number_of_metrics():
-    runs = pd.concat([random_runs(0.01, metric=metric) for metric in ("euclidean", "manhattan", "canberra")])
-    outcomes = paired_outcomes(runs)
-    compared = compare_with_control(outcomes)
-    p = stats.wilcoxon(outcomes.loc[outcomes["metric"] == "manhattan", "difference"]).pvalue
-    assert compared["p"].tolist() == pytest.approx([p] * 3)
-    assert compared["p_holm"].tolist() == pytest.approx([min(1, 3 * p)] * 3)
+def test_p_values_are_adjusted_for_the_number_of_metrics():
+    compared = compare_with_control(paired_outcomes(pd.concat([random_runs(0.01, metric=m) for m in METRICS])))
+    assert compared["p"].nunique() == 1
+    assert compared["p_holm"].tolist() == pytest.approx([min(1, 3 * p) for p in compared["p"]])
 
 
 def test_a_real_difference_is_found_and_none_is_not_made_up():
@@ -91,38 +51,90 @@ def test_a_real_difference_is_found_and_none_is_not_made_up():
 
 
 def test_runs_that_never_differ_have_a_p_of_1_and_an_interval_of_0():
-    runs = pd.concat([make_run(seed, [0.5], [0.5, 0.6]) for seed in range(5)])
+    runs = pd.concat([make_run(seed, [0.5], [0.5, 0.6]) for seed in range(6)])
     compared = compare_with_control(paired_outcomes(runs)).iloc[0]
     assert (compared["p_holm"], compared["low"], compared["high"]) == (1, 0, 0)
-
-
-def test_the_interval_can_be_repeated_and_covers_the_mean():
-    values = np.random.default_rng(0).normal(1, 1, 30)
-    low, high = bootstrap_interval(values)
-    assert (low, high) == bootstrap_interval(values) and low < values.mean() < high
-    assert high - low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(30), rel=0.1)
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda r: r[r["strategy"] == "mode"], "has no 'control' rows"),
-        (lambda r: pd.concat([r, r]), "rows twice"),
-        (lambda r: r.assign(test_accuracy=r["test_accuracy"].mask((r["strategy"] == "mode"), 0.1)),
-         "start from different models"),
-        (lambda r: r[(r["strategy"] == "mode") | (r["iteration"] == 0)], "control has no row at 10 samples"),
+        (lambda o: o[o["seed"] < 5], "5 runs of metric 'euclidean' are too few: with fewer than 6 no difference"),
+        (lambda o: pd.concat([o, o[o["seed"] == 3]]), "metric 'euclidean' has seed 3 twice"),
     ],
-)  # fmt: skip
-def test_runs_that_are_no_pairs_are_errors_that_name_the_run(spoil, message, runs):
-    with pytest.raises(ValueError, match=f"run metric=euclidean, layer_selection=True, seed=0.*{message}"):
-        paired_outcomes(spoil(runs))
+)
+def test_too_few_runs_and_seeds_that_stand_twice_are_errors(spoil, message):
+    outcomes = outcomes_of(dict.fromkeys(METRICS, 0))
+    for call in (compare_with_control, lambda o: compare_differences(o, "metric")):
+        with pytest.raises(ValueError, match=message):
+            call(spoil(outcomes))
 
 
-def test_unlike_runs_are_not_mixed():
-    runs = pd.concat([random_runs(0), random_runs(0, layer_selection=False)])
-    with pytest.raises(ValueError, match="runs with different layer_selection are mixed"):
-        accuracy_table(runs)
-    assert len(accuracy_table(runs, by="layer_selection")) == 2
+def test_friedmans_test_and_mean_ranks_are_scipys():
+    outcomes = outcomes_of({"euclidean": 0.004, "manhattan": 0.0, "canberra": -0.004})
+    comparison = compare_metrics(outcomes)
+    wide = outcomes.pivot(index="seed", columns="metric", values="difference")[list(METRICS)]
+    expected = stats.friedmanchisquare(*wide.to_numpy().T)
+    assert (comparison.statistic, comparison.p) == pytest.approx((expected.statistic, expected.pvalue))
+    assert comparison.ranks.to_dict() == pytest.approx(wide.rank(axis=1, ascending=False).mean().to_dict())
+
+
+def test_pairs_are_compared_in_the_same_runs_whose_luck_cancels():
+    comparison = compare_metrics(outcomes_of({"euclidean": 0.004, "manhattan": 0.0, "canberra": -0.004}))
+    assert comparison.pairs[["first", "second"]].to_numpy().tolist() == [
+        ["euclidean", "manhattan"], ["euclidean", "canberra"], ["manhattan", "canberra"]
+    ]  # fmt: skip
+    assert (comparison.pairs["p_holm"] < 0.01).all() and comparison.ranks.idxmin() == "euclidean"
+    matrix = comparison.p_matrix()
+    assert (matrix.to_numpy() == matrix.to_numpy().T).all()
+    assert matrix.loc["canberra", "manhattan"] == comparison.pairs["p_holm"].iloc[2]
+
+
+def test_metrics_that_never_differ_share_their_ranks():
+    outcomes = outcomes_of(dict.fromkeys(METRICS, 0)).assign(difference=0.0)
+    comparison = compare_metrics(outcomes)
+    assert comparison.p == 1 and comparison.ranks.eq(2).all() and comparison.pairs["p_holm"].eq(1).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda o: o[(o["metric"] != "manhattan") | (o["seed"] != 4)], "metric 'manhattan' lacks seed 4"),
+        (lambda o: pd.concat([o, o[:1]]), "metric 'euclidean' has seed 0 twice"),
+        (lambda o: o[o["seed"] < 3], "3 runs are too few"),
+        (lambda o: o[o["metric"] != "manhattan"], "takes at least three, not"),
+        (lambda o: pd.concat([o, o.assign(layer_selection=False)]), "runs with different layer_selection are mixed"),
+    ],
+)
+def test_metrics_are_only_compared_in_the_same_runs(spoil, message):
+    with pytest.raises(ValueError, match=message):
+        compare_metrics(spoil(outcomes_of(dict.fromkeys(METRICS, 0))))
+
+
+@pytest.mark.parametrize(
+    ("effect", "margin", "verdict"),
+    [
+        (0.0, 0.002, "equivalent"),
+        (0.01, 0.002, "different"),
+        (0.001, 0.02, "different, by less than the margin"),
+        (0.0, 0.00001, "undecided"),
+    ],
+)
+def test_not_different_and_equivalent_are_two_things(effect, margin, verdict):
+    rng = np.random.default_rng(8)
+    without = outcomes_of({"euclidean": 0.0}, 30, layer_selection=False)
+    selected = without.assign(layer_selection=True, final=without["final"] + effect + 0.001 * rng.standard_normal(30))
+    row = compare_layer_selection(pd.concat([selected, without]), margin=margin).iloc[0]
+    assert row["verdict"] == verdict and row["mean"] == pytest.approx(effect, abs=0.0006)
+
+
+def test_layer_selection_needs_each_seed_with_and_without():
+    outcomes = outcomes_of({"euclidean": 0.0})
+    with pytest.raises(ValueError, match="each metric and seed is needed with and without layer selection"):
+        compare_layer_selection(outcomes)
+    both = pd.concat([outcomes, outcomes[outcomes["seed"] > 0].assign(layer_selection=False)])
+    with pytest.raises(ValueError, match="each metric and seed is needed"):
+        compare_layer_selection(both)
 
 
 def test_a_column_of_ones_own_can_name_configurations():

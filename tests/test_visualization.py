@@ -1,14 +1,16 @@
+from itertools import combinations
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from test_statistics import make_run
+from test_outcomes import make_run
+from test_statistics import outcomes_of
 
 from mode_utils import visualization as viz
 from mode_utils.economy import learning_curves
-from mode_utils.outcomes import paired_outcomes
 from mode_utils.splits import Subset
-from mode_utils.statistics import compare_with_control
+from mode_utils.statistics import MetricComparison, compare_metrics, compare_with_control
 
 
 @pytest.fixture
@@ -31,11 +33,19 @@ def strategies(names=("a", "b", "c")):
     return runs[runs["strategy"] == "mode"]
 
 
+def comparison(effects=(0.01, 0.0, 0.0)):
+    return compare_metrics(outcomes_of(dict(zip(("a", "b", "c"), effects, strict=True))))
+
+
 def all_plots(runs):
-    outcomes = paired_outcomes(runs)
+    outcomes = outcomes_of({"a": 0.01, "b": 0.0})
     evidence = pd.DataFrame({"layer": ["a", "b"], "accuracy": [0.8, 0.9], "distance": [0.1, np.nan]})
     maps = np.random.default_rng(0).random((2, 10, 28))
     names = [str(label) for label in range(10)]
+    needed = pd.DataFrame(
+        {"layer_selection": [True, False, True], "reported": [0.01, 0.02, 0], "runs": [30, 6, np.inf]}
+    )
+    likeness = pd.DataFrame({"metric": ["a", "b"], "likeness": [0.2, 0.8], "mean": [0.01, -0.01]})
     shares = pd.DataFrame(maps[0, :3, :4], index=[2, 3, 4], columns=[0.1, 0.2, 0.3, 0.4])
     return {
         "image grid": lambda ax: viz.plot_image_grid(maps.reshape(2, 10, 4, 7), ax, ["a", "b"], names, "title"),
@@ -49,6 +59,10 @@ def all_plots(runs):
         ),
         "strategies": lambda ax: viz.plot_strategies(learning_curves(strategies(), 20), ax, ["a"]).set_title("t").axes,
         "shares": lambda ax: viz.plot_share_map(shares, ax, shares.idxmax(axis=1)).set_title("t").axes,
+        "critical differences": lambda ax: viz.plot_critical_differences(comparison(), ax),
+        "winners": lambda ax: viz.plot_winners(pd.DataFrame({"winner": list("aab"), "difference": 0.1}), ax, "a"),
+        "runs needed": lambda ax: viz.plot_runs_needed(needed, ax),
+        "likeness": lambda ax: viz.plot_likeness(likeness, ax, "a"),
         "training": lambda ax: viz.plot_training(np.ones((3, 20)), ax),
     }
 
@@ -59,7 +73,7 @@ def test_a_plot_draws_on_the_given_axes_with_title_and_labels_and_shows_nothing(
     figures = plt.get_fignums()
     assert all_plots(runs)[name](ax) is ax
     assert ax.get_title() and plt.get_fignums() == figures
-    if name not in ("image grid", "heat maps"):
+    if name not in ("image grid", "heat maps", "critical differences"):
         assert ax.get_xlabel() and ax.get_ylabel()
 
 
@@ -118,3 +132,18 @@ def test_the_best_share_of_each_row_is_framed(ax):
     gains = pd.DataFrame([[0.0, 0.3, 0.1], [0.2, 0.1, 0.0]], index=[2, 3], columns=[0.1, 0.5, 0.9])
     viz.plot_share_map(gains, ax, gains.idxmax(axis=1))
     assert [patch.get_xy() for patch in ax.patches] == [(1, 0), (0, 1)]
+
+
+def test_a_bar_joins_neighbours_that_were_not_told_apart_and_never_passes_over_a_difference(ax):
+    names = list("abcd")
+    pairs = pd.DataFrame(combinations(names, 2), columns=["first", "second"])
+    pairs["p_holm"] = [0.01 if pair == ("b", "c") else 1.0 for pair in combinations(names, 2)]
+    ranks = pd.Series([1.0, 2.0, 3.0, 4.0], index=names)
+    viz.plot_critical_differences(MetricComparison(20, 1.0, 0.01, ranks, pairs), ax)
+    spans = {(min(line.get_xdata()), max(line.get_xdata())) for line in ax.lines if len(set(line.get_ydata())) == 1}
+    assert {span for span in spans if span in {(1, 2), (3, 4), (1, 4), (2, 3), (1, 3)}} == {(1, 2), (3, 4)}
+
+
+def test_runs_needed_leaves_out_differences_of_0(ax):
+    viz.plot_runs_needed(pd.DataFrame({"layer_selection": True, "reported": [0.01, 0], "runs": [30, np.inf]}), ax)
+    assert len(ax.collections[0].get_offsets()) == 1

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import nbformat
 
+from mode_utils.report import describe_origin, render_page
+
 from .cells import execution_folder, explain, package_path
 from .cluster import thread_environment
 from .grid import Sweep, read_declared
 from .kernels import Watch, run_notebook
-from .manifest import fingerprint
+from .manifest import PACKAGE, fingerprint
 from .stores import NOTEBOOK, LocalStore, place_file
 from .tasks import Outcome
 
@@ -137,18 +139,9 @@ def _publish(scratch: Path, folder: Path, state: dict, folders: dict[str, Path])
         state["files"][kind] = [path.relative_to(scratch / kind).as_posix() for path in made]
         for path in made:
             place_file(path, target / path.relative_to(scratch / kind))
-    (scratch / "report.html").write_text(_as_html(scratch / NOTEBOOK), encoding="utf-8")
+    page = render_page(nbformat.read(scratch / NOTEBOOK, as_version=4), describe_origin(PACKAGE))
+    (scratch / "report.html").write_text(page, encoding="utf-8")
     (scratch / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(folder / "failed" / "report", ignore_errors=True)
     for name, file in (("report.ipynb", NOTEBOOK), ("report.html", "report.html"), (STATE, STATE)):
         place_file(scratch / file, folder / name)
-
-
-def _as_html(notebook: Path) -> str:
-    """Render the report as one file for readers: with its figures, without its code."""
-    from nbconvert import HTMLExporter  # only needed when a report is made
-
-    exporter = HTMLExporter(
-        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True
-    )
-    return exporter.from_notebook_node(nbformat.read(notebook, as_version=4))[0]
