@@ -1,0 +1,42 @@
+"""What a verdict is, and how its numbers are written: pp are percentage points of test accuracy."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from mode_utils.inference import bootstrap_interval, signed_rank
+
+CONFIRMED, REFUTED, NOT_SHOWN = "confirmed", "refuted", "not shown"  # the last: neither, with these runs
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim, who made it, what became of it, and the evidence in a sentence."""
+
+    claim: str
+    source: str
+    verdict: str
+    evidence: str
+
+
+def verdict_table(verdicts):
+    """Put verdicts into a table: claim, source, verdict and evidence, a row a claim."""
+    return pd.DataFrame([asdict(verdict) for verdict in verdicts])
+
+
+def paired_summary(differences):
+    """Return mean, 95% interval and p of paired differences: a dict with `mean`, `low`, `high` and `p`."""
+    low, high = bootstrap_interval(differences)
+    return {"mean": float(np.mean(differences)), "low": low, "high": high, "p": signed_rank(differences)[0]}
+
+
+def pp(difference):
+    """Return a difference of accuracies as text, in percentage points."""
+    return f"{100 * difference:+.2f} pp"
+
+
+def mean_interval(row):
+    """Return mean and interval of a row of a comparison as text, in percentage points."""
+    row = row._asdict() if hasattr(row, "_asdict") else row
+    return f"{pp(row['mean'])} ({100 * row['low']:+.2f} to {100 * row['high']:+.2f})"
