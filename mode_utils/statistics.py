@@ -10,19 +10,20 @@ import pandas as pd
 from scipy import stats
 
 from mode_utils.inference import bootstrap_interval, check_runs, equivalence_p, holm, signed_rank
+from mode_utils.outcomes import paired_outcomes
 from mode_utils.results import CONFIGURATION, configuration
 
 MARGIN = 0.002  # of accuracy: a smaller difference does not matter
 SIGNIFICANCE = 0.05
 
 
-def compare_with_control(outcomes, by="metric", random_state=0):
+def compare_with_control(runs, by="metric", random_state=0):
     """Test whether MODE ends above or below its control.
 
     Parameters
     ----------
-    outcomes : pandas.DataFrame
-        As `paired_outcomes` returns it, of one configuration but for `by`.
+    runs : pandas.DataFrame
+        As `runs.repeat_runs` returns it, or its `outcomes.paired_outcomes`, of one configuration but for `by`.
     by : str
         Column whose values are compared with control, each for itself: an option, or a column that you have added and
         that names whole configurations.
@@ -41,8 +42,9 @@ def compare_with_control(outcomes, by="metric", random_state=0):
     ------
     ValueError
         If other columns of the configuration vary, so that unlike runs would be mixed; if there are fewer runs than
-        `checks.MIN_RUNS`, or a seed twice.
+        `checks.MIN_RUNS`, a seed twice, or one that is not paired.
     """
+    outcomes = _as_outcomes(runs)
     _check_one_configuration(outcomes, by)
     return compare_differences(outcomes, by, random_state)
 
@@ -100,13 +102,13 @@ class MetricComparison:
         return matrix
 
 
-def compare_metrics(outcomes, by="metric", value="difference", random_state=0):
+def compare_metrics(runs, by="metric", value="difference", random_state=0):
     """Test whether metrics differ from one another: Friedman's test first, then each pair.
 
     Parameters
     ----------
-    outcomes : pandas.DataFrame
-        As `paired_outcomes` returns it, of one configuration but for `by`; the same seeds for each value of `by`.
+    runs : pandas.DataFrame
+        See `compare_with_control`; the same seeds for each value of `by`.
     by : str
         Column whose values are compared, at least three of them.
     value : str
@@ -128,6 +130,7 @@ def compare_metrics(outcomes, by="metric", value="difference", random_state=0):
     ----------
     Demsar, JMLR 7 (2006); Benavoli et al., JMLR 17 (2016), for signed-rank tests instead of mean ranks afterwards.
     """
+    outcomes = _as_outcomes(runs)
     _check_one_configuration(outcomes, by)
     wide = _pivot(outcomes, by, value)
     if wide.shape[1] < 3:
@@ -141,16 +144,16 @@ def compare_metrics(outcomes, by="metric", value="difference", random_state=0):
     return MetricComparison(len(wide), float(statistic), float(p), wide.rank(axis=1, ascending=False).mean(), pairs)
 
 
-def compare_layer_selection(outcomes, by="metric", value="final", margin=MARGIN, random_state=0):
+def compare_layer_selection(runs, by="metric", value="final", margin=MARGIN, random_state=0):
     """Test whether layer selection changes the outcome, and whether it demonstrably does not.
 
     Not finding a difference is no proof that there is none; so each row has both tests.
 
     Parameters
     ----------
-    outcomes : pandas.DataFrame
-        As `paired_outcomes` returns it, with and without layer selection for the same seeds. If a value of `by` has
-        several rows for a seed, their mean counts.
+    runs : pandas.DataFrame
+        As `runs.repeat_runs` returns it, or its `outcomes.paired_outcomes`, with and without layer selection for the
+        same seeds. If a value of `by` has several rows for a seed, their mean counts.
     by, value, random_state
         See `compare_metrics`.
     margin : float
@@ -168,7 +171,7 @@ def compare_layer_selection(outcomes, by="metric", value="final", margin=MARGIN,
     ValueError
         If a seed lacks one of the two, or there are too few runs.
     """
-    means = outcomes.groupby([by, "seed", "layer_selection"], sort=False)[value].mean().unstack()
+    means = _as_outcomes(runs).groupby([by, "seed", "layer_selection"], sort=False)[value].mean().unstack()
     if not {True, False} <= set(means) or means.isna().to_numpy().any():
         raise ValueError(f"each {by} and seed is needed with and without layer selection")
     effects = (means[True] - means[False]).rename("difference").reset_index()
@@ -176,6 +179,10 @@ def compare_layer_selection(outcomes, by="metric", value="final", margin=MARGIN,
     p_values = [equivalence_p(group["difference"], margin) for _, group in effects.groupby(by, sort=False)]
     table = table.assign(p_equivalence=p_values, p_equivalence_holm=holm(p_values))
     return table.assign(verdict=[_verdict(*p) for p in table[["p_holm", "p_equivalence_holm"]].to_numpy()])
+
+
+def _as_outcomes(runs):
+    return paired_outcomes(runs) if "strategy" in runs else runs
 
 
 def _describe(differences, random_state):

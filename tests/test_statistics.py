@@ -38,6 +38,15 @@ def test_a_row_is_mean_interval_test_effect_size_and_share_of_seeds():
     assert row["won"] == (differences > 0).mean() and row["lost"] == (differences < 0).mean()
 
 
+def test_runs_and_their_outcomes_say_the_same():
+    runs = pd.concat([random_runs(0.005, metric=metric) for metric in METRICS])
+    outcomes = paired_outcomes(runs)
+    pd.testing.assert_frame_equal(compare_with_control(runs), compare_with_control(outcomes))
+    pd.testing.assert_frame_equal(compare_metrics(runs).pairs, compare_metrics(outcomes).pairs)
+    both = pd.concat([runs, runs.assign(layer_selection=False)])
+    pd.testing.assert_frame_equal(compare_layer_selection(both), compare_layer_selection(paired_outcomes(both)))
+
+
 def test_p_values_are_adjusted_for_the_number_of_metrics():
     compared = compare_with_control(paired_outcomes(pd.concat([random_runs(0.01, metric=m) for m in METRICS])))
     assert compared["p"].nunique() == 1
