@@ -8,7 +8,6 @@ import html
 import os
 import subprocess
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -79,12 +78,12 @@ def render_page(notebook, origin):
 
 
 def describe_origin(folder):
-    """Say which commit a folder is at, and whether it has changes of its own; the version where there is no git."""
+    """Say which commit a folder is at, and whether it has changes of its own; or that it is in no repository."""
     try:
         commit = _git(folder, "log", "-1", "--format=%h of %cs")
         changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
-        return f"From mode_nn_debugging {version('mode_nn_debugging')}"
+        return "From a copy that is in no repository"
     return f"From commit {commit}{', with changes that are not committed' if changed else ''}"
 
 
