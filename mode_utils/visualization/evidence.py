@@ -27,12 +27,23 @@ def plot_critical_differences(comparison, ax):
     Demsar, JMLR 7 (2006); here with pairwise signed-rank tests after Holm instead of Nemenyi's distance.
     """
     ranks = comparison.ranks.sort_values()
-    posthocs.critical_difference_diagram(
+    drawn = posthocs.critical_difference_diagram(
         ranks, _neighbours(comparison.p_matrix().loc[ranks.index, ranks.index]), ax=ax, alpha=SIGNIFICANCE,
         label_props={"fontsize": 9}, text_h_margin=0.02, color_palette=dict.fromkeys(ranks.index, MODE),
     )  # fmt: skip
+    _redraw_bars([line for bar in drawn["crossbars"] for line in np.ravel(bar)], ax)
     ax.set_title(f"Mean rank over {comparison.n_runs} runs (1 is best); Friedman p = {comparison.p:.2g}")
     return ax
+
+
+def _redraw_bars(bars, ax):
+    """Stack the bars from left to right: the order in which the library draws them is not the same each time."""
+    spans = sorted((min(bar.get_xdata()), max(bar.get_xdata())) for bar in bars)
+    heights = sorted((bar.get_ydata()[0] for bar in bars), reverse=True)
+    for bar in bars:
+        bar.remove()
+    for span, height in zip(spans, heights, strict=True):
+        ax.plot(span, [height, height], color="black", linewidth=2.5, solid_capstyle="butt")
 
 
 def _neighbours(p):
@@ -113,11 +124,14 @@ def plot_likeness(likeness, ax, highlighted):
     """
     colors = [MARK if metric == highlighted else MODE for metric in likeness["metric"]]
     ax.scatter(likeness["likeness"], 100 * likeness["mean"], c=colors, zorder=3)
-    for place, row in enumerate(likeness.sort_values("likeness").itertuples()):
-        below = {"xytext": (0, -7), "va": "top"} if place % 2 else {"xytext": (0, 6), "va": "bottom"}
-        ax.annotate(row.metric, (row.likeness, 100 * row.mean), textcoords="offset points", ha="center", **below)
+    x, y = (likeness[name].to_numpy() / np.ptp(likeness[name]) for name in ("likeness", "mean"))
+    near = (np.abs(x[:, None] - x) < 0.2) & (np.abs(y[:, None] - y) < 0.05)
+    crowded = np.tril(near, -1).any(axis=1)
+    for row, left in zip(likeness.itertuples(), crowded, strict=True):
+        side = {"xytext": (-6, 0), "ha": "right"} if left else {"xytext": (6, 0), "ha": "left"}
+        ax.annotate(row.metric, (row.likeness, 100 * row.mean), textcoords="offset points", va="center", **side)
     ax.axhline(0, color="0.3", linewidth=1)
-    ax.margins(x=0.15, y=0.15)
+    ax.margins(x=0.3, y=0.15)
     ax.set(xlabel="likeness of the best images to the heat maps (correlation)")
     ax.set_ylabel("final - control, percentage points")
     ax.set_title("Do good looks help?")
