@@ -28,8 +28,8 @@ nav ul ul, nav ul ul li { display: inline; padding: 0 0 0 .7rem; font-size: 14px
 figure { margin: 1.5rem 0; }
 figure img { display: block; }
 table { border-collapse: collapse; font-size: 14px; margin: 1rem 0; }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid #e3e3e3; text-align: left; vertical-align: top; }
-[style*="text-align: right"], [style*="text-align:right"] { white-space: nowrap; }
+th, td { padding: .3rem .45rem; border-bottom: 1px solid #e3e3e3; text-align: left; vertical-align: top; }
+td[style*="text-align: right"], td[style*="text-align:right"] { white-space: nowrap; }
 pre { overflow-x: auto; font-size: 14px; background: #f6f6f6; padding: .6rem; }
 .anchor-link { display: none; }
 @media (max-width: 640px) {

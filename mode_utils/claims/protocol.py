@@ -97,11 +97,11 @@ def no_overfitting(runs, overfit):
         Summary of the sweep over overfit models, with `initial_gap`.
     """
     iterations = runs[(runs["strategy"] == "mode") & (runs["iteration"] > 0)]
-    share = (iterations["fault"] == "overfit").mean()
+    overfitted = (iterations["fault"] == "overfit").sum()
     gaps = 100 * overfit["initial_gap"]
-    verdict = f"{CONFIRMED} for the healthy model" if share < 0.01 else REFUTED
+    verdict = f"{CONFIRMED} for the healthy model" if overfitted < 0.01 * len(iterations) else REFUTED
     evidence = (
-        f"{share:.1%} of its {len(iterations)} iterations were for an overfit label; but models trained to overfit, "
+        f"{overfitted} of its {len(iterations)} iterations were for an overfit label; but models trained to overfit, "
         f"with a gap of {gaps.min():.0f} to {gaps.max():.0f} pp, have labels for MODE's second half."
     )
     return Verdict("No overfitting is met", "replication", verdict, evidence)

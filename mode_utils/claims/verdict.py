@@ -33,10 +33,14 @@ def paired_summary(differences):
 
 def pp(difference):
     """Return a difference of accuracies as text, in percentage points."""
-    return f"{100 * difference:+.2f} pp"
+    return f"{_rounded(difference):+.2f} pp"
 
 
 def mean_interval(row):
     """Return mean and interval of a row of a comparison as text, in percentage points."""
     row = row._asdict() if hasattr(row, "_asdict") else row
-    return f"{pp(row['mean'])} ({100 * row['low']:+.2f} to {100 * row['high']:+.2f})"
+    return f"{pp(row['mean'])} ({_rounded(row['low']):+.2f} to {_rounded(row['high']):+.2f})"
+
+
+def _rounded(share):
+    return round(100 * share, 2) + 0.0  # no -0.00
