@@ -1,6 +1,4 @@
-"""The small Keras classifiers of the experiments, and the check that any classifier has to pass."""
-
-import numpy as np
+"""The small Keras classifiers of the experiments."""
 
 from mode_utils.backend import keras
 from mode_utils.checks import check_choice
@@ -37,39 +35,6 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=
     model = keras.Sequential([keras.Input(input_shape), *hidden, output], name=architecture)
     model.compile(optimizer=keras.optimizers.Adam(), loss="sparse_categorical_crossentropy")
     return model
-
-
-def check_classifier(model, n_classes):
-    """Check that a model maps samples to probabilities over the labels.
-
-    Parameters
-    ----------
-    model : keras.Model
-        One input, one output.
-    n_classes : int
-
-    Raises
-    ------
-    ValueError
-        If the model has several inputs or outputs, or if its output for a sample is not `n_classes` numbers in [0, 1]
-        that add up to 1.
-    """
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ValueError(
-            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
-            "one of each is needed"
-        )
-    shape = tuple(model.outputs[0].shape)
-    if shape != (None, n_classes):
-        raise ValueError(f"model {model.name!r} has output shape {shape}; {n_classes} labels need (None, {n_classes})")
-    # Varied input, because zeros alone would let some outputs that are no probabilities pass.
-    probe = np.linspace(0, 1, 8 * int(np.prod(model.input_shape[1:])), dtype=np.float32)
-    output = np.asarray(model(probe.reshape(8, *model.input_shape[1:]), training=False))
-    if output.min() < 0 or output.max() > 1 or not np.allclose(output.sum(axis=1), 1, atol=1e-3):
-        raise ValueError(
-            f"the output of model {model.name!r} is no probability over the labels: end it with a softmax "
-            f"(sums of a probe: {output.sum(axis=1).min():.3g} .. {output.sum(axis=1).max():.3g})"
-        )
 
 
 def _dense_layers(width):

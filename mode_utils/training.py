@@ -7,8 +7,8 @@ A study retrains the same network hundreds of times. A new model for each would 
 import numpy as np
 
 from mode_utils.backend import keras, tf
+from mode_utils.classifiers import Meaning, read_classifier, single_input
 from mode_utils.layers import layer_outputs
-from mode_utils.models import check_classifier
 
 _CHUNK = 4096  # samples a prediction step: bounds the memory of convolutional activations
 
@@ -19,29 +19,31 @@ class Trainer:
     Parameters
     ----------
     model : keras.Model
-        Compiled; its own loss and optimizer are used.
-    n_classes : int, optional
-        Number of labels; by default the width of the model's output.
+        Compiled; its own loss and optimizer are used, and only what is trainable is trained. The layers of one with
+        several inputs are used behind a single one, see `classifiers.single_input`.
+    meaning : classifiers.Meaning, optional
+        What its output and labels mean; detected by default.
+    batch_size : int
+        Samples a step of a training.
 
     Attributes
     ----------
     model : keras.Model
-    n_classes : int
+    meaning : classifiers.Meaning
+    n_classes, batch_size : int
     output_layer : str
-        Name of the layer whose output are the probabilities.
+        Name of the last layer, which stands for the probabilities.
 
     Raises
     ------
     ValueError
-        If the model is not compiled or is no classifier (see `models.check_classifier`).
+        If the model is no classifier (see `classifiers.read_classifier`).
     """
 
-    def __init__(self, model, n_classes=None):
-        if not model.compiled:
-            raise ValueError(f"model {model.name!r} is not compiled: call model.compile(optimizer, loss) first")
-        self.n_classes = n_classes or int(model.outputs[0].shape[-1])
-        check_classifier(model, self.n_classes)
-        self.model = model
+    def __init__(self, model, meaning: Meaning | None = None, batch_size=32):
+        self.meaning = meaning or read_classifier(model)
+        self.model = model = single_input(model)
+        self.n_classes, self.batch_size = self.meaning.n_classes, batch_size
         model.optimizer.build(model.trainable_variables)
         self._epoch = self._trace_epoch()
         self._outputs = layer_outputs(model)
@@ -81,7 +83,7 @@ class Trainer:
         for variable, value in zip(variables, state, strict=True):
             variable.assign(value)
 
-    def fit(self, x, y, *, epochs, rng, batch_size=32):
+    def fit(self, x, y, *, epochs, rng, batch_size=None):
         """Train on all samples, shuffled anew by `rng` for each epoch.
 
         Parameters
@@ -90,8 +92,8 @@ class Trainer:
         y : (n,) int
         epochs : int
         rng : numpy.random.Generator
-        batch_size : int
-            Samples a step; the last step of an epoch takes what is left.
+        batch_size : int, optional
+            Samples a step, by default the trainer's own; the last step of an epoch takes what is left.
 
         Returns
         -------
@@ -100,7 +102,7 @@ class Trainer:
         """
         x, y = tf.convert_to_tensor(x, tf.float32), tf.convert_to_tensor(y, tf.int32)
         orders = (rng.permutation(len(y)).astype(np.int32) for _ in range(epochs))
-        return np.stack([self._epoch(x, y, order, batch_size).numpy() for order in orders])
+        return np.stack([self._epoch(x, y, order, batch_size or self.batch_size).numpy() for order in orders])
 
     def predict(self, x):
         """Return the probabilities (n, n_classes), float32, of the labels for `x` (n, ...)."""
@@ -141,7 +143,7 @@ class Trainer:
         return self.model.variables + self.model.optimizer.variables
 
     def _trace_epoch(self):
-        model, weights = self.model, self.model.trainable_variables
+        model, weights, encode = self.model, self.model.trainable_variables, self.meaning.encode
         sample = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
         labels, scalar = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
 
@@ -151,7 +153,7 @@ class Trainer:
             losses = tf.TensorArray(tf.float32, n_steps)
             for step in tf.range(n_steps):
                 batch = order[step * batch_size : (step + 1) * batch_size]
-                x_batch, y_batch = tf.gather(x, batch), tf.gather(y, batch)
+                x_batch, y_batch = tf.gather(x, batch), encode(tf.gather(y, batch))
                 with tf.GradientTape() as tape:
                     loss = model.compute_loss(x_batch, y_batch, model(x_batch, training=True))
                 model.optimizer.apply(tape.gradient(loss, weights), weights)
@@ -176,7 +178,8 @@ class Trainer:
     def _output(self, name):
         if name not in self._outputs:
             raise ValueError(f"model {self.model.name!r} has no layer {name!r}; choose from {', '.join(self._outputs)}")
-        return self._outputs[name]
+        output = self._outputs[name]
+        return self.meaning.probabilities(output) if name == self.output_layer else output
 
 
 def _window(side, grid):
