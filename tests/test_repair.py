@@ -12,7 +12,7 @@ from mode_utils.backend import keras
 from mode_utils.candidates import Candidates
 from mode_utils.data import DEBIAN_FASHION_MNIST, load_dataset
 from mode_utils.input_selection import Pool, select_inputs
-from mode_utils.repair import choose, diagnose, open_case, retrain
+from mode_utils.repair import choose, diagnose, next_folder, open_case, retrain, save_repair
 from mode_utils.repair.__main__ import main
 from mode_utils.selectors import selector_scores
 
@@ -200,6 +200,10 @@ def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits
     assert "validation samples fixed" in capsys.readouterr().out
     assert main([*arguments, "--budget", "60"]) == 2
     assert "exists already: name another folder" in capsys.readouterr().err
+    case = open_case(*arguments[:2], 60)
+    with pytest.raises(ValueError, match=r"selected.csv exists already"):
+        save_repair(out, case, diagnose(case), pd.DataFrame())
+    assert next_folder(out) == digits_folder / "out-1"
 
 
 def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder):

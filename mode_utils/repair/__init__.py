@@ -2,7 +2,7 @@
 
 from mode_utils.repair.case import Case, load_model, open_case
 from mode_utils.repair.example import make_example
-from mode_utils.repair.folder import new_folder, read_labels, save_repair
+from mode_utils.repair.folder import new_folder, next_folder, read_labels, save_repair
 from mode_utils.repair.stages import Diagnosis, Outcome, choose, diagnose, retrain
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "load_model",
     "make_example",
     "new_folder",
+    "next_folder",
     "open_case",
     "read_labels",
     "retrain",

@@ -5,14 +5,20 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 
+def next_folder(base):
+    """Return the first of `base`-1, `base`-2, ... that does not exist."""
+    return next(path for n in count(1) if not (path := Path(f"{base}-{n}")).exists())
+
+
 def check_new(folder):
-    """Raise a ValueError if a folder exists: an earlier repair is never overwritten."""
+    """Raise a ValueError if a file or folder exists: an earlier repair is never overwritten."""
     if Path(folder).exists():
         raise ValueError(f"{folder} exists already: name another folder, or move that one away")
 
@@ -39,7 +45,7 @@ def save_repair(folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=Fal
     Parameters
     ----------
     folder : path
-        Made if it does not exist. Nothing in it is overwritten; see `new_folder` for all or nothing.
+        Made if it does not exist; see `new_folder` for all or nothing.
     case, diagnosis, chosen
         See `stages`.
     outcome : Outcome, optional
@@ -51,8 +57,14 @@ def save_repair(folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=Fal
     -------
     bool
         Whether the repaired model was saved.
+
+    Raises
+    ------
+    ValueError
+        If the folder has a repair already.
     """
     folder = Path(folder)
+    check_new(folder / "selected.csv")
     folder.mkdir(parents=True, exist_ok=True)
     table = chosen if case.data.y_pool is not None else chosen.assign(label="")
     table.to_csv(folder / "selected.csv", index=False)
