@@ -137,9 +137,14 @@ def adaptive(candidates):
     little, and what it lacks is what lies where other labels are.
     """
     far = state_margin(candidates)  # first, as the probabilities come with the states
-    near, errors = margin(candidates), candidates.label_errors[candidates.labels]
-    scores = np.empty(len(candidates))
-    for place, _ in candidates.by_group():
+    errors = candidates.label_errors[candidates.labels]
+    return blend(margin(candidates), far, errors, [place for place, _ in candidates.by_group()])
+
+
+def blend(near, far, errors, places):
+    """Blend two scores (n,), each standardised in its group, by the errors (n,) of the labels: 1 - e to e."""
+    scores = np.empty(len(near))
+    for place in places:
         error_share = errors[place]
         scores[place] = (1 - error_share) * standardise(near[place]) + error_share * standardise(far[place])
     return scores

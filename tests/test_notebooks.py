@@ -36,7 +36,7 @@ def test_the_walkthrough_is_a_function_of_its_parameters(executed):
     assert set(runs["metric"]) == {"manhattan"} and set(runs["space"]) == {"neurons"}
     assert runs["seed"].nunique() == SMALL["n_runs"] and runs["samples_added"].max() <= 200
     with np.load(executed / "out/gallery.npz", allow_pickle=False) as gallery:
-        assert all(gallery[name].shape == (10, 28, 28) for name in ("heatmap", "best", "worst"))
+        assert all(gallery[name].shape == (10, 28, 28) for name in ("hci", "hmi", "hwi", "best", "worst"))
 
 
 def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(executed):
@@ -44,7 +44,7 @@ def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(exec
     assert not [output.text for output in outputs if output.get("name") == "stderr"]
     bars = [text for output in outputs if "run/s" in (text := str(output.get("data", {}).get("text/plain", "")))]
     bars += [text for output in outputs if "s/run" in (text := str(output.get("data", {}).get("text/plain", "")))]
-    assert len(bars) == 1 and "100%" in bars[0] and "2/2" in bars[0]
+    assert len(bars) == 1 and "100%" in bars[0] and "6/6" in bars[0]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(exec
 )
 def test_the_other_studies_are_functions_of_their_parameters_too(name, tables, tmp_path):
     sizes = {key: value for key, value in SMALL.items() if key != "gamma"}
-    parameters = {**sizes, "n_runs": 1, "max_iterations": 1, "architecture": "cnn", "output_dir": str(tmp_path)}
+    parameters = {**sizes, "max_iterations": 1, "architecture": "cnn", "output_dir": str(tmp_path)}
     copy = tmp_path / "copy.ipynb"
     papermill.execute_notebook(NOTEBOOKS / f"{name}.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
     for table in tables:
@@ -67,13 +67,13 @@ def test_the_other_studies_are_functions_of_their_parameters_too(name, tables, t
         (
             "selectors",
             ["curves", "summary", "against_deepgini", "economy"],
-            {"n_main_runs": 2, "control_iterations": 3},
+            {"n_main_runs": 6, "control_iterations": 3},
         ),
         ("earth_mover", ["against_control", "against_any"], {}),
     ],
 )
 def test_the_comparisons_of_strategies_are_functions_of_their_parameters(name, tables, parameters, tmp_path):
-    sizes = {key: value for key, value in SMALL.items() if key != "gamma"} | {"batch_size": 60, "n_runs": 2}
+    sizes = {key: value for key, value in SMALL.items() if key != "gamma"} | {"batch_size": 60}
     copy = tmp_path / "copy.ipynb"
     papermill.execute_notebook(
         NOTEBOOKS / f"{name}.ipynb", copy, sizes | parameters | {"scenario": "underfit", "output_dir": str(tmp_path)},
@@ -83,7 +83,18 @@ def test_the_comparisons_of_strategies_are_functions_of_their_parameters(name, t
         rows = pd.read_csv(tmp_path / f"{table}.csv")
         assert len(rows) and (rows["scenario"] == "underfit").all()
     runs = pd.read_csv(tmp_path / "runs.csv")
-    assert runs.groupby("name")["seed"].nunique().eq(2).all()
+    assert runs.groupby("name")["seed"].nunique().eq(6).all()
+    assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
+
+
+def test_the_repair_makes_its_own_example_and_leaves_a_repaired_model(tmp_path):
+    copy = tmp_path / "copy.ipynb"
+    papermill.execute_notebook(
+        NOTEBOOKS / "repair.ipynb", copy, {"budget": 200}, cwd=tmp_path, progress_bar=False
+    )  # fmt: skip
+    found = {path.name for path in (tmp_path / "output/repair-1").iterdir()}
+    assert {"selected.csv", "diagnosis.json"} <= found
+    assert len(pd.read_csv(tmp_path / "output/repair-1/selected.csv")) == 200
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
