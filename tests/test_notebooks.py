@@ -53,6 +53,7 @@ def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(exec
 )
 def test_the_other_studies_are_functions_of_their_parameters_too(name, tables, tmp_path):
     sizes = {key: value for key, value in SMALL.items() if key != "gamma"}
+    sizes |= {"n_train": 600, "n_bug_fixing": 400, "n_validation": 300, "n_test": 300, "batch_size": 40}
     parameters = {**sizes, "max_iterations": 1, "architecture": "cnn", "output_dir": str(tmp_path)}
     copy = tmp_path / "copy.ipynb"
     papermill.execute_notebook(NOTEBOOKS / f"{name}.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)

@@ -183,6 +183,23 @@ def test_of_a_labelled_pool_it_chooses_what_the_laboratory_would(example):
     assert set(choose(case, diagnosis)["index"]) == set(batch.indices)
 
 
+def test_other_presets_choose_as_they_do_in_the_laboratory(digits_folder):
+    case = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, preset="original", metric="l2")
+    diagnosis = diagnose(case)
+    chosen = choose(case, diagnosis)
+    ranked = chosen[chosen["score"].notna()]
+    assert (
+        len(chosen) == 40 and len(ranked) == 10 and set(ranked["label"]) == {"3"}
+    )  # a quarter, of the faultiest label
+    of_label = case.data.x_pool[case.data.y_pool == 3]
+    right = (diagnosis.assessment.predictions == 3) & (case.data.y_validation == 3)
+    if right.any():
+        distances = np.linalg.norm(
+            (of_label - case.data.x_validation[right].mean(axis=0)).reshape(len(of_label), -1), axis=1
+        )
+        assert -ranked["score"].min() == pytest.approx(np.sort(distances)[9], rel=1e-3)
+
+
 def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits_folder, capsys):
     arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz", "out")]
     status = main([*arguments, "--budget", "60", "--keep-new-bugs"])

@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from mode_utils.allocation import allocate, group_places, label_needs
+from mode_utils.allocation import allocate, group_places
+from mode_utils.candidates import Candidates
 from mode_utils.debugging import Assessment, assess
 from mode_utils.diagnosis import label_accuracies
 from mode_utils.input_selection import Pool, select_inputs
 from mode_utils.pool_scan import scan_pool
 from mode_utils.replay import Replay
-from mode_utils.selectors import blend
+from mode_utils.schedule import Schedule
+from mode_utils.selectors import blend, selector_scores
 
 
 @dataclass(frozen=True)
@@ -105,20 +107,33 @@ def choose(case, diagnosis):
     rng = np.random.default_rng(case.seed)
     validation = data.splits(np.zeros(len(data.x_pool))).validation
     scan = scan_pool(case.trainer, data.x_pool, validation, rng, data.y_pool)
-    assessment, pool = diagnosis.assessment, Pool(scan.labels)
-    needs = label_needs("all labels", assessment.errors, assessment.errors, np.empty(0, int))
-    if not needs.any():
+    pool = Pool(scan.labels)
+    fault, needs = Schedule(options).next_needs(diagnosis.assessment)
+    if needs is not None and not needs.any():
         return _describe(case, scan, diagnosis, np.empty(0, int), np.empty(0))
     groups = allocate(pool, needs, options.batch_size, options.alpha)
-    members = np.concatenate([group.members for group in groups])
-    errors = np.nan_to_num(assessment.errors, nan=1.0)[scan.labels[members]]
-    places = group_places(groups)
-    scores = blend(scan.margin[members], scan.state_margin[members], errors, places)
-    temperatures = [options.temperature * (errors[place].mean() if errors[place].size else 0) for place in places]
-    batch = select_inputs(pool, groups, scores, rng, options.batch_size, temperatures)
+    score = _score_scanned if options.selector == "adaptive" else _score_candidates
+    scores, temperature = score(case, scan, diagnosis.assessment, groups, fault, rng)
+    batch = select_inputs(pool, groups, scores, rng, options.batch_size, temperature)
     every = np.full(len(scan.labels), np.nan)
-    every[members] = scores
+    every[np.concatenate([group.members for group in groups])] = scores
     return _describe(case, scan, diagnosis, batch.indices, every[batch.indices])
+
+
+def _score_scanned(case, scan, assessment, groups, fault, rng):
+    """Score by what the scan knows, without the samples themselves; return scores and temperatures."""
+    members, places = np.concatenate([group.members for group in groups]), group_places(groups)
+    errors = np.nan_to_num(assessment.errors, nan=1.0)[scan.labels[members]]
+    scores = blend(scan.margin[members], scan.state_margin[members], errors, places)
+    scales = [errors[place].mean() if case.options.scale_temperature and errors[place].size else 1 for place in places]
+    return scores, case.options.temperature * np.array(scales)
+
+
+def _score_candidates(case, scan, assessment, groups, fault, rng):
+    """Score by any selector of the laboratory, which may look at the samples: these have to fit into memory."""
+    splits = case.data.splits(scan.labels)
+    candidates = Candidates(case.trainer, splits, case.options, groups, fault, assessment.predictions, rng)
+    return selector_scores(candidates), candidates.temperature
 
 
 def retrain(case, indices, labels):
