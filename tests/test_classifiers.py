@@ -134,6 +134,15 @@ def test_several_inputs_become_one_with_the_same_predictions_and_layers(two_bran
     assert not np.allclose(two_branches.predict([images, tokens], verbose=0), expected)  # its own layers were trained
 
 
+def test_tokens_reach_an_embedding_as_whole_numbers(rng):
+    tokens = keras.Input((6,), dtype="int32")
+    mean = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(50, 8)(tokens))
+    model = keras.Model(tokens, keras.layers.Dense(3, activation="softmax")(mean))
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    x = rng.integers(50, size=(40, 6))
+    np.testing.assert_allclose(Trainer(model).predict(x.astype(np.float32)), model.predict(x, verbose=0), atol=1e-6)
+
+
 def test_several_inputs_of_unknown_shape_are_refused():
     image, text = keras.Input((4,)), keras.Input((None, 2))
     merged = keras.layers.Concatenate()([image, keras.layers.GlobalAveragePooling1D()(text)])

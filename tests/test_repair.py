@@ -94,6 +94,15 @@ def two_branches():
     return model, arrays, 5
 
 
+def sequences():
+    """The rows of a digit, one after the other, through a recurrent layer; of any length."""
+    x, y = shuffled(load_digits().images / 16, load_digits().target)
+    arrays = starved(x, y, label=3, kept=3)
+    steps = keras.Input((None, 8))
+    hidden = keras.layers.GRU(24)(steps)
+    return trained(steps, hidden, arrays, 10, "softmax", "sparse_categorical_crossentropy", epochs=25), arrays, 3
+
+
 def small_images():
     """A convolutional network on Fashion-MNIST, or on MNIST where that is not at hand; its convolution is frozen."""
     data = load_dataset("fashion_mnist" if DEBIAN_FASHION_MNIST.is_dir() else "mnist")
@@ -109,6 +118,7 @@ def small_images():
 
 EXAMPLES = {
     "two branches": two_branches,
+    "sequences": sequences,
     "small images": small_images,
     "digits": digits,
     "breast cancer": breast_cancer,
