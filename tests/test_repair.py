@@ -172,7 +172,8 @@ def test_samples_are_chosen_once_and_explained(example):
         len(chosen) == 60 and not chosen["index"].duplicated().any() and chosen["rank"].tolist() == list(range(1, 61))
     )
     assert chosen["confidence"].between(0, 1).all()
-    assert all(rows["score"].is_monotonic_decreasing for _, rows in chosen.groupby("guess"))
+    assert all(rows["score"].dropna().is_monotonic_decreasing for _, rows in chosen.groupby("guess"))
+    assert (chosen["reason"].str.startswith("drawn at random") == chosen["score"].isna()).all()
     shares = [rows["guess"].value_counts(normalize=True).max() for rows in (chosen[:20], chosen)]
     assert shares[0] == pytest.approx(shares[1], abs=0.11)  # the beginning serves the labels like the whole
     assert chosen["reason"].str.contains("neighbours in feature space").all()

@@ -97,10 +97,10 @@ def choose(case, diagnosis):
     -------
     pandas.DataFrame
         A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `score`, the higher the
-        more wanted among those of its label, NaN of those drawn at random because there were too few; `label`, its true
-        label, or `guess`, what its neighbours in feature space are; `predicted` and `confidence`, the model's label and
-        its probability; `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of
-        the table serves them alike.
+        more wanted among those of its label, NaN of those drawn at random; `label`, its true label, or `guess`, what
+        its neighbours in feature space are; `predicted` and `confidence`, the model's label and its probability;
+        `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of the table serves
+        them alike; what was only drawn to fill the batch comes last.
     """
     data, options = case.data, case.options
     case.trainer.restore(case.initial_state)
@@ -110,14 +110,14 @@ def choose(case, diagnosis):
     pool = Pool(scan.labels)
     fault, needs = Schedule(options).next_needs(diagnosis.assessment)
     if needs is not None and not needs.any():
-        return _describe(case, scan, diagnosis, np.empty(0, int), np.empty(0))
+        return _describe(case, scan, diagnosis, np.empty(0, int), np.empty(0), np.empty(0, bool))
     groups = allocate(pool, needs, options.batch_size, options.alpha)
     score = _score_scanned if options.selector == "adaptive" else _score_candidates
     scores, temperature = score(case, scan, diagnosis.assessment, groups, fault, rng)
     batch = select_inputs(pool, groups, scores, rng, options.batch_size, temperature)
-    every = np.full(len(scan.labels), np.nan)
-    every[np.concatenate([group.members for group in groups])] = scores
-    return _describe(case, scan, diagnosis, batch.indices, every[batch.indices])
+    members, every = np.concatenate([group.members for group in groups]), np.full(len(scan.labels), np.nan)
+    every[members] = scores
+    return _describe(case, scan, diagnosis, batch.indices, every[batch.indices], np.isin(batch.indices, members))
 
 
 def _score_scanned(case, scan, assessment, groups, fault, rng):
@@ -204,7 +204,7 @@ def _confusions(labels, predictions, names):
     return pd.DataFrame(table).sort_values("samples", ascending=False, ignore_index=True, kind="stable")
 
 
-def _describe(case, scan, diagnosis, indices, scores):
+def _describe(case, scan, diagnosis, indices, scores, wanted):
     names = np.array(case.data.class_names)
     own = "guess" if case.data.y_pool is None else "label"
     errors = diagnosis.assessment.errors[scan.labels[indices]]
@@ -214,7 +214,7 @@ def _describe(case, scan, diagnosis, indices, scores):
     })  # fmt: skip
     turns = table.groupby(own)["score"].rank(ascending=False, method="first", na_option="bottom") - 0.5
     shares = turns / table.groupby(own)["index"].transform("size")
-    table["rank"] = shares.where(table["score"].notna(), np.inf).rank(method="first").astype(int)
+    table["rank"] = shares.where(wanted, np.inf).rank(method="first").astype(int)
     reasons = [_reason(row, own, error) for row, error in zip(table.itertuples(), errors, strict=True)]
     return table.assign(reason=reasons).sort_values("rank", ignore_index=True)
 
@@ -223,4 +223,5 @@ def _reason(row, own, error):
     label = getattr(row, own)
     whose = f"its neighbours in feature space are {label}" if own == "guess" else f"it is {label}"
     seen = "the model agrees" if row.predicted == label else f"the model takes it for {row.predicted}"
-    return f"{whose}, of which the model gets {error:.0%} wrong; {seen} ({row.confidence:.0%} sure)"
+    how = "drawn at random, as nothing ranks it; " if np.isnan(row.score) else ""
+    return f"{how}{whose}, of which the model gets {error:.0%} wrong; {seen} ({row.confidence:.0%} sure)"
