@@ -14,6 +14,7 @@ SMALL = {
     "n_train": 2_000, "n_bug_fixing": 1_500, "n_validation": 500, "n_test": 1_000, "initial_epochs": 1,
     "n_runs": 6, "batch_size": 100, "max_iterations": 2, "epochs": 1, "gamma": 1.0,
 }  # fmt: skip
+TINY = {"n_train": 600, "n_bug_fixing": 400, "n_validation": 300, "n_test": 300, "batch_size": 40}
 committed = pytest.mark.parametrize("name", sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
 
 
@@ -53,7 +54,7 @@ def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(exec
 )
 def test_the_other_studies_are_functions_of_their_parameters_too(name, tables, tmp_path):
     sizes = {key: value for key, value in SMALL.items() if key != "gamma"}
-    sizes |= {"n_train": 600, "n_bug_fixing": 400, "n_validation": 300, "n_test": 300, "batch_size": 40}
+    sizes |= TINY
     parameters = {**sizes, "max_iterations": 1, "architecture": "cnn", "output_dir": str(tmp_path)}
     copy = tmp_path / "copy.ipynb"
     papermill.execute_notebook(NOTEBOOKS / f"{name}.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
@@ -74,7 +75,7 @@ def test_the_other_studies_are_functions_of_their_parameters_too(name, tables, t
     ],
 )
 def test_the_comparisons_of_strategies_are_functions_of_their_parameters(name, tables, parameters, tmp_path):
-    sizes = {key: value for key, value in SMALL.items() if key != "gamma"} | {"batch_size": 60}
+    sizes = {key: value for key, value in SMALL.items() if key != "gamma"} | TINY
     copy = tmp_path / "copy.ipynb"
     papermill.execute_notebook(
         NOTEBOOKS / f"{name}.ipynb", copy, sizes | parameters | {"scenario": "underfit", "output_dir": str(tmp_path)},

@@ -168,9 +168,7 @@ def test_samples_are_chosen_once_and_explained(example):
     folder, arrays, label = example
     case = open_case(folder / "model.keras", folder / "unlabelled.npz", budget=60)
     chosen = choose(case, diagnose(case))
-    assert (
-        len(chosen) == 60 and not chosen["index"].duplicated().any() and chosen["rank"].tolist() == list(range(1, 61))
-    )
+    assert not chosen["index"].duplicated().any() and chosen["rank"].tolist() == list(range(1, 61))
     assert chosen["confidence"].between(0, 1).all()
     assert all(rows["score"].dropna().is_monotonic_decreasing for _, rows in chosen.groupby("guess"))
     assert (chosen["reason"].str.startswith("drawn at random") == chosen["score"].isna()).all()
