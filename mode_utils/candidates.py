@@ -19,6 +19,13 @@ from mode_utils.training import Trainer
 from mode_utils.views import choose_view
 
 
+def group_temperatures(options, errors, places):
+    """Return how far to soften each group, or all: scaled by the mean of its samples' label errors (n,) if asked."""
+    if not options.scale_temperature:
+        return options.temperature
+    return options.temperature * np.array([errors[place].mean() if errors[place].size else 0 for place in places])
+
+
 @dataclass(frozen=True, eq=False)
 class Candidates:
     """Samples of the pool that may be chosen now.
@@ -109,10 +116,8 @@ class Candidates:
     @property
     def temperature(self):
         """How far to soften: the options' temperature, or (n_groups,) if that is scaled by the labels' errors."""
-        if not self.options.scale_temperature:
-            return self.options.temperature
-        errors = [self.label_errors[self.labels[place]] for place, _ in self.by_group()]
-        return self.options.temperature * np.array([group.mean() if group.size else 0 for group in errors])
+        errors = self.label_errors[self.labels] if self.options.scale_temperature else None
+        return group_temperatures(self.options, errors, [place for place, _ in self.by_group()])
 
     def states_of(self, x):
         """Return the activations (len(x), n_features) of `layer`, feature maps averaged to a few cells."""

@@ -48,8 +48,9 @@ class OwnData:
         """Number of labels."""
         return len(self.class_names)
 
-    def splits(self, pool_labels):
-        """Return the roles as `splits.Splits`, the pool with the given labels; validation stands in for a test set."""
+    def splits(self, pool_labels=None):
+        """Return the roles as `splits.Splits`, the pool with the given labels or 0; validation stands in for a test."""
+        pool_labels = np.zeros(len(self.x_pool)) if pool_labels is None else pool_labels
         parts = {"train": (self.x_train, self.y_train), "validation": (self.x_validation, self.y_validation)}
         parts |= {"bug_fixing": (self.x_pool, pool_labels)}
         parts |= {"test": parts["validation"] if self.x_test is None else (self.x_test, self.y_test)}

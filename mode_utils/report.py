@@ -8,6 +8,7 @@ import html
 import os
 import subprocess
 import tempfile
+from base64 import b64decode
 from pathlib import Path
 
 import nbformat
@@ -126,8 +127,6 @@ def _number_figures(page):
 
 def _pixels(source):
     """Return the width of a PNG in a data URL."""
-    from base64 import b64decode
-
     return int.from_bytes(b64decode(source.split(",", 1)[1][:64])[16:20], "big")
 
 

@@ -1,8 +1,6 @@
 """Claims about weak models, and the future work of the earlier replication."""
 
-from mode_utils.claims.verdict import CONFIRMED, NOT_SHOWN, REFUTED, Verdict, pp
-from mode_utils.inference import holm
-from mode_utils.statistics import SIGNIFICANCE
+from mode_utils.claims.verdict import CONFIRMED, NOT_SHOWN, REFUTED, Verdict, count_significant, pp
 
 
 def selection_repairs_weak_models(summary):
@@ -27,8 +25,7 @@ def selection_repairs_weak_models(summary):
 def least_similar_helps_overfit(against_random):
     """Judge whether the least similar inputs repair overfit labels better than any of the label."""
     rows = against_random[against_random["overfit_selection"] == "least similar to hci"]
-    p = holm(rows["p"])
-    better, worse = (int(((rows["mean"] * sign > 0) & (p < SIGNIFICANCE)).sum()) for sign in (1, -1))
+    better, worse = count_significant(rows)
     verdict = CONFIRMED if better == len(rows) else REFUTED if worse and not better else NOT_SHOWN
     evidence = (
         f"Against any sample of the label it is better in {better} and worse in {worse} of {len(rows)} combinations of "

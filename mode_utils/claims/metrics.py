@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from mode_utils.claims.verdict import CONFIRMED, NOT_SHOWN, REFUTED, Verdict, mean_interval, pp
+from mode_utils.claims.verdict import CONFIRMED, NOT_SHOWN, REFUTED, Verdict, count_significant, mean_interval, pp
 from mode_utils.inference import holm
 from mode_utils.statistics import SIGNIFICANCE
 
@@ -16,12 +16,11 @@ def selection_beats_random(compared):
     compared : pandas.DataFrame
         Rows of `statistics.compare_with_control`, for all combinations.
     """
-    p = holm(compared["p"])
-    above, below = ((compared["mean"] * sign > 0) & (p < SIGNIFICANCE) for sign in (1, -1))
-    verdict = CONFIRMED if above.any() else REFUTED if below.any() else NOT_SHOWN
+    above, below = count_significant(compared)
+    verdict = CONFIRMED if above else REFUTED if below else NOT_SHOWN
     evidence = (
-        f"Of {len(compared)} combinations of metric, space and layer selection {above.sum()} end above control and "
-        f"{below.sum()} below it (p < 0.05, Holm over all); their means lie between {pp(compared['mean'].min())} and "
+        f"Of {len(compared)} combinations of metric, space and layer selection {above} end above control and "
+        f"{below} below it (p < 0.05, Holm over all); their means lie between {pp(compared['mean'].min())} and "
         f"{pp(compared['mean'].max())}."
     )
     return Verdict("Inputs similar to the heat map repair better than random ones", "MODE", verdict, evidence)

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from mode_utils.inference import bootstrap_interval, signed_rank
+from mode_utils.inference import bootstrap_interval, holm, signed_rank
+from mode_utils.statistics import SIGNIFICANCE
 
 CONFIRMED, REFUTED, NOT_SHOWN = "confirmed", "refuted", "not shown"  # the last: neither, with these runs
 
@@ -23,6 +24,12 @@ class Verdict:
 def verdict_table(verdicts):
     """Put verdicts into a table: claim, source, verdict and evidence, a row a claim."""
     return pd.DataFrame([asdict(verdict) for verdict in verdicts])
+
+
+def count_significant(compared):
+    """Return how many mean differences lie above 0 and how many below it, at the 5% level after Holm over all rows."""
+    found = holm(compared["p"]) < SIGNIFICANCE
+    return int((found & (compared["mean"] > 0)).sum()), int((found & (compared["mean"] < 0)).sum())
 
 
 def paired_summary(differences):

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix
 
 from mode_utils.allocation import allocate, group_places
-from mode_utils.candidates import Candidates
+from mode_utils.candidates import Candidates, group_temperatures
 from mode_utils.debugging import Assessment, assess
 from mode_utils.diagnosis import label_accuracies
 from mode_utils.input_selection import Pool, select_inputs
@@ -75,7 +75,7 @@ def diagnose(case):
     """
     case.trainer.restore(case.initial_state)
     data, names = case.data, np.array(case.data.class_names)
-    assessment = assess(case.trainer, data.splits(np.zeros(len(data.x_pool))), case.options.theta, case.options.gamma)
+    assessment = assess(case.trainer, data.splits(), case.options.theta, case.options.gamma)
     seen = label_accuracies(data.y_train, case.trainer.predict(data.x_train).argmax(axis=1), data.n_classes)
     faults = np.full(data.n_classes, "", dtype=object)
     for fault in ("overfit", "underfit"):  # a label that is both is underfit
@@ -105,7 +105,7 @@ def choose(case, diagnosis):
     data, options = case.data, case.options
     case.trainer.restore(case.initial_state)
     rng = np.random.default_rng(case.seed)
-    validation = data.splits(np.zeros(len(data.x_pool))).validation
+    validation = data.splits().validation
     scan = scan_pool(case.trainer, data.x_pool, validation, rng, data.y_pool)
     pool = Pool(scan.labels)
     fault, needs = Schedule(options).next_needs(diagnosis.assessment)
@@ -125,8 +125,7 @@ def _score_scanned(case, scan, assessment, groups, fault, rng):
     members, places = np.concatenate([group.members for group in groups]), group_places(groups)
     errors = np.nan_to_num(assessment.errors, nan=1.0)[scan.labels[members]]
     scores = blend(scan.margin[members], scan.state_margin[members], errors, places)
-    scales = [errors[place].mean() if case.options.scale_temperature and errors[place].size else 1 for place in places]
-    return scores, case.options.temperature * np.array(scales)
+    return scores, group_temperatures(case.options, errors, places)
 
 
 def _score_candidates(case, scan, assessment, groups, fault, rng):
@@ -157,19 +156,20 @@ def retrain(case, indices, labels):
     known = np.zeros(len(case.data.x_pool), np.int32)
     known[indices] = labels
     splits, replay = case.data.splits(known), case.options.replay
-    outcome = _retrain_once(case, splits, indices, replay)
+    case.trainer.restore(case.initial_state)
+    before = _predictions(case)
+    outcome = _retrain_once(case, splits, indices, replay, before)
     while outcome.new_bugs and 0 < replay * len(indices) < len(splits.train):
         replay *= 2
-        again = _retrain_once(case, splits, indices, replay)
+        again = _retrain_once(case, splits, indices, replay, before)
         outcome = min(outcome, again, key=lambda each: len(each.new_bugs))
     case.trainer.restore(outcome.state)
     return outcome
 
 
-def _retrain_once(case, splits, indices, replay):
+def _retrain_once(case, splits, indices, replay, before):
     rng = np.random.default_rng(case.seed)
     case.trainer.restore(case.initial_state)
-    before = _predictions(case)
     memory = Replay(splits, replay, rng.spawn(1)[0])
     case.trainer.fit(*memory.with_old(np.asarray(indices)), epochs=case.options.epochs, rng=rng)
     return _outcome(case, before, _predictions(case), replay)

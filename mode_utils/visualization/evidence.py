@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import scikit_posthocs as posthocs
 
 from mode_utils.statistics import SIGNIFICANCE
 from mode_utils.visualization.style import CONTROL, MARK, MODE
@@ -26,6 +25,8 @@ def plot_critical_differences(comparison, ax):
     ----------
     Demsar, JMLR 7 (2006); here with pairwise signed-rank tests after Holm instead of Nemenyi's distance.
     """
+    import scikit_posthocs as posthocs  # only needed here, and slow to import
+
     ranks = comparison.ranks.sort_values()
     drawn = posthocs.critical_difference_diagram(
         ranks, _neighbours(comparison.p_matrix().loc[ranks.index, ranks.index]), ax=ax, alpha=SIGNIFICANCE,
