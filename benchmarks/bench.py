@@ -15,12 +15,12 @@ from scipy.spatial import distance
 from mode_utils.data import load_dataset
 from mode_utils.debugging import debug_model
 from mode_utils.layer_selection import select_target_layer
-from mode_utils.models import build_model
-from mode_utils.options import DebugOptions, RunSetup
-from mode_utils.runs import new_trainer, split_for_run, train_initial_model
+from mode_utils.model_training import build_model, new_trainer, train_initial_model
+from mode_utils.networks.trainer import Trainer
+from mode_utils.options import DebugOptions
+from mode_utils.run_setup import RunSetup, split_for_run
 from mode_utils.similarity import METRICS, similarity_scores
 from mode_utils.splits import Subset
-from mode_utils.training import Trainer
 
 N_TRAIN, N_CANDIDATES, LOOP_SAMPLE = 30_000, 3_000, 300
 EPOCHS = 3  # a call, as the study trains its initial models

@@ -14,9 +14,9 @@ import numpy as np
 import psutil
 
 from mode_utils.data import load_dataset
-from mode_utils.models import build_model
-from mode_utils.own_data import read_arrays
+from mode_utils.model_training import build_model
 from mode_utils.repair import choose, diagnose, open_case
+from mode_utils.repair.arrays import read_arrays
 
 STEP = 16_384
 

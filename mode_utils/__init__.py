@@ -1,10 +1,65 @@
-"""Helpers of the notebooks: one thin module for each stage of MODE.
+"""MODE step by step: each file at the top is a stage, each folder a room with one other purpose.
+
+data             datasets
+splits           the four roles of data
+run_setup        sizes, defect and random streams of a run
+model_training   build and train the model under repair
+diagnosis        which labels fail, and how
+layer_selection  the target layer
+heatmaps         HCI, HMI, HWI and their differentials
+similarity       the nine metrics
+input_selection  the next batch, in one call
+debugging        the MODE loop and its control
+repeated_runs    paired runs -> one tidy table
+options          how to repair
+
+networks/        how Keras models are read, traced and trained
+selection/       who gets how many new samples, and which are wanted
+study/           evidence: reads tables, trains nothing
+repair/          your own model and data
+sweep/           a notebook over a grid of parameters, in parallel
+visualization/   plots
+support/         leaves that know no MODE
 
 MODE is the model debugging of Ma et al., "MODE: Automated Neural Network Model Debugging via State Differential
-Analysis and Input Selection", ESEC/FSE 2018, doi 10.1145/3236024.3236082. Importing the package loads nothing heavy.
+Analysis and Input Selection", ESEC/FSE 2018, doi 10.1145/3236024.3236082.
+
+The stages can be called by their names alone, as the walkthrough does: after ``import mode_utils as mode``,
+``mode.assess`` is `diagnosis.assess`. Importing the package loads nothing heavy: a stage is imported when it is asked
+for.
 """
 
+import importlib
 import os
 
 # TensorFlow reads this once, when it is first imported: notebooks are read by people, so its start-up log stays out.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+_STAGES = {
+    "data": ("load_dataset",),
+    "run_setup": ("RunSetup", "check_study", "run_streams", "split_for_run"),
+    "model_training": ("new_trainer", "train_initial_model"),
+    "diagnosis": ("assess",),
+    "layer_selection": ("select_target_layer",),
+    "heatmaps": ("class_heatmaps",),
+    "similarity": ("METRICS", "similarity_scores"),
+    "input_selection": ("extreme_inputs", "select_inputs"),
+    "debugging": ("debug_model", "retrain_at_random"),
+    "repeated_runs": ("repeat_runs",),
+    "options": ("DebugOptions",),
+    "study.outcomes": ("paired_outcomes",),
+    "study.comparisons": ("compare_with_control",),
+    "study.accuracy_table": ("accuracy_table", "format_accuracy_table"),
+    "study.artefacts": ("save_results",),
+}
+_HOMES = {name: module for module, names in _STAGES.items() for name in names}
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"mode_utils has no stage {name!r}; it has: {', '.join(sorted(_HOMES))}")
+    return getattr(importlib.import_module(f"mode_utils.{_HOMES[name]}"), name)
+
+
+def __dir__():
+    return sorted([*globals(), *_HOMES])

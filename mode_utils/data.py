@@ -150,7 +150,7 @@ def _load_fashion_mnist():
     if DEBIAN_FASHION_MNIST.is_dir():
         arrays = _read_debian_fashion_mnist(DEBIAN_FASHION_MNIST)
     else:
-        from mode_utils.backend import keras
+        from mode_utils.networks.backend import keras
 
         (x_train, y_train), (x_test, y_test) = keras.datasets.fashion_mnist.load_data()
         arrays = dict(zip(_PARTS, (x_train, y_train, x_test, y_test), strict=True))

@@ -5,34 +5,17 @@ until the budget is spent or the strategy finds nothing to repair. Given the sam
 """
 
 import time
-from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from mode_utils.allocation import SERVE_BUGS, allocate
-from mode_utils.candidates import Candidates
-from mode_utils.diagnosis import find_overfit_labels, find_underfit_labels, label_accuracies
-from mode_utils.input_selection import Batch, Pool, select_inputs
+from mode_utils.diagnosis import assess
+from mode_utils.input_selection import select_inputs
 from mode_utils.options import check_budget
-from mode_utils.replay import Replay
-from mode_utils.schedule import Schedule
-from mode_utils.selectors import selector_scores
-
-
-@dataclass(frozen=True)
-class Assessment:
-    """A model at one moment.
-
-    Its buggy labels by fault and how far labels are from not being buggy, the error of each label and the predictions
-    for the diagnosis samples, and scores for the table.
-    """
-
-    buggy: dict[str, np.ndarray]
-    deficits: dict[str, np.ndarray]
-    errors: np.ndarray
-    predictions: np.ndarray
-    scores: dict[str, float]
+from mode_utils.selection.allocation import SERVE_BUGS
+from mode_utils.selection.pool import Pool
+from mode_utils.selection.replay import Replay
+from mode_utils.selection.schedule import Schedule
+from mode_utils.study.runs_table import ITERATION_COLUMNS, TIMES
 
 
 def debug_model(trainer, splits, options, rng):
@@ -75,8 +58,9 @@ def debug_model(trainer, splits, options, rng):
     retraining, selection = rng.spawn(2)
     schedule = Schedule(options)
 
-    def choose(pool, assessment):
-        return next_batch(trainer, splits, options, pool, assessment, selection, schedule)
+    def choose(pool, diagnosis):
+        batch = select_inputs(trainer, splits, options, diagnosis, selection, pool, schedule)
+        return batch and (batch.indices, _why(batch))
 
     table = _retrain(trainer, splits, options, retraining, choose, schedule.most_iterations)
     return table.assign(finished_early=not schedule.limited)
@@ -92,75 +76,10 @@ def retrain_at_random(trainer, splits, options, rng, n_iterations=None):
 
     def choose(pool, _):
         drawn = selection.choice(pool.remaining(), options.batch_size, replace=False)
-        return Batch(ranked=drawn[:0], random=drawn), {}
+        return drawn, {}
 
     table = _retrain(trainer, splits, options, retraining, choose, n_iterations or options.max_iterations)
     return table.assign(finished_early=False)
-
-
-def next_batch(trainer, splits, options, pool, assessment, rng, schedule=None):
-    """Choose the next samples of a repair.
-
-    Parameters
-    ----------
-    trainer, splits, options
-        See `debug_model`.
-    pool : Pool
-        What is left; not changed.
-    assessment : Assessment
-        Of the model as it is.
-    rng : numpy.random.Generator
-    schedule : Schedule, optional
-        Of the repair that this is a step of; by default it is the first.
-
-    Returns
-    -------
-    (Batch, dict) or None
-        The samples, and the columns of the table that say why; None if there is nothing to do.
-    """
-    fault, needs = (schedule or Schedule(options)).next_needs(assessment)
-    if needs is not None and not needs.any():
-        return None
-    groups = allocate(pool, needs, options.batch_size, options.alpha)
-    candidates = Candidates(trainer, splits, options, groups, fault, assessment.predictions, rng)
-    scores = selector_scores(candidates)
-    batch = select_inputs(pool, groups, scores, rng, options.batch_size, candidates.temperature)
-    target = pd.NA if needs is None else int(np.argmax(needs))
-    why = {"fault": fault, "target_label": target, "target_layer": candidates.target_layer}
-    return batch, {**why, "n_ranked": len(batch.ranked)}
-
-
-def assess(trainer, splits, theta, gamma):
-    """Find out what a model gets wrong.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    splits : Splits
-    theta, gamma : float
-        See `diagnosis`.
-
-    Returns
-    -------
-    Assessment
-    """
-    train, diagnosis, test = (
-        trainer.predict(part.x).argmax(axis=1) for part in (splits.train, splits.diagnosis, splits.test)
-    )
-    accuracies = seen, unseen = (
-        label_accuracies(splits.train.y, train, splits.n_classes),
-        label_accuracies(splits.diagnosis.y, diagnosis, splits.n_classes),
-    )
-    deficits = {"underfit": theta - unseen, "overfit": seen - unseen - gamma}
-    buggy = {"underfit": find_underfit_labels(*accuracies, theta), "overfit": find_overfit_labels(*accuracies, gamma)}
-    scores = {
-        "test_accuracy": float((test == splits.test.y).mean()),
-        "diagnosis_accuracy": float((diagnosis == splits.diagnosis.y).mean()),
-        "train_accuracy": float((train == splits.train.y).mean()),
-        "weakest_label_accuracy": float(np.nanmin(label_accuracies(splits.test.y, test, splits.n_classes))),
-        **{f"n_{fault}": len(labels) for fault, labels in buggy.items()},
-    }
-    return Assessment(buggy, deficits, 1 - unseen, diagnosis, scores)
 
 
 def _retrain(trainer, splits, options, rng, choose, n_iterations):
@@ -168,28 +87,28 @@ def _retrain(trainer, splits, options, rng, choose, n_iterations):
     pool = Pool(splits.bug_fixing.y)
     check_budget(options, len(pool))
     memory = Replay(splits, options.replay, rng.spawn(1)[0])
-    pools = () if options.allocation in SERVE_BUGS else (splits.bug_fixing,)
-    held = [part.x for part in (splits.train, splits.diagnosis, splits.test, *pools)]  # copied once for all iterations
-    assessment = assess(trainer, splits, options.theta, options.gamma)
-    rows = [{"iteration": 0, "samples_added": 0, **assessment.scores, "seconds": 0.0}]
-    for iteration in range(1, min(n_iterations, len(pool) // options.batch_size) + 1):
-        started = time.perf_counter()
-        choice = choose(pool, assessment)
-        if choice is None:
-            break
-        batch, why = choice
-        pool.take(batch.indices)
-        selected = time.perf_counter()
-        trainer.fit(*memory.with_old(batch.indices), epochs=options.epochs, rng=rng)
-        seconds = {"seconds": time.perf_counter() - started, "selection_seconds": selected - started}
-        assessment = assess(trainer, splits, options.theta, options.gamma)
-        rows.append({"iteration": iteration, **assessment.scores, **why, **seconds})
-        rows[-1]["samples_added"] = len(splits.bug_fixing) - len(pool)
-    del held
-    return pd.DataFrame(rows, columns=_COLUMNS).astype({"target_label": "Int64", "n_ranked": "Int64"})
+    ranks_all = () if options.allocation in SERVE_BUGS else ("bug_fixing",)
+    with splits.in_memory("train", "diagnosis", "test", *ranks_all):
+        diagnosis = assess(trainer, splits, options.theta, options.gamma)
+        rows = [{"iteration": 0, "samples_added": 0, **diagnosis.scores, "seconds": 0.0}]
+        for iteration in range(1, min(n_iterations, len(pool) // options.batch_size) + 1):
+            started = time.perf_counter()
+            choice = choose(pool, diagnosis)
+            if choice is None:
+                break
+            indices, why = choice
+            pool.take(indices)
+            selected = time.perf_counter()
+            trainer.fit(*memory.with_old(indices), epochs=options.epochs, rng=rng)
+            times = dict(zip(TIMES, (time.perf_counter() - started, selected - started), strict=True))
+            diagnosis = assess(trainer, splits, options.theta, options.gamma)
+            rows.append({"iteration": iteration, **diagnosis.scores, **why, **times})
+            rows[-1]["samples_added"] = len(splits.bug_fixing) - len(pool)
+    return pd.DataFrame(rows, columns=list(ITERATION_COLUMNS)).astype({"target_label": "Int64", "n_ranked": "Int64"})
 
 
-_COLUMNS = [
-    "iteration", "samples_added", "test_accuracy", "diagnosis_accuracy", "train_accuracy", "weakest_label_accuracy",
-    "n_underfit", "n_overfit", "fault", "target_label", "target_layer", "n_ranked", "seconds", "selection_seconds",
-]  # fmt: skip
+def _why(batch):
+    """Return the columns of the table that say why a batch was chosen."""
+    target = pd.NA if batch.target_label is None else batch.target_label
+    why = {"fault": batch.fault, "target_label": target, "target_layer": batch.target_layer}
+    return why | {"n_ranked": len(batch.ranked)}

@@ -4,9 +4,80 @@ A label is *underfit* when its accuracy is low on training and diagnosis samples
 accuracy exceeds diagnosis accuracy by too much.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from mode_utils.checks import check_share
+from mode_utils.support.checks import check_share
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a model gets right and wrong at one moment.
+
+    Attributes
+    ----------
+    predictions : (n_diagnosis,) int
+        The model's own labels for the diagnosis samples; all that follows goes by them.
+    train_accuracies, diagnosis_accuracies : (n_classes,) float
+        Of each label, see `label_accuracies`.
+    buggy : dict of str to (n_buggy,) int
+        By fault, "underfit" and "overfit": the labels that have it, faultiest first.
+    deficits : dict of str to (n_classes,) float
+        By fault: how far each label is from not having it; above 0 for those that do.
+    scores : dict of str to float
+        Columns of the runs table (see `study.runs_table`).
+    """
+
+    predictions: np.ndarray
+    train_accuracies: np.ndarray
+    diagnosis_accuracies: np.ndarray
+    buggy: dict[str, np.ndarray]
+    deficits: dict[str, np.ndarray]
+    scores: dict[str, float]
+
+    @property
+    def errors(self):
+        """Share of each label's diagnosis samples (n_classes,) that the model gets wrong; NaN where there are none."""
+        return 1 - self.diagnosis_accuracies
+
+
+def assess(trainer, splits, theta=0.92, gamma=0.10):
+    """Find out what a model gets wrong.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Holds the model, which is not changed.
+    splits : Splits
+        The faults are those on `train` and `diagnosis`; `test` is only scored.
+    theta, gamma : float
+        See `find_underfit_labels` and `find_overfit_labels`.
+
+    Returns
+    -------
+    Assessment
+    """
+    train, diagnosis, test = (
+        trainer.predict(part.x).argmax(axis=1) for part in (splits.train, splits.diagnosis, splits.test)
+    )
+    seen, unseen, tested = (
+        label_accuracies(part.y, predictions, splits.n_classes)
+        for part, predictions in ((splits.train, train), (splits.diagnosis, diagnosis), (splits.test, test))
+    )
+    deficits = {"underfit": theta - unseen, "overfit": seen - unseen - gamma}
+    buggy = {
+        "underfit": find_underfit_labels(seen, unseen, theta),
+        "overfit": find_overfit_labels(seen, unseen, gamma),
+    }
+    scores = {
+        "test_accuracy": float((test == splits.test.y).mean()),
+        "diagnosis_accuracy": float((diagnosis == splits.diagnosis.y).mean()),
+        "train_accuracy": float((train == splits.train.y).mean()),
+        "weakest_label_accuracy": float(np.nanmin(tested)),
+        **{f"n_{fault}": len(labels) for fault, labels in buggy.items()},
+    }
+    return Assessment(diagnosis, seen, unseen, buggy, deficits, scores)
 
 
 def label_accuracies(labels, predictions, n_classes):

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mode_utils.checks import check_choice
 from mode_utils.diagnosis import check_labels
+from mode_utils.support.checks import check_choice
 
 HEATMAPS = ("hci", "hmi", "hwi", "dhci", "dhmi", "dhwi")
 SPACES = ("pixels", "neurons", "importance")

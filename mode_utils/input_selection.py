@@ -1,174 +1,65 @@
 """Which samples of the bug-fixing pool come next?
 
 A batch holds samples that are selected, in the original those of the target label that are most similar to its heat
-map, and samples of the other labels, chosen at random. Who gets how many is said in `allocation`, what makes a sample
-wanted in `selectors`.
+map, and samples of the other labels, drawn at random. The parts of the choice are in `selection`: which labels get how
+many (`allocation`), what makes a sample wanted (`selectors`), and how the batch is drawn (`pool`).
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from mode_utils.allocation import group_places
-from mode_utils.checks import check_choice, check_least
+from mode_utils.selection.allocation import allocate
+from mode_utils.selection.candidates import look_at_candidates
+from mode_utils.selection.pool import Pool, draw_batch, rank_candidates
+from mode_utils.selection.schedule import Schedule
+from mode_utils.selection.selectors import selector_scores
 from mode_utils.similarity import similarity_scores
 
-RANKINGS = ("best", "worst")
 
-
-class Pool:
-    """The bug-fixing pool's book-keeping: which samples are still there.
+def select_inputs(trainer, splits, options, diagnosis, rng, pool=None, schedule=None, target_label=None):
+    """Choose the next samples of a repair.
 
     Parameters
     ----------
-    labels : (n,) int
-        True labels of the pool's samples; a sample's index is its place in this array.
-    """
+    trainer : Trainer
+        Holds the model, which is not changed.
+    splits : Splits
+    options : DebugOptions
+    diagnosis : diagnosis.Assessment
+        Of the model as it is.
+    rng : numpy.random.Generator
+    pool : Pool, optional
+        What is left of the bug-fixing pool, by default all of it. Not changed: `Pool.take` removes the batch.
+    schedule : Schedule, optional
+        Of the repair that this is a step of; by default it is the first step.
+    target_label : int, optional
+        Serve this label, buggy or not, instead of what allocation and schedule say.
 
-    def __init__(self, labels):
-        self.labels = np.asarray(labels)
-        self._available = np.ones(len(self.labels), dtype=bool)
-
-    def __len__(self):
-        return int(self._available.sum())
-
-    def remaining(self):
-        """Return the indices (n_remaining,) of all samples left."""
-        return np.flatnonzero(self._available)
-
-    def candidates(self, label):
-        """Return the indices (n_candidates,) of the samples left that have this label, in increasing order."""
-        return np.flatnonzero(self._available & (self.labels == label))
-
-    def take(self, indices):
-        """Remove samples.
-
-        Raises
-        ------
-        ValueError
-            If an index is asked for twice or has left the pool before; nothing is removed then.
-        """
-        indices = np.asarray(indices)
-        if len(np.unique(indices)) != len(indices):
-            raise ValueError("a batch holds a sample twice")
-        gone = indices[~self._available[indices]]
-        if gone.size:
-            raise ValueError(f"{gone.size} samples have left the pool before, the first is {gone[0]}")
-        self._available[indices] = False
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Indices into the pool: `ranked` by score, a group's best first, and drawn at `random`."""
-
-    ranked: np.ndarray
-    random: np.ndarray
-
-    @property
-    def indices(self):
-        """All indices (batch_size,)."""
-        return np.concatenate([self.ranked, self.random])
-
-
-def rank_candidates(scores, ranking="best"):
-    """Return the order (n,) of candidates: "best" puts the most similar first, "worst" the least similar.
+    Returns
+    -------
+    Batch or None
+        `batch_size` samples, and why these; None if there is nothing to repair.
 
     Raises
     ------
     ValueError
-        If the ranking is unknown.
+        If the batch is larger than the pool, or the selector returns another number of scores.
     """
-    check_choice("ranking", ranking, RANKINGS)
-    scores = np.asarray(scores)
-    return np.argsort(-scores if ranking == "best" else scores, kind="stable")
-
-
-def soften(scores, temperature, rng):
-    """Turn scores into random keys whose order is a sample without replacement: the Gumbel top-k trick.
-
-    Parameters
-    ----------
-    scores : (n,) float
-        Higher is wanted more.
-    temperature : float
-        At least 0. 0 keeps the scores, so that the order is greedy; 1 shifts each standardised score by as much as
-        scores differ among each other; the larger, the nearer to a random order.
-    rng : numpy.random.Generator
-        Not used at temperature 0.
-
-    Returns
-    -------
-    (n,) float
-
-    References
-    ----------
-    Kool et al., ICML 2019, arXiv 1903.06059.
-    """
-    if temperature == 0 or len(scores) == 0:
-        return scores
-    return standardise(scores) + temperature * rng.gumbel(size=len(scores))
-
-
-def standardise(scores):
-    """Return scores (n,) with mean 0 and standard deviation 1, those that are NaN aside; all 0 if they are equal."""
-    known = scores[~np.isnan(scores)]
-    spread = known.std() if known.size else 0
-    return (scores - known.mean()) / spread if spread > 0 else scores * 0
-
-
-def select_inputs(pool, groups, scores, rng, batch_size=2_000, temperature=0.0):
-    """Choose the next batch: from each group its best, the rest at random from the labels that are in no group.
-
-    Parameters
-    ----------
-    pool : Pool
-        Not changed; `Pool.take` removes the batch.
-    groups : list of allocation.Group
-        Of `allocation.allocate`.
-    scores : (n_candidates,) float
-        Of the members of all groups, in their order; higher is wanted more. NaN where nothing is known: such samples
-        take their place at random.
-    rng : numpy.random.Generator
-    batch_size : int
-        Samples in the batch.
-    temperature : float or (n_groups,) float
-        See `soften`; for all groups or for each.
-
-    Returns
-    -------
-    Batch
-        Always `batch_size` samples. If every label is in a group, the rest comes from what the groups leave.
-
-    Raises
-    ------
-    ValueError
-        If the number of scores is wrong or the temperature negative.
-    """
-    temperatures = np.broadcast_to(temperature, len(groups))
-    check_least("temperature", temperatures.min(), 0)
-    members = np.concatenate([group.members for group in groups])
-    if len(scores) != len(members):
-        raise ValueError(f"{len(scores)} scores for {len(members)} candidates")
-    known, scores = _fill_unknown(scores, rng)
-    chosen = np.concatenate([
-        place.start + rank_candidates(soften(scores[place], each, rng))[: group.n_wanted]
-        for place, group, each in zip(group_places(groups), groups, temperatures, strict=True)
-    ])  # fmt: skip
-    others = np.setdiff1d(pool.remaining(), members, assume_unique=True)
-    if not others.size:
-        others = np.delete(members, chosen)
-    random = rng.choice(others, batch_size - len(chosen), replace=False)
-    ranked = chosen[known[chosen]]
-    return Batch(members[ranked], np.concatenate([members[chosen[~known[chosen]]], random]))
-
-
-def _fill_unknown(scores, rng):
-    """Return which scores are known, and scores with random numbers in place of the unknown."""
-    scores = np.asarray(scores, dtype=np.float64)
-    known = ~np.isnan(scores)
-    filled = scores.copy()
-    filled[~known] = rng.random((~known).sum())
-    return known, filled
+    pool = Pool(splits.bug_fixing.y) if pool is None else pool
+    if target_label is None:
+        fault, needs = (schedule or Schedule(options)).next_needs(diagnosis)
+    else:
+        overfit = target_label in diagnosis.buggy["overfit"] and target_label not in diagnosis.buggy["underfit"]
+        fault, needs = "overfit" if overfit else "underfit", np.eye(splits.n_classes)[target_label]
+    if needs is not None and not needs.any():
+        return None
+    groups = allocate(pool, needs, options.batch_size, options.alpha)
+    candidates = look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng)
+    scores = selector_scores(candidates)
+    batch = draw_batch(pool, groups, scores, rng, options.batch_size, candidates.temperature)
+    target = None if needs is None else int(np.argmax(needs))
+    return replace(batch, fault=fault, target_label=target, target_layer=candidates.target_layer)
 
 
 def extreme_inputs(pool, heatmaps, features, metric="cosine similarity", minkowski_p=3):

@@ -1,6 +1,6 @@
-"""Which layer should be looked at? Feature models, and where along the network they stop to gain, or start to memorize.
+"""Which layer is the target? The one behind which feature models stop gaining, or start to memorize.
 
-Which layers are candidates is said in `layers`, what their feature models are in `feature_models`.
+Which layers are candidates is said in `networks.layers`, what their feature models are in `networks.feature_models`.
 
 *Forward*, for underfitting: the target is the first layer whose feature model predicts like that of the next layer, as
 what follows adds nothing. *Backward*, for overfitting: among the layers whose feature model predicts unseen samples as
@@ -14,9 +14,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from mode_utils.checks import check_choice, check_least
-from mode_utils.feature_models import train_feature_models
-from mode_utils.layers import candidate_layers
+from mode_utils.networks.feature_models import train_feature_models
+from mode_utils.networks.layers import candidate_layers
+from mode_utils.support.checks import check_choice, check_least
 
 MEMORIZATION_MARGIN = 0.01  # differences of accuracies that count, going backward
 

@@ -7,8 +7,8 @@ SciPy's function of the same name.
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from mode_utils.checks import check_least
-from mode_utils.earth_mover import earth_mover_distances
+from mode_utils.support.checks import check_least
+from mode_utils.support.earth_mover import earth_mover_distances
 
 
 def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski_p=3):
@@ -45,21 +45,15 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
     """
     metric = metric_name(metric)
     check_least("minkowski_p", minkowski_p, 1)
-    candidates = np.asarray(candidates)
+    candidates, heatmap = np.asarray(candidates), np.asarray(heatmap)
     if not np.issubdtype(candidates.dtype, np.floating):
         candidates = candidates.astype(np.float64)
     shape = candidates.shape[1:]
-    candidates = candidates.reshape(len(candidates), int(np.prod(shape)))
-    heatmap = np.asarray(heatmap).reshape(1, -1)
-    if candidates.shape[1] != heatmap.shape[1]:
-        raise ValueError(f"candidates have {candidates.shape[1]} features, the heat map {heatmap.shape[1]}")
+    if np.prod(shape) != heatmap.size:
+        raise ValueError(f"candidates have {np.prod(shape):.0f} features, the heat map {heatmap.size}")
     if np.isnan(candidates.min(initial=0)) or np.isnan(heatmap).any():  # min propagates NaN
         raise ValueError(f"{'the heat map contains' if np.isnan(heatmap).any() else 'candidates contain'} NaN")
-    if metric == "minkowski":
-        return _minkowski(candidates, heatmap, minkowski_p)
-    if metric == SPATIAL:
-        return -earth_mover_distances(candidates.reshape(-1, *shape), heatmap.reshape(shape))
-    return np.asarray(_METRICS[metric](candidates, heatmap), dtype=np.float64)
+    return np.asarray(_METRICS[metric](candidates, heatmap.reshape(shape), minkowski_p), dtype=np.float64)
 
 
 def register_metric(name, scores):
@@ -70,7 +64,8 @@ def register_metric(name, scores):
     name : str
         In lower case.
     scores : callable
-        From candidates (n, n_features) and a heat map (1, n_features) to scores (n,), higher is more similar.
+        From candidates (n, ...), a heat map of the shape of one of them, and `minkowski_p`, which metrics without an
+        order leave alone, to scores (n,); higher is more similar.
     """
     _METRICS[name] = scores
 
@@ -90,6 +85,19 @@ def metric_name(metric):
     return name
 
 
+def _flat(scores):
+    """Make a metric of a function of rows, (n, n_features) and (1, n_features)."""
+
+    def metric(candidates, heatmap, _):
+        return scores(candidates.reshape(len(candidates), heatmap.size), heatmap.reshape(1, -1))
+
+    return metric
+
+
+def _negated(distance):
+    return _flat(lambda candidates, heatmap: -cdist(candidates, heatmap, distance)[:, 0])
+
+
 def _dot_product(candidates, heatmap):
     return candidates @ heatmap[0].astype(np.float64)
 
@@ -100,6 +108,7 @@ def _cosine_similarity(candidates, heatmap):
 
 
 def _minkowski(candidates, heatmap, p):
+    candidates, heatmap = candidates.reshape(len(candidates), heatmap.size), heatmap.reshape(1, -1)
     if p != 3:
         return -cdist(candidates, heatmap, "minkowski", p=p)[:, 0]
 
@@ -120,6 +129,10 @@ def _earth_mover(candidates, heatmap):
     return -_by_chunk(mean_shift, candidates)
 
 
+def _spatial_earth_mover(candidates, heatmap, _):
+    return -earth_mover_distances(candidates, heatmap)
+
+
 def _by_chunk(distance, candidates, size=128):
     """Apply a function of rows to a few rows at a time, which stay in the processor's cache."""
     chunks = [distance(candidates[start : start + size]) for start in range(0, len(candidates), size)]
@@ -132,24 +145,20 @@ def _bray_curtis(candidates, heatmap):
     return -np.where(np.isnan(distances), 0, distances)  # 0 / 0: both are all zeros, hence identical
 
 
-def _negated(distance):
-    return lambda candidates, heatmap: -cdist(candidates, heatmap, distance)[:, 0]
-
-
 _METRICS = {
-    "dot product": _dot_product,
-    "cosine similarity": _cosine_similarity,
+    "dot product": _flat(_dot_product),
+    "cosine similarity": _flat(_cosine_similarity),
     "manhattan": _negated("cityblock"),
     "euclidean": _negated("euclidean"),
     "minkowski": _minkowski,
     "chebyshev": _negated("chebyshev"),
-    "earth mover": _earth_mover,
+    "earth mover": _flat(_earth_mover),
     "canberra": _negated("canberra"),
-    "bray curtis": _bray_curtis,
+    "bray curtis": _flat(_bray_curtis),
 }
 METRICS = tuple(_METRICS)  # the nine of the study
 SPATIAL = "spatial earth mover"
-_METRICS[SPATIAL] = earth_mover_distances
+_METRICS[SPATIAL] = _spatial_earth_mover
 _ALIASES = {
     "dot": "dot product", "inner product": "dot product",
     "cosine": "cosine similarity",

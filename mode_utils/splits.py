@@ -5,11 +5,12 @@ Diagnosis, heat maps, layer selection and stopping look at validation; test is s
 """
 
 import weakref
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from mode_utils.checks import check_choice, check_least
+from mode_utils.support.checks import check_choice, check_least
 
 DIAGNOSE_ON = ("validation", "test")
 
@@ -69,6 +70,21 @@ class Splits:
     def diagnosis(self):
         """The samples that diagnosis, heat maps, layer selection and stopping look at."""
         return self.test if self.validation is None else self.validation
+
+    @contextmanager
+    def in_memory(self, *roles):
+        """Copy the samples of some roles once and keep them while the context lasts.
+
+        Parameters
+        ----------
+        *roles : {"train", "bug_fixing", "diagnosis", "test"}
+            By default all of them.
+        """
+        held = [getattr(self, role).x for role in roles or ("train", "bug_fixing", "diagnosis", "test")]
+        try:
+            yield
+        finally:
+            held.clear()
 
 
 def split_dataset(

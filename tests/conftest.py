@@ -1,12 +1,14 @@
+import signal
+
 import numpy as np
 import pytest
 
 from mode_utils.data import load_dataset
-from mode_utils.models import build_model
-from mode_utils.options import RunSetup
-from mode_utils.runs import split_for_run, train_initial_model
-from mode_utils.training import Trainer
+from mode_utils.model_training import build_model, train_initial_model
+from mode_utils.networks.trainer import Trainer
+from mode_utils.run_setup import RunSetup, split_for_run
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it, and so would sweeps
 SMALL = RunSetup(n_train=2_000, n_bug_fixing=1_500, n_validation=500, n_test=1_000, initial_epochs=1)
 
 

@@ -4,12 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.debugging import Assessment, assess, debug_model, next_batch, retrain_at_random
-from mode_utils.input_selection import Pool
-from mode_utils.options import OVERFIT_SELECTIONS, PRESETS, DebugOptions
-from mode_utils.results import TIMES
-from mode_utils.schedule import Schedule
-from mode_utils.selectors import SELECTORS
+from mode_utils.debugging import debug_model, retrain_at_random
+from mode_utils.options import PRESETS, DebugOptions
+from mode_utils.selection.selectors import OVERFIT_SELECTIONS, SELECTORS
+from mode_utils.study.runs_table import TIMES
 
 OPTIONS = DebugOptions(batch_size=200, max_iterations=3, epochs=1)
 
@@ -33,7 +31,7 @@ def repair(trainer, splits):
 @pytest.mark.parametrize("space", ["pixels", "neurons", "importance"])
 @pytest.mark.parametrize("layer_selection", [True, False])
 def test_a_repair_repeated_is_bit_identical(repair, space, layer_selection):
-    tables = [repair(space=space, layer_selection=layer_selection).drop(columns=TIMES) for _ in range(2)]
+    tables = [repair(space=space, layer_selection=layer_selection).drop(columns=list(TIMES)) for _ in range(2)]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
     assert tables[0]["samples_added"].tolist()[:4] == [0, 200, 400, 600]
 
@@ -72,51 +70,11 @@ def test_every_selection_for_overfit_labels_differs_from_random_choice(repair, s
     assert ranked["test_accuracy"][1] != random["test_accuracy"][1]
 
 
-def assessment(**buggy):
-    """A model with these labels underfit or overfit, and errors that grow with the label."""
-    buggy = {fault: np.array(buggy.get(fault, []), dtype=int) for fault in ("underfit", "overfit")}
-    errors = np.linspace(0, 0.5, 6)
-    return Assessment(buggy, dict.fromkeys(buggy, errors), errors, np.empty(0), {})
-
-
-def served(schedule, *assessments):
-    """Return what a schedule serves: the fault and the labels in need."""
-    steps = [schedule.next_needs(a) for a in assessments]
-    return [(fault, np.flatnonzero(needs).tolist()) for fault, needs in steps]
-
-
-def test_underfitting_comes_first_then_overfitting_then_underfitting_again():
-    both = assessment(underfit=[4, 2], overfit=[2, 4])
-    schedule = Schedule(DebugOptions(max_iterations=2))
-    assert schedule.most_iterations == 6
-    expected = [*[("underfit", [4])] * 2, *[("overfit", [2])] * 2, *[("underfit", [4])] * 2, (None, [])]
-    assert served(schedule, *[both] * 7) == expected
-    assert schedule.limited
-    schedule = Schedule(DebugOptions(max_iterations=2))
-    underfit, overfit, clean = assessment(underfit=[4]), assessment(overfit=[2]), assessment()
-    expected = [("underfit", [4]), ("overfit", [2]), ("underfit", [4]), (None, [])]
-    assert served(schedule, underfit, overfit, underfit, clean) == expected
-    assert not schedule.limited
-
-
-def test_underfitting_is_not_served_again_if_nothing_was_overfit():
-    schedule = Schedule(DebugOptions(max_iterations=1))
-    assert served(schedule, *[assessment(underfit=[1])] * 2) == [("underfit", [1]), (None, [])]
-
-
-def test_other_allocations_serve_all_buggy_labels_all_labels_or_no_label():
-    state = assessment(underfit=[4, 2])
-    assert served(Schedule(DebugOptions(allocation="buggy labels")), state) == [("underfit", [2, 4])]
-    assert served(Schedule(DebugOptions(allocation="all labels")), state) == [(None, [1, 2, 3, 4, 5])]
-    schedule = Schedule(DebugOptions(allocation="whole pool", max_iterations=1))
-    assert schedule.next_needs(state) == (None, None) and schedule.limited
-
-
 def test_a_control_of_fewer_iterations_is_the_beginning_of_a_longer_one(trainer, splits):
     state, tables = trainer.state(), []
     for n_iterations in (2, 5):
         trainer.restore(state)
-        tables.append(retrain_at_random(trainer, splits, OPTIONS, generator(), n_iterations).drop(columns=TIMES))
+        tables.append(retrain_at_random(trainer, splits, OPTIONS, generator(), n_iterations).drop(columns=list(TIMES)))
     pd.testing.assert_frame_equal(tables[0], tables[1][:3], check_exact=True)
 
 
@@ -147,18 +105,6 @@ def test_layer_selection_names_its_layer_and_pixels_without_it_need_none(repair)
 )  # fmt: skip
 def test_every_choice_has_an_effect(repair, change):
     assert not repair(**change)["test_accuracy"].equals(repair()["test_accuracy"])
-
-
-def test_the_first_batch_of_a_repair_can_be_looked_at_without_retraining(trainer, splits):
-    options = DebugOptions.preset("recommended", batch_size=100)
-    state = assess(trainer, splits, options.theta, options.gamma)
-    pool = Pool(splits.bug_fixing.y)
-    batch, why = next_batch(trainer, splits, options, pool, state, generator())
-    assert len(pool) == len(splits.bug_fixing) and len(batch.indices) == why["n_ranked"] == 100
-    shares = np.bincount(splits.bug_fixing.y[batch.indices], minlength=10) / 100
-    assert np.allclose(shares, state.errors / state.errors.sum(), atol=0.02)
-    clean = assess(trainer, splits, theta=0, gamma=1)
-    assert next_batch(trainer, splits, DebugOptions(), pool, clean, generator()) is None
 
 
 def test_drawing_at_random_from_the_whole_pool_is_a_control(repair):

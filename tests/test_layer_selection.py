@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from mode_utils.backend import keras
 from mode_utils.layer_selection import bhattacharyya_distance, last_hidden_layer, select_target_layer
-from mode_utils.models import build_model
+from mode_utils.model_training import build_model
+from mode_utils.networks.backend import keras
+from mode_utils.networks.trainer import Trainer
 from mode_utils.splits import Subset, split_dataset
-from mode_utils.training import Trainer
 
 
 def compiled(*layers, shape=(28, 28)):

@@ -118,6 +118,6 @@ def test_bad_input_is_an_error_that_names_it(arguments, message):
 
 def test_a_metric_of_ones_own_plugs_in_by_name(images, monkeypatch):
     monkeypatch.setattr(similarity, "_METRICS", dict(similarity._METRICS))
-    register_metric("ink", lambda candidates, heatmap: -np.abs(candidates.sum(axis=1) - heatmap.sum()))
+    register_metric("ink", lambda candidates, heatmap, _: -np.abs(candidates.sum(axis=(1, 2)) - heatmap.sum()))
     assert metric_name("Ink") == "ink"
     assert similarity_scores(images, images[7], "ink").argmax() == 7

@@ -39,6 +39,16 @@ def test_a_copy_of_samples_lasts_as_long_as_it_is_used(mnist, rng):
     assert gone() is None and len(train.x) == len(train)
 
 
+def test_samples_of_several_roles_stay_in_memory_while_they_are_used(mnist, rng):
+    splits = split_dataset(mnist, rng, **SIZES)
+    with splits.in_memory("train", "diagnosis"):
+        copies = [weakref.ref(part.x) for part in (splits.train, splits.validation)]
+        assert splits.train.x is copies[0]() and splits.validation.x is copies[1]()
+        pool = weakref.ref(splits.bug_fixing.x)
+        assert pool() is None  # not asked for
+    assert [copy() for copy in copies] == [None, None]
+
+
 def test_the_same_seed_gives_the_same_split_and_another_seed_another(mnist):
     first, again, other = (split_dataset(mnist, np.random.default_rng(seed), **SIZES) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.train.index, again.train.index)

@@ -9,13 +9,14 @@ from pathlib import Path
 import nbformat
 
 from mode_utils.repair.case import open_case
-from mode_utils.repair.folder import check_new, new_folder, read_labels
-from mode_utils.report import describe_origin, render_page
+from mode_utils.repair.folder import check_new, read_labels
+from mode_utils.support.files import whole_folder
+from mode_utils.sweep.page import describe_origin, render_page
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "repair.ipynb"
 
 
-def build_parser():
+def _build_parser():
     """Describe the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m mode_utils.repair",
@@ -46,7 +47,7 @@ def build_parser():
 
 def main(arguments=None):
     """Run the command line; return its exit status: 0 done, 1 repaired but with new bugs, 2 could not start."""
-    given = build_parser().parse_args(arguments)
+    given = _build_parser().parse_args(arguments)
     try:
         check_new(given.folder)
         names = given.class_names.split(",") if given.class_names else None
@@ -56,10 +57,11 @@ def main(arguments=None):
         )  # fmt: skip
         if given.apply:
             read_labels(given.apply, case)
+        _run(given, names)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return _run(given, names)
+    return _tell(given)
 
 
 def _run(given, names):
@@ -71,13 +73,12 @@ def _run(given, names):
     parameters |= {"class_names": names or [], "output": given.output or "", "labels": given.labels or ""}
     same = ("budget", "preset", "tolerance", "batch_size", "seed", "keep_new_bugs")
     parameters |= {name: getattr(given, name) for name in same}
-    with new_folder(given.folder) as folder, tempfile.TemporaryDirectory() as scratch:
+    with whole_folder(given.folder) as folder, tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy.ipynb"
         parameters["output_dir"] = str(folder.resolve())
         papermill.execute_notebook(NOTEBOOK, copy, parameters, cwd=scratch, progress_bar=False)
         page = render_page(nbformat.read(copy, as_version=4), describe_origin(NOTEBOOK.parent))
         (folder / "report.html").write_text(page, encoding="utf-8")
-    return _tell(given)
 
 
 def _tell(given):
@@ -94,5 +95,10 @@ def _tell(given):
     return 1 if outcome["new_bugs"] else 0
 
 
-if __name__ == "__main__":
+def repair_command():
+    """Run the command line as a program of its own, ``mode-repair``."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    repair_command()

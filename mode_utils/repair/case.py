@@ -1,17 +1,20 @@
-"""The case: somebody's trained model, its data, and how to repair it."""
+"""The case: somebody's trained model, its data, and how to repair it; and an example of one."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from mode_utils.backend import keras
-from mode_utils.checks import check_least, check_share
-from mode_utils.classifiers import read_classifier
+from mode_utils.data import load_dataset
+from mode_utils.model_training import new_trainer, train_initial_model
+from mode_utils.networks.backend import keras
+from mode_utils.networks.classifiers import read_classifier
+from mode_utils.networks.trainer import Trainer
 from mode_utils.options import DebugOptions
-from mode_utils.own_data import OwnData, check_arrays, load_own_data
-from mode_utils.own_images import read_images, takes_raw_pixels
-from mode_utils.training import Trainer
+from mode_utils.repair.arrays import OwnData, check_arrays, load_own_data
+from mode_utils.repair.image_folders import read_images, takes_raw_pixels
+from mode_utils.run_setup import RunSetup, split_for_run
+from mode_utils.support.checks import check_least, check_share
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def open_case(
     model : keras.Model or path
         A compiled classifier, or the .keras file of one; files are loaded in safe mode.
     data : OwnData or path
-        An .npz file, see `own_data.load_own_data`, or a folder of images, see `own_images.read_images`, whose pixels
+        An .npz file, see `arrays.load_own_data`, or a folder of images, see `image_folders.read_images`, whose pixels
         are divided by 255, unless the model has a Rescaling layer.
     budget : int
         Samples to add, at least 1.
@@ -118,6 +121,37 @@ def load_model(path):
             ) from None
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(f"{path} cannot be loaded as a Keras model ({reason}): save it again") from None
+
+
+def make_example(folder, labelled=True, seed=0):
+    """Make an example to repair: MNIST, three labels starved in training, and a pool that may have no labels.
+
+    Parameters
+    ----------
+    folder : path
+        Gets `model.keras` and `data.npz`.
+    labelled : bool
+        Whether the pool comes with its labels.
+    seed : int
+
+    Returns
+    -------
+    model_path, data_path : Path
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    data, setup = load_dataset("mnist"), RunSetup(scenario="starved")
+    trainer, splits = new_trainer(data, setup), split_for_run(data, setup, seed)
+    train_initial_model(trainer, splits, setup, seed)
+    trainer.model.save(folder / "model.keras")
+    roles = {"train": splits.train, "validation": splits.validation, "pool": splits.bug_fixing, "test": splits.test}
+    arrays = {f"x_{role}": part.x for role, part in roles.items()} | {
+        f"y_{role}": part.y for role, part in roles.items()
+    }
+    if not labelled:
+        del arrays["y_pool"]
+    np.savez(folder / "data.npz", **arrays)
+    return folder / "model.keras", folder / "data.npz"
 
 
 def _load_data(path, model, class_names, n_classes):

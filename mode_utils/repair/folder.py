@@ -1,10 +1,6 @@
 """What a repair leaves behind: a folder that appears whole or not at all, and never over an earlier one."""
 
 import json
-import os
-import shutil
-import tempfile
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -23,32 +19,16 @@ def check_new(folder):
         raise ValueError(f"{folder} exists already: name another folder, or move that one away")
 
 
-@contextmanager
-def new_folder(folder):
-    """Yield a scratch folder that becomes `folder` at the end; nothing is left of it after an error."""
-    folder = Path(folder)
-    check_new(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        yield scratch
-        check_new(folder)
-        os.chmod(scratch, 0o755)
-        os.rename(scratch, folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
 def save_repair(folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=False):
     """Write `selected.csv`, `diagnosis.json` and, if it brings no new bug, `repaired.keras`.
 
     Parameters
     ----------
     folder : path
-        Made if it does not exist; see `new_folder` for all or nothing.
+        Made if it does not exist; see `support.files.whole_folder` for all or nothing.
     case, diagnosis, chosen
-        See `stages`.
-    outcome : Outcome, optional
+        See `steps`.
+    outcome : RepairOutcome, optional
         None while the chosen samples have no labels.
     keep_new_bugs : bool
         Save the repaired model even if a label lost more than the tolerance.

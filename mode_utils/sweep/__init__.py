@@ -10,10 +10,11 @@ A grid file, such as notebooks/sweeps/metrics.yml (the sweep's name is the file'
     layer_selection: [true, false]
   outputs: [runs.csv, gallery.npz]     # files that a cell must leave in the folder it is given as `output_dir`
   collect: [runs.csv]                  # CSV outputs that are concatenated into data/results/<sweep>/
+  keep: [timings.csv]                  # the same into notebooks/executed/<sweep>/: what differs each time
   report:                              # optional: executed when all cells are complete
-    notebook: ../results.ipynb         # may declare sweep_dir, cells, results_dir, figures_dir
+    notebook: ../results.ipynb         # may declare sweep_dir, cells, results_dir, figures_dir, kept_dir
     parameters: {}
-    print: [accuracy_table.md]         # files that it leaves in results_dir, shown at the end
+    print: [accuracy_table.md]         # files that it leaves in results_dir or kept_dir, shown at the end
 
 Values are checked against the notebook's parameters before anything starts: names, types of the defaults, and, where
 the comment of a parameter's line begins with `one of:`, the choices; then by the grid file's own `check`.

@@ -13,10 +13,10 @@ import yaml
 from . import __doc__ as description
 from .grid import Sweep, check_sweep, load_sweep
 from .run import Options, default_output, describe_plan, list_cells, run_sweep
-from .tasks import Outcome
+from .tasks import CellOutcome
 
 
-def build_parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     first, _, rest = description.partition("\n\n")
     parser = argparse.ArgumentParser(
@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return its exit status: 0 complete, 1 cells failed, 2 not started, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    given = build_parser().parse_args(arguments)
+    given = _build_parser().parse_args(arguments)
     options = Options(**{field.name: getattr(given, field.name) for field in fields(Options)})
     command = shlex.join(["python", "-m", "mode_utils.sweep", *(a for a in arguments if a != "--fresh")])
     try:
@@ -77,7 +77,7 @@ def _run(sweep: Sweep, options: Options, command: str) -> int:
     return 1 if failed else 0
 
 
-def describe_failures(failed: Sequence[Outcome], command: str) -> str:
+def describe_failures(failed: Sequence[CellOutcome], command: str) -> str:
     """List failed cells with their notebook and the end of their traceback, and say how to run only these again."""
     parts = [f"\n{len(failed)} failed:"]
     for outcome in failed:
@@ -110,6 +110,11 @@ def _folder(text: str) -> Path:
     return Path(text).resolve()
 
 
-if __name__ == "__main__":
+def sweep_command() -> None:
+    """Run the command line as a program of its own, ``mode-sweep``."""
     _end_in_order()
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    sweep_command()

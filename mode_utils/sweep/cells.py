@@ -20,7 +20,7 @@ from papermill.exceptions import PapermillExecutionError, strip_color
 from .kernels import Watch, last_words, run_notebook
 from .manifest import PACKAGE, package_hash, versions
 from .stores import MANIFEST, NOTEBOOK
-from .tasks import THREAD_VARIABLES, Outcome, Task
+from .tasks import THREAD_VARIABLES, CellOutcome, Task
 
 TRACEBACK_LINES = 8
 
@@ -29,7 +29,7 @@ _running: dict[Watch, str] = {}
 _stopped: set[str] = set()
 
 
-def run_cell(task: Task) -> Outcome:
+def run_cell(task: Task) -> CellOutcome:
     """Execute a cell in a scratch folder and publish its result if it is complete.
 
     Whatever goes wrong is part of the outcome: a failing cell must not end its sweep.
@@ -41,7 +41,7 @@ def run_cell(task: Task) -> Outcome:
 
     Returns
     -------
-    Outcome
+    CellOutcome
     """
     started = time.monotonic()
     _announce(task)
@@ -50,7 +50,7 @@ def run_cell(task: Task) -> Outcome:
         try:
             results = _execute(task, Path(scratch), watch)
             seconds = time.monotonic() - started
-            outcome = Outcome(task.cell, "", round(seconds, 3), round(watch.cpu_seconds, 2), watch.peak_memory)
+            outcome = CellOutcome(task.cell, "", round(seconds, 3), round(watch.cpu_seconds, 2), watch.peak_memory)
             _write_manifest(task, outcome, results)
             return replace(outcome, place=task.store.publish(results, task.cell))
         except Exception as error:
@@ -124,7 +124,7 @@ def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
     return results
 
 
-def _write_manifest(task: Task, outcome: Outcome, results: Path) -> None:
+def _write_manifest(task: Task, outcome: CellOutcome, results: Path) -> None:
     files = sorted(path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file())
     manifest = task.fingerprint | {
         "cell": task.cell,
@@ -138,7 +138,7 @@ def _write_manifest(task: Task, outcome: Outcome, results: Path) -> None:
     (results / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 
-def _failure(task: Task, scratch: Path, watch: Watch, error: Exception, seconds: float) -> Outcome:
+def _failure(task: Task, scratch: Path, watch: Watch, error: Exception, seconds: float) -> CellOutcome:
     message, lines = explain(error, watch, task.timeout, scratch)
     place = ""
     left = scratch / "failed"
@@ -147,7 +147,7 @@ def _failure(task: Task, scratch: Path, watch: Watch, error: Exception, seconds:
         (scratch / NOTEBOOK).rename(left / NOTEBOOK)
         with suppress(OSError):  # the store itself may be what fails
             place = f"{task.store.keep_failure(left, task.cell)}/{NOTEBOOK}"
-    return Outcome(task.cell, place, seconds, watch.cpu_seconds, watch.peak_memory, message, lines)
+    return CellOutcome(task.cell, place, seconds, watch.cpu_seconds, watch.peak_memory, message, lines)
 
 
 def _announce(task: Task) -> None:

@@ -18,7 +18,7 @@ from distributed.system import MEMORY_LIMIT
 from distributed.utils import get_mp_context
 
 from .orphans import end_orphans
-from .tasks import THREAD_VARIABLES, Outcome, Task
+from .tasks import THREAD_VARIABLES, CellOutcome, Task
 
 KERNEL_BYTES = 2e9  # memory that a kernel is assumed to need when workers are counted
 CONNECT_SECONDS = 10.0
@@ -114,9 +114,9 @@ def run_tasks(
     client: Client,
     tasks: Sequence[Task],
     on_start: Callable[[str], None],
-    on_end: Callable[[Outcome], None],
+    on_end: Callable[[CellOutcome], None],
     on_tick: Callable[[], None],
-) -> list[Outcome]:
+) -> list[CellOutcome]:
     """Run cells on a cluster, and return their outcomes in the order of the tasks.
 
     A worker that dies is survived: its cell runs again elsewhere. If the caller is interrupted, the kernels on all
@@ -151,7 +151,7 @@ def run_tasks(
     return [outcomes[future] for future in futures]
 
 
-def _run_cell(task: Task) -> Outcome:
+def _run_cell(task: Task) -> CellOutcome:
     from .cells import run_cell  # on the worker: the driver does without papermill
 
     return run_cell(task)
@@ -174,9 +174,9 @@ def _completed(futures, on_tick: Callable[[], None]) -> Iterator:
         yield from done
 
 
-def _outcome(future, task: Task) -> Outcome:
+def _outcome(future, task: Task) -> CellOutcome:
     """Return the outcome of a cell, also if its workers died or the scheduler was lost."""
     try:
         return future.result()
     except Exception as error:
-        return Outcome(task.cell, "", error=f"the workers that ran it died, or the cluster was lost: {error}")
+        return CellOutcome(task.cell, "", error=f"the workers that ran it died, or the cluster was lost: {error}")

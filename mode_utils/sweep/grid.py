@@ -10,10 +10,10 @@ from pathlib import Path
 
 import yaml
 
-from .parameters import Declared, check_parameters, declared_parameters, literal_defaults
+from .parameters import Declared, check_values, declared_parameters, literal_defaults
 from .stores import MANIFEST, NOTEBOOK
 
-SWEEP_KEYS = ("notebook", "check", "parameters", "grid", "outputs", "collect", "report")
+SWEEP_KEYS = ("notebook", "check", "parameters", "grid", "outputs", "collect", "keep", "report")
 REPORT_KEYS = ("notebook", "parameters", "print")
 LONGEST_NAME = 120
 
@@ -28,7 +28,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Report:
-    """The notebook executed after the cells; `prints` are the files of the results shown on the terminal."""
+    """The notebook executed after the cells; `prints` are those of its files that are shown on the terminal."""
 
     notebook: Path
     parameters: dict = field(default_factory=dict)
@@ -40,6 +40,7 @@ class Sweep:
     """A grid file, read and with overrides applied.
 
     `grid` maps each axis to its list of values; `check` raises if a cell's parameters, defaults included, do not fit.
+    Outputs to `collect` are put together among the results, those to `keep` beside the executed copies.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Sweep:
     grid: dict[str, list]
     outputs: tuple[str, ...] = ()
     collect: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
     report: Report | None = None
     check: Callable[[dict], object] | None = None
 
@@ -91,6 +93,7 @@ def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -
         grid=_axes(_mapping(content.get("grid"), f"{path}: grid"), str(path)),
         outputs=_names(content.get("outputs"), f"{path}: outputs"),
         collect=_names(content.get("collect"), f"{path}: collect"),
+        keep=_names(content.get("keep"), f"{path}: keep"),
         report=_report(path, content.get("report")),
         check=_function(content.get("check"), f"{path}: check"),
     )
@@ -122,7 +125,7 @@ def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None
     Raises
     ------
     KeyError, ValueError
-        As `check_parameters` and the sweep's own check do, naming the cell; or if a reserved parameter is set or not
+        As `check_values` and the sweep's own check do, naming the cell; or if a reserved parameter is set or not
         declared.
     """
     declared = read_declared(sweep.notebook)
@@ -135,12 +138,12 @@ def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None
         where = f"cell {cell.name} of {sweep.notebook.name}"
         for name in set(reserved) & set(cell.parameters):
             raise ValueError(f"{where}: {name!r} is set by the sweep itself")
-        check_parameters(cell.parameters, declared, where)
+        check_values(cell.parameters, declared, where)
         if sweep.check:
             _call_check(sweep.check, literal_defaults(declared) | cell.parameters, where)
     if sweep.report:
         where = f"report {sweep.report.notebook.name}"
-        check_parameters(sweep.report.parameters, read_declared(sweep.report.notebook), where)
+        check_values(sweep.report.parameters, read_declared(sweep.report.notebook), where)
 
 
 def read_declared(notebook: Path) -> dict[str, Declared]:
@@ -234,6 +237,7 @@ def _check_consistency(sweep: Sweep, where: str) -> None:
     taken = [name for name in sweep.outputs if name in (MANIFEST, NOTEBOOK)]
     if taken:
         raise ValueError(f"{where}: the output {taken[0]!r} is written by the sweep itself; give it another name")
-    stray = [name for name in sweep.collect if name not in sweep.outputs or not name.endswith(".csv")]
+    tables = (*sweep.collect, *sweep.keep)
+    stray = [name for name in tables if name not in sweep.outputs or not name.endswith(".csv")]
     if stray:
         raise ValueError(f"{where}: {stray[0]!r} cannot be collected; choose CSV files from outputs: {sweep.outputs}")

@@ -57,7 +57,7 @@ def declared_parameters(notebook: str, where: str) -> dict[str, Declared]:
     return declared
 
 
-def check_parameters(given: Mapping, declared: Mapping[str, Declared], where: str) -> None:
+def check_values(given: Mapping, declared: Mapping[str, Declared], where: str) -> None:
     """Raise if a given value has no parameter, another type than the default, or is not among the choices.
 
     Parameters

@@ -11,27 +11,29 @@ from pathlib import Path
 
 import nbformat
 
-from mode_utils.report import describe_origin, render_page
+from mode_utils.support.files import copy_file
 
 from .cells import execution_folder, explain, package_path
 from .cluster import thread_environment
 from .grid import Sweep, read_declared
 from .kernels import Watch, run_notebook
 from .manifest import PACKAGE, fingerprint
-from .stores import NOTEBOOK, LocalStore, place_file
-from .tasks import Outcome
+from .page import describe_origin, render_page
+from .stores import NOTEBOOK, LocalStore
+from .tasks import CellOutcome
 
 STATE = "report.json"
 
 
 def make_report(
     sweep: Sweep, store: LocalStore, results_dir: Path, figures_dir: Path, timeout: float | None = None
-) -> Outcome | None:
+) -> CellOutcome | None:
     """Execute the report on complete cells; nothing of it appears before all of it is done.
 
     The report is given those of these parameters that it declares: ``sweep_dir`` (the folder of the executed cells),
-    ``cells`` (their names, in order), ``results_dir`` (has the collected tables) and ``figures_dir``. It writes to the
-    last two, which are scratch folders until it is done.
+    ``cells`` (their names, in order), ``results_dir`` (has the collected tables), ``figures_dir`` and ``kept_dir`` (for
+    what differs each time; it goes to ``sweep_dir``). It writes to the last three, which are scratch folders until it
+    is done.
 
     Parameters
     ----------
@@ -46,12 +48,12 @@ def make_report(
 
     Returns
     -------
-    Outcome or None
+    CellOutcome or None
         How it ended; None if the last report is still up to date.
     """
     text = sweep.report.notebook.read_text(encoding="utf-8")
     state = _state(sweep, store, text)
-    folders = {"results": results_dir, "figures": figures_dir}
+    folders = _folders(store, results_dir, figures_dir)
     if _is_current(store, state, results_dir, figures_dir):
         return None
     with tempfile.TemporaryDirectory(prefix="report-", ignore_cleanup_errors=True) as scratch:
@@ -65,9 +67,14 @@ def make_report(
 def report_files(store: LocalStore, results_dir: Path, figures_dir: Path) -> list[Path]:
     """Return the files of the last complete report."""
     made = json.loads((store.folder / STATE).read_text(encoding="utf-8"))["files"]
-    folders = {"results": results_dir, "figures": figures_dir}
+    folders = _folders(store, results_dir, figures_dir)
     files = [folders[kind] / name for kind, names in made.items() for name in names]
     return [*files, store.folder / "report.ipynb", store.folder / "report.html"]
+
+
+def _folders(store: LocalStore, results_dir: Path, figures_dir: Path) -> dict[str, Path]:
+    """Return where each kind of file goes that a report leaves."""
+    return {"results": results_dir, "figures": figures_dir, "kept": store.folder}
 
 
 def _state(sweep: Sweep, store: LocalStore, text: str) -> dict:
@@ -86,9 +93,10 @@ def _is_current(store: LocalStore, state: dict, results_dir: Path, figures_dir: 
 
 def _execute(
     sweep: Sweep, store: LocalStore, text: str, scratch: Path, results_dir: Path, timeout: float | None
-) -> Outcome:
+) -> CellOutcome:
     source, results = execution_folder(scratch, text)
-    (scratch / "figures").mkdir()
+    for kind in ("figures", "kept"):
+        (scratch / kind).mkdir()
     for name in sweep.collect:
         shutil.copyfile(results_dir / name, results / name)
     offered = {
@@ -96,6 +104,7 @@ def _execute(
         "cells": [cell.name for cell in sweep.cells()],
         "results_dir": str(results),
         "figures_dir": str(scratch / "figures"),
+        "kept_dir": str(scratch / "kept"),
     }
     declared = read_declared(sweep.report.notebook)
     parameters = {name: value for name, value in offered.items() if name in declared} | sweep.report.parameters
@@ -105,9 +114,9 @@ def _execute(
     except Exception as error:
         message, lines = explain(error, watch, timeout, scratch)
         place = _keep_failure(scratch, store)
-        return Outcome("report", place, time.monotonic() - started, error=message, traceback=lines)
+        return CellOutcome("report", place, time.monotonic() - started, error=message, traceback=lines)
     place = str(store.folder / "report.html")
-    return Outcome("report", place, time.monotonic() - started, watch.cpu_seconds, watch.peak_memory)
+    return CellOutcome("report", place, time.monotonic() - started, watch.cpu_seconds, watch.peak_memory)
 
 
 def _run_in_thread(source: Path, target: Path, parameters: dict, watch: Watch, environment: dict) -> None:
@@ -138,10 +147,10 @@ def _publish(scratch: Path, folder: Path, state: dict, folders: dict[str, Path])
         made = [path for path in sorted((scratch / kind).rglob("*")) if path.is_file()]
         state["files"][kind] = [path.relative_to(scratch / kind).as_posix() for path in made]
         for path in made:
-            place_file(path, target / path.relative_to(scratch / kind))
+            copy_file(path, target / path.relative_to(scratch / kind))
     page = render_page(nbformat.read(scratch / NOTEBOOK, as_version=4), describe_origin(PACKAGE))
     (scratch / "report.html").write_text(page, encoding="utf-8")
     (scratch / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(folder / "failed" / "report", ignore_errors=True)
     for name, file in (("report.ipynb", NOTEBOOK), ("report.html", "report.html"), (STATE, STATE)):
-        place_file(scratch / file, folder / name)
+        copy_file(scratch / file, folder / name)

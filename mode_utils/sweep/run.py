@@ -2,22 +2,24 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
 from distributed import Client
 from filelock import FileLock, Timeout
 
+from mode_utils.support.files import remove_partial, whole_file
+
 from .cluster import count_workers, local_client, remote_client, run_tasks, thread_environment
-from .collect import collect_tables
 from .grid import Cell, Sweep, check_sweep
+from .live_view import LiveView
 from .manifest import PACKAGE, fingerprint, why_outdated
 from .orphans import end_orphans
-from .progress import Progress
-from .stores import LocalStore, RemoteStore, open_store, remove_partial, upload_files
-from .tasks import Outcome, Task
+from .stores import LocalStore, RemoteStore, open_store, upload_files
+from .tasks import CellOutcome, Task
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def list_cells(sweep: Sweep, options: Options) -> list[tuple[Cell, str | None]]:
     return [(cell, reason(cell)) for cell in sweep.cells()]
 
 
-def run_sweep(sweep: Sweep, options: Options) -> list[Outcome]:
+def run_sweep(sweep: Sweep, options: Options) -> list[CellOutcome]:
     """Run the cells that need it; if all are complete then, collect the tables and make the report.
 
     Parameters
@@ -64,7 +66,7 @@ def run_sweep(sweep: Sweep, options: Options) -> list[Outcome]:
 
     Returns
     -------
-    list of Outcome
+    list of CellOutcome
         Of the cells that ran, and of the report if it ran; the sweep is complete if none has an `error`.
 
     Raises
@@ -142,15 +144,15 @@ def _connect(options: Options, cells: int) -> AbstractContextManager[Client]:
     return local_client(min(cells, count_workers(options.workers)), options.host)
 
 
-def _run_cells(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cells: list[Cell]) -> list[Outcome]:
+def _run_cells(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cells: list[Cell]) -> list[CellOutcome]:
     started = time.monotonic()
     tasks = _tasks(sweep, options, store, cells)
     with _connect(options, len(cells)) as client:
         workers = _count_slots(client)
         dashboard = f", dashboard: {client.dashboard_link}" if client.dashboard_link else ""
         print(f"{len(cells)} to run on {workers} workers{dashboard}", flush=True)
-        with Progress(len(cells), max(1, workers)) as progress:
-            outcomes = run_tasks(client, tasks, progress.start, progress.end, progress.tick)
+        with LiveView(len(cells), max(1, workers)) as view:
+            outcomes = run_tasks(client, tasks, view.start, view.end, view.tick)
         workers = max(1, workers, _count_slots(client))  # a cluster may have grown
     wall = time.monotonic() - started
     print(summarise_time(outcomes, workers, wall), flush=True)
@@ -162,7 +164,7 @@ def _count_slots(client: Client) -> int:
     return sum(client.nthreads().values())
 
 
-def _confirm(outcome: Outcome, store: LocalStore | RemoteStore) -> Outcome:
+def _confirm(outcome: CellOutcome, store: LocalStore | RemoteStore) -> CellOutcome:
     """Check that what a worker has published is seen from here."""
     if outcome.error is None and store.manifest(outcome.cell) is None:
         error = f"published as {outcome.place}, which is not seen from here: workers that share no disk need --store"
@@ -170,7 +172,7 @@ def _confirm(outcome: Outcome, store: LocalStore | RemoteStore) -> Outcome:
     return outcome
 
 
-def summarise_time(outcomes: Sequence[Outcome], workers: int, wall: float) -> str:
+def summarise_time(outcomes: Sequence[CellOutcome], workers: int, wall: float) -> str:
     """Put wall time, processor time and parallel efficiency into a line.
 
     Parallel efficiency is the share of the workers' time that cells took: the sum of the cells' seconds over workers
@@ -186,13 +188,50 @@ def summarise_time(outcomes: Sequence[Outcome], workers: int, wall: float) -> st
     )
 
 
-def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> list[Outcome]:
+def collect_tables(names: Sequence[str], sweep: Sweep, folders: Mapping[str, Path], target: Path) -> list[Path]:
+    """Concatenate tables over the cells, in the order of the grid.
+
+    Values are copied as text, so that no number is rounded on the way. Axes of the grid that a table has no column for
+    are put in front, so that rows of different cells can be told apart.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the tables, CSV files that each cell has.
+    sweep : Sweep
+        The sweep.
+    folders : mapping of str to Path
+        Folder of each cell, by the cell's name.
+    target : Path
+        Where the tables go.
+
+    Returns
+    -------
+    list of Path
+        The tables written.
+    """
+    for name in names:
+        parts = [_read_part(folders[cell.name] / name, cell, sweep.grid) for cell in sweep.cells()]
+        with whole_file(target / name) as partial:
+            pd.concat(parts, ignore_index=True).to_csv(partial, index=False, lineterminator="\n")
+    return [target / name for name in names]
+
+
+def _read_part(path: Path, cell: Cell, axes: Mapping) -> pd.DataFrame:
+    part = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for axis in reversed([axis for axis in axes if axis not in part.columns]):
+        part.insert(0, axis, str(cell.parameters[axis]))
+    return part
+
+
+def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> list[CellOutcome]:
     """Collect the tables, make the report, and return its outcome if it failed."""
     results, figures = options.output / "data" / "results" / sweep.name, options.output / "figures"
     folders = {cell.name: store.fetch(cell.name) for cell in sweep.cells()}
-    files = collect_tables(sweep, folders, results)
-    print("".join(f"collected {os.path.relpath(table)}\n" for table in files), end="", flush=True)
     local = store.mirror if isinstance(store, RemoteStore) else store
+    files = collect_tables(sweep.collect, sweep, folders, results)
+    files += collect_tables(sweep.keep, sweep, folders, local.folder)
+    print("".join(f"collected {os.path.relpath(table)}\n" for table in files), end="", flush=True)
     if sweep.report:
         from .report import make_report, report_files  # imports papermill
 
@@ -202,8 +241,9 @@ def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> 
         done = f"made in {outcome.seconds:.1f} s" if outcome else "up to date"
         print(f"report {done}: {os.path.relpath(local.folder / 'report.html')}", flush=True)
         files += report_files(local, results, figures)
-        for name in sweep.report.prints:
-            print(f"\n{name}\n\n{(results / name).read_text(encoding='utf-8')}")
+        for file in files:
+            if file.name in sweep.report.prints:
+                print(f"\n{file.name}\n\n{file.read_text(encoding='utf-8')}")
     if options.store:
         upload_files(options.output, dict.fromkeys(files), options.store)
     return []

@@ -2,9 +2,7 @@
 
 import errno
 import json
-import os
 import shutil
-import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,9 +10,10 @@ from pathlib import Path
 
 import fsspec
 
+from mode_utils.support.files import partial_path, remove_partial
+
 MANIFEST = "manifest.json"
 NOTEBOOK = "notebook.ipynb"
-PARTIAL = ".partial-"
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class LocalStore:
 
     def _replace(self, source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = _partial(target)
+        partial = partial_path(target)
         shutil.copytree(source, partial)
         while partial.exists():
             self._bury(target)
@@ -69,7 +68,7 @@ class LocalStore:
                     raise
 
     def _bury(self, target: Path) -> None:
-        grave = _partial(target)
+        grave = partial_path(target)
         with suppress(FileNotFoundError):
             target.rename(grave)
             shutil.rmtree(grave)
@@ -131,7 +130,7 @@ class RemoteStore:
         manifest = self.manifest(cell)
         if self.mirror.manifest(cell) != manifest:
             filesystem, path = self._place
-            partial = _partial(self.mirror.folder / cell)
+            partial = partial_path(self.mirror.folder / cell)
             for name in [*manifest["files"], MANIFEST]:
                 filesystem.get_file(f"{path}/{cell}/{name}", _made(partial / name))
             self.mirror.publish(partial, cell)
@@ -168,27 +167,6 @@ def upload_files(root: Path, files: Iterable[Path], url: str) -> None:
     filesystem, path = fsspec.core.url_to_fs(url.rstrip("/"))
     for file in files:
         filesystem.put_file(str(file), f"{path}/{file.relative_to(root).as_posix()}")
-
-
-def place_file(source: Path, target: Path) -> None:
-    """Copy a file so that the target is, at any time, the old or the new one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(target)
-    shutil.copyfile(source, partial)
-    os.replace(partial, target)
-
-
-def remove_partial(folder: Path) -> None:
-    """Remove what was left half written below a folder by processes that were killed."""
-    for leftover in list(folder.rglob(f"{PARTIAL}*")):
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
-
-
-def _partial(target: Path) -> Path:
-    return target.parent / f"{PARTIAL}{uuid.uuid4().hex}"
 
 
 def _made(path: Path) -> str:

@@ -33,7 +33,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CellOutcome:
     """How a cell ended: `error` is None if it is complete; `place` is where its notebook is."""
 
     cell: str

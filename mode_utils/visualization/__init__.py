@@ -1,24 +1,26 @@
-"""Plots of the stages. Each draws on the given axes, titles and labels them, and returns them; none shows or saves."""
+"""Plots of the stages. Each draws on the given axes, titles and labels them, and returns them; none shows or saves.
 
-from mode_utils.visualization.comparisons import (
+one_model   what the stages find out about one model
+images      images and heat maps in a grid
+strategies  what becomes of the accuracy
+evidence    what many runs say together
+style       the colours
+"""
+
+from mode_utils.visualization.evidence import plot_critical_differences, plot_likeness, plot_runs_needed, plot_winners
+from mode_utils.visualization.images import most_square, pick_images, plot_heatmaps, plot_image_grid
+from mode_utils.visualization.one_model import (
+    plot_label_accuracies,
+    plot_layer_choices,
+    plot_layer_evidence,
+    plot_training,
+)
+from mode_utils.visualization.strategies import (
     plot_differences,
     plot_gain_map,
     plot_learning_curves,
     plot_share_map,
     plot_strategies,
-)
-from mode_utils.visualization.evidence import (
-    plot_critical_differences,
-    plot_likeness,
-    plot_runs_needed,
-    plot_winners,
-)
-from mode_utils.visualization.images import most_square, pick_images, plot_heatmaps, plot_image_grid
-from mode_utils.visualization.stages import (
-    plot_label_accuracies,
-    plot_layer_choices,
-    plot_layer_evidence,
-    plot_training,
 )
 from mode_utils.visualization.style import CONTROL, MARK, MODE
 

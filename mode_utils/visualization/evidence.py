@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mode_utils.statistics import SIGNIFICANCE
+from mode_utils.study.comparisons import SIGNIFICANCE
 from mode_utils.visualization.style import CONTROL, MARK, MODE
 
 
@@ -14,7 +14,7 @@ def plot_critical_differences(comparison, ax):
 
     Parameters
     ----------
-    comparison : statistics.MetricComparison
+    comparison : comparisons.MetricComparison
     ax : matplotlib.axes.Axes
 
     Returns
@@ -63,7 +63,7 @@ def plot_winners(studies, ax, highlighted):
     Parameters
     ----------
     studies : pandas.DataFrame
-        As `single_runs.draw_single_run_studies` returns it.
+        As `single_run_studies.draw_single_run_studies` returns it.
     ax : matplotlib.axes.Axes
     highlighted : str
         The metric to colour.
@@ -87,7 +87,7 @@ def plot_runs_needed(needed, ax):
     Parameters
     ----------
     needed : pandas.DataFrame
-        As `single_runs.needed_for` returns it.
+        As `single_run_studies.needed_for` returns it.
     ax : matplotlib.axes.Axes
 
     Returns

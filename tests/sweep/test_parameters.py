@@ -4,7 +4,7 @@ from bench import make_notebook
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mode_utils.sweep.parameters import ANYTHING, Declared, check_parameters, declared_parameters
+from mode_utils.sweep.parameters import ANYTHING, Declared, check_values, declared_parameters
 
 CELL = """
 # comments and annotations are no parameters
@@ -50,7 +50,7 @@ def test_two_parameters_cells_are_an_error():
 
 def test_an_unknown_name_is_an_error_that_names_the_cell_and_the_choices():
     with pytest.raises(KeyError, match=r"cell a=1: unknown parameter 'alhpa'; the notebook declares: alpha, n"):
-        check_parameters({"alhpa": 1}, declare("alpha = 1.0\nn = 1"), "cell a=1")
+        check_values({"alhpa": 1}, declare("alpha = 1.0\nn = 1"), "cell a=1")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_an_unknown_name_is_an_error_that_names_the_cell_and_the_choices():
 )  # fmt: skip
 def test_a_value_of_the_wrong_type_is_an_error_that_names_both_types(default, value):
     with pytest.raises(ValueError, match=rf"cell: x = .* is of type {type(value).__name__}; .* is expected"):
-        check_parameters({"x": value}, declare(f"x = {default}"), "cell")
+        check_values({"x": value}, declare(f"x = {default}"), "cell")
 
 
 @pytest.mark.parametrize(
@@ -70,19 +70,19 @@ def test_a_value_of_the_wrong_type_is_an_error_that_names_both_types(default, va
     [("1", 2), ("1.0", 2), ("'a'", "b"), ("True", False), ("(1,)", [2]), ("[]", [1]), ("{}", {"a": 1})],
 )
 def test_a_value_of_the_same_or_a_narrower_type_fits(default, value):
-    check_parameters({"x": value}, declare(f"x = {default}"), "cell")
+    check_values({"x": value}, declare(f"x = {default}"), "cell")
 
 
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()))
 def test_a_default_of_none_or_an_expression_takes_anything(value):
-    check_parameters({"x": value, "y": value}, {"x": Declared(None), "y": Declared(ANYTHING)}, "cell")
+    check_values({"x": value, "y": value}, {"x": Declared(None), "y": Declared(ANYTHING)}, "cell")
 
 
 @given(st.sampled_from(["good", "bad", "Ugly"]).flatmap(lambda v: st.sampled_from([v, v.upper(), v.lower()])))
 def test_choices_are_compared_without_case(value):
-    check_parameters({"mode": value}, {"mode": Declared("good", ("good", "bad", "Ugly"))}, "cell")
+    check_values({"mode": value}, {"mode": Declared("good", ("good", "bad", "Ugly"))}, "cell")
 
 
 def test_a_value_outside_the_choices_is_an_error_that_names_them():
     with pytest.raises(ValueError, match=r"cell: mode = 'god' is not one of: good, bad"):
-        check_parameters({"mode": "god"}, declare('mode = "good"  # one of: good, bad'), "cell")
+        check_values({"mode": "god"}, declare('mode = "good"  # one of: good, bad'), "cell")

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from mode_utils.sweep.stores import LocalStore, RemoteStore, open_store, place_file
+from mode_utils.sweep.stores import LocalStore, RemoteStore, open_store
 
 
 @pytest.fixture(params=["local", "remote"])
@@ -111,14 +111,6 @@ def test_readers_see_a_complete_cell_or_none_while_it_is_replaced(tmp_path, resu
     assert sizes == {1_000_000}
     assert store.manifest("a=1")
     assert [path.name for path in store.folder.iterdir()] == ["a=1"]
-
-
-def test_a_placed_file_replaces_the_old_one(tmp_path):
-    (tmp_path / "new").write_text("new")
-    for _ in range(2):
-        place_file(tmp_path / "new", tmp_path / "below" / "target")
-    assert (tmp_path / "below" / "target").read_text() == "new"
-    assert [path.name for path in (tmp_path / "below").iterdir()] == ["target"]
 
 
 def test_an_unknown_protocol_is_an_error(tmp_path):

@@ -13,7 +13,7 @@ from mode_utils.sweep import cluster
 from mode_utils.sweep.__main__ import main
 from mode_utils.sweep.cluster import count_workers, thread_environment
 from mode_utils.sweep.run import summarise_time
-from mode_utils.sweep.tasks import Outcome
+from mode_utils.sweep.tasks import CellOutcome
 
 TABLE = "value,square\n1.0,1.0\n2.0,4.0\n3.0,9.0\n"
 REPORT_PARAMETERS = "sweep_dir = '.'\nresults_dir = '.'\nfigures_dir = '.'\ncells = []\ntitle = 'none'"
@@ -195,7 +195,10 @@ def test_less_than_one_worker_is_an_error():
 
 
 def test_parallel_efficiency_is_the_busy_share_of_the_workers():
-    outcomes = [Outcome("a", "", seconds=30.0, cpu_seconds=20.0), Outcome("b", "", seconds=50.0, peak_memory=2 * 10**9)]
+    outcomes = [
+        CellOutcome("a", "", seconds=30.0, cpu_seconds=20.0),
+        CellOutcome("b", "", seconds=50.0, peak_memory=2 * 10**9),
+    ]
     line = summarise_time(outcomes, workers=2, wall=50.0)
     assert "parallel efficiency 80%" in line
     assert "CPU time of the kernels 20.0 s" in line

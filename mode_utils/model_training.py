@@ -1,0 +1,99 @@
+"""The model under repair: the small Keras classifiers of the experiments, built and trained."""
+
+from mode_utils.networks.backend import keras
+from mode_utils.networks.trainer import Trainer
+from mode_utils.run_setup import ARCHITECTURES, run_streams, scenario_of
+from mode_utils.support.checks import check_choice
+
+
+def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=1):
+    """Build and compile a classifier.
+
+    Parameters
+    ----------
+    architecture : {"dense", "cnn"}
+        "dense" is the network of the replication, 784-28-28-10; "cnn" has two convolutions and one dense layer.
+    input_shape : tuple of int
+        Shape of one sample, with or without a channel axis.
+    n_classes : int
+    width : int
+        Factor on the number of units and filters.
+
+    Returns
+    -------
+    keras.Model
+        Softmax over the labels, compiled with Adam and sparse categorical cross-entropy. Its weights are drawn from
+        Keras's global generator: `Trainer.initialize` draws them from a generator of yours.
+
+    Raises
+    ------
+    ValueError
+        If the architecture is unknown.
+    """
+    check_choice("architecture", architecture, ARCHITECTURES)
+    hidden = _dense_layers(width) if architecture == "dense" else _cnn_layers(input_shape, width)
+    output = keras.layers.Dense(n_classes, activation="softmax", name="output")
+    model = keras.Sequential([keras.Input(input_shape), *hidden, output], name=architecture)
+    model.compile(optimizer=keras.optimizers.Adam(), loss="sparse_categorical_crossentropy")
+    return model
+
+
+def new_trainer(dataset, setup):
+    """Build the model of a setup, as wide as its scenario wants it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Gives the shape of a sample and the number of labels.
+    setup : RunSetup
+
+    Returns
+    -------
+    Trainer
+    """
+    width = scenario_of(setup).width
+    return Trainer(build_model(setup.architecture, dataset.x_train.shape[1:], dataset.n_classes, width))
+
+
+def train_initial_model(trainer, splits, setup, seed):
+    """Train the model of a run from fresh weights; `trainer` holds it afterwards.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Of `new_trainer`.
+    splits : Splits
+        Of `run_setup.split_for_run`; training samples alone are used.
+    setup : RunSetup
+    seed : int
+        Decides weights and order.
+
+    Returns
+    -------
+    losses : (initial_epochs, steps) float32
+    """
+    streams = run_streams(seed)
+    trainer.initialize(streams["weights"])
+    epochs = setup.initial_epochs or scenario_of(setup).epochs
+    return trainer.fit(splits.train.x, splits.train.y, epochs=epochs, rng=streams["initial_training"])
+
+
+def _dense_layers(width):
+    return [
+        keras.layers.Flatten(name="flatten"),
+        keras.layers.Dense(28 * width, activation="relu", name="hidden_1"),
+        keras.layers.Dense(28 * width, activation="relu", name="hidden_2"),
+    ]
+
+
+def _cnn_layers(input_shape, width):
+    with_channel = input_shape if len(input_shape) == 3 else (*input_shape, 1)
+    return [
+        keras.layers.Reshape(with_channel, name="channels"),
+        keras.layers.Conv2D(8 * width, 3, activation="relu", name="conv_1"),
+        keras.layers.MaxPooling2D(name="pool_1"),
+        keras.layers.Conv2D(16 * width, 3, activation="relu", name="conv_2"),
+        keras.layers.MaxPooling2D(name="pool_2"),
+        keras.layers.Flatten(name="flatten"),
+        keras.layers.Dense(32 * width, activation="relu", name="hidden"),
+    ]

@@ -1,0 +1,9 @@
+"""How Keras models are read, traced and trained.
+
+backend          TensorFlow and Keras, imported without their start-up log
+keras_internals  what Keras does not document, each name behind a function
+classifiers      what a model's output and labels mean
+layers           which layers can be the target
+trainer          many trainings of one model, without building or tracing it again
+feature_models   what a network knows by the time it reaches a layer
+"""

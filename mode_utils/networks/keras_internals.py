@@ -1,0 +1,29 @@
+"""What Keras does not document but the laboratory needs: each name behind a function, in this file alone.
+
+`tests/networks/test_keras_internals.py` has a canary for each, which says what to do when a version of Keras breaks it.
+"""
+
+
+def own_variables(model):
+    """Yield each layer of a model, nested ones included, with the weights that are its own and no sublayer's.
+
+    `Layer.variables` is documented, but has those of sublayers, too, and does not say whose they are. Seeds of random
+    layers are none of them.
+    """
+    for layer in model._flatten_layers(include_self=False, recursive=True):
+        yield layer, [*layer._trainable_variables, *layer._non_trainable_variables]
+
+
+def is_random_seed(variable):
+    """Tell whether a variable is the state of a random layer, such as dropout: a seed and a counter."""
+    return variable.name == "seed_generator_state"
+
+
+def last_node(tensor):
+    """Return the node of the graph that makes a symbolic tensor.
+
+    Its documented side, `Model.operations` and `Layer.output`, does not say which tensors an operation is called on. A
+    node has `operation`, `parent_nodes` and `output_tensors`.
+    """
+    history = tensor._keras_history
+    return history.operation._inbound_nodes[history.node_index]

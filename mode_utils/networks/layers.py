@@ -1,0 +1,97 @@
+"""Which layers of a network can be the target?
+
+The rule: a **candidate** is an output that every path from the input to the output passes, so that nothing flows round
+it, and that lies behind at least one layer with weights of its own since the candidate before. It is taken after all
+layers without weights, and after the normalizations, that follow.
+
+So a dense or convolutional layer is a candidate after its activation and pooling, and a residual block after its sum;
+the layers inside the block's branches are none. Dropout, flattening and reshaping hand on the same values when the
+network is used: behind them nothing is seen that is not seen before them, so a candidate is never named after them. The
+last candidate is the output itself.
+"""
+
+from mode_utils.networks.backend import keras
+from mode_utils.networks.keras_internals import last_node
+
+_NORMALIZATIONS = tuple(
+    getattr(keras.layers, f"{kind}Normalization") for kind in ("", "Batch", "Group", "Layer", "RMS", "Unit")
+)
+_SAME_VALUES = (
+    keras.layers.AlphaDropout, keras.layers.Dropout, keras.layers.Flatten, keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise, keras.layers.Permute, keras.layers.Reshape, keras.layers.SpatialDropout1D,
+    keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D,
+)  # fmt: skip
+
+
+def candidate_layers(model):
+    """Return the names of the layers that can be a target, in the order of the network; the output comes last.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Sequential or functional.
+
+    Returns
+    -------
+    list of str
+        At least the output.
+
+    Raises
+    ------
+    ValueError
+        If the model is neither, so that its layers cannot be followed.
+    """
+    groups = []
+    for segment in _segments(_sorted_nodes(model)):
+        if any(_has_weights(node.operation) for node in segment):
+            groups.append([])
+        if groups:
+            groups[-1].append(segment[-1])
+    return [_name(group) for group in groups[:-1]] + [groups[-1][-1].operation.name]
+
+
+def layer_outputs(model):
+    """Return the symbolic output of each layer by the layer's name; of a layer that is used twice, the last one."""
+    return {node.operation.name: node.output_tensors[0] for node in _sorted_nodes(model)}
+
+
+def _sorted_nodes(model):
+    """Return the nodes between input and output, each after those it depends on."""
+    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
+        raise ValueError(f"model {model.name!r} is neither sequential nor functional: its layers cannot be followed")
+    ordered, stack, seen = [], [(last_node(model.outputs[0]), False)], set()
+    while stack:
+        node, parents_done = stack.pop()
+        if parents_done:
+            ordered.append(node)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack.append((node, True))
+            stack.extend((parent, False) for parent in reversed(node.parent_nodes))
+    return ordered
+
+
+def _segments(nodes):
+    """Cut the sorted nodes after each one that all paths pass, that is, past which no connection jumps."""
+    place = {id(node): position for position, node in enumerate(nodes)}
+    reach = [0] * len(nodes)  # the last node that uses each node's output
+    for position, node in enumerate(nodes):
+        for parent in node.parent_nodes:
+            reach[place[id(parent)]] = position
+    segment, furthest = [], 0
+    for position, node in enumerate(nodes):
+        segment.append(node)
+        if furthest <= position:
+            yield segment
+            segment = []
+        furthest = max(furthest, reach[position])
+
+
+def _has_weights(operation):
+    return bool(getattr(operation, "weights", None)) and not isinstance(operation, _NORMALIZATIONS)
+
+
+def _name(group):
+    """Name a candidate after the last of its layers that changes values."""
+    changing = [node for node in group if not isinstance(node.operation, _SAME_VALUES)]
+    return changing[-1].operation.name

@@ -1,0 +1,214 @@
+"""Many trainings of one architecture, without building or tracing it again.
+
+A study retrains the same network hundreds of times. A new model for each would leak memory and be traced anew, so a
+`Trainer` keeps one model and swaps its state: weights, optimizer and the seeds of its random layers.
+"""
+
+import numpy as np
+
+from mode_utils.networks.backend import keras, tf
+from mode_utils.networks.classifiers import Meaning, read_classifier, single_input
+from mode_utils.networks.keras_internals import is_random_seed, own_variables
+from mode_utils.networks.layers import layer_outputs
+
+_CHUNK = 4096  # samples a prediction step: bounds the memory of convolutional activations
+
+
+class Trainer:
+    """Train, save, restore and apply one compiled Keras classifier.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled; its own loss and optimizer are used, and only what is trainable is trained. The layers of one with
+        several inputs are used behind a single one, see `classifiers.single_input`.
+    meaning : classifiers.Meaning, optional
+        What its output and labels mean; detected by default.
+    batch_size : int
+        Samples a step of a training.
+
+    Attributes
+    ----------
+    model : keras.Model
+    meaning : classifiers.Meaning
+    n_classes, batch_size : int
+    output_layer : str
+        Name of the last layer, which stands for the probabilities.
+
+    Raises
+    ------
+    ValueError
+        If the model is no classifier (see `classifiers.read_classifier`).
+    """
+
+    def __init__(self, model, meaning: Meaning | None = None, batch_size=32):
+        self.meaning = meaning or read_classifier(model)
+        self.model = model = single_input(model)
+        self.n_classes, self.batch_size = self.meaning.n_classes, batch_size
+        model.optimizer.build(model.trainable_variables)
+        self._epoch = self._trace_epoch()
+        self._outputs = layer_outputs(model)
+        self.output_layer = list(self._outputs)[-1]
+        self._forward = {}
+
+    def initialize(self, rng):
+        """Draw fresh weights and seeds from `rng`, weights by the layers' own initializers, and reset the optimizer.
+
+        Raises
+        ------
+        ValueError
+            If a layer does not say how a weight is initialized.
+        """
+        for layer, variables in own_variables(self.model):
+            for variable in variables:
+                _initialize(layer, variable, rng)
+        for variable in filter(is_random_seed, self.model.variables):
+            variable.assign([rng.integers(2**31), 0])
+        optimizer = self.model.optimizer
+        for variable in optimizer.variables:
+            if variable is not optimizer.learning_rate:
+                variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    def state(self):
+        """Return a copy of everything that training changes, as a tuple of arrays for `restore`."""
+        return tuple(variable.numpy().copy() for variable in self._variables())
+
+    def restore(self, state):
+        """Go back to a `state`.
+
+        Raises
+        ------
+        ValueError
+            If the state belongs to another architecture.
+        """
+        variables = self._variables()
+        if [np.shape(value) for value in state] != [tuple(variable.shape) for variable in variables]:
+            raise ValueError(f"the state does not fit model {self.model.name!r}: its arrays have other shapes")
+        for variable, value in zip(variables, state, strict=True):
+            variable.assign(value)
+
+    def fit(self, x, y, *, epochs, rng, batch_size=None):
+        """Train on all samples, shuffled anew by `rng` for each epoch.
+
+        Parameters
+        ----------
+        x : (n, ...) float32
+        y : (n,) int
+        epochs : int
+        rng : numpy.random.Generator
+        batch_size : int, optional
+            Samples a step, by default the trainer's own; the last step of an epoch takes what is left.
+
+        Returns
+        -------
+        losses : (epochs, steps) float32
+            Loss of each step before its update.
+        """
+        x, y = tf.convert_to_tensor(x, tf.float32), tf.convert_to_tensor(y, tf.int32)
+        orders = (rng.permutation(len(y)).astype(np.int32) for _ in range(epochs))
+        return np.stack([self._epoch(x, y, order, batch_size or self.batch_size).numpy() for order in orders])
+
+    def predict(self, x):
+        """Return the probabilities (n, n_classes), float32, of the labels for `x` (n, ...)."""
+        return self.activations(x, [self.output_layer])[0]
+
+    def activations(self, x, layers, grid=None):
+        """Return the outputs of some layers.
+
+        Parameters
+        ----------
+        x : (n, ...) float32
+        layers : sequence of str
+            Names of layers.
+        grid : int, optional
+            Average feature maps over space (or time) to at most `grid` cells an axis and flatten all outputs, which
+            makes layers of any size comparable; by default outputs are returned as they are.
+
+        Returns
+        -------
+        list of (n, ...) float32
+            One array a layer, in the given order; (n, n_features) with `grid`.
+
+        Raises
+        ------
+        ValueError
+            If the model has no layer of a name.
+        """
+        forward = self._forward_to(tuple(layers), grid)
+        chunks = [forward(x[start : start + _CHUNK]) for start in range(0, len(x), _CHUNK)]
+        return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+    def output_shape(self, layer, grid=None):
+        """Return the shape of a layer's output for one sample, before it is flattened; see `activations`."""
+        *sides, channels = self._output(layer).shape[1:]
+        return (*(_cells(side, grid) if grid else side for side in sides), channels)
+
+    def _variables(self):
+        return self.model.variables + self.model.optimizer.variables
+
+    def _trace_epoch(self):
+        model, weights, encode = self.model, self.model.trainable_variables, self.meaning.encode
+        sample = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+        labels, scalar = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
+
+        @tf.function(input_signature=[sample, labels, labels, scalar])
+        def epoch(x, y, order, batch_size):
+            n_steps = (tf.size(order) + batch_size - 1) // batch_size
+            losses = tf.TensorArray(tf.float32, n_steps)
+            for step in tf.range(n_steps):
+                batch = order[step * batch_size : (step + 1) * batch_size]
+                x_batch, y_batch = tf.gather(x, batch), encode(tf.gather(y, batch))
+                with tf.GradientTape() as tape:
+                    loss = model.compute_loss(x_batch, y_batch, model(x_batch, training=True))
+                model.optimizer.apply(tape.gradient(loss, weights), weights)
+                losses = losses.write(step, loss)
+            return losses.stack()
+
+        return epoch
+
+    def _forward_to(self, layers, grid):
+        if (layers, grid) not in self._forward:
+            submodel = keras.Model(self.model.inputs, [self._output(name) for name in layers])
+            sample = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32)
+
+            @tf.function(input_signature=[sample])
+            def forward(x):
+                outputs = keras.tree.flatten(submodel(x, training=False))
+                return [_pooled(output, grid) for output in outputs] if grid else outputs
+
+            self._forward[layers, grid] = forward
+        return self._forward[layers, grid]
+
+    def _output(self, name):
+        if name not in self._outputs:
+            raise ValueError(f"model {self.model.name!r} has no layer {name!r}; choose from {', '.join(self._outputs)}")
+        output = self._outputs[name]
+        return self.meaning.probabilities(output) if name == self.output_layer else output
+
+
+def _window(side, grid):
+    return -(-side // grid)  # rounded up
+
+
+def _cells(side, grid):
+    return -(-side // _window(side, grid))
+
+
+def _pooled(output, grid):
+    """Average (n, ..., channels) to at most `grid` cells an axis and flatten."""
+    sides = list(output.shape[1:-1])
+    if sides:
+        window = [_window(side, grid) for side in sides]
+        output = tf.nn.pool(output, window, "AVG", strides=window, padding="SAME")
+    return tf.reshape(output, (-1, int(np.prod(output.shape[1:]))))
+
+
+def _initialize(layer, variable, rng):
+    """Assign fresh values to one weight; Keras layers keep the initializer of `kernel` as `kernel_initializer`."""
+    initializer = getattr(layer, f"{variable.name}_initializer", None)
+    if initializer is None:
+        raise ValueError(f"layer {layer.name!r} does not say how its weight {variable.name!r} is initialized")
+    config = initializer.get_config()
+    if "seed" in config:  # a copy with a seed of ours, because an initializer repeats its own draw
+        initializer = initializer.from_config({**config, "seed": int(rng.integers(2**31))})
+    return variable.assign(initializer(variable.shape, variable.dtype))

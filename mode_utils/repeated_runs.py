@@ -1,0 +1,181 @@
+"""Repeated, paired runs: one seed a run, every strategy of a run from the same trained model -> one tidy table.
+
+What all metrics share, the trained initial model and its control, is computed once for a seed and cached on disk, also
+when several processes start at the same time.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from mode_utils.data import DATA_DIR
+from mode_utils.debugging import debug_model, retrain_at_random
+from mode_utils.model_training import new_trainer, train_initial_model
+from mode_utils.networks.backend import keras, tf
+from mode_utils.options import CONFIGURATION, DebugOptions
+from mode_utils.run_setup import RunSetup, run_streams, split_for_run
+from mode_utils.splits import Splits
+from mode_utils.support.checks import MIN_RUNS, check_least
+from mode_utils.support.code_hash import code_hash
+from mode_utils.support.progress import progress_bar
+
+CACHE_DIR = DATA_DIR / "cache"
+DECIDING = ("run_setup", "model_training", "debugging")  # these, and all that they import, decide a cached result
+_SHARED_OPTIONS = ("batch_size", "max_iterations", "epochs", "replay", "theta", "gamma")  # with the control
+
+
+@dataclass(frozen=True)
+class Run:
+    """One seed: its split, the state of its trained model (see `Trainer.restore`), and its control.
+
+    `control` maps a number of iterations and options to the control's table; the rows of fewer iterations are the first
+    of more.
+    """
+
+    seed: int
+    splits: Splits
+    initial_state: tuple[np.ndarray, ...]
+    control: Callable[[int, DebugOptions], pd.DataFrame]
+
+
+def repeat_runs(dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir=CACHE_DIR, progress=True):
+    """Repair `n_runs` models, each against its own control.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    options : DebugOptions or dict of str to DebugOptions
+        Several, by name, repair the same models, one after the other.
+    n_runs : int
+        At least 1; comparisons take at least `checks.MIN_RUNS`.
+    seed : int
+        Of the first run; the others follow: seed, seed + 1, ...
+    setup : RunSetup, optional
+    cache_dir : path, optional
+        Where initial models and controls are kept; None keeps nothing.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of `debug_model` for each `seed` and `strategy` ("mode", "control"), ordered by options and seed,
+        beside the `name`, if there are several, and the configuration (`options.CONFIGURATION`): the columns of
+        `study.runs_table`. All but the seconds are the same, bit for bit, each time.
+
+    Raises
+    ------
+    ValueError
+        If `n_runs` is below 1; see also `split_dataset` and `debug_model`.
+    """
+    check_least("n_runs", n_runs, 1)
+    several = {None: options} if isinstance(options, DebugOptions) else options
+    first = next(iter(several.values()))
+    setup = setup or RunSetup()
+    trainer = new_trainer(dataset, setup)
+    tables = {}
+    started = start_runs(trainer, dataset, setup, first, range(seed, seed + n_runs), cache_dir)
+    description = f"{len(several)} strategies" if len(several) > 1 else first.metric
+    for run in progress_bar(started, total=n_runs, desc=description, unit="run", disable=not progress):
+        with run.splits.in_memory() if len(several) > 1 else nullcontext():  # one copy for all
+            for place, (name, each) in enumerate(several.items()):
+                both = _repair(trainer, run, each)
+                tables[place, run.seed] = [_label(table, run.seed, who, name, each) for who, table in both.items()]
+        del run  # its samples, before the next run's are copied
+    return pd.concat([table for key in sorted(tables) for table in tables[key]], ignore_index=True)
+
+
+def _repair(trainer, run, options):
+    trainer.restore(run.initial_state)
+    mode = debug_model(trainer, run.splits, options, run_streams(run.seed)["repair"])
+    return {"control": run.control(max(len(mode) - 1, options.max_iterations), options), "mode": mode}
+
+
+def _label(table, seed, strategy, name, options):
+    names = {"seed": seed, "strategy": strategy} | ({"name": name} if name else {})
+    names |= {option: asdict(options)[option] for option in CONFIGURATION}
+    return pd.concat([pd.DataFrame([names] * len(table)), table], axis=1)
+
+
+def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
+    """Yield each run once its initial model and control exist, first those that no other process is busy with.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Of `new_trainer`.
+    dataset : Dataset
+    setup : RunSetup
+    options : DebugOptions
+        For the control.
+    seeds : iterable of int
+    cache_dir : path, optional
+        Where initial models and controls are kept; None keeps nothing.
+
+    Yields
+    ------
+    Run
+        Not in the order of the seeds if other processes work on the same ones.
+    """
+    memory = joblib.Memory(cache_dir, verbose=0)
+    train = memory.cache(_train, ignore=["trainer", "splits"])
+    retrain = memory.cache(_retrain_control, ignore=["trainer", "splits", "initial_state"])
+    origin = (dataset.fingerprint, _code_version())
+
+    def start(seed):
+        splits = split_for_run(dataset, setup, seed)
+        state = train(trainer, splits, setup, seed, origin)
+
+        def control(n_iterations, options):
+            shared = DebugOptions(**{name: getattr(options, name) for name in _SHARED_OPTIONS})
+            return retrain(trainer, splits, state, shared, setup, seed, origin, n_iterations)
+
+        control(options.max_iterations, options)
+        return Run(seed, splits, state, control)
+
+    waiting = deque(seeds)
+    while waiting:
+        seed = waiting.popleft()
+        try:
+            with _lock(cache_dir, seed):
+                run = start(seed)
+        except Timeout:
+            waiting.append(seed)
+        else:
+            yield run
+            del run
+
+
+def _train(trainer, splits, setup, seed, origin):
+    """Return the initial state of a run; `origin` stands for the data and the code in the cache's key."""
+    train_initial_model(trainer, splits, setup, seed)
+    return trainer.state()
+
+
+def _retrain_control(trainer, splits, initial_state, options, setup, seed, origin, n_iterations):
+    trainer.restore(initial_state)
+    return retrain_at_random(trainer, splits, options, run_streams(seed)["repair"], n_iterations)
+
+
+def _lock(cache_dir, seed):
+    if cache_dir is None:
+        return nullcontext()
+    Path(cache_dir).mkdir(parents=True, exist_ok=True)
+    return FileLock(Path(cache_dir) / f"seed-{seed}.lock", timeout=0.05)
+
+
+@lru_cache
+def _code_version():
+    """Hash the code and the versions that decide a result, so that no stale one is ever read."""
+    digest = hashlib.sha256(f"{tf.__version__} {keras.__version__} {np.__version__}".encode())
+    digest.update(code_hash(Path(__file__).parent, *DECIDING).encode())
+    return digest.hexdigest()

@@ -1,0 +1,190 @@
+"""The setup of a run: sizes of the four roles, defect of the initial model, and the random streams of a seed.
+
+========== =====================================================================================================
+healthy    the replication's model: all training samples, 3 epochs
+starved    three labels keep 1% of their training samples
+underfit   1,000 training samples, 3 epochs: all labels are learned badly
+overfit    a wide network, trained to the end on 1,000 samples (a convolutional one on 300: with 1,000 it still
+           generalizes too well on MNIST for any label to be overfit)
+========== =====================================================================================================
+
+Each of these scenarios is a function of the data and the run's random generator; pool, validation and test are those
+of a healthy run. Nothing here needs TensorFlow, so that a sweep can check a whole grid in a moment.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from mode_utils.data import dataset_name
+from mode_utils.options import DebugOptions, check_budget
+from mode_utils.splits import DIAGNOSE_ON, split_dataset
+from mode_utils.support.checks import MIN_RUNS, check_choice, check_least
+
+ARCHITECTURES = ("dense", "cnn")
+STARVED_LABELS = (3, 5, 8)
+STREAMS = ("split", "weights", "initial_training", "repair")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """How the initial model comes to its defect.
+
+    Attributes
+    ----------
+    n_train : int or None
+        Training samples kept, drawn at random; None keeps all.
+    starved_share : float
+        Share of their training samples that the starved labels keep.
+    starved_labels : tuple of int
+        Which these are.
+    width : int
+        Factor on the width of the network's layers.
+    epochs : int
+        Epochs of the first training.
+    """
+
+    n_train: int | None = None
+    starved_share: float = 1.0
+    starved_labels: tuple[int, ...] = STARVED_LABELS
+    width: int = 1
+    epochs: int = 3
+
+
+SCENARIOS = {
+    "healthy": Scenario(),
+    "starved": Scenario(starved_share=0.01),
+    "underfit": Scenario(n_train=1_000),
+    "overfit": Scenario(n_train=1_000, width=10, epochs=100),
+}
+_OVERFIT_CNN = Scenario(n_train=300, width=2, epochs=100)
+
+
+@dataclass(frozen=True)
+class RunSetup:
+    """What all strategies of a run share; the defaults are the original's.
+
+    Attributes
+    ----------
+    n_train, n_bug_fixing, n_validation, n_test : int
+        Sizes of the four roles, at least 1.
+    diagnose_on : {"validation", "test"}
+        See `splits.split_dataset`.
+    architecture : {"dense", "cnn"}
+        See `model_training.build_model`.
+    scenario : {"healthy", "starved", "underfit", "overfit"}
+        The defect of the initial model.
+    initial_epochs : int
+        Epochs of the first training, at least 1; 0 stands for the scenario's own.
+
+    Raises
+    ------
+    ValueError
+        If a value is none of these.
+    """
+
+    n_train: int = 30_000
+    n_bug_fixing: int = 25_000
+    n_validation: int = 5_000
+    n_test: int = 10_000
+    diagnose_on: str = "validation"
+    architecture: str = "dense"
+    scenario: str = "healthy"
+    initial_epochs: int = 0
+
+    def __post_init__(self):
+        check_choice("diagnose_on", self.diagnose_on, DIAGNOSE_ON)
+        check_choice("architecture", self.architecture, ARCHITECTURES)
+        check_choice("scenario", self.scenario, SCENARIOS)
+        for name in ("n_train", "n_bug_fixing", "n_validation", "n_test"):
+            check_least(name, getattr(self, name), 1)
+        check_least("initial_epochs", self.initial_epochs, 0)
+
+    @property
+    def pool_size(self):
+        """Samples in the bug-fixing pool, which takes over the validation samples when diagnosis looks at test."""
+        return self.n_bug_fixing + (self.n_validation if self.diagnose_on == "test" else 0)
+
+
+def scenario_of(setup):
+    """Return the scenario of a `RunSetup`, which may depend on the architecture."""
+    return _OVERFIT_CNN if (setup.scenario, setup.architecture) == ("overfit", "cnn") else SCENARIOS[setup.scenario]
+
+
+def run_streams(seed):
+    """Return fresh random generators of a run, by what they decide: a dict with the keys `STREAMS`."""
+    children = np.random.SeedSequence(seed).spawn(len(STREAMS))
+    return {name: np.random.default_rng(child) for name, child in zip(STREAMS, children, strict=True)}
+
+
+def split_for_run(dataset, setup, seed):
+    """Draw the four roles of a run, the training samples as the scenario leaves them.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    setup : RunSetup
+    seed : int
+
+    Returns
+    -------
+    Splits
+    """
+    sizes = (setup.n_train, setup.n_bug_fixing, setup.n_validation, setup.n_test)
+    rng = run_streams(seed)["split"]
+    splits = split_dataset(dataset, rng, *sizes, diagnose_on=setup.diagnose_on)
+    return apply_scenario(splits, scenario_of(setup), rng)
+
+
+def apply_scenario(splits, scenario, rng):
+    """Return the splits with the training samples that the scenario leaves.
+
+    Parameters
+    ----------
+    splits : Splits
+    scenario : Scenario
+    rng : numpy.random.Generator
+        Decides which samples are kept.
+
+    Returns
+    -------
+    Splits
+        A label that is starved keeps at least one sample.
+    """
+    train = splits.train
+    kept = np.ones(len(train), dtype=bool)
+    for label in scenario.starved_labels if scenario.starved_share < 1 else ():
+        members = np.flatnonzero(train.y == label)
+        n_kept = max(1, round(scenario.starved_share * len(members)))
+        kept[rng.permutation(members)[n_kept:]] = False
+    positions = np.flatnonzero(kept)
+    if scenario.n_train:
+        positions = np.sort(rng.permutation(positions)[: scenario.n_train])
+    return splits if len(positions) == len(train) else replace(splits, train=train.subset(positions))
+
+
+def check_study(options, setup, n_runs):
+    """Raise a ValueError if the batches are larger than the pool, or the runs too few to conclude anything."""
+    check_budget(options, setup.pool_size)
+    check_least("n_runs", n_runs, MIN_RUNS)
+
+
+def check_study_parameters(parameters):
+    """Check the parameters of a notebook, by name, as `DebugOptions`, `RunSetup` and the loading of data would.
+
+    Parameters
+    ----------
+    parameters : dict of str to object
+        Other names than theirs are ignored.
+
+    Raises
+    ------
+    ValueError
+        If a value is none of the choices or out of range; see also `check_study`.
+    """
+    given = [
+        {f.name: parameters[f.name] for f in fields(kind) if f.name in parameters} for kind in (DebugOptions, RunSetup)
+    ]
+    options, setup = DebugOptions.preset(parameters.get("preset", "original"), **given[0]), RunSetup(**given[1])
+    check_study(options, setup, parameters.get("n_runs", MIN_RUNS))
+    dataset_name(parameters.get("dataset", "mnist"))

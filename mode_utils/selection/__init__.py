@@ -1,0 +1,10 @@
+"""Who gets how many new samples, and which are wanted: the parts of `input_selection.select_inputs`.
+
+schedule    which fault is repaired next, and how much each label needs
+allocation  which labels the batch goes to, and how many samples each gets
+candidates  what a selector may look at
+selectors   what makes a sample wanted
+peers       selectors of other libraries
+pool        the bug-fixing pool, and how a batch is drawn from it
+replay      old samples beside the new ones
+"""

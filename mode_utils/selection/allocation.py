@@ -1,0 +1,133 @@
+"""Which labels does the selected share of a batch go to, and how many samples does each of them get?
+
+================ ===================================================================================================
+faultiest label  the worst buggy label gets all; the original
+buggy labels     every buggy label, by its deficit: how far it lies below theta, or its gap above gamma
+all labels       every label, by its error on the diagnosis samples, buggy or not
+whole pool       no label is counted: one ranking of all that is left
+================ ===================================================================================================
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mode_utils.support.checks import check_choice, check_share
+
+ALLOCATIONS = ("faultiest label", "buggy labels", "all labels", "whole pool")
+SERVE_BUGS = ALLOCATIONS[:2]  # these end when no label is buggy
+
+
+class Group(NamedTuple):
+    """Candidates that compete with each other: `members`, indices into the pool, of which `n_wanted` are chosen."""
+
+    members: np.ndarray
+    n_wanted: int
+
+
+def group_places(groups):
+    """Return, for each group, the slice that its members take in an array over the members of all groups."""
+    ends = np.cumsum([len(group.members) for group in groups])
+    return [slice(end - len(group.members), end) for end, group in zip(ends, groups, strict=True)]
+
+
+def label_needs(allocation, errors, deficits, buggy):
+    """Say how much each label needs.
+
+    Parameters
+    ----------
+    allocation : {"faultiest label", "buggy labels", "all labels"}
+    errors : (n_classes,) float
+        Share of each label's diagnosis samples that is wrong; NaN, of a label without samples, is no need.
+    deficits : (n_classes,) float
+        How far each label is from not being buggy; above 0 for the buggy ones.
+    buggy : (n_buggy,) int
+        Buggy labels, faultiest first.
+
+    Returns
+    -------
+    (n_classes,) float64
+        At least 0; all 0 if nothing is needed.
+
+    Raises
+    ------
+    ValueError
+        If the allocation is unknown.
+    """
+    check_choice("allocation", allocation, ALLOCATIONS[:3])
+    if allocation == "all labels":
+        return np.nan_to_num(errors)
+    needs = np.zeros(len(errors))
+    if allocation == "faultiest label":
+        needs[buggy[:1]] = 1
+    else:
+        needs[buggy] = np.asarray(deficits)[buggy]
+    return needs
+
+
+def share_by_need(n, needs, available):
+    """Share samples among labels in proportion to their needs, as far as each has any (largest remainders).
+
+    Parameters
+    ----------
+    n : int
+        Samples to share.
+    needs : (n_classes,) float
+        At least 0.
+    available : (n_classes,) int
+        Samples that each label has; what one lacks goes to the others in need.
+
+    Returns
+    -------
+    (n_classes,) int
+        Adds up to n, or to all that the labels in need have.
+    """
+    needs, available = np.asarray(needs, dtype=np.float64), np.asarray(available)
+    quotas = np.zeros(len(needs), dtype=int)
+    while True:
+        weights = np.where(quotas < available, needs, 0)
+        left = n - quotas.sum()
+        if left <= 0 or not weights.any():
+            return quotas
+        exact = left * (weights / weights.sum())
+        given = np.floor(exact).astype(int)
+        given[np.argsort(given - exact, kind="stable")[: left - given.sum()]] += 1
+        quotas = np.minimum(quotas + np.where(weights > 0, given, 0), available)
+
+
+def allocate(pool, needs, batch_size=2_000, alpha=0.25):
+    """Make the groups of candidates that the selected share of a batch is chosen from.
+
+    Parameters
+    ----------
+    pool : Pool
+    needs : (n_classes,) float or None
+        Of `label_needs`; None for the whole pool.
+    batch_size : int
+    alpha : float
+        Share of the batch that is selected, in [0, 1].
+
+    Returns
+    -------
+    list of Group
+        One a label in need, in the order of the labels; one of all that is left for the whole pool. Where the
+        other labels have too few samples to fill the rest of the batch, more are selected.
+
+    Raises
+    ------
+    ValueError
+        If alpha lies outside [0, 1] or the batch is larger than the pool.
+    """
+    check_share("alpha", alpha)
+    if batch_size > len(pool):
+        raise ValueError(f"a batch of {batch_size} is larger than the pool, which has {len(pool)} samples left")
+    n_selected = round(alpha * batch_size)
+    if needs is None:
+        return [Group(pool.remaining(), n_selected)]
+    members = [pool.candidates(label) if need > 0 else np.empty(0, int) for label, need in enumerate(needs)]
+    available = np.array([len(group) for group in members])
+    n_others = len(pool) - available.sum()
+    if n_others:
+        n_selected = max(n_selected, batch_size - n_others)
+    quotas = share_by_need(n_selected, needs, available)
+    return [Group(members[label], int(quotas[label])) for label in np.flatnonzero(needs)]

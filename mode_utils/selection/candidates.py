@@ -1,0 +1,247 @@
+"""What a selector may look at: the pool samples that may be chosen, and what is known of them.
+
+`look_at_candidates` computes in one step, in a fixed order, all that the selector declares to look at, and nothing
+else: so a selector costs what it uses, and one seed draws the same numbers however often something is read.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mode_utils.heatmaps import ClassHeatmaps, class_heatmaps
+from mode_utils.layer_selection import last_hidden_layer, select_target_layer
+from mode_utils.networks.feature_models import GRID, train_feature_models
+from mode_utils.selection.allocation import Group, group_places
+from mode_utils.selection.selectors import SELECTORS, looks_of, scores_by_name
+
+_DIRECTIONS = {"underfit": "forward", "overfit": "backward"}
+
+
+@dataclass(frozen=True)
+class View:
+    """Whose predictions count, and which layer is looked at.
+
+    Attributes
+    ----------
+    predictions : (n_diagnosis,) int
+        Labels of the diagnosis samples: the model's own, or those of a target layer's feature model.
+    layer : str or None
+        The layer that was selected or asked for; None where only pixels are compared.
+    weights : (n_features, n_classes) float32 or None
+        Of the layer's feature model, where there is one.
+    """
+
+    predictions: np.ndarray
+    layer: str | None = None
+    weights: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Candidates and diagnosis samples in the space in which they are compared with heat maps.
+
+    Attributes
+    ----------
+    features : (n, ...) float32
+        Of the candidates: pixels, or activations of the view's layer.
+    diagnosis : (n_diagnosis, ...) float32
+        The same of the diagnosis samples.
+    labels, predictions : (n_diagnosis,) int
+        True labels, and those that the view predicts.
+    n_classes : int
+    weights : (n_features, n_classes) float32 or None
+        How much a feature counts for a label, if it is its importance that is compared.
+    """
+
+    features: np.ndarray
+    diagnosis: np.ndarray
+    labels: np.ndarray
+    predictions: np.ndarray
+    n_classes: int
+    weights: np.ndarray | None = None
+
+    def heatmaps(self, weight=None):
+        """Return the heat maps of the diagnosis samples, their features times a weight (n_features,) if given."""
+        features = self.diagnosis if weight is None else self.diagnosis * weight
+        return class_heatmaps(features, self.labels, self.predictions, self.n_classes)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Samples that may be chosen now; the laboratory and the scan of a large pool both hand these to a selector.
+
+    Attributes
+    ----------
+    options : DebugOptions
+    groups : list of allocation.Group
+        Who competes with whom, for how many places.
+    labels : (n,) int
+        True labels, or guessed ones, group after group: the order of the scores.
+    label_errors : (n_classes,) float
+        Share of each label's diagnosis samples that the model gets wrong; 1 where there are none.
+    fault : {"underfit", "overfit", None}
+        What is being repaired; None if the allocation does not ask.
+    rng : numpy.random.Generator
+    target_layer : str or None
+        Name of the layer that is looked at, if any is.
+    samples : (n, ...) float32
+    probabilities : (n, n_classes) float32
+        The model's.
+    states : (n, n_features) float32
+        Activations of the target layer, or of the last hidden one, feature maps averaged to a few cells.
+    state_heatmaps : heatmaps.ClassHeatmaps
+        Of the diagnosis samples' states.
+    comparison : Comparison
+    training_states : callable
+        From a number to the states (number, n_features) of so many training samples, drawn at random; None: of all.
+    scores : dict of str to (n,) float
+        Scores that other selectors have given to the same candidates.
+
+    What comes after `target_layer` is None unless the selector declares that it looks at it.
+    """
+
+    options: object
+    groups: list[Group]
+    labels: np.ndarray
+    label_errors: np.ndarray
+    fault: str | None = None
+    rng: np.random.Generator | None = None
+    target_layer: str | None = None
+    samples: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    states: np.ndarray | None = None
+    state_heatmaps: ClassHeatmaps | None = None
+    comparison: Comparison | None = None
+    training_states: Callable | None = None
+    scores: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self):
+        return len(self.labels)
+
+    @property
+    def temperature(self):
+        """How far to soften: the options' temperature, or (n_groups,) if that is scaled by the labels' errors."""
+        if not self.options.scale_temperature:
+            return self.options.temperature
+        errors = [self.label_errors[self.labels[place]] for place, _ in self.by_group()]
+        return self.options.temperature * np.array([each.mean() if each.size else 0 for each in errors])
+
+    def by_group(self):
+        """Yield the places of each group among the candidates, a slice, and how many of them are wanted."""
+        for place, group in zip(group_places(self.groups), self.groups, strict=True):
+            yield place, group.n_wanted
+
+
+def look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng):
+    """Compute what the selector of the options looks at.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Holds the model, which is not changed.
+    splits : Splits
+        `diagnosis` is there to be looked at, `train` is what the model has seen; `test` is not for selectors.
+    options : DebugOptions
+    groups : list of allocation.Group
+        The candidates, as places in the pool.
+    fault : {"underfit", "overfit", None}
+    diagnosis : diagnosis.Assessment
+        Of the model as it is.
+    rng : numpy.random.Generator
+        Trains the heads of feature models, if there are any, before the selector draws from it.
+
+    Returns
+    -------
+    Candidates
+    """
+    indices = np.concatenate([group.members for group in groups])
+    labels, errors = splits.bug_fixing.y[indices], np.nan_to_num(diagnosis.errors, nan=1.0)
+    candidates = Candidates(options, groups, labels, errors, fault, rng)
+    looks = looks_of(options.selector) if len(indices) else frozenset()
+    if looks - {"samples", "probabilities"}:
+        view = choose_view(trainer, splits, options, fault or "underfit", diagnosis.predictions, rng)
+        candidates = _look_through(view, trainer, splits, candidates, indices, looks)
+    elif "probabilities" in looks:
+        (probabilities,) = _activations(trainer, splits.bug_fixing, indices, [trainer.output_layer])
+        candidates = replace(candidates, probabilities=probabilities)
+    if "samples" in looks:
+        candidates = replace(candidates, samples=splits.bug_fixing.take(indices)[0])
+    blended = SELECTORS[options.selector].blends if len(indices) else ()
+    return replace(candidates, scores=scores_by_name(candidates, blended))
+
+
+def choose_view(trainer, splits, options, fault, predictions, rng):
+    """Choose whose predictions count while a fault is repaired, and which layer is looked at.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    splits : Splits
+    options : DebugOptions
+    fault : {"underfit", "overfit"}
+        The target layer is sought forward for underfitting and backward for overfitting (see `layer_selection`).
+    predictions : (n_diagnosis,) int
+        The model's own for the diagnosis samples.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    View
+        With layer selection, the target layer and its feature model's predictions; without, the last hidden layer and
+        the model's own.
+    """
+    if options.layer_selection:
+        threshold, direction = options.similarity_threshold, _DIRECTIONS[fault]
+        target = select_target_layer(trainer, splits.train, splits.diagnosis, rng, threshold, direction)
+        return View(target.predictions, target.name, target.weights)
+    if options.space == "pixels":
+        return View(predictions)
+    layer = last_hidden_layer(trainer.model)
+    if options.space == "neurons":
+        return View(predictions, layer)
+    head = train_feature_models(trainer, [layer], splits.train, splits.diagnosis, rng)[0]
+    return View(predictions, layer, head.weights)
+
+
+def _look_through(view, trainer, splits, candidates, indices, looks):
+    """Add states, their heat maps and the comparison, as far as they are looked at."""
+    options, diagnosis = candidates.options, splits.diagnosis
+    layer = view.layer or last_hidden_layer(trainer.model)
+    found = {"target_layer": view.layer}
+    compares = "comparison" in looks
+    if looks & {"states", "state heatmaps"} or (compares and options.space != "pixels"):
+        layers = [layer, trainer.output_layer]
+        found["states"], found["probabilities"] = _activations(trainer, splits.bug_fixing, indices, layers)
+        states = _states(trainer, diagnosis.x, layer)
+    if "state heatmaps" in looks:
+        found["state_heatmaps"] = class_heatmaps(states, diagnosis.y, view.predictions, splits.n_classes)
+    if compares:
+        in_pixels = options.space == "pixels"
+        both = (splits.bug_fixing.take(indices)[0], diagnosis.x) if in_pixels else (found["states"], states)
+        weights = view.weights if options.space == "importance" else None
+        found["comparison"] = Comparison(*both, diagnosis.y, view.predictions, splits.n_classes, weights)
+    if "training states" in looks:
+        found["training_states"] = _training_states(trainer, splits.train, layer, candidates.rng)
+    return replace(candidates, **found)
+
+
+def _training_states(trainer, train, layer, rng):
+    def states(number=None):
+        if number is None:
+            return _states(trainer, train.x, layer)
+        drawn = rng.choice(len(train), min(number, len(train)), replace=False)
+        return _states(trainer, train.take(drawn)[0], layer)
+
+    return states
+
+
+def _states(trainer, x, layer):
+    return trainer.activations(x, [layer], grid=GRID)[0]
+
+
+def _activations(trainer, pool, indices, layers):
+    """Look at the whole pool where most of it is asked for: its copy is there, one of the candidates is not."""
+    if 2 * len(indices) < len(pool):
+        return trainer.activations(pool.take(indices)[0], layers, grid=GRID)
+    return [outputs[indices] for outputs in trainer.activations(pool.x, layers, grid=GRID)]

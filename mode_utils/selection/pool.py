@@ -1,0 +1,193 @@
+"""The bug-fixing pool, and how a batch is drawn from it once its candidates have scores."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mode_utils.selection.allocation import group_places
+from mode_utils.support.checks import check_choice, check_least
+
+RANKINGS = ("best", "worst")
+
+
+class Pool:
+    """The bug-fixing pool's book-keeping: which samples are still there.
+
+    Parameters
+    ----------
+    labels : (n,) int
+        True labels of the pool's samples; a sample's index is its place in this array.
+    """
+
+    def __init__(self, labels):
+        self.labels = np.asarray(labels)
+        self._available = np.ones(len(self.labels), dtype=bool)
+
+    def __len__(self):
+        return int(self._available.sum())
+
+    def remaining(self):
+        """Return the indices (n_remaining,) of all samples left."""
+        return np.flatnonzero(self._available)
+
+    def candidates(self, label):
+        """Return the indices (n_candidates,) of the samples left that have this label, in increasing order."""
+        return np.flatnonzero(self._available & (self.labels == label))
+
+    def take(self, indices):
+        """Remove samples.
+
+        Raises
+        ------
+        ValueError
+            If an index is asked for twice or has left the pool before; nothing is removed then.
+        """
+        indices = np.asarray(indices)
+        if len(np.unique(indices)) != len(indices):
+            raise ValueError("a batch holds a sample twice")
+        gone = indices[~self._available[indices]]
+        if gone.size:
+            raise ValueError(f"{gone.size} samples have left the pool before, the first is {gone[0]}")
+        self._available[indices] = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The next samples, as places in the pool, and why these.
+
+    Attributes
+    ----------
+    ranked : (n_ranked,) int
+        Taken by their score, a group's best first.
+    random : (n_random,) int
+        Drawn at random: from the labels that are not served, and where nothing is known of a candidate.
+    fault : {"underfit", "overfit", None}
+        What the batch is meant to repair; None if the allocation does not ask.
+    target_label : int or None
+        The label that gets most; None if the whole pool is ranked at once.
+    target_layer : str or None
+        Name of the layer that was looked at, if any was.
+    candidates : (n_candidates,) int
+        All samples that competed, group after group.
+    scores : (n_candidates,) float
+        Their scores, the higher the more wanted in their group; NaN where nothing is known.
+    """
+
+    ranked: np.ndarray
+    random: np.ndarray
+    fault: str | None = None
+    target_label: int | None = None
+    target_layer: str | None = None
+    candidates: np.ndarray | None = None
+    scores: np.ndarray | None = None
+
+    @property
+    def indices(self):
+        """All samples (batch_size,)."""
+        return np.concatenate([self.ranked, self.random])
+
+    def ranking(self):
+        """Return the candidates in the order of their scores, the most wanted first, those without a score last."""
+        return self.candidates[rank_candidates(self.scores)]
+
+
+def rank_candidates(scores, ranking="best"):
+    """Return the order (n,) of candidates: "best" puts the most similar first, "worst" the least similar.
+
+    Raises
+    ------
+    ValueError
+        If the ranking is unknown.
+    """
+    check_choice("ranking", ranking, RANKINGS)
+    scores = np.asarray(scores)
+    return np.argsort(-scores if ranking == "best" else scores, kind="stable")
+
+
+def soften(scores, temperature, rng):
+    """Turn scores into random keys whose order is a sample without replacement: the Gumbel top-k trick.
+
+    Parameters
+    ----------
+    scores : (n,) float
+        Higher is wanted more.
+    temperature : float
+        At least 0. 0 keeps the scores, so that the order is greedy; 1 shifts each standardised score by as much as
+        scores differ among each other; the larger, the nearer to a random order.
+    rng : numpy.random.Generator
+        Not used at temperature 0.
+
+    Returns
+    -------
+    (n,) float
+
+    References
+    ----------
+    Kool et al., ICML 2019, arXiv 1903.06059.
+    """
+    if temperature == 0 or len(scores) == 0:
+        return scores
+    return standardise(scores) + temperature * rng.gumbel(size=len(scores))
+
+
+def standardise(scores):
+    """Return scores (n,) with mean 0 and standard deviation 1, those that are NaN aside; all 0 if they are equal."""
+    known = scores[~np.isnan(scores)]
+    spread = known.std() if known.size else 0
+    return (scores - known.mean()) / spread if spread > 0 else scores * 0
+
+
+def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0):
+    """Choose the next batch: from each group its best, the rest at random from the labels that are in no group.
+
+    Parameters
+    ----------
+    pool : Pool
+        Not changed; `Pool.take` removes the batch.
+    groups : list of Group
+        Of `allocation.allocate`.
+    scores : (n_candidates,) float
+        Of the members of all groups, in their order; higher is wanted more. NaN where nothing is known: such samples
+        take their place at random.
+    rng : numpy.random.Generator
+    batch_size : int
+        Samples in the batch.
+    temperature : float or (n_groups,) float
+        See `soften`; for all groups or for each.
+
+    Returns
+    -------
+    Batch
+        Always `batch_size` samples. If every label is in a group, the rest comes from what the groups leave.
+
+    Raises
+    ------
+    ValueError
+        If the number of scores is wrong or the temperature negative.
+    """
+    temperatures = np.broadcast_to(temperature, len(groups))
+    check_least("temperature", temperatures.min(), 0)
+    members = np.concatenate([group.members for group in groups])
+    if len(scores) != len(members):
+        raise ValueError(f"{len(scores)} scores for {len(members)} candidates")
+    known, scores = _fill_unknown(scores, rng)
+    chosen = np.concatenate([
+        place.start + rank_candidates(soften(scores[place], each, rng))[: group.n_wanted]
+        for place, group, each in zip(group_places(groups), groups, temperatures, strict=True)
+    ])  # fmt: skip
+    others = np.setdiff1d(pool.remaining(), members, assume_unique=True)
+    if not others.size:
+        others = np.delete(members, chosen)
+    random = rng.choice(others, batch_size - len(chosen), replace=False)
+    ranked = chosen[known[chosen]]
+    random = np.concatenate([members[chosen[~known[chosen]]], random])
+    return Batch(members[ranked], random, candidates=members, scores=np.where(known, scores, np.nan))
+
+
+def _fill_unknown(scores, rng):
+    """Return which scores are known, and scores with random numbers in place of the unknown."""
+    scores = np.asarray(scores, dtype=np.float64)
+    known = ~np.isnan(scores)
+    filled = scores.copy()
+    filled[~known] = rng.random((~known).sum())
+    return known, filled

@@ -1,0 +1,65 @@
+"""What is repaired next: which fault, and how much does each label need?"""
+
+import numpy as np
+
+from mode_utils.selection.allocation import SERVE_BUGS, label_needs
+
+PHASES = ("underfit", "overfit", "underfit")
+
+
+class Schedule:
+    """The order of a repair.
+
+    Buggy labels: underfitting first, then overfitting, and if there was any, underfitting again; each until clean or at
+    its limit. The other allocations have one phase, and no fault.
+
+    Parameters
+    ----------
+    options : DebugOptions
+
+    Attributes
+    ----------
+    most_iterations : int
+        That all phases together can take.
+    limited : bool
+        Whether a phase was ended by its limit.
+    """
+
+    def __init__(self, options):
+        self._allocation = options.allocation
+        self._phases = list(PHASES) if options.allocation in SERVE_BUGS else [None]
+        self._limit = options.max_iterations
+        self.most_iterations = options.max_iterations * len(self._phases)
+        self._used = 0
+        self.limited = False
+
+    def next_needs(self, assessment):
+        """Say what the next iteration is for.
+
+        Parameters
+        ----------
+        assessment : diagnosis.Assessment
+            Of the model as it is.
+
+        Returns
+        -------
+        fault : {"underfit", "overfit", None}
+        needs : (n_classes,) float or None
+            What each label needs; all 0 if there is nothing to do, None for the whole pool.
+        """
+        while self._phases:
+            fault = self._phases[0]
+            needs = self._needs(assessment, fault)
+            if self._used < self._limit and (needs is None or needs.any()):
+                self._used += 1
+                self.limited |= self._used == self._limit
+                return fault, needs
+            self._phases = [] if fault == "overfit" and not self._used else self._phases[1:]
+            self._used = 0
+        return None, np.zeros(1)
+
+    def _needs(self, assessment, fault):
+        if self._allocation == "whole pool":
+            return None
+        deficits, buggy = assessment.deficits.get(fault), assessment.buggy.get(fault)
+        return label_needs(self._allocation, assessment.errors, deficits, buggy)

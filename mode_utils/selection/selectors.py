@@ -1,0 +1,263 @@
+"""What makes a pool sample wanted? Selectors: functions from candidates to scores, the higher the sooner chosen.
+
+A selector gets `candidates.Candidates` and returns one score a candidate, NaN where it knows nothing: such samples take
+their place at random. All get the same model, pool and budget, so that they can be compared.
+
+================== =================================================================================================
+similarity         like the heat map of the label: MODE, in pixels, neurons or importance
+state differential the state of the target layer is on the way from the label's HCI to its HWI
+state margin       the state is nearer to another label's HCI than to its own
+adaptive           margin in labels that the model knows, state margin in labels that it does not
+error              the model gives the true label too little: the size of the loss's gradient
+random             nothing
+entropy            the predicted probabilities are spread
+margin             the two likeliest labels are close
+deepgini           two samples of these probabilities would differ
+loss               cross-entropy with the true label
+k-center           the state is far from all that are known or chosen: a core-set
+================== =================================================================================================
+
+The first five, and the loss, look at true labels, as MODE's allocation to labels does; the others do not.
+`register_selector` adds one of your own.
+
+References
+----------
+DeepGini: Feng et al., ISSTA 2020, doi 10.1145/3395363.3397357. Entropy and margin: Settles, Active Learning Literature
+Survey, 2009. Gradient: Katharopoulos and Fleuret, ICML 2018, arXiv 1803.00942; Paul et al., NeurIPS 2021, arXiv
+2107.07075. Core-set: Sener and Savarese, ICLR 2018, arXiv 1708.00489.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from mode_utils.selection.pool import standardise
+from mode_utils.similarity import similarity_scores
+from mode_utils.support.checks import check_choice
+from mode_utils.support.core_set import farthest_first
+
+LOOKS = ("samples", "probabilities", "states", "state heatmaps", "training states", "comparison")
+OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
+    "least similar to hci": ("hci", "worst"),
+    "most similar to dhmi": ("dhmi", "best"),
+    "most similar to dhwi": ("dhwi", "best"),
+    "random": (None, None),
+}
+_SMALLEST = 1e-6  # a probability below this counts as this
+_N_KNOWN = 2_000  # training samples that a core-set starts from
+_OF_A_SCAN = {"probabilities", "states", "state heatmaps"}  # what is at hand while a large pool is read once
+
+
+class Selector(NamedTuple):
+    """A function from `candidates.Candidates` to scores (n,), and what has to be computed before it is called.
+
+    Attributes
+    ----------
+    score : callable
+    looks_at : tuple of str
+        Of `LOOKS`.
+    one_by_one : bool
+        Whether a candidate's score depends on no other candidate, so that a pool can be scored chunk by chunk.
+    blends : tuple of str
+        Selectors, one by one, whose scores it is given as `candidates.scores`.
+    """
+
+    score: Callable
+    looks_at: tuple[str, ...] = ()
+    one_by_one: bool = False
+    blends: tuple[str, ...] = ()
+
+
+def selector_scores(candidates):
+    """Return the scores (n,) float64 that the selector of the candidates' options gives them; NaN where it has none.
+
+    Raises
+    ------
+    ValueError
+        If the selector returns another number of scores.
+    """
+    if not len(candidates):
+        return np.empty(0)
+    name = candidates.options.selector
+    scores = candidates.scores if name in candidates.scores else scores_by_name(candidates, [name])
+    return scores[name].astype(np.float64)
+
+
+def scores_by_name(candidates, names):
+    """Return the scores (n,) float of some selectors as a dict; see `selector_scores`."""
+    found = {name: np.asarray(SELECTORS[name].score(candidates)) for name in names}
+    for name, scores in found.items():
+        if scores.shape != (len(candidates),):
+            raise ValueError(f"selector {name!r} returned {scores.shape} scores for {len(candidates)} candidates")
+    return found
+
+
+def looks_of(name):
+    """Return what a selector, with those that it blends, looks at: a set of `LOOKS`."""
+    selector = SELECTORS[name]
+    return frozenset(selector.looks_at).union(*(SELECTORS[other].looks_at for other in selector.blends))
+
+
+def scanned_selectors(name):
+    """Return the selectors whose scores, one by one, are all that a selector needs; None if that is not enough."""
+    names = SELECTORS[name].blends or (name,)
+    enough = all(SELECTORS[each].one_by_one and _OF_A_SCAN.issuperset(SELECTORS[each].looks_at) for each in names)
+    return names if enough else None
+
+
+def register_selector(name, score, looks_at=LOOKS, one_by_one=False, blends=()):
+    """Add a selector, or replace one, so that `DebugOptions(selector=name)` finds it.
+
+    Parameters
+    ----------
+    name : str
+    score : callable
+        From `candidates.Candidates` to (n,) float scores; the higher the sooner chosen, NaN for unknown.
+    looks_at : sequence of str
+        What it looks at, of `LOOKS`; by default all, which takes the longest.
+    one_by_one, blends
+        See `Selector`.
+
+    Raises
+    ------
+    ValueError
+        If it looks at something that does not exist, or blends a selector that does not.
+    """
+    for look in looks_at:
+        check_choice("look", look, LOOKS)
+    for other in blends:
+        check_choice("selector", other, SELECTORS)
+    SELECTORS[name] = Selector(score, tuple(looks_at), one_by_one, tuple(blends))
+
+
+def similarity(candidates):
+    """Score candidates by similarity to the heat map of their label, as the options say for the fault."""
+    options, compared = candidates.options, candidates.comparison
+    heatmap, ranking = (
+        OVERFIT_SELECTIONS[options.overfit_selection]
+        if candidates.fault == "overfit"
+        else (options.heatmap, options.ranking)
+    )
+    scores = np.full(len(candidates), np.nan)
+    if heatmap is None:
+        return scores
+    maps, weight = compared.heatmaps(), 1
+    for label in np.unique(candidates.labels):
+        members = candidates.labels == label
+        if compared.weights is not None:
+            weight = compared.weights[:, label]
+            maps = compared.heatmaps(weight)
+        if label not in maps.missing(heatmap):
+            own, wanted = compared.features[members] * weight, maps.of(label, heatmap)
+            scores[members] = similarity_scores(own, wanted, options.metric, options.minkowski_p)
+    return scores if ranking == "best" else -scores
+
+
+def state_differential(candidates):
+    """Project each state on its label's DHWI: 0 at the HCI, 1 at the HWI, above 1 beyond; NaN without these."""
+    maps, labels = candidates.state_heatmaps, candidates.labels
+    direction = maps.dhwi[labels]
+    along = ((candidates.states - maps.hci[labels]) * direction).sum(axis=1)
+    length = (direction**2).sum(axis=1)
+    return np.divide(along, length, out=np.full(len(labels), np.nan), where=length > 0)
+
+
+def state_margin(candidates):
+    """Return the distance of each state from its label's HCI minus that from the nearest other label's HCI.
+
+    Above 0 where the state is another label's; NaN where the label has no HCI. Its square's counterpart is the
+    projection on DHCI_ik: |a - HCI_i|^2 - |a - HCI_k|^2 = c - 2 a . DHCI_ik.
+    """
+    hci, labels = candidates.state_heatmaps.hci, candidates.labels
+    distances = cdist(candidates.states, np.nan_to_num(hci))
+    distances[:, np.isnan(hci).any(axis=1)] = np.nan
+    rows = np.arange(len(labels))
+    own = distances[rows, labels].copy()
+    distances[rows, labels] = np.nan
+    return own - np.fmin.reduce(distances, axis=1)
+
+
+def adaptive(candidates):
+    """Blend `margin` and `state margin`, each standardised in its group, by the error e of the label: 1 - e to e.
+
+    A label that the model knows gains most from samples near its border. Of one that it does not know, the margin says
+    little, and what it lacks is what lies where other labels are.
+    """
+    near, far = candidates.scores["margin"], candidates.scores["state margin"]
+    errors, scores = candidates.label_errors[candidates.labels], np.empty(len(candidates))
+    for place, _ in candidates.by_group():
+        share = errors[place]
+        scores[place] = (1 - share) * standardise(near[place]) + share * standardise(far[place])
+    return scores
+
+
+def error(candidates):
+    """Return ln(1 - p) of the true label: the gradient of the cross-entropy on the label's logit, as a logarithm.
+
+    As its order is that of the `loss`, only a `temperature` tells them apart: softened, a sample is drawn about in
+    proportion to a power of its gradient, and not the more the longer the loss's tail is.
+    """
+    return np.log(np.maximum(1 - _true_probability(candidates), _SMALLEST))
+
+
+def random(candidates):
+    """Know nothing: NaN for all."""
+    return np.full(len(candidates), np.nan)
+
+
+def entropy(candidates):
+    """Return the entropy of the probabilities, in [0, ln n_classes]."""
+    p = np.maximum(candidates.probabilities, _SMALLEST)
+    return -(p * np.log(p)).sum(axis=1)
+
+
+def margin(candidates):
+    """Return the second highest minus the highest probability, in [-1, 0]."""
+    second, first = np.partition(candidates.probabilities, -2, axis=1)[:, -2:].T
+    return second - first
+
+
+def deepgini(candidates):
+    """Return 1 - sum of p squared, in [0, 1)."""
+    return 1 - np.einsum("ij,ij->i", candidates.probabilities, candidates.probabilities)
+
+
+def loss(candidates):
+    """Return the cross-entropy -ln p of the true label, at least 0."""
+    return -np.log(np.maximum(_true_probability(candidates), _SMALLEST))
+
+
+def k_center(candidates):
+    """Choose, one after the other, the candidate farthest from all known states; its score is minus its turn.
+
+    Known are the states of 2,000 training samples, drawn at random, and of all that were chosen before, in any group.
+    Those whose turn does not come share the last place.
+    """
+    known = candidates.training_states(_N_KNOWN)
+    scores = np.full(len(candidates), -float(len(candidates)))
+    for place, n_wanted in candidates.by_group():
+        turns = farthest_first(candidates.states[place], known, n_wanted)
+        scores[place.start + turns] = -np.arange(len(turns))
+        known = np.concatenate([known, candidates.states[place][turns]])
+    return scores
+
+
+def _true_probability(candidates):
+    return candidates.probabilities[np.arange(len(candidates)), candidates.labels]
+
+
+SELECTORS = {
+    "similarity": Selector(similarity, ("comparison",)),
+    "state differential": Selector(state_differential, ("states", "state heatmaps"), one_by_one=True),
+    "state margin": Selector(state_margin, ("states", "state heatmaps"), one_by_one=True),
+    "adaptive": Selector(adaptive, blends=("margin", "state margin")),
+    "error": Selector(error, ("probabilities",), one_by_one=True),
+    "random": Selector(random, one_by_one=True),
+    "entropy": Selector(entropy, ("probabilities",), one_by_one=True),
+    "margin": Selector(margin, ("probabilities",), one_by_one=True),
+    "deepgini": Selector(deepgini, ("probabilities",), one_by_one=True),
+    "loss": Selector(loss, ("probabilities",), one_by_one=True),
+    "k-center": Selector(k_center, ("states", "training states")),
+}

@@ -1,0 +1,92 @@
+"""From the tidy runs table to a row a run: what MODE and its control reached from the same model.
+
+A difference between two runs says more about their seeds than about their strategies; the difference between MODE and
+control of *one* run, at the same number of added samples, does not.
+"""
+
+import numpy as np
+import pandas as pd
+
+from mode_utils.study.runs_table import TIMES, check_runs_table, configuration
+
+_NEEDED = (
+    "seed", "strategy", "iteration", "samples_added", "test_accuracy", "diagnosis_accuracy", "train_accuracy",
+    "weakest_label_accuracy", "finished_early",
+)  # fmt: skip
+
+
+def paired_outcomes(runs):
+    """Reduce each run to its outcome: a row for each configuration and seed.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        As `repeated_runs.repeat_runs` returns it; with or without `seconds`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The configuration and `seed`; `initial`, `final`, `control` (read off at MODE's number of samples) and
+        `control_full_budget`, test accuracies in [0, 1]; `improvement` = final - initial and `difference` = final -
+        control, higher is better for MODE; `diagnosis_difference`, the same difference on the samples that diagnosis
+        looks at; `weakest_label`, `control_weakest_label`, test accuracies of the weakest label; `initial_gap`, `gap`
+        and `control_gap`, training minus diagnosis accuracy; `samples` added by MODE; `finished_early`; `seconds` of
+        MODE and how many of them selecting took, NaN if unknown.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or a number out of range; if a run has no control or two of one strategy, or if its two
+        strategies start from different models.
+    """
+    check_runs_table(runs, _NEEDED)
+    keys = [*configuration(runs), "seed"]
+    names = pd.MultiIndex.from_frame(runs[keys].drop_duplicates())
+    mode, control = (_rows(runs, strategy, keys, names) for strategy in ("mode", "control"))
+    initial, final, start, full = (part.reindex(names) for part in (*_ends(mode, keys), *_ends(control, keys)))
+    _check(initial["test_accuracy"] == start["test_accuracy"], "MODE and control start from different models")
+    at_budget = control[control["samples_added"] == final["samples_added"].reindex(control.index)].reindex(names)
+    _check(at_budget["iteration"].notna(), "control has no row at MODE's number of samples")
+    outcomes = {
+        "initial": initial["test_accuracy"],
+        "final": final["test_accuracy"],
+        "control": at_budget["test_accuracy"],
+        "control_full_budget": full["test_accuracy"],
+        "improvement": final["test_accuracy"] - initial["test_accuracy"],
+        "difference": final["test_accuracy"] - at_budget["test_accuracy"],
+        "diagnosis_difference": final["diagnosis_accuracy"] - at_budget["diagnosis_accuracy"],
+        "weakest_label": final["weakest_label_accuracy"],
+        "control_weakest_label": at_budget["weakest_label_accuracy"],
+        "initial_gap": _gap(initial),
+        "gap": _gap(final),
+        "control_gap": _gap(at_budget),
+        "samples": final["samples_added"],
+        "finished_early": final["finished_early"].astype(bool),
+        **{name: mode.groupby(level=keys)[name].sum().reindex(names) if name in mode else np.nan for name in TIMES},
+    }
+    return pd.DataFrame(outcomes, index=names).reset_index()
+
+
+def _rows(runs, strategy, keys, names):
+    """Return the rows of a strategy by run and in the order of iterations, each run once."""
+    rows = runs[runs["strategy"] == strategy].sort_values("iteration", kind="stable").set_index(keys)
+    _check(pd.Series(names.isin(rows.index), names), f"no {strategy!r} rows, it is not paired")
+    _check(~rows.set_index("iteration", append=True).index.to_series().duplicated(), f"{strategy!r} rows twice")
+    return rows
+
+
+def _ends(rows, keys):
+    groups = rows.groupby(level=keys, sort=False)
+    return groups.head(1), groups.tail(1)
+
+
+def _gap(rows):
+    return rows["train_accuracy"] - rows["diagnosis_accuracy"]
+
+
+def _check(fine, what):
+    """Raise a ValueError that names the first run for which something is not fine."""
+    if not fine.all():
+        run = dict(zip(fine.index.names, fine.index[fine.to_numpy().argmin()], strict=True))
+        name = ", ".join(f"{key}={run[key]}" for key in ("name", "metric", "layer_selection", "seed") if key in run)
+        raise ValueError(f"run {name}: {what}")

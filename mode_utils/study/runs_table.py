@@ -1,0 +1,97 @@
+"""The tidy table of runs, a row an iteration: its columns, defined once, and the check of a table that is read.
+
+Beside these columns a table has the configuration of the repair (`options.CONFIGURATION`), and a `name` where several
+strategies repaired the same models.
+"""
+
+from typing import NamedTuple
+
+from mode_utils.options import CONFIGURATION
+
+
+class Column(NamedTuple):
+    """What a column holds: in words, its unit, and the least and the largest value of a number."""
+
+    holds: str
+    unit: str = ""
+    least: float | None = None
+    largest: float | None = None
+
+
+_SHARE, _COUNT = ("share", 0, 1), (0, None)
+RUN_COLUMNS = {
+    "seed": Column("decides split, weights and order of a run"),
+    "strategy": Column("mode or control"),
+}
+ITERATION_COLUMNS = {
+    "iteration": Column("0 is the model before the repair", "iterations", *_COUNT),
+    "samples_added": Column("taken from the pool so far", "samples", *_COUNT),
+    "test_accuracy": Column("accuracy on the test samples", *_SHARE),
+    "diagnosis_accuracy": Column("accuracy on the samples that diagnosis looks at", *_SHARE),
+    "train_accuracy": Column("accuracy on the samples that the model was first trained on", *_SHARE),
+    "weakest_label_accuracy": Column("lowest test accuracy of a label", *_SHARE),
+    "n_underfit": Column("underfit labels", "labels", *_COUNT),
+    "n_overfit": Column("overfit labels", "labels", *_COUNT),
+    "fault": Column("what the iteration was for: underfit, overfit, or neither"),
+    "target_label": Column("the label that got most", "label", *_COUNT),
+    "target_layer": Column("the layer that was looked at, if any was"),
+    "n_ranked": Column("samples that were taken by rank rather than at random", "samples", *_COUNT),
+    "seconds": Column("time of the iteration, differs each time", "s", *_COUNT),
+    "selection_seconds": Column("how much of it was selecting", "s", *_COUNT),
+}
+LAST_COLUMNS = {
+    "finished_early": Column("whether the whole run ended because no label was buggy"),
+}
+COLUMNS = RUN_COLUMNS | ITERATION_COLUMNS | LAST_COLUMNS
+TIMES = ("seconds", "selection_seconds")
+STRATEGIES = ("mode", "control")
+_SAVED = tuple(name for name in COLUMNS if name not in TIMES)
+
+
+def configuration(table):
+    """Return the columns of a table that tell repairs apart: of `name` and `CONFIGURATION` those that it has."""
+    return [name for name in ("name", *CONFIGURATION) if name in table]
+
+
+def check_runs_table(table, needed=_SAVED):
+    """Check a table of runs before it is used.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    needed : sequence of str
+        Columns that it must have, by default all but the `TIMES`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or a number out of range.
+    """
+    lacking = [name for name in needed if name not in table]
+    if lacking:
+        raise ValueError(
+            f"the table of runs has no column {', '.join(map(repr, lacking))}; it has: {', '.join(map(str, table))}"
+        )
+    for name in needed:
+        _check_range(name, table[name], COLUMNS[name] if name in COLUMNS else Column(""))
+    if "strategy" in needed and not table["strategy"].isin(STRATEGIES).all():
+        strange = table["strategy"][~table["strategy"].isin(STRATEGIES)].iloc[0]
+        raise ValueError(f"the table of runs has a strategy {strange!r}; choose from {', '.join(STRATEGIES)}")
+    return table
+
+
+def _check_range(name, values, column):
+    least, largest = column.least, column.largest
+    if least is None:
+        return
+    outside = values[(values < least) | (values > (float("inf") if largest is None else largest))]
+    if len(outside):
+        raise ValueError(
+            f"column {name!r} of the table of runs has {outside.iloc[0]} in row {outside.index[0]}; it must be "
+            f"{f'at least {least}' if largest is None else f'in [{least}, {largest}]'}"
+        )

@@ -1,0 +1,158 @@
+"""A notebook as one HTML page for readers: no code, everything inside, with contents and the commit it came from.
+
+``python -m mode_utils.sweep.page notebooks/results.ipynb report.html`` executes a copy of the notebook and writes the
+page. How the page looks is said in `page_template`, a template of nbconvert.
+"""
+
+import argparse
+import subprocess
+import tempfile
+from base64 import b64decode
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+
+from mode_utils.support.files import write_text
+
+_TEMPLATE = Path(__file__).with_name("page_template")
+_SCALE = 0.77  # of a figure's pixels on the page: a 13 inch figure is as wide as the text
+_LONG = 80  # characters; a table with a longer cell turns into cards on a narrow screen
+
+
+class Section(NamedTuple):
+    """An entry of the contents: where it leads, its text, and the entries below it."""
+
+    anchor: str
+    text: str
+    below: list
+
+
+class Page(NamedTuple):
+    """The parts of a page, as its template takes them."""
+
+    title: str
+    heading: str
+    contents: list[Section]
+    body: str
+
+
+def render_page(notebook, origin):
+    """Render an executed notebook as a self-contained page.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        Its first heading is the page's title; figures are its PNG outputs.
+    origin : str
+        Where it came from, shown below the title.
+
+    Returns
+    -------
+    str
+        HTML that loads nothing from elsewhere: figures, tables and style are in it. Contents link to sections, and to
+        each figure by its number.
+    """
+    from nbconvert import HTMLExporter  # only needed when a page is made
+
+    exporter = HTMLExporter(
+        template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)], filters={"arranged": arrange},
+        exclude_input=True, embed_images=True,
+    )  # fmt: skip
+    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    return exporter.from_notebook_node(notebook, {"origin": origin})[0]
+
+
+def arrange(html):
+    """Arrange the HTML of a notebook's cells for a page: tables that scroll, numbered figures, contents.
+
+    Parameters
+    ----------
+    html : str
+
+    Returns
+    -------
+    Page
+    """
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(html, "html.parser")
+    for unused in soup.find_all(["script", "style"]):
+        unused.decompose()
+    _wrap_tables(soup)
+    contents = _number_figures(soup)
+    heading = soup.h1.extract() if soup.h1 else ""
+    title = heading.get_text().rstrip("¶") if heading else "Report"
+    return Page(title, str(heading), contents, str(soup))
+
+
+def describe_origin(folder):
+    """Say which commit a folder is at, and whether it has changes of its own; or that it is in no repository."""
+    try:
+        commit = _git(folder, "log", "-1", "--format=%h of %cs")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return "From a copy that is in no repository"
+    return f"From commit {commit}{', with changes that are not committed' if changed else ''}"
+
+
+def _git(folder, *arguments):
+    found = subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True)
+    return found.stdout.strip()
+
+
+def _wrap_tables(soup):
+    """Let wide tables scroll for themselves, and mark those of sentences, so that they can become cards."""
+    for table in soup.find_all("table"):
+        table.attrs = {"class": "cards"} if any(len(cell.get_text()) > _LONG for cell in table.find_all("td")) else {}
+        names = [cell.get_text() for cell in table.thead.find_all("th")] if table.thead else []
+        for row in table.tbody.find_all("tr") if table.tbody else []:
+            for name, cell in zip(names, row.find_all(["td", "th"]), strict=False):
+                cell["data-label"] = name
+        table.wrap(soup.new_tag("div", attrs={"class": "wide"}))
+
+
+def _number_figures(soup):
+    """Give each figure a number; return the sections, and below them their figures."""
+    contents, count = [], 0
+    for node in soup.find_all(["h2", "img"]):
+        if node.name == "h2":
+            contents.append(Section(node["id"], node.get_text().rstrip("¶"), []))
+            continue
+        count += 1
+        section = contents[-1].text if contents else ""
+        figure = node.wrap(soup.new_tag("div", attrs={"class": "wide"})).wrap(soup.new_tag("figure"))
+        figure["id"], node["alt"] = f"figure-{count}", f"Figure {count}: {section}"
+        node.attrs.pop("class", None)
+        node["style"] = f"width: {_SCALE * _pixels(node['src']):.0f}px"
+        caption = soup.new_tag("figcaption")
+        caption.string = f"Figure {count}"
+        figure.append(caption)
+        if contents:
+            contents[-1].below.append(Section(figure["id"], f"Figure {count}", []))
+    return contents
+
+
+def _pixels(source):
+    """Return the width of a PNG in a data URL."""
+    return int.from_bytes(b64decode(source.split(",", 1)[1][:64])[16:20], "big")
+
+
+def main(arguments=None):
+    """Execute a copy of a notebook where it stands, and write its page, whole or not at all."""
+    import papermill
+
+    parser = argparse.ArgumentParser(prog="python -m mode_utils.sweep.page", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("page", type=Path)
+    given = parser.parse_args(arguments)
+    folder = given.notebook.resolve().parent
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "copy.ipynb"
+        papermill.execute_notebook(given.notebook, copy, cwd=folder, progress_bar=False)
+        write_text(given.page, render_page(nbformat.read(copy, as_version=4), describe_origin(folder)))
+    print(f"{given.page}: {given.page.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

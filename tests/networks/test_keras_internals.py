@@ -1,0 +1,73 @@
+"""Canaries: each undocumented name of Keras that is used, alone. When one breaks, its docstring says what to do."""
+
+import numpy as np
+import pytest
+
+from mode_utils.networks.backend import keras
+from mode_utils.networks.keras_internals import is_random_seed, last_node, own_variables
+
+
+@pytest.fixture
+def model():
+    inner = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, name="inside"), keras.layers.Dropout(0.5, name="drop")], name="inner"
+    )
+    image = keras.Input((4,), name="image")
+    hidden = keras.layers.BatchNormalization(name="norm")(inner(image))
+    return keras.Model(image, keras.layers.Dense(2, name="output")(hidden))
+
+
+def test_each_variable_of_a_model_belongs_to_one_layer_also_in_a_nested_model(model):
+    """`Layer._flatten_layers`, `_trainable_variables` and `_non_trainable_variables`.
+
+    If they are gone: go through `layer.layers` of models, and take from `layer.variables` those of no sublayer.
+    """
+    found = {layer.name: [variable.name for variable in variables] for layer, variables in own_variables(model)}
+    assert found["inside"] == ["kernel", "bias"] and found["output"] == ["kernel", "bias"]
+    assert sorted(found["norm"]) == ["beta", "gamma", "moving_mean", "moving_variance"]
+    listed = [variable.path for _, variables in own_variables(model) for variable in variables]
+    every = [variable.path for variable in model.variables if not is_random_seed(variable)]
+    assert sorted(listed) == sorted(every)
+
+
+def test_the_state_of_a_random_layer_is_known_by_its_name(model):
+    """The name "seed_generator_state".
+
+    If it has changed: print `[v.path for v in keras.layers.Dropout(0.5).variables]`, and take the new name; otherwise
+    `Trainer.initialize` leaves the seeds as they are, and a network with dropout is not the same each time.
+    """
+    seeds = [variable for variable in model.variables if is_random_seed(variable)]
+    assert len(seeds) == 1 and tuple(seeds[0].shape) == (2,)
+    assert not any(is_random_seed(variable) for variable in model.trainable_variables)
+
+
+def test_the_graph_can_be_followed_from_the_output_to_the_input(model):
+    """`KerasTensor._keras_history` and `Operation._inbound_nodes`.
+
+    If they are gone: `model.get_config()["layers"]` has the `inbound_nodes` of each layer in a documented form.
+    """
+    node, names = last_node(model.outputs[0]), []
+    while True:
+        names.append(node.operation.name)
+        assert len(node.output_tensors) == 1
+        if not node.parent_nodes:
+            break
+        (node,) = node.parent_nodes
+    assert names == ["output", "norm", "inner", "image"]
+
+
+def test_the_learning_rate_is_among_the_optimizers_variables_and_can_be_told_from_the_others():
+    """Documented: `optimizer.learning_rate` is the variable itself. If not, `Trainer.initialize` would set it to 0."""
+    optimizer = keras.optimizers.Adam(0.003)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    optimizer.build(model.trainable_variables)
+    assert sum(variable is optimizer.learning_rate for variable in optimizer.variables) == 1
+
+
+def test_calling_a_functional_models_call_hands_on_its_layers_rather_than_the_model(model):
+    """Documented: `Model.call` on symbolic tensors. If it nests the model, `single_input` must go layer by layer."""
+    other = keras.Input((4,))
+    again = keras.Model(other, model.call(other))
+    assert [layer.name for layer in again.layers[1:]] == [layer.name for layer in model.layers[1:]]
+    x = np.ones((1, 4), np.float32)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), again.predict(x, verbose=0))

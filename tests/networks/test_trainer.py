@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+
+from mode_utils.model_training import build_model
+from mode_utils.networks.backend import keras
+from mode_utils.networks.trainer import Trainer
+
+
+class RunningLosses(keras.callbacks.Callback):
+    """Collect what `Model.fit` reports after each step: the mean loss so far."""
+
+    def __init__(self):
+        super().__init__()
+        self.values = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.values.append(logs["loss"])
+
+
+@pytest.mark.parametrize("architecture", ["dense", "cnn"])
+def test_losses_agree_with_model_fit_over_100_steps(architecture, splits):
+    x, y = splits.bug_fixing.x, splits.bug_fixing.y
+    x, y = np.tile(x, (3, 1, 1))[:3200], np.tile(y, 3)[:3200]
+    trainer = Trainer(build_model(architecture))
+    trainer.initialize(np.random.default_rng(0))
+    initial = trainer.state()
+    losses = trainer.fit(x, y, epochs=1, rng=np.random.default_rng(1))[0]
+    weights = trainer.model.get_weights()
+
+    trainer.restore(initial)
+    order = np.random.default_rng(1).permutation(len(x))
+    reported = RunningLosses()
+    trainer.model.fit(x[order], y[order], batch_size=32, shuffle=False, verbose=0, callbacks=[reported])
+    assert len(losses) == len(reported.values) == 100
+    np.testing.assert_allclose(np.cumsum(losses) / np.arange(1, 101), reported.values, atol=1e-4)
+    for ours, theirs in zip(weights, trainer.model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_a_restored_trainer_repeats_its_training_bit_for_bit(trainer, splits):
+    state, results = trainer.state(), []
+    for _ in range(2):
+        trainer.restore(state)
+        losses = trainer.fit(splits.train.x, splits.train.y, epochs=2, rng=np.random.default_rng(3))
+        results.append((losses.tobytes(), trainer.predict(splits.test.x).tobytes()))
+    assert results[0] == results[1]
+
+
+def test_random_layers_are_part_of_the_state(splits):
+    layers = [
+        keras.layers.Flatten(),
+        keras.layers.Dropout(0.5),
+        keras.layers.Dense(8),
+        keras.layers.BatchNormalization(),
+    ]
+    model = keras.Sequential([keras.Input((28, 28)), *layers, keras.layers.Dense(10, activation="softmax")])
+    model.compile(loss="sparse_categorical_crossentropy")
+    trainer = Trainer(model)
+    trainer.initialize(np.random.default_rng(0))
+    state = trainer.state()
+    first = trainer.fit(splits.test.x, splits.test.y, epochs=1, rng=np.random.default_rng(3))
+    trainer.restore(state)
+    np.testing.assert_array_equal(
+        first, trainer.fit(splits.test.x, splits.test.y, epochs=1, rng=np.random.default_rng(3))
+    )
+
+
+def test_a_network_with_random_layers_is_the_same_each_time_it_is_built_and_initialized(splits):
+    losses = []
+    for _ in range(2):
+        layers = [keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(10, activation="softmax")]
+        model = keras.Sequential([keras.Input((28, 28)), *layers])
+        model.compile(loss="sparse_categorical_crossentropy")
+        trainer = Trainer(model)
+        trainer.initialize(np.random.default_rng(0))
+        losses.append(trainer.fit(splits.test.x, splits.test.y, epochs=1, rng=np.random.default_rng(3)))
+    np.testing.assert_array_equal(*losses)
+
+
+def test_initializing_is_as_good_as_a_new_model(trainer, splits):
+    trainer.initialize(np.random.default_rng(5))
+    first = trainer.state()
+    trainer.fit(splits.test.x, splits.test.y, epochs=1, rng=np.random.default_rng(0))
+    trainer.initialize(np.random.default_rng(5))
+    for a, b in zip(first, trainer.state(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    trainer.initialize(np.random.default_rng(6))
+    assert not np.array_equal(first[0], trainer.state()[0])
+    fresh = Trainer(build_model())
+    np.testing.assert_array_equal(fresh.model.optimizer.iterations, trainer.model.optimizer.iterations)
+    assert float(fresh.model.optimizer.learning_rate) == float(trainer.model.optimizer.learning_rate)
+
+
+def test_initial_weights_have_the_spread_of_the_layers_initializer(trainer):
+    trainer.initialize(np.random.default_rng(5))
+    kernel, bias = trainer.model.get_layer("hidden_1").get_weights()
+    limit = np.sqrt(6 / (784 + 28))  # Glorot, uniform
+    assert np.abs(kernel).max() <= limit and kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)
+    assert not bias.any()
+
+
+def test_predictions_are_those_of_keras_whatever_the_number_of_samples(trainer, mnist):
+    x = mnist.x_test[:9_000]
+    np.testing.assert_allclose(trainer.predict(x), trainer.model.predict(x, verbose=0), atol=1e-6)
+
+
+def test_activations_come_in_the_order_asked_for(trainer, splits):
+    second, first = trainer.activations(splits.test.x, ["hidden_2", "hidden_1"])
+    kernel, bias = trainer.model.get_layer("hidden_2").get_weights()
+    np.testing.assert_allclose(second, np.maximum(first @ kernel + bias, 0), atol=1e-4)
+
+
+def test_the_last_step_of_an_epoch_takes_what_is_left(trainer, splits):
+    x, y = splits.test.x[:70], splits.test.y[:70]
+    assert trainer.fit(x, y, epochs=2, rng=np.random.default_rng(0), batch_size=32).shape == (2, 3)
+
+
+def test_a_model_that_is_not_compiled_is_refused():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    with pytest.raises(ValueError, match="is not compiled"):
+        Trainer(model)
+
+
+def test_an_unknown_layer_is_an_error_that_names_the_choices(trainer, splits):
+    with pytest.raises(ValueError, match=r"has no layer 'hidden_3'; choose from input_layer.*, flatten, hidden_1"):
+        trainer.activations(splits.test.x, ["hidden_3"])
+
+
+def test_a_state_of_another_architecture_is_refused(trainer):
+    with pytest.raises(ValueError, match="does not fit model 'dense'"):
+        trainer.restore(Trainer(build_model("cnn")).state())

@@ -1,0 +1,313 @@
+"""Real data that others made, with a label starved in training: its accuracy rises, and no other breaks unsaid."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer, load_digits
+
+from mode_utils.data import DEBIAN_FASHION_MNIST, load_dataset
+from mode_utils.networks.backend import keras
+from mode_utils.repair import choose, diagnose, next_folder, open_case, retrain, save_repair
+from mode_utils.repair.__main__ import main
+from mode_utils.selection.allocation import allocate
+from mode_utils.selection.candidates import look_at_candidates
+from mode_utils.selection.pool import Pool, draw_batch
+from mode_utils.selection.selectors import SELECTORS, register_selector, selector_scores
+
+
+def shuffled(x, y):
+    order = np.random.default_rng(0).permutation(len(y))
+    return x[order].astype(np.float32), y[order]
+
+
+def starved(x, y, label, kept, sizes=(0.4, 0.2, 0.25)):
+    """Split into roles, and keep only a few training samples of a label."""
+    ends = np.cumsum([round(size * len(y)) for size in sizes])
+    parts = dict(zip(("train", "validation", "pool", "test"), zip(np.split(x, ends), np.split(y, ends))))  # noqa: B905
+    x_train, y_train = parts["train"]
+    keep = (y_train != label) | (np.cumsum(y_train == label) <= kept)
+    parts["train"] = x_train[keep], y_train[keep]
+    return {f"{name}_{part}": array for part, both in parts.items() for name, array in zip("xy", both, strict=True)}
+
+
+def trained(inputs, outputs, arrays, units, activation, loss, epochs=30):
+    model = keras.Model(inputs, keras.layers.Dense(units, activation=activation)(outputs))
+    model.compile(optimizer=keras.optimizers.Adam(0.003), loss=loss)
+    y = arrays["y_train"]
+    model.fit(arrays["x_train"], y if units > 1 else y[:, None], epochs=epochs, verbose=0)
+    return model
+
+
+def digits():
+    x, y = shuffled(load_digits().images / 16, load_digits().target)
+    arrays = starved(x, y, label=3, kept=3)
+    image = keras.Input((8, 8))
+    hidden = keras.layers.Dense(32, activation="relu")(keras.layers.Flatten()(image))
+    return trained(image, hidden, arrays, 10, "softmax", "sparse_categorical_crossentropy"), arrays, 3
+
+
+def breast_cancer():
+    """Tabular, two labels, one sigmoid."""
+    data = load_breast_cancer()
+    x, y = shuffled((data.data - data.data.mean(axis=0)) / data.data.std(axis=0), data.target)
+    arrays = starved(x, y, label=0, kept=2)
+    row = keras.Input((30,))
+    hidden = keras.layers.Dense(16, activation="relu")(row)
+    return trained(row, hidden, arrays, 1, "sigmoid", "binary_crossentropy", epochs=15), arrays, 0
+
+
+def coloured_shapes():
+    """Colour images, generated: a square, a cross or a frame in a random colour and place; logits."""
+    rng = np.random.default_rng(1)
+    shapes = np.zeros((3, 7, 7))
+    shapes[0], shapes[1, 3], shapes[1, :, 3] = 1, 1, 1
+    shapes[2] = np.pad(np.zeros((5, 5)), 1, constant_values=1)
+    y = rng.integers(3, size=1500)
+    x = 0.3 * rng.random((1500, 12, 12, 3))
+    for image, label, (row, column) in zip(x, y, rng.integers(6, size=(1500, 2)), strict=True):
+        image[row : row + 7, column : column + 7] += shapes[label][..., None] * rng.uniform(0.2, 0.7, 3)
+    arrays = starved(x.astype(np.float32), y, label=2, kept=4)
+    image = keras.Input((12, 12, 3))
+    maps = keras.layers.MaxPooling2D()(keras.layers.Conv2D(8, 3, activation="relu")(image))
+    hidden = keras.layers.Dense(16, activation="relu")(keras.layers.Flatten()(maps))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return trained(image, hidden, arrays, 3, None, loss, epochs=12), arrays, 2
+
+
+def two_branches():
+    """Two inputs: the upper and the lower half of a digit, a branch each, merged; one-hot labels."""
+    x, y = shuffled(load_digits().images / 16, load_digits().target)
+    whole = starved(x, y, label=5, kept=3)
+    upper, lower = keras.Input((4, 8), name="upper"), keras.Input((4, 8), name="lower")
+    branches = [keras.layers.Dense(16, activation="relu")(keras.layers.Flatten()(half)) for half in (upper, lower)]
+    hidden = keras.layers.Dense(24, activation="relu")(keras.layers.Concatenate()(branches))
+    model = keras.Model([upper, lower], keras.layers.Dense(10, activation="softmax")(hidden))
+    model.compile(optimizer=keras.optimizers.Adam(0.003), loss="categorical_crossentropy")
+    x_train = whole["x_train"]
+    model.fit([x_train[:, :4], x_train[:, 4:]], np.eye(10)[whole["y_train"]], epochs=30, verbose=0)
+    arrays = {name: array for name, array in whole.items() if name.startswith("y")}
+    halves = {"upper": np.s_[:, :4], "lower": np.s_[:, 4:]}
+    arrays |= {f"{name}.{half}": array[place] for name, array in whole.items() if name.startswith("x")
+               for half, place in halves.items()}  # fmt: skip
+    return model, arrays, 5
+
+
+def sequences():
+    """The rows of a digit, one after the other, through a recurrent layer; of any length."""
+    x, y = shuffled(load_digits().images / 16, load_digits().target)
+    arrays = starved(x, y, label=3, kept=3)
+    steps = keras.Input((None, 8))
+    hidden = keras.layers.GRU(24)(steps)
+    return trained(steps, hidden, arrays, 10, "softmax", "sparse_categorical_crossentropy", epochs=25), arrays, 3
+
+
+def small_images():
+    """A convolutional network on Fashion-MNIST, or on MNIST where that is not at hand; its convolution is frozen."""
+    data = load_dataset("fashion_mnist" if DEBIAN_FASHION_MNIST.is_dir() else "mnist")
+    arrays = starved(data.x_train[:4000, ..., None], data.y_train[:4000], label=1, kept=3)
+    image = keras.Input((28, 28, 1))
+    convolution = keras.layers.Conv2D(6, 5, strides=2, activation="relu", name="frozen")
+    hidden = keras.layers.Dense(24, activation="relu")(keras.layers.Flatten()(convolution(image)))
+    model = trained(image, hidden, arrays, 10, "softmax", "sparse_categorical_crossentropy", epochs=8)
+    convolution.trainable = False
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    return model, arrays, 1
+
+
+EXAMPLES = {
+    "two branches": two_branches,
+    "sequences": sequences,
+    "small images": small_images,
+    "digits": digits,
+    "breast cancer": breast_cancer,
+    "coloured shapes": coloured_shapes,
+}
+
+
+@pytest.fixture(scope="module", params=list(EXAMPLES))
+def example(request, tmp_path_factory):
+    keras.utils.set_random_seed(0)
+    folder = tmp_path_factory.mktemp("example")
+    model, arrays, label = EXAMPLES[request.param]()
+    model.save(folder / "model.keras")
+    np.savez(folder / "data.npz", **arrays)
+    np.savez(folder / "unlabelled.npz", **{name: array for name, array in arrays.items() if name != "y_pool"})
+    return folder, arrays, label
+
+
+@pytest.fixture
+def digits_folder(tmp_path_factory, request):
+    keras.utils.set_random_seed(0)
+    folder = tmp_path_factory.mktemp("digits")
+    model, arrays, _ = digits()
+    model.save(folder / "model.keras")
+    np.savez(folder / "data.npz", **arrays)
+    return folder
+
+
+@pytest.mark.parametrize("data", ["data.npz", "unlabelled.npz"])
+def test_the_starved_label_rises_and_no_other_falls_beyond_the_tolerance_unsaid(example, data):
+    folder, arrays, label = example
+    case = open_case(folder / "model.keras", folder / data, budget=60)
+    diagnosis = diagnose(case)
+    assert diagnosis.labels["validation_accuracy"].idxmin() == label and diagnosis.labels["fault"][label]
+    chosen = choose(case, diagnosis)
+    outcome = retrain(case, chosen["index"].to_numpy(), arrays["y_pool"][chosen["index"]])
+    change = outcome.labels["change"]
+    assert change[label] > 0.1 and outcome.labels["test_after"][label] > outcome.labels["test_before"][label]
+    fell = [str(other) for other in np.flatnonzero(change < -case.tolerance)]
+    assert fell == outcome.new_bugs
+    assert outcome.fixed - outcome.broken == round(
+        sum(change * np.bincount(arrays["y_validation"], minlength=len(change)))
+    )
+
+
+def test_samples_are_chosen_once_and_explained(example):
+    folder, arrays, label = example
+    case = open_case(folder / "model.keras", folder / "unlabelled.npz", budget=60)
+    chosen = choose(case, diagnose(case))
+    assert not chosen["index"].duplicated().any() and chosen["rank"].tolist() == list(range(1, 61))
+    assert chosen["confidence"].between(0, 1).all()
+    assert all(rows["score"].dropna().is_monotonic_decreasing for _, rows in chosen.groupby("guess"))
+    assert (chosen["reason"].str.startswith("drawn at random") == chosen["score"].isna()).all()
+    shares = [rows["guess"].value_counts(normalize=True).max() for rows in (chosen[:20], chosen)]
+    assert shares[0] == pytest.approx(shares[1], abs=0.11)  # the beginning serves the labels like the whole
+    assert chosen["reason"].str.contains("neighbours in feature space").all()
+    found = (arrays["y_pool"][chosen["index"]] == label).mean()
+    assert found > 2 * (arrays["y_pool"] == label).mean() or found > 0.8
+
+
+def test_of_a_labelled_pool_it_chooses_what_the_laboratory_would(example):
+    folder, arrays, _ = example
+    case = open_case(folder / "model.keras", folder / "data.npz", budget=60)
+    diagnosis = diagnose(case)
+    assessment, splits = diagnosis.assessment, case.data.splits(arrays["y_pool"])
+    groups = allocate(Pool(splits.bug_fixing.y), np.nan_to_num(assessment.errors), 60, 1.0)
+    rng = np.random.default_rng(case.seed)
+    candidates = look_at_candidates(case.trainer, splits, case.options, groups, None, assessment, rng)
+    scores = selector_scores(candidates)
+    batch = draw_batch(Pool(splits.bug_fixing.y), groups, scores, rng, 60, candidates.temperature)
+    assert set(choose(case, diagnosis)["index"]) == set(batch.indices)
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_a_selector_of_ones_own_chooses_also_under_a_name_that_is_taken(one_by_one, digits_folder, monkeypatch):
+    monkeypatch.setitem(SELECTORS, "adaptive", SELECTORS["adaptive"])  # put back at the end
+
+    def least_sure(candidates):
+        return -candidates.probabilities.max(axis=1)
+
+    register_selector("adaptive", least_sure, ["probabilities"], one_by_one)
+    case = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, temperature=0.0)
+    chosen = choose(case, diagnose(case))
+    np.testing.assert_allclose(chosen["score"], -chosen["confidence"], rtol=1e-6)
+
+
+def test_other_presets_choose_as_they_do_in_the_laboratory(digits_folder):
+    case = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, preset="original", metric="l2")
+    diagnosis = diagnose(case)
+    chosen = choose(case, diagnosis)
+    ranked = chosen[chosen["score"].notna()]
+    assert len(chosen) == 40 and len(ranked) == 10  # a quarter of the batch
+    assert set(ranked["label"]) == {"3"} and "3" not in set(chosen.loc[chosen["score"].isna(), "label"])
+    every = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, preset="original", alpha=1.0)
+    assert set(choose(every, diagnosis)["label"]) == {"3"}
+
+
+def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits_folder, capsys):
+    arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz", "out")]
+    status = main([*arguments, "--budget", "60", "--keep-new-bugs"])
+    out = digits_folder / "out"
+    assert {path.name for path in out.iterdir()} == {"diagnosis.json", "repaired.keras", "report.html", "selected.csv"}
+    outcome = json.loads((out / "diagnosis.json").read_text())["outcome"]
+    assert status == (1 if outcome["new_bugs"] else 0)
+    model = keras.models.load_model(out / "repaired.keras")
+    with np.load(digits_folder / "data.npz") as arrays:
+        right = model.predict(arrays["x_validation"], verbose=0).argmax(axis=1) == arrays["y_validation"]
+        of_label = right[arrays["y_validation"] == 3].mean()
+    assert of_label == pytest.approx(outcome["labels"][3]["after"], abs=1e-5)
+    report = (out / "report.html").read_text()
+    assert "The output is softmax" in report and "<script" not in report and report.count("<img") >= 6
+    assert "validation samples fixed" in capsys.readouterr().out
+    assert main([*arguments, "--budget", "60"]) == 2
+    assert "exists already: name another folder" in capsys.readouterr().err
+    case = open_case(*arguments[:2], 60)
+    with pytest.raises(ValueError, match=r"selected.csv exists already"):
+        save_repair(out, case, diagnose(case), pd.DataFrame())
+    assert next_folder(out) == digits_folder / "out-1"
+
+
+def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder):
+    arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz")]
+    common = ["--budget", "60", "--tolerance", "0"]
+    case = open_case(*arguments, 60, tolerance=0, replay=0.0)
+    chosen = choose(case, diagnose(case))["index"].to_numpy()
+    assert retrain(case, chosen, case.data.y_pool[chosen]).new_bugs  # without old samples it forgets
+    status = main([*arguments, str(digits_folder / "a"), *common])
+    assert (digits_folder / "a/repaired.keras").exists() == (status == 0)
+
+
+def test_labels_that_were_filled_in_are_applied(digits_folder, capsys):
+    with np.load(digits_folder / "data.npz") as arrays:
+        y_pool = arrays["y_pool"]
+        np.savez(digits_folder / "unlabelled.npz", **{name: arrays[name] for name in arrays if name != "y_pool"})
+    arguments = [str(digits_folder / name) for name in ("model.keras", "unlabelled.npz")]
+    assert main([*arguments, str(digits_folder / "first"), "--budget", "60"]) == 0
+    table = pd.read_csv(digits_folder / "first/selected.csv")
+    assert table["label"].isna().all() and not (digits_folder / "first/repaired.keras").exists()
+    filled = digits_folder / "filled.csv"
+    table.assign(label=y_pool[table["index"]]).to_csv(filled, index=False)
+    status = main([*arguments, str(digits_folder / "second"), "--budget", "60", "--apply", str(filled)])
+    assert status in (0, 1) and "validation samples fixed" in capsys.readouterr().out
+    outcome = json.loads((digits_folder / "second/diagnosis.json").read_text())["outcome"]
+    assert outcome["labels"][3]["change"] > 0.1
+    for spoil, message in {
+        "label": "unknown label '77'", "index": "has index '99999'",
+    }.items():  # fmt: skip
+        spoilt = table.assign(label=y_pool[table["index"]]).astype(str)
+        spoilt.loc[0, spoil] = message.split("'")[1]
+        spoilt.to_csv(filled, index=False)
+        assert main([*arguments, str(digits_folder / "third"), "--budget", "60", "--apply", str(filled)]) == 2
+        assert message in capsys.readouterr().err and not (digits_folder / "third").exists()
+
+
+def test_what_is_frozen_stays_as_it_was(tmp_path):
+    keras.utils.set_random_seed(0)
+    model, arrays, _ = small_images()
+    model.save(tmp_path / "model.keras")
+    np.savez(tmp_path / "data.npz", **arrays)
+    case = open_case(tmp_path / "model.keras", tmp_path / "data.npz", budget=40)
+    before = case.model.get_layer("frozen").get_weights()
+    retrain(case, np.arange(40), arrays["y_pool"][:40])
+    for old, new in zip(before, case.model.get_layer("frozen").get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("rescaling", [True, False])
+def test_a_folder_of_images_is_data_too(labelled, rescaling, tmp_path):
+    model, arrays, label = coloured_shapes()
+    names = ("square", "cross", "frame")
+    for role in ("train", "validation", "pool", "test"):
+        for number, (x, y) in enumerate(zip(arrays[f"x_{role}"], arrays[f"y_{role}"], strict=True)):
+            place = tmp_path / role / (names[y] if labelled or role != "pool" else "")
+            place.mkdir(parents=True, exist_ok=True)
+            keras.utils.save_img(place / f"{number:04d}.png", np.clip(255 * x, 0, 255), scale=False)
+    if rescaling:
+        image = keras.Input((12, 12, 3))
+        inner = model(keras.layers.Rescaling(1 / 255)(image))
+        model = keras.Model(image, inner)
+        model.compile(optimizer="adam", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    case = open_case(model, tmp_path, budget=30, class_names=names)
+    assert case.data.x_pool.max() == pytest.approx(255 if rescaling else 1, rel=0.05)
+    np.testing.assert_array_equal(np.bincount(case.data.y_validation), np.bincount(arrays["y_validation"]))
+    assert (case.data.y_pool is not None) == labelled
+    if not rescaling:
+        diagnosis = diagnose(case)
+        assert diagnosis.labels["validation_accuracy"].idxmin() == label and len(choose(case, diagnosis)) == 30
+    with pytest.raises(ValueError, match="has no folder 'train': it needs train, validation and pool"):
+        open_case(model, tmp_path / "test", budget=30)
+    with pytest.raises(ValueError, match=r"has a class .* that is not among a, b, c"):
+        open_case(model, tmp_path, budget=30, class_names=["a", "b", "c"])

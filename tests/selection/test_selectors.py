@@ -1,0 +1,255 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.spatial.distance import cdist
+from sklearn.metrics import log_loss
+
+from mode_utils.diagnosis import assess
+from mode_utils.heatmaps import class_heatmaps
+from mode_utils.options import DebugOptions
+from mode_utils.selection.allocation import Group
+from mode_utils.selection.candidates import choose_view, look_at_candidates
+from mode_utils.selection.peers import register_peers
+from mode_utils.selection.pool import standardise
+from mode_utils.selection.selectors import SELECTORS, register_selector, selector_scores
+from mode_utils.similarity import similarity_scores
+
+NEURONS = DebugOptions(metric="euclidean", space="neurons", layer_selection=False)
+
+
+@pytest.fixture
+def make_candidates(trainer, splits):
+    own = assess(trainer, splits)
+
+    def make(selector, members=(range(40), range(100, 160)), n_wanted=10, fault="underfit", diagnosis=own, **changes):
+        groups = [Group(np.array(each, dtype=int), n_wanted) for each in members]
+        options = replace(NEURONS, selector=selector, **changes)
+        return look_at_candidates(trainer, splits, options, groups, fault, diagnosis, np.random.default_rng(0))
+
+    return make
+
+
+@pytest.fixture
+def never_8(trainer, splits):
+    """A diagnosis in which no 8 is predicted as an 8: HCI_8 does not exist."""
+    diagnosis = assess(trainer, splits)
+    return replace(diagnosis, predictions=np.where(diagnosis.predictions == 8, 3, diagnosis.predictions))
+
+
+@pytest.fixture
+def score(make_candidates):
+    return lambda selector, **changes: selector_scores(make_candidates(selector, **changes))
+
+
+@pytest.mark.parametrize("name", SELECTORS)
+def test_every_selector_scores_every_candidate_the_same_each_time(score, name):
+    first, second = score(name), score(name)
+    assert first.shape == (100,) and np.array_equal(first, second, equal_nan=True)
+    assert np.isnan(first).all() == (name == "random")
+
+
+def test_uncertainty_is_that_of_the_oracles(make_candidates, score):
+    candidates = make_candidates("deepgini")
+    p, y = candidates.probabilities.astype(float), candidates.labels
+    assert np.allclose(score("entropy"), stats.entropy(p, axis=1), atol=1e-4)
+    assert np.allclose(score("deepgini"), 1 - (p**2).sum(axis=1), atol=1e-6)
+    ranked = np.sort(p, axis=1)
+    assert np.allclose(score("margin"), ranked[:, -2] - ranked[:, -1], atol=1e-6)
+    assert score("loss").mean() == pytest.approx(
+        log_loss(y, p / p.sum(axis=1, keepdims=True), labels=range(10)), abs=1e-4
+    )
+
+
+def test_error_is_the_size_of_the_gradient_on_the_true_logit_and_has_the_order_of_the_loss(make_candidates, score):
+    import tensorflow as tf
+
+    candidates = make_candidates("error")
+    logits = tf.Variable(np.log(np.maximum(candidates.probabilities, 1e-30)))
+    with tf.GradientTape() as tape:
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(candidates.labels, logits)
+    gradient = tape.gradient(loss, logits).numpy()[np.arange(100), candidates.labels]
+    assert np.allclose(np.exp(score("error")), np.maximum(-gradient, 1e-6), atol=1e-5)
+    assert np.array_equal(np.argsort(score("error"))[-20:], np.argsort(score("loss"))[-20:])
+
+
+def test_similarity_compares_each_candidate_with_the_heat_map_of_its_own_label(trainer, splits, score):
+    own = trainer.predict(splits.diagnosis.x).argmax(axis=1)
+    maps = class_heatmaps(splits.diagnosis.x, splits.diagnosis.y, own, 10)
+    expected = [
+        similarity_scores(x[None], maps.of(y, "hci"), "euclidean")[0]
+        for x, y in zip(*splits.bug_fixing.take([*range(40), *range(100, 160)]), strict=True)
+    ]
+    assert np.allclose(score("similarity", space="pixels"), expected)
+    assert np.allclose(score("similarity", space="pixels", ranking="worst"), -np.array(expected))
+
+
+def test_overfit_labels_have_a_similarity_of_their_own(score):
+    least = score("similarity", fault="overfit", overfit_selection="least similar to hci")
+    assert np.allclose(least, score("similarity", ranking="worst"))
+    assert np.isnan(score("similarity", fault="overfit", overfit_selection="random")).all()
+
+
+def test_a_label_without_its_heat_map_is_unknown_and_the_others_are_not(never_8, make_candidates):
+    candidates = make_candidates("similarity", space="pixels", diagnosis=never_8)
+    unknown = np.isnan(selector_scores(candidates))
+    assert np.array_equal(unknown, candidates.labels == 8) and unknown.any()
+
+
+def test_a_state_is_0_at_hci_and_1_at_hwi(make_candidates):
+    candidates = make_candidates("state differential")
+    maps, labels = candidates.state_heatmaps, candidates.labels
+    label = int(np.flatnonzero(maps.counts["hwi"])[0])
+    states = np.linspace(maps.hci[label], maps.hwi[label], len(labels))
+    candidates = replace(candidates, states=states, labels=np.full(len(labels), label))
+    assert np.allclose(selector_scores(candidates), np.linspace(0, 1, len(labels)))
+
+
+def test_a_state_margin_says_whose_heat_map_is_nearest(make_candidates, score):
+    candidates = make_candidates("state margin")
+    nearest = cdist(candidates.states, candidates.state_heatmaps.hci).argmin(axis=1)
+    assert np.array_equal(score("state margin") > 0, nearest != candidates.labels)
+    assert 0 < (nearest != candidates.labels).mean() < 1
+
+
+def test_a_missing_heat_map_makes_its_own_label_unknown_and_no_other(never_8, make_candidates):
+    candidates = make_candidates("state margin", diagnosis=never_8)
+    scores = selector_scores(candidates)
+    assert np.array_equal(np.isnan(scores), candidates.labels == 8)
+
+
+def test_adaptive_is_margin_where_all_is_right_and_state_margin_where_all_is_wrong(make_candidates, score):
+    for share, like in ((0.0, "margin"), (1.0, "state margin")):
+        candidates = replace(make_candidates("adaptive"), label_errors=np.full(10, share))
+        for place, _ in candidates.by_group():
+            expected = standardise(score(like)[place])
+            assert np.allclose(selector_scores(candidates)[place], expected, atol=1e-5)
+
+
+def test_a_scaled_temperature_follows_the_error_of_each_groups_label(trainer, make_candidates, splits):
+    three, five = (np.flatnonzero(splits.bug_fixing.y == label) for label in (3, 5))
+    candidates = make_candidates("random", members=(three, five), temperature=2.0, scale_temperature=True)
+    wrong = trainer.predict(splits.diagnosis.x).argmax(axis=1) != splits.diagnosis.y
+    expected = [2 * wrong[splits.diagnosis.y == label].mean() for label in (3, 5)]
+    assert candidates.temperature.tolist() == pytest.approx(expected)
+    assert make_candidates("random", temperature=2.0).temperature == 2.0
+
+
+def test_k_center_takes_the_farthest_from_all_that_are_known_or_chosen(trainer, splits, make_candidates):
+    candidates = make_candidates("k-center")
+    scores, train = selector_scores(candidates), splits.train
+    drawn = np.random.default_rng(0).choice(len(train), 2_000, replace=False)
+    known = trainer.activations(train.take(drawn)[0], ["hidden_2"])[0].astype(float)
+    for place, n_wanted in candidates.by_group():
+        states, turns = candidates.states[place].astype(float), np.argsort(-scores[place], kind="stable")[:n_wanted]
+        for turn in turns:
+            nearest = cdist(states, known).min(axis=1)
+            assert nearest[turn] == pytest.approx(nearest.max(), rel=1e-3)
+            known = np.concatenate([known, states[turn : turn + 1]])
+
+
+LOOKED_AT = ("samples", "probabilities", "states", "state_heatmaps", "comparison", "training_states")
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ("random", set()),
+        ("deepgini", {"probabilities"}),
+        ("similarity", {"comparison", "states", "probabilities"}),  # in neurons
+        ("state margin", {"states", "probabilities", "state_heatmaps"}),  # the two come from one pass
+        ("k-center", {"states", "probabilities", "training_states"}),
+    ],
+)
+def test_a_selector_costs_only_what_it_looks_at(selector, expected, make_candidates):
+    candidates = make_candidates(selector)
+    assert {name for name in LOOKED_AT if getattr(candidates, name) is not None} == expected
+    assert (candidates.target_layer is None) == (expected <= {"probabilities"})
+
+
+def test_what_is_read_and_how_often_does_not_change_what_is_drawn(trainer, splits):
+    """All that draws numbers is done before the selector is asked."""
+    rng = np.random.default_rng(3)
+    options, groups = DebugOptions(metric="l2", space="importance"), [Group(np.arange(30), 10)]
+    candidates = look_at_candidates(trainer, splits, options, groups, "underfit", assess(trainer, splits), rng)
+    drawn = rng.bit_generator.state
+    first, second = selector_scores(candidates), selector_scores(candidates)
+    assert np.array_equal(first, second) and rng.bit_generator.state == drawn
+
+
+def test_with_layer_selection_the_selected_layer_is_looked_at(trainer, splits, make_candidates):
+    candidates = make_candidates("state margin", layer_selection=True, similarity_threshold=10.0)
+    options = replace(NEURONS, layer_selection=True, similarity_threshold=10.0)
+    own = trainer.predict(splits.diagnosis.x).argmax(axis=1)
+    view = choose_view(trainer, splits, options, "underfit", own, np.random.default_rng(0))
+    assert candidates.target_layer == view.layer == "hidden_1"
+    indices = [*range(40), *range(100, 160)]
+    expected = trainer.activations(splits.bug_fixing.take(indices)[0], ["hidden_1"])[0]
+    np.testing.assert_allclose(candidates.states, expected, rtol=1e-5)
+
+
+def test_a_selector_of_ones_own_plugs_in_by_name(make_candidates, score):
+    register_selector("brightest", lambda candidates: candidates.samples.mean(axis=(1, 2)))
+    try:
+        assert np.array_equal(score("brightest"), make_candidates("brightest").samples.mean(axis=(1, 2)))
+        register_selector("brightest", lambda candidates: candidates.samples, looks_at=["samples"])
+        with pytest.raises(
+            ValueError, match=r"selector 'brightest' returned \(100, 28, 28\) scores for 100 candidates"
+        ):
+            score("brightest")
+    finally:
+        del SELECTORS["brightest"]
+    with pytest.raises(ValueError, match="unknown selector 'brightest'"):
+        DebugOptions(selector="brightest")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"looks_at": ["pixels"]}, "unknown look 'pixels'; choose from samples, probabilities"),
+        ({"blends": ["oracle"]}, "unknown selector 'oracle'; choose from similarity"),
+    ],
+)
+def test_a_selector_that_looks_at_what_does_not_exist_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        register_selector("mine", lambda candidates: candidates.samples, **changes)
+    assert "mine" not in SELECTORS
+
+
+@pytest.mark.parametrize("name", [name for name, each in SELECTORS.items() if each.one_by_one and name != "random"])
+def test_a_score_that_is_given_one_by_one_does_not_depend_on_the_other_candidates(name, make_candidates):
+    both, first, second = (
+        selector_scores(make_candidates(name, members=members))
+        for members in ((range(40), range(100, 160)), (range(40),), (range(100, 160),))
+    )
+    np.testing.assert_allclose(both, np.concatenate([first, second]), rtol=1e-4, atol=1e-6)
+
+
+def test_no_candidates_have_no_scores(score):
+    assert score("deepgini", members=([],)).shape == (0,)
+
+
+@pytest.fixture
+def outside():
+    before = dict(SELECTORS)
+    register_peers()
+    yield
+    SELECTORS.clear()
+    SELECTORS.update(before)
+
+
+def test_surprise_is_the_mahalanobis_distance_from_what_was_trained_on(
+    outside, trainer, splits, make_candidates, score
+):
+    candidates = make_candidates("surprise")
+    train = trainer.activations(splits.train.x, ["hidden_2"])[0].astype(float)
+    centred = candidates.states - train.mean(axis=0)
+    expected = np.einsum("ij,jk,ik->i", centred, np.linalg.pinv(np.cov(train.T, bias=True)), centred)
+    assert stats.spearmanr(score("surprise"), expected).statistic > 0.999
+
+
+def test_probcover_gives_each_group_as_many_turns_as_it_has_places(outside, make_candidates, score):
+    scores = score("probcover")
+    for place, n_wanted in make_candidates("probcover").by_group():
+        assert sorted(-scores[place])[: n_wanted + 1] == [*range(n_wanted), 100]

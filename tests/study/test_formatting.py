@@ -1,0 +1,37 @@
+import pandas as pd
+import pytest
+from made_runs import outcomes_of
+
+from mode_utils.study.comparisons import compare_differences
+from mode_utils.study.formatting import format_comparison, interval, mean_interval, p_equals, p_value, points, pp
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0123, "+1.23"), (-0.0021, "-0.21"), (0, "0.00"), (-0.00001, "0.00"), (0.00004, "0.00"), (0.00006, "+0.01")],
+)
+def test_points_have_a_sign_unless_they_are_nothing(share, text):
+    assert points(share) == text and pp(share) == f"{text} pp"
+
+
+def test_the_ends_of_an_interval_are_written_alike_wherever_it_stands():
+    row = {"mean": -0.0008, "low": -0.0021, "high": -0.00003}
+    assert interval(row["low"], row["high"]) == "-0.21 to 0.00"
+    as_tuple = next(pd.DataFrame([row]).itertuples())
+    assert mean_interval(row) == mean_interval(as_tuple) == "-0.08 pp (-0.21 to 0.00)"
+
+
+@pytest.mark.parametrize(("p", "text"), [(0.0004, "< 0.001"), (0.001, "0.001"), (0.0516, "0.052"), (1, "1.000")])
+def test_a_p_value_is_never_nothing(p, text):
+    assert p_value(p) == text
+    assert p_equals(p) == (f"p {text}" if p < 0.001 else f"p = {text}")
+
+
+def test_a_comparison_is_written_in_points_with_units():
+    outcomes = outcomes_of({"euclidean": 0.02, "manhattan": -0.02})
+    compared = compare_differences(outcomes, "metric")
+    text = format_comparison(compared)
+    assert text["metric"].tolist() == ["euclidean", "manhattan"] and (text["runs"] == 20).all()
+    assert text["difference (pp)"].tolist() == [points(mean) for mean in compared["mean"]]
+    assert text["p (Holm)"][0] == "< 0.001" and text["won (%)"][0] == f"{100 * compared['won'][0]:.0f}"
+    assert not any(isinstance(value, float) for value in text.to_numpy().ravel())

@@ -1,0 +1,129 @@
+"""What decides a cached result is hashed; nothing else is."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mode_utils.repeated_runs import DECIDING
+from mode_utils.support.code_hash import code_hash, imported_modules
+
+PACKAGE = Path(__file__).parents[2] / "mode_utils"
+SMALL = {
+    "a.py": "from small.room.b import f\n\n\ndef g():\n    return f() + 1\n",
+    "room/__init__.py": '"""A room."""\n',
+    "room/b.py": '"""B."""\n\nimport math\n\n\ndef f():\n    from small import c\n\n    return math.pi * c.X\n',
+    "c.py": "X = 2\n",
+    "table.py": "from small.a import g\n",
+}
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A package in which `a` imports `room.b`, and that, inside of a function, `c`; nobody imports `table`."""
+    for name, text in SMALL.items():
+        path = tmp_path / "small" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "small"
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("a.py", "+ 1", "+ 2"),
+        ("room/b.py", "math.pi", "math.e"),
+        ("c.py", "X = 2", "X = 3"),  # imported inside of a function
+        ("room/b.py", "import math", "import cmath as math"),
+        ("a.py", "import f\n", "import f as h\n"),
+    ],
+)
+def test_a_change_of_what_the_code_does_changes_the_hash(small, name, old, new):
+    before = code_hash(small, "a")
+    edit(small / name, old, new)
+    assert code_hash(small, "a") != before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("table.py", "import g", "import g  # a table's module decides no result\nY = 1"),
+        ("room/b.py", '"""B."""', '"""Another docstring."""\n\n# and a comment'),
+        ("room/b.py", "math.pi * c.X", "(\n        math.pi * c.X\n    )"),
+        ("room/__init__.py", "A room.", "A room with a list of its files."),
+    ],
+)
+def test_comments_docstrings_layout_and_other_modules_do_not(small, name, old, new):
+    before = code_hash(small, "a")
+    edit(small / name, old, new)
+    (small / "added.py").write_text("Z = 3\n")
+    assert code_hash(small, "a") == before
+
+
+def test_a_module_that_moves_neither_keeps_a_stale_result_nor_discards_a_good_one(small):
+    before = code_hash(small, "a")
+    (small / "other").mkdir()
+    shutil.move(small / "room/b.py", small / "other/renamed.py")
+    edit(small / "a.py", "small.room.b", "small.other.renamed")
+    assert code_hash(small, "a") == before
+    edit(small / "other/renamed.py", "math.pi", "math.e")
+    assert code_hash(small, "a") != before
+
+
+@pytest.mark.parametrize("statement", ["from .room.b import f", "from .room import b\nf = b.f", "import small.room.b"])
+def test_every_way_to_import_counts(small, statement):
+    edit(small / "a.py", "from small.room.b import f", statement)
+    assert imported_modules(small, "a") == ["a", "c", "room.b"]
+
+
+def test_a_module_that_does_not_exist_and_a_circle_are_errors(small):
+    with pytest.raises(ValueError, match=r"package small has no module room\.d"):
+        code_hash(small, "room.d")
+    edit(small / "c.py", "X = 2", "from small import a\nX = 2")
+    with pytest.raises(ValueError, match=r"modules import each other: a -> room\.b -> c -> a"):
+        code_hash(small, "a")
+
+
+def test_each_module_that_training_or_selection_imports_counts_and_no_other_does():
+    """The oracle is Python itself: what is loaded after the import of what decides a cached result."""
+    code = f"import sys, {', '.join(f'mode_utils.{name}' for name in DECIDING)}; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = {name.removeprefix("mode_utils.") for name in loaded if name.startswith("mode_utils.")}
+    rooms = {name for name in loaded if (PACKAGE / name.replace(".", "/")).is_dir()}
+    assert set(imported_modules(PACKAGE, *DECIDING)) == loaded - rooms
+
+
+def test_the_rooms_that_training_and_selection_come_from_do_nothing_themselves():
+    """Their `__init__` is run, too, but does not count: it holds a docstring alone."""
+    rooms = {name.rpartition(".")[0] for name in imported_modules(PACKAGE, *DECIDING)} - {""}
+    for room in rooms:
+        body = ast.parse((PACKAGE / room.replace(".", "/") / "__init__.py").read_text()).body
+        assert len(body) == 1 and isinstance(body[0], ast.Expr), f"{room}/__init__.py does something"
+
+
+@pytest.mark.parametrize(
+    "name", ["study/accuracy_table.py", "visualization/images.py", "repair/steps.py", "sweep/run.py"]
+)
+def test_tables_plots_repairs_and_sweeps_discard_no_trained_model(name, tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "mode_utils", ignore=shutil.ignore_patterns("__pycache__"))
+    copied = tmp_path / "mode_utils"
+    before = code_hash(copied, *DECIDING)
+    (copied / name).write_text((copied / name).read_text() + "\nMORE = 1\n")
+    assert code_hash(copied, *DECIDING) == before == code_hash(PACKAGE, *DECIDING)
+
+
+@pytest.mark.parametrize("name", ["networks/trainer.py", "selection/pool.py", "splits.py", "networks/backend.py"])
+def test_training_and_selection_discard_them(name, tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "mode_utils", ignore=shutil.ignore_patterns("__pycache__"))
+    copied = tmp_path / "mode_utils"
+    (copied / name).write_text((copied / name).read_text() + "\nMORE = 1\n")
+    assert code_hash(copied, *DECIDING) != code_hash(PACKAGE, *DECIDING)

@@ -1,0 +1,148 @@
+"""The results notebook, its page, the README and the tables say the same, and the page can be read."""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import papermill
+import pytest
+from bs4 import BeautifulSoup
+
+from mode_utils.sweep.page import describe_origin, render_page
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "data" / "results"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+browser_needed = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install chromium")
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """Execute the results notebook on a copy of the committed tables."""
+    folder = tmp_path_factory.mktemp("results")
+    shutil.copytree(RESULTS, folder / "tables")
+    parameters = {"results_dir": str(folder / "tables"), "figures_dir": str(folder / "figures")}
+    papermill.execute_notebook(
+        ROOT / "notebooks/results.ipynb", folder / "copy.ipynb", parameters, cwd=ROOT / "notebooks", progress_bar=False
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(executed):
+    path = executed / "report.html"
+    path.write_text(render_page(nbformat.read(executed / "copy.ipynb", as_version=4), "From commit abc"))
+    return path
+
+
+def tables_of(page):
+    """Return the texts of the page's tables."""
+    tables = []
+    for table in BeautifulSoup(page.read_text(), "html.parser").find_all("table"):
+        rows = [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")]
+        tables.append(pd.DataFrame(rows[1:], columns=rows[0]))
+    return tables
+
+
+def texts(notebook):
+    """Return the outputs of a notebook that a reader reads, without pictures."""
+    cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
+    outputs = [output for cell in cells for output in cell.outputs]
+    return [data["text/markdown"] for output in outputs if "text/markdown" in (data := output.get("data", {}))]
+
+
+def test_the_verdicts_are_those_of_the_tables(executed):
+    for name in ("verdicts.csv", "verdicts.md"):
+        assert (executed / "tables" / name).read_text() == (RESULTS / name).read_text()
+
+
+def test_the_committed_notebook_says_what_the_tables_say(executed):
+    assert texts(executed / "copy.ipynb") == texts(ROOT / "notebooks/results.ipynb")
+    assert len(texts(executed / "copy.ipynb")) > 14
+
+
+def test_an_executed_results_notebook_has_no_noise(executed):
+    cells = [cell for cell in nbformat.read(executed / "copy.ipynb", as_version=4).cells if cell.cell_type == "code"]
+    assert not [output for cell in cells for output in cell.outputs if output.get("name") == "stderr"]
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "figures").glob("*.png")))
+def test_each_figure_stands_in_the_repository_as_picture_and_as_drawing(name):
+    assert (ROOT / "figures" / f"{name}.svg").exists()
+
+
+def test_the_results_notebook_draws_the_committed_figures(executed):
+    drawn = {path.stem for path in (executed / "figures").glob("*.svg")}
+    assert drawn >= {"differences", "critical_differences", "layer_choices", "heatmaps", "earth_mover", "power"}
+    assert drawn <= {path.stem for path in (ROOT / "figures").glob("*.svg")}
+
+
+@pytest.mark.parametrize("sweep", ["metrics", "neurons"])
+@pytest.mark.parametrize("selection", ["with", "without"])
+def test_the_page_has_the_accuracy_tables_of_the_csv_files(page, sweep, selection):
+    expected = pd.read_csv(RESULTS / sweep / f"accuracy_table_{selection}_layer_selection.csv")
+    found = tables_of(page)[1 + 2 * (sweep == "neurons") + (selection == "without")]
+    assert found["Metric"].tolist() == expected["Metric"].tolist()
+    for column in ("Initial Acc", "Final Acc", "Control Acc"):
+        assert found[column].tolist() == expected[column].map("{:.4f}".format).tolist()
+    assert found["Diff F-C (pp)"].tolist() == (100 * expected["Diff F-C"]).map("{:+.2f}".format).tolist()
+
+
+def test_the_page_the_readme_and_the_csv_have_the_same_verdicts(page):
+    readme, csv = (ROOT / "README.md").read_text(), pd.read_csv(RESULTS / "verdicts.csv")
+    found = tables_of(page)[0]
+    for column in csv:
+        plain = csv[column].str.replace("`", "")
+        assert found[column.capitalize()].tolist() == plain.tolist()
+        assert all(text in readme for text in csv[column])
+
+
+def test_the_page_is_one_file_without_code(page):
+    soup = BeautifulSoup(page.read_text(), "html.parser")
+    assert not soup.find_all(["script", "iframe"]) and "import pandas" not in soup.get_text()
+    sources = [node.get("src") or node.get("href") for node in soup.find_all(["img", "link"])]
+    assert sources and all(source.startswith("data:") for source in sources)
+
+
+def test_the_contents_lead_to_every_section_and_figure(page):
+    soup = BeautifulSoup(page.read_text(), "html.parser")
+    links = [link["href"].lstrip("#") for link in soup.nav.find_all("a")]
+    targets = [node["id"] for node in soup.find_all(["h2", "figure"])]
+    assert links == targets and len(set(targets)) == len(targets) > 15
+    assert len(soup.find_all("figure")) == len(soup.find_all("img"))
+
+
+def test_the_page_names_the_commit_it_came_from(page, tmp_path):
+    assert "From commit abc" in page.read_text()
+    assert re.fullmatch(r"From commit [0-9a-f]{7,} of \d{4}-\d\d-\d\d(, with changes .*)?", describe_origin(ROOT))
+    assert describe_origin(tmp_path) == "From a copy that is in no repository"
+
+
+@browser_needed
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_browser_shows_every_image_without_errors_at_the_width_of(page, width):
+    from playwright.sync_api import sync_playwright
+
+    complaints, requests = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": width, "height": 800})
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.goto(page.as_uri())
+        images = tab.evaluate(
+            "[...document.images].map(i => i.complete && i.naturalWidth > 100 && i.clientWidth > 300)"
+        )
+        overflow = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        sizes = tab.evaluate(
+            "[...document.querySelectorAll('p, td, li, figcaption')].map(e => parseFloat(getComputedStyle(e).fontSize))"
+        )
+        narrow = tab.evaluate("[...document.querySelectorAll('p, table.cards td')].map(e => e.clientWidth)")
+        browser.close()
+    assert len(images) > 10 and all(images)
+    assert not complaints and [url for url in requests if not url.startswith("data:")] == [page.as_uri()]
+    assert overflow <= 0, "the page scrolls sideways"
+    assert min(sizes) >= 14 and min(narrow) >= 60

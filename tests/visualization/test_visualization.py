@@ -1,0 +1,148 @@
+from itertools import combinations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from made_runs import make_run, outcomes_of
+
+from mode_utils import visualization as viz
+from mode_utils.splits import Subset
+from mode_utils.study.comparisons import MetricComparison, compare_metrics, compare_with_control
+from mode_utils.study.label_economy import learning_curves
+
+
+@pytest.fixture
+def ax():
+    fig, ax = plt.subplots()
+    yield ax
+    plt.close(fig)
+
+
+@pytest.fixture
+def runs():
+    parts = [make_run(0, [0.5, 0.6], [0.5, 0.7, 0.9]), make_run(1, [0.6, 0.7, 0.8], [0.6, 0.6, 0.75])]
+    return pd.concat(parts, ignore_index=True)
+
+
+def strategies(names=("a", "b", "c")):
+    parts = [make_run(seed, [0.5, 0.6 + 0.1 * place, 0.8], [0.5, 0.6, 0.7]).assign(name=name)
+             for place, name in enumerate(names) for seed in (0, 1)]  # fmt: skip
+    runs = pd.concat(parts, ignore_index=True)
+    return runs[runs["strategy"] == "mode"]
+
+
+def comparison(effects=(0.01, 0.0, 0.0)):
+    return compare_metrics(outcomes_of(dict(zip(("a", "b", "c"), effects, strict=True))))
+
+
+def all_plots(runs):
+    outcomes = outcomes_of({"a": 0.01, "b": 0.0})
+    evidence = pd.DataFrame({"layer": ["a", "b"], "accuracy": [0.8, 0.9], "distance": [0.1, np.nan]})
+    maps = np.random.default_rng(0).random((2, 10, 28))
+    names = [str(label) for label in range(10)]
+    needed = pd.DataFrame(
+        {"layer_selection": [True, False, True], "reported": [0.01, 0.02, 0], "runs": [30, 6, np.inf]}
+    )
+    likeness = pd.DataFrame({"metric": ["a", "b"], "likeness": [0.2, 0.8], "mean": [0.01, -0.01]})
+    shares = pd.DataFrame(maps[0, :3, :4], index=[2, 3, 4], columns=[0.1, 0.2, 0.3, 0.4])
+    return {
+        "image grid": lambda ax: viz.plot_image_grid(maps.reshape(2, 10, 4, 7), ax, ["a", "b"], names, "title"),
+        "heat maps": lambda ax: viz.plot_heatmaps(maps, ax, ["a", "b"], names, "title", colorbar_label="mean"),
+        "layers": lambda ax: viz.plot_layer_evidence(evidence, ax, 0.01, "a"),
+        "labels": lambda ax: viz.plot_label_accuracies(maps[0, :, 0], maps[1, :, 0], ax, 0.92, names),
+        "curves": lambda ax: viz.plot_learning_curves(runs, ax),
+        "differences": lambda ax: viz.plot_differences(compare_with_control(outcomes), ax, outcomes),
+        "choices": lambda ax: viz.plot_layer_choices(
+            pd.DataFrame({"a": [1, 2], "b": [3, 0]}, index=["forward", "backward"]), ax
+        ),
+        "strategies": lambda ax: viz.plot_strategies(learning_curves(strategies(), 20), ax, ["a"]).set_title("t").axes,
+        "shares": lambda ax: viz.plot_share_map(shares, ax, shares.idxmax(axis=1)).set_title("t").axes,
+        "critical differences": lambda ax: viz.plot_critical_differences(comparison(), ax),
+        "winners": lambda ax: viz.plot_winners(pd.DataFrame({"winner": list("aab"), "difference": 0.1}), ax, "a"),
+        "runs needed": lambda ax: viz.plot_runs_needed(needed, ax),
+        "likeness": lambda ax: viz.plot_likeness(likeness, ax, "a"),
+        "training": lambda ax: viz.plot_training(np.ones((3, 20)), ax),
+    }
+
+
+@pytest.mark.parametrize("name", list(all_plots(make_run(0, [0.5, 0.6], [0.5, 0.7]))))
+def test_a_plot_draws_on_the_given_axes_with_title_and_labels_and_shows_nothing(name, runs, ax, monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda: pytest.fail("a plot must not show"))
+    figures = plt.get_fignums()
+    assert all_plots(runs)[name](ax) is ax
+    assert ax.get_title() and plt.get_fignums() == figures
+    if name not in ("image grid", "heat maps", "critical differences"):
+        assert ax.get_xlabel() and ax.get_ylabel()
+
+
+def test_differences_are_white_at_0_with_equal_limits(ax):
+    images = np.zeros((1, 2, 3, 3))
+    images[0, 0, 0, 0], images[0, 1, 0, 0] = 0.2, -0.7
+    viz.plot_image_grid(images, ax, ["row"], ["a", "b"], "title", diverging=True)
+    assert ax.images[0].get_clim() == (-0.7, 0.7)
+    assert np.allclose(ax.images[0].to_rgba(np.array([0.0]))[0, :3], 1, atol=0.04)
+
+
+def test_every_image_of_a_grid_stands_at_its_labels(ax):
+    images = np.arange(6, dtype=float).reshape(2, 3, 1, 1) * np.ones((2, 3, 5, 4))
+    viz.plot_image_grid(images, ax, ["top", "bottom"], ["a", "b", "c"], "title")
+    mosaic = ax.images[0].get_array()
+    for row, y in enumerate(ax.get_yticks()):
+        for column, x in enumerate(ax.get_xticks()):
+            assert mosaic[int(y), int(x)] == images[row, column, 0, 0]
+
+
+def test_an_image_that_does_not_exist_stays_empty(ax):
+    picked = viz.pick_images(Subset(np.ones((3, 2, 2)), np.zeros(3, int), np.arange(3)), [[2, -1]])
+    assert np.isnan(picked[0, 1]).all() and (picked[0, 0] == 1).all()
+    viz.plot_image_grid(picked, ax, ["row"], ["a", "b"], "title")
+    assert np.isnan(ax.images[0].get_array().filled(np.nan)[0, 4])
+
+
+@pytest.mark.parametrize(("n", "shape"), [(28, (4, 7)), (784, (28, 28)), (32, (4, 8)), (13, (1, 13))])
+def test_neurons_are_laid_out_as_square_as_possible(n, shape):
+    assert viz.most_square(n) == shape
+
+
+def test_feature_maps_are_averaged_over_their_channels(ax):
+    maps = np.random.default_rng(0).random((2, 3 * 4 * 5))
+    viz.plot_heatmaps([maps], ax, ["HCI"], ["a", "b"], "title", shape=(3, 4, 5))
+    np.testing.assert_allclose(ax.images[0].get_array()[:, 5:], maps[1].reshape(3, 4, 5).mean(axis=-1))
+
+
+def test_learning_curves_compare_at_the_same_number_of_samples(runs, ax):
+    """Seed 0 stops at 10 samples, so its control's 0.9 at 20 samples must not count."""
+    viz.plot_learning_curves(runs, ax)
+    mode, control = (line.get_ydata() for line in ax.lines[:2])
+    np.testing.assert_allclose(mode, [0.55, 0.65, 0.7])
+    np.testing.assert_allclose(control, [0.55, 0.65, 0.725])
+
+
+def test_every_strategy_is_in_the_legend_and_only_the_main_ones_have_a_band(ax):
+    viz.plot_strategies(learning_curves(strategies(), 20), ax, ["b"])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["b", "a", "c"]
+    assert len(ax.collections) == 1
+    line = next(line for line in ax.lines if line.get_label() == "a")
+    assert list(line.get_ydata()) == pytest.approx([0.5, 0.6, 0.8])
+
+
+def test_the_best_share_of_each_row_is_framed(ax):
+    gains = pd.DataFrame([[0.0, 0.3, 0.1], [0.2, 0.1, 0.0]], index=[2, 3], columns=[0.1, 0.5, 0.9])
+    viz.plot_share_map(gains, ax, gains.idxmax(axis=1))
+    assert [patch.get_xy() for patch in ax.patches] == [(1, 0), (0, 1)]
+
+
+def test_a_bar_joins_neighbours_that_were_not_told_apart_and_never_passes_over_a_difference(ax):
+    names = list("abcd")
+    pairs = pd.DataFrame(combinations(names, 2), columns=["first", "second"])
+    pairs["p_holm"] = [0.01 if pair == ("b", "c") else 1.0 for pair in combinations(names, 2)]
+    ranks = pd.Series([1.0, 2.0, 3.0, 4.0], index=names)
+    viz.plot_critical_differences(MetricComparison(20, 1.0, 0.01, ranks, pairs), ax)
+    spans = {(min(line.get_xdata()), max(line.get_xdata())) for line in ax.lines if len(set(line.get_ydata())) == 1}
+    assert {span for span in spans if span in {(1, 2), (3, 4), (1, 4), (2, 3), (1, 3)}} == {(1, 2), (3, 4)}
+
+
+def test_runs_needed_leaves_out_differences_of_0(ax):
+    viz.plot_runs_needed(pd.DataFrame({"layer_selection": True, "reported": [0.01, 0], "runs": [30, np.inf]}), ax)
+    assert len(ax.collections[0].get_offsets()) == 1
