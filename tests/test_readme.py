@@ -1,32 +1,70 @@
+"""The README and the pages of docs/ say what the tables say, and lead to what exists."""
+
 import re
+import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text() for page in PAGES}
+pages = pytest.mark.parametrize("name", TEXTS)
 
 
 def test_the_tables_are_those_of_the_reference_sweeps():
-    tables = dict(re.findall(r"<!-- table: (\S+) -->\n\n(.*?)\n<!-- end of table -->", README, re.DOTALL))
-    assert len(tables) == 4
-    assert tables == {path: (ROOT / path).read_text() for path in tables}, "run: make readme"
+    found = {}
+    for text in TEXTS.values():
+        found |= dict(re.findall(r"<!-- table: (\S+) -->\n\n(.*?)\n<!-- end of table -->", text, re.DOTALL))
+    assert len(found) == 4
+    assert found == {path: (ROOT / path).read_text() for path in found}, "run: make readme"
 
 
-def test_every_linked_file_exists():
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert len(links) > 5
-    assert not [link for link in links if not (ROOT / link).exists()]
+def test_copying_the_tables_again_changes_nothing():
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        from copy_tables import with_tables
+    finally:
+        sys.path.pop(0)
+    for name, text in TEXTS.items():
+        assert with_tables(text) == text, f"{name}: run make readme"
+    page = "a\n<!-- table: LICENSE -->\nold\n<!-- end of table -->\nb\n"
+    assert with_tables(page) == page.replace("old", "\n" + (ROOT / "LICENSE").read_text())
 
 
-def test_every_make_target_that_is_named_exists():
+@pages
+def test_every_linked_file_exists(name):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXTS[name])
+    assert not [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
+
+
+@pages
+def test_every_command_that_is_named_exists(name):
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert set(re.findall(r"`?make ([a-z]+)`", README)) | {"sweep", "test"} <= set(targets)
+    assert set(re.findall(r"`?make ([a-z]+)`", TEXTS[name])) <= set(targets)
+    scripts = re.findall(r"^(mode-\w+) =", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert set(re.findall(r"\bmode-(?:sweep|repair|\w+)(?= )", TEXTS[name])) <= set(scripts)
 
 
-def test_every_dependency_has_a_reason():
-    lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
-    assert all(re.fullmatch(r"[a-z0-9_-]+(\[[a-z]+\])?[<>=][^ #]*\s+# .{10,}", line) for line in lines)
+@pages
+def test_every_notebook_grid_and_module_that_is_named_exists(name):
+    named = re.findall(
+        r"\b((?:notebooks|mode_utils|tests|benchmarks|data)/[\w/]+\.(?:ipynb|py|yml|csv|md))", TEXTS[name]
+    )
+    assert not [path for path in named if not (ROOT / path).exists()]
 
 
-def test_there_is_one_list_of_dependencies():
-    assert "-r requirements.txt" in (ROOT / "environment.yml").read_text()
-    assert 'dependencies = { file = ["requirements.txt"] }' in (ROOT / "pyproject.toml").read_text()
+def test_every_page_is_listed_and_the_readme_leads_to_them():
+    listed = set(re.findall(r"\]\(([\w-]+\.md)\)", TEXTS["docs/README.md"]))
+    assert listed == {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert "docs/README.md" in TEXTS["README.md"] and len(TEXTS["README.md"].splitlines()) <= 180
+
+
+def test_each_python_example_of_the_pages_compiles_and_names_what_exists():
+    import mode_utils as mode
+
+    blocks = [block for text in TEXTS.values() for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
+    for block in blocks:
+        compile(block, "example", "exec")
+    names = {name for block in blocks for name in re.findall(r"\bmode\.(\w+)", block)}
+    assert len(names) > 10 and all(getattr(mode, name) for name in names)

@@ -31,4 +31,21 @@ A cluster by hand, on machines with the same sources (each worker runs one kerne
 
 On SLURM, dask_jobqueue.SLURMCluster(cores=1, processes=1, memory="4GB"), on Kubernetes,
 dask_kubernetes.operator.KubeCluster(image=...), scaled with cluster.scale(20): pass cluster.scheduler_address.
+
+Files:
+
+grid        grid files, read and checked
+parameters  what a notebook declares, and whether values fit
+run         a sweep from its grid file to its tables
+tasks       what travels between the driver and its workers
+cluster     cells on Dask
+cells       one cell on a worker
+kernels     one notebook in a kernel that is watched
+orphans     kernels whose worker is gone
+stores      where results are kept
+manifest    what a result depends on
+live_view   what is seen of a running sweep
+report      the report of a complete sweep
+page        a notebook as one HTML page
+__main__    the command line
 """

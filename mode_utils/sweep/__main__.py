@@ -19,6 +19,7 @@ from .tasks import CellOutcome
 def _build_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     first, _, rest = description.partition("\n\n")
+    rest = rest.partition("\nFiles:")[0]
     parser = argparse.ArgumentParser(
         prog="python -m mode_utils.sweep",
         description=first,

@@ -1,4 +1,4 @@
-"""What many runs say together: which metrics differ, who wins by chance, and how many runs it takes."""
+"""Plots of what many runs say together: which metrics differ, who wins by chance, and how many runs it takes."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What the stages find out about one model."""
+"""Plots of what the stages find out about one model."""
 
 import numpy as np
 import seaborn as sns
@@ -73,9 +73,10 @@ def plot_label_accuracies(train_accuracies, diagnosis_accuracies, ax, theta, cla
     ax.bar(places + 0.2, diagnosis_accuracies, 0.4, color=DIAGNOSIS, label=diagnosis_name)
     ax.axhline(theta, color=MARK, linestyle="--", label=f"theta = {theta}")
     lowest = np.nanmin([train_accuracies, diagnosis_accuracies])
+    start = max(0.0, np.floor(lowest * 20 - 1) / 20)
     ax.set_xticks(places, class_names)
-    ax.set(ylim=(max(0.0, np.floor(lowest * 20 - 1) / 20), 1), xlabel="label", ylabel="accuracy")
-    ax.set_title("Accuracy of each label (the axis does not start at 0)")
+    ax.set(ylim=(start, 1), xlabel="label", ylabel="accuracy")
+    ax.set_title(f"Accuracy of each label{' (the axis does not start at 0)' if start else ''}")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False)
     return ax
 

@@ -1,4 +1,4 @@
-"""What becomes of the accuracy: MODE, its control, and other strategies."""
+"""Plots of what becomes of the accuracy: MODE, its control, and other strategies."""
 
 import numpy as np
 import seaborn as sns

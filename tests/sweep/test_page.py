@@ -91,7 +91,7 @@ def test_the_page_has_the_accuracy_tables_of_the_csv_files(page, sweep, selectio
 
 
 def test_the_page_the_readme_and_the_csv_have_the_same_verdicts(page):
-    readme, csv = (ROOT / "README.md").read_text(), pd.read_csv(RESULTS / "verdicts.csv")
+    readme, csv = (ROOT / "docs/claims.md").read_text(), pd.read_csv(RESULTS / "verdicts.csv")
     found = tables_of(page)[0]
     for column in csv:
         plain = csv[column].str.replace("`", "")

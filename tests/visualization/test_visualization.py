@@ -146,3 +146,9 @@ def test_a_bar_joins_neighbours_that_were_not_told_apart_and_never_passes_over_a
 def test_runs_needed_leaves_out_differences_of_0(ax):
     viz.plot_runs_needed(pd.DataFrame({"layer_selection": True, "reported": [0.01, 0], "runs": [30, np.inf]}), ax)
     assert len(ax.collections[0].get_offsets()) == 1
+
+
+@pytest.mark.parametrize(("lowest", "said"), [(0.05, False), (0.8, True)])
+def test_only_an_axis_that_does_not_start_at_0_says_so(lowest, said, ax):
+    viz.plot_label_accuracies([0.9, lowest], [0.9, 0.9], ax, 0.92, ["a", "b"])
+    assert (ax.get_ylim()[0] > 0) == said == ("does not start at 0" in ax.get_title())

@@ -1,0 +1,81 @@
+"""The floor plan: a step a file, a purpose a folder, imports one way, private names of Keras in one place."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mode_utils
+from mode_utils.support.code_hash import code_hash
+
+PACKAGE = Path(mode_utils.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+ROOMS = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
+PRIVATE = r"\._run_through_graph|\._keras_history|\._inbound_nodes|\._flatten_layers|\._(non_)?trainable_variables"
+
+
+def module(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path):
+    """Return the rooms and steps of this package that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").startswith("mode_utils."):
+            found.add(node.module.split(".")[1])
+    return found
+
+
+def test_no_two_modules_import_each_other():
+    """`code_hash` follows every import, also one inside of a function, and refuses a circle."""
+    names = [module(path) for path in FILES if path.name not in ("__init__.py", "__main__.py")]
+    assert len(names) > 50 and code_hash(PACKAGE, *names)
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
+def test_the_docstring_of_each_room_lists_its_files(room):
+    docstring = ast.get_docstring(ast.parse((room / "__init__.py").read_text()))
+    names = {path.stem for path in room.glob("*.py")} | {path.parent.name for path in room.glob("*/__init__.py")}
+    names -= {"__init__"}
+    assert names <= set(re.findall(r"^(\w+)  ", docstring, re.MULTILINE)), room.name
+
+
+def test_the_docstring_of_the_package_lists_steps_and_rooms():
+    listed = set(re.findall(r"^(\w+)/? {2,}", mode_utils.__doc__, re.MULTILINE))
+    assert listed == {path.stem for path in PACKAGE.glob("[!_]*.py")} | {room.name for room in ROOMS}
+    assert len(listed) <= 20
+
+
+@pytest.mark.parametrize(
+    ("room", "may"),
+    [
+        ("support", set()),
+        ("networks", {"support"}),
+        ("sweep", {"support"}),
+        ("study", {"support", "options", "heatmaps", "similarity"}),
+        ("visualization", {"study"}),
+    ],
+)
+def test_a_room_imports_only_what_lies_below_it(room, may):
+    found = set().union(*(imported(path) for path in (PACKAGE / room).rglob("*.py")))
+    assert found - {room} <= may
+
+
+def test_private_names_of_keras_are_in_one_file():
+    assert [module(path) for path in FILES if re.search(PRIVATE, path.read_text())] == ["networks.keras_internals"]
+
+
+def test_a_stage_can_be_called_by_its_name_alone_and_is_imported_when_it_is_asked_for():
+    code = "import sys, mode_utils as mode; before = set(sys.modules); mode.DebugOptions; print(len(sys.modules), "
+    code += "'tensorflow' in sys.modules, 'numpy' in before, mode.assess.__module__)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert printed[1:] == ["False", "False", "mode_utils.diagnosis"]
+    for name in dir(mode_utils):
+        assert getattr(mode_utils, name) is not None or name.startswith("__")
+    with pytest.raises(AttributeError, match="mode_utils has no stage 'repair_model'; it has: DebugOptions, METRICS"):
+        mode_utils.repair_model  # noqa: B018
