@@ -23,7 +23,7 @@ MEMORIZATION_MARGIN = 0.01  # differences of accuracies that count, going backwa
 
 @dataclass(frozen=True)
 class TargetLayer:
-    """The layer to look at, and why.
+    """The target layer, and why it is the target.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ def last_hidden_layer(model):
 
 
 def select_target_layer(trainer, train, diagnosis, rng, similarity_threshold=0.01, direction="forward"):
-    """Follow the candidate layers of a network to the one that should be looked at.
+    """Follow the candidate layers of a network to the target layer.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a classifier's output and labels are: any Keras model as the stages want it, with probabilities over the labels.
+"""What a classifier's output and labels mean: any Keras model as the stages want it, with probabilities of labels.
 
 A model may end in a softmax, in one sigmoid for two labels, or in logits, and its loss may take labels as integers, as
 one-hot rows or as a column of 0 and 1. What is not stated is detected, and `Meaning.reasons` says from what.
@@ -133,7 +133,7 @@ def _labels(model, width, stated):
 
 
 def probe(model):
-    """Return the output for eight varied samples; zeros alone would let some outputs that are no probabilities pass."""
+    """Return the output for eight varied samples: for zeros alone, some outputs look like probabilities that are none."""
     shapes = [tensor.shape[1:] for tensor in model.inputs]
     sizes = [[side or 7 for side in shape] for shape in shapes]
     samples = [np.linspace(0, 1, 8 * int(np.prod(size)), dtype=np.float32).reshape(8, *size) for size in sizes]

@@ -111,7 +111,7 @@ def check_arrays(arrays, class_names=None, n_classes=None, path="the data"):
 
 
 def in_chunks(x):
-    """Yield the start and the samples of one chunk of an array after the other; those of a map leave memory again."""
+    """Yield start and samples of each chunk of an array in turn; those mapped from a file leave memory again."""
     for start in range(0, len(x), CHUNK):
         yield start, np.asarray(x[start : start + CHUNK])
         mapped = getattr(x, "_mmap", None)

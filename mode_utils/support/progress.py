@@ -1,4 +1,4 @@
-"""A progress bar that is one line in the terminal and one output, kept up to date, in a notebook."""
+"""A progress bar: one line in a terminal, one output that is kept up to date in a notebook."""
 
 import io
 
