@@ -133,7 +133,7 @@ def _labels(model, width, stated):
 
 
 def probe(model):
-    """Return the output for eight varied samples: for zeros alone, some outputs look like probabilities that are none."""
+    """Return the output for eight varied samples: for zeros alone, some look like probabilities that are none."""
     shapes = [tensor.shape[1:] for tensor in model.inputs]
     sizes = [[side or 7 for side in shape] for shape in shapes]
     samples = [np.linspace(0, 1, 8 * int(np.prod(size)), dtype=np.float32).reshape(8, *size) for size in sizes]
