@@ -1,4 +1,5 @@
 import ast
+import re
 from pathlib import Path
 
 import nbformat
@@ -8,6 +9,7 @@ import papermill
 import pytest
 
 from mode_utils.similarity import METRICS
+from mode_utils.sweep.grid import check_sweep, load_sweep
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SMALL = {
@@ -15,7 +17,8 @@ SMALL = {
     "n_runs": 6, "batch_size": 100, "max_iterations": 2, "epochs": 1, "gamma": 1.0,
 }  # fmt: skip
 TINY = {"n_train": 600, "n_bug_fixing": 400, "n_validation": 300, "n_test": 300, "batch_size": 40}
-committed = pytest.mark.parametrize("name", sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
+COMMITTED = [path for folder in ("", "studies", "sweep_reports") for path in (NOTEBOOKS / folder).glob("*.ipynb")]
+committed = pytest.mark.parametrize("path", sorted(COMMITTED), ids=lambda path: path.stem)
 
 
 def code_cells(path):
@@ -57,7 +60,7 @@ def test_the_other_studies_are_functions_of_their_parameters_too(name, tables, t
     sizes |= TINY
     parameters = {**sizes, "max_iterations": 1, "architecture": "cnn", "output_dir": str(tmp_path)}
     copy = tmp_path / "copy.ipynb"
-    papermill.execute_notebook(NOTEBOOKS / f"{name}.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
+    papermill.execute_notebook(NOTEBOOKS / f"studies/{name}.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
     for table in tables:
         assert (pd.read_csv(tmp_path / f"{table}.csv")["architecture"] == "cnn").all()
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
@@ -77,10 +80,8 @@ def test_the_other_studies_are_functions_of_their_parameters_too(name, tables, t
 def test_the_comparisons_of_strategies_are_functions_of_their_parameters(name, tables, parameters, tmp_path):
     sizes = {key: value for key, value in SMALL.items() if key != "gamma"} | TINY
     copy = tmp_path / "copy.ipynb"
-    papermill.execute_notebook(
-        NOTEBOOKS / f"{name}.ipynb", copy, sizes | parameters | {"scenario": "underfit", "output_dir": str(tmp_path)},
-        cwd=tmp_path, progress_bar=False,
-    )  # fmt: skip
+    parameters = sizes | parameters | {"scenario": "underfit", "output_dir": str(tmp_path)}
+    papermill.execute_notebook(NOTEBOOKS / f"studies/{name}.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
     for table in tables:
         rows = pd.read_csv(tmp_path / f"{table}.csv")
         assert len(rows) and (rows["scenario"] == "underfit").all()
@@ -101,10 +102,10 @@ def test_the_repair_makes_its_own_example_and_leaves_a_repaired_model(tmp_path):
 
 
 def test_the_ratio_study_is_a_function_of_its_parameters(tmp_path):
-    parameters = {"n_classes": [2, 3, 4], "alphas": [0.2, 0.5, 0.8], "n_runs": 2, "per_class": 200, "batch_size": 40}
+    parameters = {"n_classes": [2, 3, 4], "alphas": [0.2, 0.5, 0.8], "n_runs": 6, "per_class": 100, "batch_size": 40}
     parameters |= {"replays": [0, 1], "epochs": 1, "output_dir": str(tmp_path)}
     copy = tmp_path / "copy.ipynb"
-    papermill.execute_notebook(NOTEBOOKS / "ratio.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
+    papermill.execute_notebook(NOTEBOOKS / "studies/ratio.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
     gains, rule = pd.read_csv(tmp_path / "gains.csv"), pd.read_csv(tmp_path / "rule.csv")
     assert len(gains) == 18 and gains["gain"].nunique() > 6 and rule["replay"].tolist() == [0, 1]
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
@@ -120,16 +121,16 @@ def test_an_unknown_metric_fails_before_any_training(tmp_path):
 
 
 @committed
-def test_committed_outputs_are_from_one_run_top_to_bottom_without_noise(name):
-    cells = code_cells(NOTEBOOKS / f"{name}.ipynb")
+def test_committed_outputs_are_from_one_run_top_to_bottom_without_noise(path):
+    cells = code_cells(path)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     kinds = [(output.output_type, output.get("name")) for cell in cells for output in cell.outputs]
     assert not [kind for kind in kinds if kind[0] == "error" or kind[1] == "stderr"]
 
 
 @committed
-def test_cells_are_short_and_one_declares_the_parameters(name):
-    cells = code_cells(NOTEBOOKS / f"{name}.ipynb")
+def test_cells_are_short_and_one_declares_the_parameters(path):
+    cells = code_cells(path)
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
     assert all(isinstance(node, ast.Assign) for node in ast.parse(tagged[0].source).body)
@@ -153,3 +154,21 @@ def test_the_default_sweep_has_all_metrics_with_and_without_layer_selection():
 
     grid = yaml.safe_load((NOTEBOOKS / "sweeps/metrics.yml").read_text())["grid"]
     assert tuple(grid["metric"]) == METRICS and grid["layer_selection"] == [True, False]
+
+
+def test_the_imports_of_the_walkthrough_are_one_short_cell():
+    cells = [cell.source for cell in code_cells(NOTEBOOKS / "walkthrough.ipynb")]
+    importing = [source for source in cells if "import " in source]
+    assert len(importing) == 1 and len(importing[0].splitlines()) <= 12
+
+
+@pytest.mark.parametrize("path", sorted((NOTEBOOKS / "sweeps").glob("*.yml")), ids=lambda path: path.stem)
+def test_every_grid_fits_its_notebook(path):
+    check_sweep(load_sweep(path))
+
+
+@committed
+def test_every_link_of_a_notebook_leads_somewhere(path):
+    text = "".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    assert not [link for link in links if not path.parent.joinpath(link).exists()]
