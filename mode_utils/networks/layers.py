@@ -13,10 +13,8 @@ last candidate is the output itself.
 from mode_utils.networks.backend import keras
 from mode_utils.networks.keras_internals import last_node
 
-_NORMALIZATIONS = tuple(  # the root mean square's came with Keras 3.9
-    getattr(keras.layers, f"{kind}Normalization")
-    for kind in ("", "Batch", "Group", "Layer", "RMS", "Unit")
-    if hasattr(keras.layers, f"{kind}Normalization")
+_NORMALIZATIONS = tuple(
+    getattr(keras.layers, f"{kind}Normalization") for kind in ("", "Batch", "Group", "Layer", "RMS", "Unit")
 )
 _SAME_VALUES = (
     keras.layers.AlphaDropout, keras.layers.Dropout, keras.layers.Flatten, keras.layers.GaussianDropout,
