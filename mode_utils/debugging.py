@@ -18,7 +18,7 @@ from mode_utils.selection.schedule import Schedule
 from mode_utils.study.runs_table import ITERATION_COLUMNS, TIMES
 
 
-def debug_model(trainer, splits, options, rng):
+def debug_model(trainer, splits, options, rng, diagnosis=None):
     """Repair the model that `trainer` holds by MODE.
 
     Buggy labels: underfit ones are served first, for `max_iterations` or until there are none; then overfit ones,
@@ -33,6 +33,8 @@ def debug_model(trainer, splits, options, rng):
     options : DebugOptions
     rng : numpy.random.Generator
         A control that gets a generator of the same seed is paired with this run.
+    diagnosis : diagnosis.Assessment, optional
+        Of the model as it is, with the options' theta and gamma, if it is known.
 
     Returns
     -------
@@ -62,11 +64,11 @@ def debug_model(trainer, splits, options, rng):
         batch = select_inputs(trainer, splits, options, diagnosis, selection, pool, schedule)
         return batch and (batch.indices, _why(batch))
 
-    table = _retrain(trainer, splits, options, retraining, choose, schedule.most_iterations)
+    table = _retrain(trainer, splits, options, retraining, choose, schedule.most_iterations, diagnosis)
     return table.assign(finished_early=not schedule.limited)
 
 
-def retrain_at_random(trainer, splits, options, rng, n_iterations=None):
+def retrain_at_random(trainer, splits, options, rng, n_iterations=None, diagnosis=None):
     """Give the model as many new samples, drawn at random from the whole pool: the control.
 
     Parameters, result and errors are those of `debug_model`. It takes `max_iterations` iterations, or `n_iterations`,
@@ -78,18 +80,18 @@ def retrain_at_random(trainer, splits, options, rng, n_iterations=None):
         drawn = selection.choice(pool.remaining(), options.batch_size, replace=False)
         return drawn, {}
 
-    table = _retrain(trainer, splits, options, retraining, choose, n_iterations or options.max_iterations)
+    table = _retrain(trainer, splits, options, retraining, choose, n_iterations or options.max_iterations, diagnosis)
     return table.assign(finished_early=False)
 
 
-def _retrain(trainer, splits, options, rng, choose, n_iterations):
+def _retrain(trainer, splits, options, rng, choose, n_iterations, diagnosis=None):
     """Choose, retrain and assess until the budget or the pool is spent, or `choose` returns None."""
     pool = Pool(splits.bug_fixing.y)
     check_budget(options, len(pool))
     memory = Replay(splits, options.replay, rng.spawn(1)[0])
     ranks_all = () if options.allocation in SERVE_BUGS else ("bug_fixing",)
     with splits.in_memory("train", "diagnosis", "test", *ranks_all):
-        diagnosis = assess(trainer, splits, options.theta, options.gamma)
+        diagnosis = diagnosis or assess(trainer, splits, options.theta, options.gamma)
         rows = [{"iteration": 0, "samples_added": 0, **diagnosis.scores, "seconds": 0.0}]
         for iteration in range(1, min(n_iterations, len(pool) // options.batch_size) + 1):
             started = time.perf_counter()

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from mode_utils.data import DATA_DIR
 from mode_utils.debugging import debug_model, retrain_at_random
+from mode_utils.diagnosis import Assessment, assess
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras, tf
 from mode_utils.options import CONFIGURATION, DebugOptions
@@ -35,15 +36,25 @@ _SHARED_OPTIONS = ("batch_size", "max_iterations", "epochs", "replay", "theta", 
 
 @dataclass(frozen=True)
 class Run:
-    """One seed: its split, the state of its trained model (see `Trainer.restore`), and its control.
+    """One seed and what its repairs share.
 
-    `control` maps a number of iterations and options to the control's table; the rows of fewer iterations are the first
-    of more.
+    Attributes
+    ----------
+    seed : int
+    splits : Splits
+    initial_state : tuple of arrays
+        Of the trained model, see `Trainer.restore`.
+    diagnosis : callable
+        From options to the `Assessment` of that model.
+    control : callable
+        From a number of iterations and options to the control's table; the rows of fewer iterations are the first of
+        more.
     """
 
     seed: int
     splits: Splits
     initial_state: tuple[np.ndarray, ...]
+    diagnosis: Callable[[DebugOptions], Assessment]
     control: Callable[[int, DebugOptions], pd.DataFrame]
 
 
@@ -96,7 +107,7 @@ def repeat_runs(dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir
 
 def _repair(trainer, run, options):
     trainer.restore(run.initial_state)
-    mode = debug_model(trainer, run.splits, options, run_streams(run.seed)["repair"])
+    mode = debug_model(trainer, run.splits, options, run_streams(run.seed)["repair"], run.diagnosis(options))
     return {"control": run.control(max(len(mode) - 1, options.max_iterations), options), "mode": mode}
 
 
@@ -128,19 +139,23 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
     """
     memory = joblib.Memory(cache_dir, verbose=0)
     train = memory.cache(_train, ignore=["trainer", "splits"])
-    retrain = memory.cache(_retrain_control, ignore=["trainer", "splits", "initial_state"])
+    diagnose = memory.cache(_diagnose, ignore=["trainer", "splits", "initial_state"])
+    retrain = memory.cache(_retrain_control, ignore=["trainer", "splits", "initial_state", "diagnosis"])
     origin = (dataset.fingerprint, _code_version())
 
     def start(seed):
         splits = split_for_run(dataset, setup, seed)
         state = train(trainer, splits, setup, seed, origin)
 
+        def diagnosis(options):
+            return diagnose(trainer, splits, state, options.theta, options.gamma, setup, seed, origin)
+
         def control(n_iterations, options):
             shared = DebugOptions(**{name: getattr(options, name) for name in _SHARED_OPTIONS})
-            return retrain(trainer, splits, state, shared, setup, seed, origin, n_iterations)
+            return retrain(trainer, splits, state, diagnosis(options), shared, setup, seed, origin, n_iterations)
 
         control(options.max_iterations, options)
-        return Run(seed, splits, state, control)
+        return Run(seed, splits, state, diagnosis, control)
 
     waiting = deque(seeds)
     while waiting:
@@ -161,9 +176,14 @@ def _train(trainer, splits, setup, seed, origin):
     return trainer.state()
 
 
-def _retrain_control(trainer, splits, initial_state, options, setup, seed, origin, n_iterations):
+def _diagnose(trainer, splits, initial_state, theta, gamma, setup, seed, origin):
     trainer.restore(initial_state)
-    return retrain_at_random(trainer, splits, options, run_streams(seed)["repair"], n_iterations)
+    return assess(trainer, splits, theta, gamma)
+
+
+def _retrain_control(trainer, splits, initial_state, diagnosis, options, setup, seed, origin, n_iterations):
+    trainer.restore(initial_state)
+    return retrain_at_random(trainer, splits, options, run_streams(seed)["repair"], n_iterations, diagnosis)
 
 
 def _lock(cache_dir, seed):

@@ -33,6 +33,7 @@ class Subset:
     y: np.ndarray
     index: np.ndarray
     _copy: list = field(default_factory=lambda: [lambda: None], init=False, repr=False, compare=False)
+    _held: list = field(default_factory=lambda: [False, None], init=False, repr=False, compare=False)
 
     def __len__(self):
         return len(self.index)
@@ -45,7 +46,18 @@ class Subset:
             everything = len(self.index) == len(self.source) and (np.diff(self.index) == 1).all()
             x = self.source if everything else self.source[self.index]
             self._copy[0] = weakref.ref(x)
+        if self._held[0]:
+            self._held[1] = x
         return x
+
+    @property
+    def is_held(self):
+        """Whether a copy is kept from its first use on."""
+        return self._held[0]
+
+    def hold(self, held):
+        """Keep the copy of the samples from its first use on, or let it go."""
+        self._held[:] = [held, None]
 
     def subset(self, positions):
         """Return the samples at some positions in the same role."""
@@ -73,18 +85,22 @@ class Splits:
 
     @contextmanager
     def in_memory(self, *roles):
-        """Copy the samples of some roles once and keep them while the context lasts.
+        """Copy the samples of some roles once, when they are first used, and keep them while the context lasts.
 
         Parameters
         ----------
         *roles : {"train", "bug_fixing", "diagnosis", "test"}
             By default all of them.
         """
-        held = [getattr(self, role).x for role in roles or ("train", "bug_fixing", "diagnosis", "test")]
+        parts = [getattr(self, role) for role in roles or ("train", "bug_fixing", "diagnosis", "test")]
+        parts = [part for part in parts if not part.is_held]  # by a context around this one
+        for part in parts:
+            part.hold(True)
         try:
             yield
         finally:
-            held.clear()
+            for part in parts:
+                part.hold(False)
 
 
 def split_dataset(

@@ -22,11 +22,20 @@ def _muted_stderr():
         os.close(null)
 
 
+def _create_context():
+    """Create the eager context, which is what logs; it has threads, which do not survive a fork."""
+    with _muted_stderr():
+        tf.constant(0)
+
+
 with _muted_stderr():
     import keras
     import tensorflow as tf
 
-    tf.constant(0)  # creates the eager context, which is what logs
+if os.environ.get("NOTEBOOK_FORK_SERVER"):  # see `sweep.warm`: this process only forks others
+    os.register_at_fork(after_in_child=_create_context)
+else:
+    _create_context()
 
 tf.get_logger().setLevel("ERROR")  # a study traces a few functions for each of its networks, on purpose
 

@@ -10,7 +10,7 @@ import nbformat
 
 from mode_utils.repair.case import open_case
 from mode_utils.repair.folder import check_new, read_labels
-from mode_utils.support.files import whole_folder
+from mode_utils.support.files import remove_partial, whole_folder
 from mode_utils.sweep.page import describe_origin, render_page
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "repair.ipynb"
@@ -73,6 +73,7 @@ def _run(given, names):
     parameters |= {"class_names": names or [], "output": given.output or "", "labels": given.labels or ""}
     same = ("budget", "preset", "tolerance", "batch_size", "seed", "keep_new_bugs")
     parameters |= {name: getattr(given, name) for name in same}
+    remove_partial(given.folder.resolve().parent, recursive=False)  # what a killed repair has left
     with whole_folder(given.folder) as folder, tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy.ipynb"
         parameters["output_dir"] = str(folder.resolve())

@@ -5,12 +5,17 @@ or the new, and a process that is killed leaves nothing but a leftover that `rem
 """
 
 import os
+import platform
 import shutil
+import time
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 PARTIAL = ".partial-"
+_DAY = 86_400  # seconds; what another machine left is given up after this
 
 
 @contextmanager
@@ -67,14 +72,34 @@ def copy_file(source, target):
 
 
 def partial_path(target):
-    """Return a name beside `target` that nobody else uses, for what is not complete yet."""
-    return Path(target).parent / f"{PARTIAL}{uuid.uuid4().hex}"
+    """Return a name beside `target` that nobody else uses, for what is not complete yet; it says who writes it."""
+    return Path(target).parent / f"{PARTIAL}{platform.node()}-{os.getpid()}-{uuid.uuid4().hex}"
 
 
-def remove_partial(folder):
-    """Remove what was left half written below a folder by processes that were killed."""
-    for leftover in list(Path(folder).rglob(f"{PARTIAL}*")):
+def remove_partial(folder, recursive=True):
+    """Remove what was left half written in a folder by processes that were killed.
+
+    Parameters
+    ----------
+    folder : path
+    recursive : bool
+        Look below the folder, too.
+    """
+    folder, pattern = Path(folder), f"{PARTIAL}*"
+    for leftover in list(folder.rglob(pattern) if recursive else folder.glob(pattern)):
+        if _is_written(leftover):
+            continue
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)
+
+
+def _is_written(partial):
+    """Tell whether the process that a name is of may still be at it."""
+    node, _, number = partial.name.removeprefix(PARTIAL).rpartition("-")[0].rpartition("-")
+    if not number.isdigit():
+        return False
+    if node != platform.node():
+        return partial.exists() and time.time() - partial.stat().st_mtime < _DAY
+    return psutil.pid_exists(int(number))

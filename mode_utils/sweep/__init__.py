@@ -11,6 +11,7 @@ A grid file, such as notebooks/sweeps/metrics.yml (the sweep's name is the file'
   outputs: [runs.csv, gallery.npz]     # files that a cell must leave in the folder it is given as `output_dir`
   collect: [runs.csv]                  # CSV outputs that are concatenated into data/results/<sweep>/
   keep: [timings.csv]                  # the same into notebooks/executed/<sweep>/: what differs each time
+  preload: [package.module]            # optional: imported once a worker, before its kernels are forked; see `warm`
   report:                              # optional: executed when all cells are complete
     notebook: ../results.ipynb         # may declare sweep_dir, cells, results_dir, figures_dir, kept_dir
     parameters: {}
@@ -41,6 +42,7 @@ tasks       what travels between the driver and its workers
 cluster     cells on Dask
 cells       one cell on a worker
 kernels     one notebook in a kernel that is watched
+warm        kernels that are forked from a process that has imported what they need
 orphans     kernels whose worker is gone
 stores      where results are kept
 manifest    what a result depends on

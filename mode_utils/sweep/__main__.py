@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from . import __doc__ as description
-from .grid import Sweep, check_sweep, load_sweep
+from .grid import Sweep, check_sweep, describe_yaml_error, load_sweep
 from .run import Options, default_output, describe_plan, list_cells, run_sweep
 from .tasks import CellOutcome
 
@@ -50,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = Options(**{field.name: getattr(given, field.name) for field in fields(Options)})
     command = shlex.join(["python", "-m", "mode_utils.sweep", *(a for a in arguments if a != "--fresh")])
     try:
-        sweep = load_sweep(given.grid, [(name, yaml.safe_load(value)) for name, value in given.p])
+        sweep = load_sweep(given.grid, [(name, _value(name, value)) for name, value in given.p])
         check_sweep(sweep)
         listed = list_cells(sweep, options)
-    except (OSError, ValueError, KeyError, ImportError, yaml.YAMLError) as error:
+    except (OSError, ValueError, KeyError, ImportError) as error:
         print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
         return 2
     if given.dry_run:
@@ -68,7 +68,7 @@ def _run(sweep: Sweep, options: Options, command: str) -> int:
     try:
         failed = [outcome for outcome in run_sweep(sweep, options) if outcome.error]
     except KeyboardInterrupt:
-        print(f"\ninterrupted; complete cells are kept, continue with:\n  {command}", file=sys.stderr)
+        print(f"\ninterrupted; complete cells are kept, continue with: {command}", file=sys.stderr)
         return 130
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -87,6 +87,13 @@ def describe_failures(failed: Sequence[CellOutcome], command: str) -> str:
         parts += [f"    {line}" for line in outcome.traceback]
     parts.append(f"\nthere is no report from an incomplete sweep; run only what failed again with:\n  {command}")
     return "\n".join(parts)
+
+
+def _value(name: str, text: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"-p {name} {text}: {describe_yaml_error(error)}") from None
 
 
 def _end_in_order() -> None:

@@ -18,8 +18,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError, strip_color
 
 from .kernels import Watch, last_words, run_notebook
-from .manifest import PACKAGE, package_hash, versions
-from .stores import MANIFEST, NOTEBOOK
+from .manifest import MANIFEST, NOTEBOOK, PACKAGE, describe_files, package_hash, versions
 from .tasks import THREAD_VARIABLES, CellOutcome, Task
 
 TRACEBACK_LINES = 8
@@ -111,7 +110,7 @@ def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
         if task.sweep_id in _stopped:
             raise InterruptedError("the sweep was stopped")
         with _log_file(task) as log, watch:
-            run_notebook(source, scratch / NOTEBOOK, parameters, watch, environment, log)
+            run_notebook(source, scratch / NOTEBOOK, parameters, watch, environment, log, task.preload)
     finally:
         del _running[watch]
     if watch.ended_by:
@@ -125,11 +124,10 @@ def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
 
 
 def _write_manifest(task: Task, outcome: CellOutcome, results: Path) -> None:
-    files = sorted(path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file())
     manifest = task.fingerprint | {
         "cell": task.cell,
         "versions": versions(),
-        "files": files,
+        "files": describe_files(results),
         "seconds": outcome.seconds,
         "cpu_seconds": outcome.cpu_seconds,
         "peak_memory_bytes": outcome.peak_memory,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import yaml
 
+from .manifest import MANIFEST, NOTEBOOK
 from .parameters import Declared, check_values, declared_parameters, literal_defaults
-from .stores import MANIFEST, NOTEBOOK
 
-SWEEP_KEYS = ("notebook", "check", "parameters", "grid", "outputs", "collect", "keep", "report")
+SWEEP_KEYS = ("notebook", "check", "parameters", "grid", "outputs", "collect", "keep", "preload", "report")
 REPORT_KEYS = ("notebook", "parameters", "print")
 LONGEST_NAME = 120
 
@@ -40,7 +40,8 @@ class Sweep:
     """A grid file, read and with overrides applied.
 
     `grid` maps each axis to its list of values; `check` raises if a cell's parameters, defaults included, do not fit.
-    Outputs to `collect` are put together among the results, those to `keep` beside the executed copies.
+    Outputs to `collect` are put together among the results, those to `keep` beside the executed copies. Modules to
+    `preload` are imported before kernels are forked.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Sweep:
     outputs: tuple[str, ...] = ()
     collect: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
     report: Report | None = None
     check: Callable[[dict], object] | None = None
 
@@ -85,7 +87,7 @@ def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -
         If a value has the wrong shape.
     """
     path = Path(path)
-    content = _mapping(yaml.safe_load(path.read_text(encoding="utf-8")), str(path), SWEEP_KEYS)
+    content = _mapping(_read_yaml(path), str(path), SWEEP_KEYS)
     sweep = Sweep(
         name=path.stem,
         notebook=_notebook(path, content, str(path)),
@@ -94,6 +96,7 @@ def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -
         outputs=_names(content.get("outputs"), f"{path}: outputs"),
         collect=_names(content.get("collect"), f"{path}: collect"),
         keep=_names(content.get("keep"), f"{path}: keep"),
+        preload=_names(content.get("preload"), f"{path}: preload", "modules"),
         report=_report(path, content.get("report")),
         check=_function(content.get("check"), f"{path}: check"),
     )
@@ -165,6 +168,23 @@ def cell_name(point: Mapping) -> str:
     return f"{safe[: LONGEST_NAME - 9]}-{hashlib.sha256(exact.encode()).hexdigest()[:8]}"
 
 
+def _read_yaml(path: Path) -> object:
+    if not path.is_file():
+        there = sorted(file.name for file in path.parent.glob("*.yml")) if path.parent.is_dir() else []
+        choices = f"choose from: {', '.join(there)}" if there else "there is none in that folder"
+        raise FileNotFoundError(f"there is no grid file {path}; {choices}")
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no YAML: {describe_yaml_error(error)}") from None
+
+
+def describe_yaml_error(error: Exception) -> str:
+    """Put into a line what is wrong with a text in YAML, and where."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"{problem} in line {mark.line + 1}, column {mark.column + 1}" if mark else problem
+
+
 def _call_check(check: Callable[[dict], object], parameters: dict, where: str) -> None:
     try:
         check(parameters)
@@ -205,10 +225,10 @@ def _axes(axes: dict, where: str) -> dict[str, list]:
     return axes
 
 
-def _names(value: object, where: str) -> tuple[str, ...]:
+def _names(value: object, where: str, what: str = "file names") -> tuple[str, ...]:
     value = [] if value is None else value
     if not isinstance(value, list) or not all(isinstance(name, str) and Path(name).name == name for name in value):
-        raise ValueError(f"{where}: a list of file names is expected, not {value!r}")
+        raise ValueError(f"{where}: a list of {what} is expected, not {value!r}")
     return tuple(value)
 
 

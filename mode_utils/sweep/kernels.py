@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -16,6 +17,7 @@ import zmq
 from jupyter_client import AsyncKernelManager
 
 from .orphans import parent_mark
+from .warm import IN_SERVER, NAME, can_fork
 
 KERNEL_STARTS = (
     3  # a port may be taken between its choice and its use, which only shows as a kernel that fails to start
@@ -130,7 +132,13 @@ class Watch(threading.Thread):
 
 
 def run_notebook(
-    source: Path, target: Path, parameters: dict, watch: Watch, environment: dict, log: IO[str] | None = None
+    source: Path,
+    target: Path,
+    parameters: dict,
+    watch: Watch,
+    environment: dict,
+    log: IO[str] | None = None,
+    preload: Sequence[str] = (),
 ) -> None:
     """Execute a notebook in a folder of its own, and leave the executed copy, also if it fails.
 
@@ -146,6 +154,8 @@ def run_notebook(
         Added to the kernel's environment.
     log : text file, optional
         Receives what the notebook prints.
+    preload : sequence of str, optional
+        Modules that are imported before the kernel is forked, see `warm`.
 
     Raises
     ------
@@ -157,7 +167,7 @@ def run_notebook(
     (target.parent / "work").mkdir(exist_ok=True)
     for attempt in range(1, KERNEL_STARTS + 1):
         try:
-            _execute(source, target, parameters, watch, environment, log)
+            _execute(source, target, parameters, watch, environment, log, preload)
             return
         except (RuntimeError, OSError, zmq.ZMQError):
             if watch.ready or watch.ended_by or attempt == KERNEL_STARTS:
@@ -171,7 +181,15 @@ def last_words(folder: Path, lines: int) -> tuple[str, ...]:
     return ()
 
 
-def _execute(source: Path, target: Path, parameters: dict, watch: Watch, environment: dict, log: IO[str] | None):
+def _execute(
+    source: Path,
+    target: Path,
+    parameters: dict,
+    watch: Watch,
+    environment: dict,
+    log: IO[str] | None,
+    preload: Sequence[str],
+):
     folder = target.parent
     with open(folder / KERNEL_LOG, "wb") as kernel_log:
         papermill.execute_notebook(
@@ -183,25 +201,35 @@ def _execute(source: Path, target: Path, parameters: dict, watch: Watch, environ
             stderr_file=log,
             # papermill's own `cwd` changes the folder of the whole process, which other threads share
             resources={"metadata": {"path": str(folder / "work")}},
-            kernel_manager_class=_kernel_class(watch, environment, folder / "kernel.json", kernel_log),
+            kernel_manager_class=_kernel_class(watch, environment, folder / "kernel.json", kernel_log, preload),
             shutdown_kernel="immediate",
             on_notebook_start=lambda notebook: setattr(watch, "ready", True),
         )
 
 
-def _kernel_class(watch: Watch, environment: dict, connection: Path, kernel_log: IO) -> type[AsyncKernelManager]:
+def _kernel_class(
+    watch: Watch, environment: dict, connection: Path, kernel_log: IO, preload: Sequence[str] = ()
+) -> type[AsyncKernelManager]:
     """Build a kernel manager class for one notebook, since nbclient takes a class and makes the manager itself."""
     # sockets in the cell's own folder: no port to lose to another process, and nobody else can connect
     transport = "ipc" if os.name == "posix" and len(str(connection)) < LONGEST_SOCKET else "tcp"
     # meant by Dask for its workers: it makes malloc give memory back at once, which slows down numerical kernels
     inherited = {name: value for name, value in os.environ.items() if name != "MALLOC_TRIM_THRESHOLD_"}
     extended = {**inherited, **environment, **parent_mark()}
+    warm = bool(preload) and can_fork()
+    if warm:
+        extended[IN_SERVER] = " ".join(preload)
 
     class WatchedKernel(AsyncKernelManager):
         def __init__(self, **kwargs):
             super().__init__(transport=transport, connection_file=str(connection), **kwargs)
 
         async def start_kernel(self, **kwargs):
+            if warm:
+                self.kernel_spec.metadata = {
+                    **self.kernel_spec.metadata,
+                    "kernel_provisioner": {"provisioner_name": NAME},
+                }
             await super().start_kernel(env=extended, stdout=kernel_log, stderr=kernel_log, **kwargs)
             watch.attach(self.provisioner.process)
 

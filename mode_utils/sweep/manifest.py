@@ -12,6 +12,8 @@ from .parameters import notebook_cells
 
 PACKAGE = Path(__file__).resolve().parents[1]
 LIBRARIES = ("tensorflow", "numpy")
+MANIFEST = "manifest.json"
+NOTEBOOK = "notebook.ipynb"
 
 
 def fingerprint(notebook: str, parameters: dict) -> dict:
@@ -68,7 +70,56 @@ def versions() -> dict[str, str]:
     return found
 
 
-def why_outdated(manifest: dict | None, wanted: dict, outputs: Sequence[str] = ()) -> str | None:
+def describe_files(folder: Path) -> dict[str, dict]:
+    """Return the size and the SHA-256 of each file below a folder, by its name there."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): _describe(path) for path in files}
+
+
+def _describe(path: Path) -> dict:
+    with open(path, "rb") as file:
+        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def find_damage(files: dict[str, dict], folder: Path) -> str | None:
+    """Say which file of a folder is not as it was described, or None if all are.
+
+    Parameters
+    ----------
+    files : dict of str to dict
+        As `describe_files` returns it.
+    folder : Path
+        The folder now.
+
+    Returns
+    -------
+    str or None
+        Such as ``"runs.csv is missing"`` or ``"runs.csv has 3 bytes instead of 77"``.
+    """
+    for name, described in files.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != described["size"]:
+            return f"{name} has {path.stat().st_size} bytes instead of {described['size']}"
+        if _describe(path) != described:
+            return f"{name} has other content"
+    return None
+
+
+def read_manifest(text: str | bytes) -> dict | None:
+    """Return a manifest, or None if the text is none: empty, cut, or of something else."""
+    try:
+        manifest = json.loads(text)
+        complete = all(set(described) == {"size", "sha256"} for described in manifest["files"].values())
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return manifest if complete and manifest["files"] else None
+
+
+def why_outdated(
+    manifest: dict | None, wanted: dict, outputs: Sequence[str] = (), damage: str | None = None
+) -> str | None:
     """Say why a result does not serve, or None if it does.
 
     Parameters
@@ -79,17 +130,21 @@ def why_outdated(manifest: dict | None, wanted: dict, outputs: Sequence[str] = (
         `fingerprint` of the cell as it would be executed now.
     outputs : sequence of str
         Files that the result must have.
+    damage : str or None
+        What has become of its files since, see `find_damage`.
 
     Returns
     -------
     str or None
-        ``"missing"``, or ``"out of date: notebook, package"`` with the parts that changed.
+        ``"missing"``, ``"damaged: runs.csv is missing"``, or ``"out of date: notebook, package changed"``.
     """
     if manifest is None:
         return "missing"
+    if damage:
+        return f"damaged: {damage}"
     changed = [part for part in ("parameters", "notebook", "package") if manifest.get(part) != wanted[part]]
     # a driver may lack a library that its workers have; only what it knows is compared
-    kept = manifest.get("versions", {})
+    kept = manifest.get("versions") or {}
     changed += [name for name, number in wanted["versions"].items() if kept.get(name) != number]
     changed += ["outputs"] if not set(outputs).issubset(manifest.get("files", [])) else []
     return f"out of date: {', '.join(changed)} changed" if changed else None

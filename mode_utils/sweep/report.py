@@ -11,15 +11,15 @@ from pathlib import Path
 
 import nbformat
 
-from mode_utils.support.files import copy_file
+from mode_utils.support.files import copy_file, write_text
 
 from .cells import execution_folder, explain, package_path
 from .cluster import thread_environment
 from .grid import Sweep, read_declared
 from .kernels import Watch, run_notebook
-from .manifest import PACKAGE, fingerprint
+from .manifest import NOTEBOOK, PACKAGE, describe_files, find_damage, fingerprint
 from .page import describe_origin, render_page
-from .stores import NOTEBOOK, LocalStore
+from .stores import LocalStore
 from .tasks import CellOutcome
 
 STATE = "report.json"
@@ -68,8 +68,7 @@ def report_files(store: LocalStore, results_dir: Path, figures_dir: Path) -> lis
     """Return the files of the last complete report."""
     made = json.loads((store.folder / STATE).read_text(encoding="utf-8"))["files"]
     folders = _folders(store, results_dir, figures_dir)
-    files = [folders[kind] / name for kind, names in made.items() for name in names]
-    return [*files, store.folder / "report.ipynb", store.folder / "report.html"]
+    return [folders[kind] / name for kind, names in made.items() for name in names]
 
 
 def _folders(store: LocalStore, results_dir: Path, figures_dir: Path) -> dict[str, Path]:
@@ -84,10 +83,12 @@ def _state(sweep: Sweep, store: LocalStore, text: str) -> dict:
 
 
 def _is_current(store: LocalStore, state: dict, results_dir: Path, figures_dir: Path) -> bool:
-    with suppress(FileNotFoundError):
+    """Tell whether the last report was made from the same, and its files are as it left them."""
+    with suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):  # a state that is none
         last = json.loads((store.folder / STATE).read_text(encoding="utf-8"))
-        files = report_files(store, results_dir, figures_dir)
-        return last == state | {"files": last["files"]} and all(file.is_file() for file in files)
+        folders = _folders(store, results_dir, figures_dir)
+        damaged = [find_damage(files, folders[kind]) for kind, files in last["files"].items()]
+        return last == state | {"files": last["files"]} and not any(damaged)
     return False
 
 
@@ -143,14 +144,12 @@ def _publish(scratch: Path, folder: Path, state: dict, folders: dict[str, Path])
     """Put the files in place, and last the state, without which the report counts as missing."""
     (folder / STATE).unlink(missing_ok=True)
     state = state | {"files": {}}
-    for kind, target in folders.items():
-        made = [path for path in sorted((scratch / kind).rglob("*")) if path.is_file()]
-        state["files"][kind] = [path.relative_to(scratch / kind).as_posix() for path in made]
-        for path in made:
-            copy_file(path, target / path.relative_to(scratch / kind))
     page = render_page(nbformat.read(scratch / NOTEBOOK, as_version=4), describe_origin(PACKAGE))
-    (scratch / "report.html").write_text(page, encoding="utf-8")
-    (scratch / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+    (scratch / "kept" / "report.html").write_text(page, encoding="utf-8")
+    (scratch / NOTEBOOK).rename(scratch / "kept" / "report.ipynb")
+    for kind, target in folders.items():
+        state["files"][kind] = describe_files(scratch / kind)
+        for name in state["files"][kind]:
+            copy_file(scratch / kind / name, target / name)
     shutil.rmtree(folder / "failed" / "report", ignore_errors=True)
-    for name, file in (("report.ipynb", NOTEBOOK), ("report.html", "report.html"), (STATE, STATE)):
-        copy_file(scratch / file, folder / name)
+    write_text(folder / STATE, json.dumps(state, indent=1) + "\n")

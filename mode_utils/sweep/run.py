@@ -48,8 +48,10 @@ def list_cells(sweep: Sweep, options: Options) -> list[tuple[Cell, str | None]]:
     notebook = sweep.notebook.read_text(encoding="utf-8")
 
     def reason(cell: Cell) -> str | None:
+        if options.fresh:
+            return "fresh"
         wanted = fingerprint(notebook, cell.parameters)
-        return "fresh" if options.fresh else why_outdated(store.manifest(cell.name), wanted, sweep.outputs)
+        return why_outdated(store.manifest(cell.name), wanted, sweep.outputs, store.damage(cell.name))
 
     return [(cell, reason(cell)) for cell in sweep.cells()]
 
@@ -133,6 +135,7 @@ def _tasks(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cell
             timeout=options.timeout,
             environment=environment,
             log_dir=str(options.log_dir.resolve()) if options.log_dir else None,
+            preload=sweep.preload,
         )
         for cell in cells
     ]

@@ -1,7 +1,6 @@
 """Where cells' results are kept: complete or absent, on a disk or on any filesystem that fsspec reaches."""
 
 import errno
-import json
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,8 +11,7 @@ import fsspec
 
 from mode_utils.support.files import partial_path, remove_partial
 
-MANIFEST = "manifest.json"
-NOTEBOOK = "notebook.ipynb"
+from .manifest import MANIFEST, find_damage, read_manifest
 
 
 @dataclass(frozen=True)
@@ -23,13 +21,15 @@ class LocalStore:
     folder: Path
 
     def manifest(self, cell: str) -> dict | None:
-        """Return the manifest of a complete cell, or None; a file that was deleted since makes it incomplete."""
-        place = self.folder / cell
+        """Return the manifest of a complete cell, or None."""
         with suppress(FileNotFoundError):
-            manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
-            if all((place / name).is_file() for name in manifest["files"]):
-                return manifest
+            return read_manifest((self.folder / cell / MANIFEST).read_bytes())
         return None
+
+    def damage(self, cell: str) -> str | None:
+        """Say what has become of the files of a complete cell since, or None if they are as they were."""
+        manifest = self.manifest(cell)
+        return find_damage(manifest["files"], self.folder / cell) if manifest else None
 
     def publish(self, source: Path, cell: str) -> str:
         """Make the files of a folder visible at once as the cell's result, and return where."""
@@ -95,10 +95,20 @@ class RemoteStore:
         """Return the manifest of a complete cell, or None."""
         filesystem, path = self._place
         with suppress(FileNotFoundError):
-            manifest = json.loads(filesystem.cat_file(f"{path}/{cell}/{MANIFEST}"))
-            present = {name.removeprefix(f"{path}/{cell}/") for name in filesystem.find(f"{path}/{cell}")}
-            if present.issuperset(manifest["files"]):
-                return manifest
+            return read_manifest(filesystem.cat_file(f"{path}/{cell}/{MANIFEST}"))
+        return None
+
+    def damage(self, cell: str) -> str | None:
+        """Say which file of a complete cell is missing or has another size; content is checked when it is fetched."""
+        filesystem, path = self._place
+        manifest = self.manifest(cell)
+        found = filesystem.find(f"{path}/{cell}", detail=True)
+        sizes = {name.removeprefix(f"{path}/{cell}/"): info["size"] for name, info in found.items()}
+        for name, described in manifest["files"].items() if manifest else ():
+            if name not in sizes:
+                return f"{name} is missing"
+            if sizes[name] != described["size"]:
+                return f"{name} has {sizes[name]} bytes instead of {described['size']}"
         return None
 
     def publish(self, source: Path, cell: str) -> str:
@@ -126,15 +136,24 @@ class RemoteStore:
         self.mirror.clean()
 
     def fetch(self, cell: str) -> Path:
-        """Copy a complete cell to this machine, unless that copy is there, and return its folder."""
+        """Copy a complete cell to this machine, unless that copy is there, and return its folder.
+
+        Raises
+        ------
+        OSError
+            If a file is not what was published; the cell is discarded then.
+        """
         manifest = self.manifest(cell)
-        if self.mirror.manifest(cell) != manifest:
+        if self.mirror.manifest(cell) != manifest or self.mirror.damage(cell):
             filesystem, path = self._place
             partial = partial_path(self.mirror.folder / cell)
             for name in [*manifest["files"], MANIFEST]:
                 filesystem.get_file(f"{path}/{cell}/{name}", _made(partial / name))
             self.mirror.publish(partial, cell)
             shutil.rmtree(partial)
+        if damage := self.mirror.damage(cell):
+            self.discard(cell)
+            raise OSError(f"cell {cell} of {self.url} is damaged ({damage}) and discarded: run the same command again")
         return self.mirror.fetch(cell)
 
     def _upload(self, source: Path, cell: str) -> None:

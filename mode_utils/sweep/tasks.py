@@ -30,6 +30,7 @@ class Task:
     timeout: float | None = None
     environment: dict[str, str] = field(default_factory=dict)
     log_dir: str | None = None
+    preload: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,10 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
-from mode_utils.support.files import copy_file, partial_path, remove_partial, whole_file, whole_folder, write_text
+from mode_utils.support.files import PARTIAL, copy_file, remove_partial, whole_file, whole_folder, write_text
 
 
 def names(folder):
@@ -54,11 +58,38 @@ def test_a_folder_never_takes_the_place_of_another(tmp_path):
     assert names(tmp_path) == ["out"]
 
 
+def left_by_a_killed_process(target, kind="file"):
+    """Let another process begin to write something, and kill it."""
+    code = "import os, sys; from mode_utils.support.files import partial_path; partial = partial_path(sys.argv[1]); "
+    code += "partial.mkdir() if sys.argv[2] == 'folder' else partial.write_text('half'); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code, str(target), kind], check=False)
+
+
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
-    partial_path(tmp_path / "a").write_text("half")
-    partial_path(tmp_path / "b").mkdir()
     (tmp_path / "deeper").mkdir()
-    partial_path(tmp_path / "deeper" / "c").write_text("half")
+    for target, kind in ((tmp_path / "a", "file"), (tmp_path / "b", "folder"), (tmp_path / "deeper" / "c", "file")):
+        left_by_a_killed_process(target, kind)
     write_text(tmp_path / "kept", "whole")
+    assert len(names(tmp_path)) == 4
+    remove_partial(tmp_path, recursive=False)
+    assert names(tmp_path) == ["deeper", "kept"] and len(names(tmp_path / "deeper")) == 1
     remove_partial(tmp_path)
-    assert names(tmp_path) == ["deeper", "kept"] and names(tmp_path / "deeper") == []
+    assert names(tmp_path / "deeper") == []
+
+
+def test_what_is_being_written_by_a_process_that_lives_stays(tmp_path):
+    with whole_file(tmp_path / "a") as partial:
+        partial.write_text("half")
+        remove_partial(tmp_path)
+        assert partial.exists()
+    assert (tmp_path / "a").read_text() == "half"
+
+
+def test_what_another_machine_writes_is_given_up_after_a_day(tmp_path):
+    other = tmp_path / f"{PARTIAL}elsewhere-1-abc"
+    other.write_text("half")
+    remove_partial(tmp_path)
+    assert other.exists()
+    os.utime(other, (0, 0))
+    remove_partial(tmp_path)
+    assert not other.exists()

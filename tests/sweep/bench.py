@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -89,7 +90,16 @@ class Bench:
         ]
 
     def kernels(self) -> list[psutil.Process]:
-        return [process for process in self.processes() if "ipykernel_launcher" in " ".join(_command(process))]
+        cold = [process for process in self.processes() if "ipykernel_launcher" in " ".join(_command(process))]
+        return cold + warm_kernels(psutil.Process()) + [k for p in self.processes() for k in warm_kernels(p)]
+
+
+def warm_kernels(process: psutil.Process) -> list[psutil.Process]:
+    """Kernels that the servers of a process have forked."""
+    with suppress(psutil.Error):
+        servers = [child for child in process.children() if "mode_utils.sweep.warm" in _command(child)]
+        return [kernel for server in servers for kernel in server.children() if _command(kernel)]
+    return []
 
 
 def _command(process: psutil.Process) -> list[str]:

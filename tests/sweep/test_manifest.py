@@ -1,10 +1,19 @@
 import copy
+import json
 
 import nbformat
 import pytest
 from bench import make_notebook
 
-from mode_utils.sweep.manifest import fingerprint, notebook_hash, versions, why_outdated
+from mode_utils.sweep.manifest import (
+    describe_files,
+    find_damage,
+    fingerprint,
+    notebook_hash,
+    read_manifest,
+    versions,
+    why_outdated,
+)
 
 WANTED = fingerprint(nbformat.writes(make_notebook("x = 1")), {"value": 1.0})
 
@@ -48,6 +57,44 @@ def test_a_result_of_another_library_version_is_out_of_date():
 
 
 def test_a_result_without_an_output_that_is_asked_for_since_is_out_of_date():
-    result = WANTED | {"files": ["runs.csv"]}
+    result = WANTED | {"files": {"runs.csv": {"size": 1, "sha256": ""}}}
     assert why_outdated(result, WANTED, ["runs.csv"]) is None
     assert why_outdated(result, WANTED, ["runs.csv", "timings.csv"]) == "out of date: outputs changed"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "runs.csv").write_text("a\n1\n2\n")
+    (tmp_path / "maps" / "best.png").write_bytes(b"png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "runs.csv").write_text("a\n1\n"), "runs.csv has 4 bytes instead of 6"),
+        (lambda f: (f / "runs.csv").write_text("a\n1\n3\n"), "runs.csv has other content"),
+        (lambda f: (f / "runs.csv").write_text(""), "runs.csv has 0 bytes instead of 6"),
+        (lambda f: (f / "maps" / "best.png").unlink(), "maps/best.png is missing"),
+    ],
+    ids=["cut", "changed digit", "empty", "missing"],
+)
+def test_each_kind_of_damage_is_seen_and_named(damage, message, folder):
+    files = describe_files(folder)
+    assert find_damage(files, folder) is None
+    damage(folder)
+    assert find_damage(files, folder) == message
+    assert why_outdated(WANTED, WANTED, damage=message) == f"damaged: {message}"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "null", "{", "garbage", '{"files": []}', '{"files": ["runs.csv"]}', '{"files": {"a": {}}}']
+)
+def test_what_is_no_manifest_is_none(text):
+    assert read_manifest(text) is None
+
+
+def test_a_manifest_is_read_as_it_was_written(folder):
+    manifest = WANTED | {"files": describe_files(folder)}
+    assert read_manifest(json.dumps(manifest)) == manifest

@@ -1,8 +1,10 @@
 import json
 import threading
 
+import fsspec
 import pytest
 
+from mode_utils.sweep.manifest import describe_files
 from mode_utils.sweep.stores import LocalStore, RemoteStore, open_store
 
 
@@ -24,7 +26,8 @@ def result(tmp_path):
 
 def write_result(folder, number):
     (folder / "runs.csv").write_text(f"a\n{number}\n")
-    (folder / "manifest.json").write_text(json.dumps({"files": ["maps/best.png", "runs.csv"], "number": number}))
+    (folder / "manifest.json").unlink(missing_ok=True)
+    (folder / "manifest.json").write_text(json.dumps({"files": describe_files(folder), "number": number}))
 
 
 def test_a_published_cell_has_its_manifest_and_files(store, result):
@@ -59,11 +62,38 @@ def test_a_failure_is_kept_apart_and_goes_when_the_cell_succeeds(store, result):
     assert store.manifest("failed/a=1") is None
 
 
-def test_a_local_cell_that_lost_a_file_is_missing(tmp_path, result):
-    store = LocalStore(tmp_path)
+def test_a_cell_that_lost_a_file_or_a_part_of_one_says_so(store, result):
     store.publish(result, "a=1")
-    (tmp_path / "a=1" / "runs.csv").unlink()
+    assert store.damage("a=1") is None and store.damage("b=1") is None
+    filesystem, place = fsspec.core.url_to_fs(getattr(store, "url", None) or str(store.folder))
+    filesystem.pipe_file(f"{place}/a=1/runs.csv", b"a")
+    assert store.damage("a=1") == "runs.csv has 1 bytes instead of 4"
+    filesystem.rm_file(f"{place}/a=1/runs.csv")
+    assert store.damage("a=1") == "runs.csv is missing"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "half a", '{"files": ["runs.csv"]}'])
+def test_a_cell_with_an_empty_or_foreign_manifest_is_missing(text, store, result):
+    (result / "manifest.json").write_text(text)
+    store.publish(result, "a=1")
+    assert store.manifest("a=1") is None and store.damage("a=1") is None
+
+
+def test_a_remote_cell_whose_content_has_changed_is_discarded_when_it_is_fetched(tmp_path, result):
+    store = RemoteStore(f"memory://{tmp_path.name}/y", LocalStore(tmp_path / "mirror"))
+    store.publish(result, "a=1")
+    fsspec.filesystem("memory").pipe_file(f"/{tmp_path.name}/y/a=1/runs.csv", b"a\n9\n")
+    assert store.damage("a=1") is None  # its size is right
+    with pytest.raises(OSError, match=r"a=1 .* is damaged \(runs.csv has other content\) and discarded: run the same"):
+        store.fetch("a=1")
     assert store.manifest("a=1") is None
+
+
+def test_a_copy_that_was_changed_is_fetched_again(tmp_path, result):
+    store = RemoteStore(f"memory://{tmp_path.name}/z", LocalStore(tmp_path / "mirror"))
+    store.publish(result, "a=1")
+    (store.fetch("a=1") / "runs.csv").write_text("a\n9\n")
+    assert (store.fetch("a=1") / "runs.csv").read_text() == "a\n1\n"
 
 
 def test_a_remote_cell_without_manifest_is_missing(tmp_path, result):

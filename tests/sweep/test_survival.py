@@ -69,7 +69,7 @@ def test_an_interrupted_sweep_ends_all_processes_and_says_how_to_go_on(bench):
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; complete cells are kept, continue with:\n  python -m mode_utils.sweep" in output
+    assert "interrupted; complete cells are kept, continue with: python -m mode_utils.sweep" in output
     assert "Traceback" not in output
     assert bench.processes() == []
 

@@ -70,6 +70,37 @@ def test_a_rerun_does_only_what_is_missing_or_out_of_date_and_says_so(bench, swe
     assert bench.table() == TABLE
 
 
+DAMAGES = {
+    "cut": ("runs.csv", b"squ", "damaged: runs.csv has 3 bytes instead of 11"),
+    "changed digit": ("runs.csv", b"square\n5.0\n", "damaged: runs.csv has other content"),
+    "empty": ("runs.csv", b"", "damaged: runs.csv has 0 bytes instead of 11"),
+    "garbage": ("runs.csv", b"\xff\x00garbage\n\n", "damaged: runs.csv has other content"),
+    "missing": ("runs.csv", None, "damaged: runs.csv is missing"),
+    "empty manifest": ("manifest.json", b"", "missing"),
+    "manifest of nothing": ("manifest.json", b"{}", "missing"),
+    "garbage manifest": ("manifest.json", b"\xff{garbage", "missing"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_cell_is_redone_and_the_tables_are_right_again(damage, bench, sweep):
+    sweep()
+    name, content, reason = DAMAGES[damage]
+    path = bench.cells / "value=2.0" / name
+    path.unlink() if content is None else path.write_bytes(content)
+    assert f"value=2.0: {reason}" in sweep("--dry-run")[1]
+    status, output = sweep()
+    assert status == 0 and f"small: 3 cells, 2 up to date, 1 {reason}" in output
+    assert bench.table() == TABLE
+    assert "3 cells, 3 up to date" in sweep("--dry-run")[1]
+
+
+def test_a_collected_table_that_was_changed_is_put_together_again(bench, sweep):
+    sweep()
+    (bench.results / "runs.csv").write_text("value,square\n1.0,7.0\n")
+    assert sweep()[0] == 0 and bench.table() == TABLE
+
+
 def test_a_fresh_sweep_redoes_all_and_one_and_two_workers_give_the_same_bytes(bench, sweep):
     write = "import random\nfrom pathlib import Path\nrandom.seed(int(value))\n"
     write += 'Path(output_dir, "runs.csv").write_text(f"x\\n{random.random()!r}\\n{0.1 * value!r}\\n")'
@@ -123,6 +154,18 @@ def test_a_report_is_made_from_a_complete_sweep_printed_and_kept_while_up_to_dat
     (bench.root / "figures" / "best.png").unlink()
     assert "report made in" in sweep()[1]
     assert (bench.root / "figures" / "best.png").exists()
+    for path in (bench.results / "table.md", bench.cells / "report.html", bench.cells / "report.json"):
+        path.write_text("changed by hand")
+        assert "report made in" in sweep()[1]
+        assert "changed by hand" not in path.read_text()
+    assert "report up to date" in sweep()[1]
+
+
+def test_a_report_of_a_narrowed_sweep_shows_the_tables_that_it_makes(bench, sweep):
+    bench.write(REPORT, name="report.ipynb", parameters=REPORT_PARAMETERS)
+    bench.grid(report={"notebook": "report.ipynb", "print": ["never_made.md", "table.md"]})
+    status, output = sweep("-p", "value", "1.0")
+    assert status == 0 and "1 rows of 1 notebooks" in output and "Errno" not in output
 
 
 def test_a_report_that_fails_leaves_the_last_one_and_is_reported(bench, sweep):
@@ -141,7 +184,10 @@ def test_a_report_that_fails_leaves_the_last_one_and_is_reported(bench, sweep):
     [
         (["-p", "mode", "god"], "error: cell value=1.0 of small.ipynb: mode = 'god' is not one of: good, bad, Ugly"),
         (["--store", "nosuch://x"], "error: Protocol not known: nosuch"),
-        (["-p", "value", "[1.0"], "error: while parsing a flow sequence"),
+        (
+            ["-p", "value", "[1.0"],
+            "error: -p value [1.0: expected ',' or ']', but got '<stream end>' in line 1, column 5",
+        ),
     ],
 )
 def test_a_wrong_command_ends_before_anything_starts(bench, sweep, more, message):
@@ -149,6 +195,27 @@ def test_a_wrong_command_ends_before_anything_starts(bench, sweep, more, message
     assert status == 2
     assert message in output
     assert not bench.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "error: there is no grid file {folder}/none.yml; choose from: small.yml"),
+        (
+            "grid: [1",
+            "error: {folder}/none.yml is no YAML: expected ',' or ']', but got '<stream end>' in line 1, column 9",
+        ),
+        ("a: b: c", "error: {folder}/none.yml is no YAML: mapping values are not allowed here in line 1, column 5"),
+        ("- 1", "error: {folder}/none.yml: a mapping of names to values is expected, not [1]"),
+    ],
+)
+def test_a_missing_or_broken_grid_file_is_one_sentence(bench, capsys, content, message):
+    path = bench.folder / "none.yml"
+    if content is not None:
+        path.write_text(content)
+    assert main([str(path), "--output", str(bench.root)]) == 2
+    printed = capsys.readouterr().err
+    assert printed == message.format(folder=bench.folder) + "\n"
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(sweep, monkeypatch):

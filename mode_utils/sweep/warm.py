@@ -1,0 +1,199 @@
+"""Warm kernels: each is forked from a server that has imported what its notebook imports, used once and thrown away.
+
+A server is a process of one worker and ends with it. Its kernels are processes of their own, so that a crash, a kill or
+a lack of memory hits one cell. What a server imports must not start threads or hold devices, as a fork would break
+them; a module can tell by `IN_SERVER` in its environment that it is imported in one, and put off such work until it is
+forked (`os.register_at_fork`). Where forking is not safe or not there, kernels start as usual.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from jupyter_client.provisioning import LocalProvisioner
+
+IN_SERVER = "NOTEBOOK_FORK_SERVER"
+NAME = "warm-provisioner"
+_LAUNCHER = "ipykernel_launcher"
+_servers: dict[tuple, "Server"] = {}
+_lock = threading.Lock()
+
+
+def can_fork() -> bool:
+    """Tell whether kernels can be forked here: elsewhere than on Linux, system libraries do not survive it."""
+    return sys.platform == "linux" and bool(entry_points(group="jupyter_client.kernel_provisioners", name=NAME))
+
+
+class Server:
+    """A process that has imported some modules, and forks kernels on request.
+
+    Parameters
+    ----------
+    modules : sequence of str
+        What it imports; what cannot be imported is left to the notebook, which says why.
+    environment : dict of str to str
+        What libraries read when they are imported is settled here; kernels get an environment of their own.
+    """
+
+    def __init__(self, modules: tuple[str, ...], environment: dict[str, str]):
+        ours, its = socket.socketpair()
+        command = [sys.executable, "-m", __name__, str(its.fileno()), *modules]
+        environment = environment | {IN_SERVER: "1"}
+        # its own session: Ctrl-C, which reaches the whole terminal, is for the driver
+        options = {"pass_fds": [its.fileno()], "stdin": subprocess.DEVNULL, "start_new_session": True}
+        self._process = subprocess.Popen(command, env=environment, **options)
+        its.close()
+        self._stream, self._lock = ours.makefile("rw", encoding="utf-8"), threading.Lock()
+
+    def ask(self, **request) -> dict:
+        """Send a request and return the answer; raise an OSError if the server is gone."""
+        with self._lock:
+            self._stream.write(json.dumps(request) + "\n")
+            self._stream.flush()
+            answer = self._stream.readline()
+        if not answer:
+            raise ConnectionError(f"the server of warm kernels has ended, with status {self._process.wait()}")
+        return json.loads(answer)
+
+
+class WarmKernel:
+    """A forked kernel, described as `subprocess.Popen` describes a process."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, server: Server, pid: int):
+        self._server, self.pid, self.returncode = server, pid, None
+
+    def poll(self) -> int | None:
+        """Return the exit status, or minus the signal that ended it; None while it runs."""
+        if self.returncode is None:
+            try:
+                self.returncode = self._server.ask(poll=self.pid)["status"]
+            except OSError:
+                self.returncode = -signal.SIGKILL  # a kernel ends with its server
+        return self.returncode
+
+    def wait(self) -> int | None:
+        """Return the exit status of a kernel that has ended."""
+        return self.poll()
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the kernel, if it runs."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill the kernel."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask the kernel to end."""
+        self.send_signal(signal.SIGTERM)
+
+
+class WarmProvisioner(LocalProvisioner):
+    """Provides a kernel by forking it from this process's server; Jupyter knows it as ``warm-provisioner``."""
+
+    async def launch_kernel(self, cmd: list[str], **kwargs) -> dict:
+        """Fork the kernel that a command would start, or start it as usual if it is not one of this Python."""
+        environment = dict(kwargs["env"])
+        modules = tuple(environment.pop(IN_SERVER, "").split())
+        if cmd[0] != sys.executable or _LAUNCHER not in cmd or not modules:
+            return await super().launch_kernel(cmd, **kwargs | {"env": environment})
+        request = {"argv": cmd[cmd.index(_LAUNCHER) :], "environment": environment, "log": kwargs["stdout"].name}
+        self.process = _fork(modules, environment, request | {"cwd": str(kwargs.get("cwd") or os.getcwd())})
+        self.pid = self.pgid = self.process.pid
+        return self.connection_info
+
+
+def _fork(modules: tuple[str, ...], environment: dict[str, str], request: dict) -> WarmKernel:
+    """Fork a kernel from the server for these modules and threads, which is started if there is none that lives."""
+    settled = {name: value for name, value in environment.items() if name.endswith("_THREADS") or name == "PYTHONPATH"}
+    key = (modules, tuple(sorted(settled.items())))
+    with _lock:
+        if key in _servers:
+            with suppress(OSError):
+                return WarmKernel(_servers[key], _servers[key].ask(start=request)["pid"])
+        _servers[key] = Server(modules, environment)
+        return WarmKernel(_servers[key], _servers[key].ask(start=request)["pid"])
+
+
+def serve(stream, modules: list[str]) -> dict | None:
+    """Answer requests until nobody asks any more; in a forked kernel, return its request.
+
+    Parameters
+    ----------
+    stream : text stream
+        Has a request a line, ``{"start": ...}`` or ``{"poll": pid}``, and takes an answer a line.
+    modules : list of str
+        Imported first.
+    """
+    for module in modules:
+        with suppress(Exception):
+            import_module(module)
+    for line in stream:
+        request = json.loads(line)
+        if "poll" in request:
+            pid, status = os.waitpid(request["poll"], os.WNOHANG)
+            answer = {"status": os.waitstatus_to_exitcode(status) if pid else None}
+        else:
+            pid = _fork_in_session()
+            if pid == 0:
+                return request["start"]
+            answer = {"pid": pid}
+        stream.write(json.dumps(answer) + "\n")
+        stream.flush()
+    return None
+
+
+def _fork_in_session() -> int:
+    """Fork, and return when the child leads a session of its own, so that a signal to its group does not reach us."""
+    ready, its_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        os.close(ready)
+        os.write(its_end, b".")
+        os.close(its_end)
+        return 0
+    os.close(its_end)
+    os.read(ready, 1)
+    os.close(ready)
+    return pid
+
+
+def become_kernel(request: dict) -> None:
+    """Turn this forked process into the kernel that a request describes."""
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["cwd"])
+    log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = request["argv"]
+    from ipykernel.kernelapp import launch_new_instance
+
+    launch_new_instance(parent_handle=os.getppid())  # so that it ends when the server does
+
+
+def main(arguments: list[str]) -> None:
+    """Serve on a socket that was handed down, until the worker is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with socket.socket(fileno=int(arguments[0])) as connection, connection.makefile("rw", encoding="utf-8") as stream:
+        request = serve(stream, ["ipykernel.kernelapp", *arguments[1:]])
+    if request:
+        become_kernel(request)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
