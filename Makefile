@@ -44,12 +44,10 @@ test: $(READY_FOR_TESTS) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
 walkthrough: $(READY) ## execute the walkthrough in place
-	cd notebooks && ../$(BIN)/papermill --no-progress-bar --log-level ERROR walkthrough.ipynb walkthrough.ipynb
+	$(BIN)/python -m mode_utils.sweep.kernels notebooks/walkthrough.ipynb
 
 notebooks: $(READY_FOR_TESTS) ## execute all notebooks in place, after the sweeps
-	for notebook in notebooks/*.ipynb notebooks/studies/*.ipynb notebooks/sweep_reports/*.ipynb; do \
-	  $(BIN)/papermill --no-progress-bar --log-level ERROR --cwd $$(dirname $$notebook) $$notebook $$notebook || exit 1; \
-	done
+	$(BIN)/python -m mode_utils.sweep.kernels notebooks/studies/*.ipynb notebooks/sweep_reports/*.ipynb notebooks/*.ipynb
 
 lab: $(READY) ## open the walkthrough in JupyterLab
 	$(BIN)/jupyter lab notebooks/walkthrough.ipynb

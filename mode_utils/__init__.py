@@ -37,7 +37,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _STAGES = {
     "data": ("load_dataset",),
-    "run_setup": ("RunSetup", "check_study", "run_streams", "split_for_run"),
+    "run_setup": ("RunSetup", "check_study", "check_study_parameters", "run_streams", "split_for_run"),
     "model_training": ("new_trainer", "train_initial_model"),
     "diagnosis": ("assess",),
     "layer_selection": ("select_target_layer",),
@@ -47,6 +47,7 @@ _STAGES = {
     "debugging": ("debug_model", "retrain_at_random"),
     "repeated_runs": ("repeat_runs",),
     "options": ("DebugOptions",),
+    "sweep.parameters": ("check_injected",),
     "study.outcomes": ("paired_outcomes",),
     "study.comparisons": ("compare_with_control",),
     "study.accuracy_table": ("accuracy_table", "format_accuracy_table"),

@@ -1,4 +1,8 @@
+import os
 import signal
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core each, before anything reads how many there are
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
 import numpy as np
 import pytest

@@ -10,8 +10,10 @@ import pytest
 
 from mode_utils.similarity import METRICS
 from mode_utils.sweep.grid import check_sweep, load_sweep
+from mode_utils.sweep.kernels import Watch, run_notebook
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+STAGES = ("mode_utils.repeated_runs", "mode_utils.repair", "mode_utils.study.comparisons", "mode_utils.visualization")
 SMALL = {
     "n_train": 2_000, "n_bug_fixing": 1_500, "n_validation": 500, "n_test": 1_000, "initial_epochs": 1,
     "n_runs": 6, "batch_size": 100, "max_iterations": 2, "epochs": 1, "gamma": 1.0,
@@ -19,6 +21,12 @@ SMALL = {
 TINY = {"n_train": 600, "n_bug_fixing": 400, "n_validation": 300, "n_test": 300, "batch_size": 40}
 COMMITTED = [path for folder in ("", "studies", "sweep_reports") for path in (NOTEBOOKS / folder).glob("*.ipynb")]
 committed = pytest.mark.parametrize("path", sorted(COMMITTED), ids=lambda path: path.stem)
+
+
+def execute(name, copy, parameters, cwd):
+    """Execute a copy of a notebook in a kernel that is forked from a process with the stages in it."""
+    with Watch() as watch:
+        run_notebook(NOTEBOOKS / f"{name}.ipynb", copy, parameters, watch, {}, preload=STAGES, cwd=cwd)
 
 
 def code_cells(path):
@@ -29,9 +37,7 @@ def code_cells(path):
 def executed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("walkthrough")
     parameters = {**SMALL, "metric": "l1", "space": "neurons", "output_dir": str(folder / "out")}
-    papermill.execute_notebook(
-        NOTEBOOKS / "walkthrough.ipynb", folder / "copy.ipynb", parameters, cwd=folder, progress_bar=False
-    )
+    execute("walkthrough", folder / "copy.ipynb", parameters, folder)
     return folder
 
 
@@ -60,7 +66,7 @@ def test_the_other_studies_are_functions_of_their_parameters_too(name, tables, t
     sizes |= TINY
     parameters = {**sizes, "max_iterations": 1, "architecture": "cnn", "output_dir": str(tmp_path)}
     copy = tmp_path / "copy.ipynb"
-    papermill.execute_notebook(NOTEBOOKS / f"studies/{name}.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
+    execute(f"studies/{name}", copy, parameters, tmp_path)
     for table in tables:
         assert (pd.read_csv(tmp_path / f"{table}.csv")["architecture"] == "cnn").all()
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
@@ -81,7 +87,7 @@ def test_the_comparisons_of_strategies_are_functions_of_their_parameters(name, t
     sizes = {key: value for key, value in SMALL.items() if key != "gamma"} | TINY
     copy = tmp_path / "copy.ipynb"
     parameters = sizes | parameters | {"scenario": "underfit", "output_dir": str(tmp_path)}
-    papermill.execute_notebook(NOTEBOOKS / f"studies/{name}.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
+    execute(f"studies/{name}", copy, parameters, tmp_path)
     for table in tables:
         rows = pd.read_csv(tmp_path / f"{table}.csv")
         assert len(rows) and (rows["scenario"] == "underfit").all()
@@ -92,9 +98,7 @@ def test_the_comparisons_of_strategies_are_functions_of_their_parameters(name, t
 
 def test_the_repair_makes_its_own_example_and_leaves_a_repaired_model(tmp_path):
     copy = tmp_path / "copy.ipynb"
-    papermill.execute_notebook(
-        NOTEBOOKS / "repair.ipynb", copy, {"budget": 200}, cwd=tmp_path, progress_bar=False
-    )  # fmt: skip
+    execute("repair", copy, {"budget": 200}, tmp_path)
     found = {path.name for path in (tmp_path / "output/repair-1").iterdir()}
     assert {"selected.csv", "diagnosis.json"} <= found
     assert len(pd.read_csv(tmp_path / "output/repair-1/selected.csv")) == 200
@@ -105,19 +109,37 @@ def test_the_ratio_study_is_a_function_of_its_parameters(tmp_path):
     parameters = {"n_classes": [2, 3, 4], "alphas": [0.2, 0.5, 0.8], "n_runs": 6, "per_class": 100, "batch_size": 40}
     parameters |= {"replays": [0, 1], "epochs": 1, "output_dir": str(tmp_path)}
     copy = tmp_path / "copy.ipynb"
-    papermill.execute_notebook(NOTEBOOKS / "studies/ratio.ipynb", copy, parameters, cwd=tmp_path, progress_bar=False)
+    execute("studies/ratio", copy, parameters, tmp_path)
     gains, rule = pd.read_csv(tmp_path / "gains.csv"), pd.read_csv(tmp_path / "rule.csv")
     assert len(gains) == 18 and gains["gain"].nunique() > 6 and rule["replay"].tolist() == [0, 1]
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
-def test_an_unknown_metric_fails_before_any_training(tmp_path):
-    with pytest.raises(papermill.PapermillExecutionError, match="unknown metric 'jaccard'; choose from dot product"):
-        papermill.execute_notebook(
-            NOTEBOOKS / "walkthrough.ipynb", tmp_path / "copy.ipynb", {"metric": "jaccard"}, progress_bar=False
-        )
-    executed = [cell for cell in code_cells(tmp_path / "copy.ipynb") if cell.execution_count]
-    assert not any("train_initial_model(" in cell.source for cell in executed)
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"metric": "jaccard"}, "unknown metric 'jaccard'; choose from dot product"),
+        ({"metrc": "earth mover"}, "parameters: unknown parameter 'metrc'; the notebook declares: preset, selector"),
+        ({"dataset": "cifar"}, "parameters: dataset = 'cifar' is not one of: mnist, fashion_mnist"),
+        ({"n_runs": "many"}, "parameters: n_runs = 'many' is of type str; int is expected"),
+        ({"n_runs": 3}, "n_runs = 3; it must be at least 6"),
+    ],
+)
+def test_a_wrong_parameter_under_plain_papermill_ends_in_one_sentence_before_anything_is_done(
+    given, sentence, tmp_path
+):
+    copy = tmp_path / "copy.ipynb"
+    with pytest.raises(papermill.PapermillExecutionError) as raised:
+        execute("walkthrough", copy, given, tmp_path)
+    assert raised.value.ename == "ParameterError" and sentence in raised.value.evalue
+    assert len(raised.value.traceback) == 1 and sentence in raised.value.traceback[0]
+    ran = [cell.source for cell in code_cells(copy) if cell.execution_count]
+    assert len(ran) == 3 and "check_injected" in ran[-1]
+
+
+@committed
+def test_every_notebook_refuses_names_that_it_does_not_declare(path):
+    assert sum("check_injected(" in cell.source for cell in code_cells(path)) == 1
 
 
 @committed

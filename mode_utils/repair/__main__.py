@@ -66,7 +66,7 @@ def main(arguments=None):
 
 def _run(given, names):
     """Execute the notebook, and put its page beside what it leaves."""
-    import papermill
+    from mode_utils.sweep.kernels import execute_copy  # imports papermill
 
     paths = {"model_path": given.model, "data_path": given.data, "apply": given.apply or ""}
     parameters = {name: str(path.resolve()) if path else "" for name, path in paths.items()}
@@ -77,7 +77,7 @@ def _run(given, names):
     with whole_folder(given.folder) as folder, tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy.ipynb"
         parameters["output_dir"] = str(folder.resolve())
-        papermill.execute_notebook(NOTEBOOK, copy, parameters, cwd=scratch, progress_bar=False)
+        execute_copy(NOTEBOOK, copy, parameters, cwd=Path(scratch))
         page = render_page(nbformat.read(copy, as_version=4), describe_origin(NOTEBOOK.parent))
         (folder / "report.html").write_text(page, encoding="utf-8")
 

@@ -4,6 +4,8 @@ import logging
 import os
 import signal
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -11,10 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+import nbformat
 import papermill
 import psutil
 import zmq
 from jupyter_client import AsyncKernelManager
+
+from mode_utils.support.files import write_text
 
 from .orphans import parent_mark
 from .warm import IN_SERVER, NAME, can_fork
@@ -139,13 +144,14 @@ def run_notebook(
     environment: dict,
     log: IO[str] | None = None,
     preload: Sequence[str] = (),
+    cwd: Path | None = None,
 ) -> None:
     """Execute a notebook in a folder of its own, and leave the executed copy, also if it fails.
 
     Parameters
     ----------
     source, target : Path
-        The notebook, and where its executed copy goes. The kernel's working folder is ``work`` beside the target.
+        The notebook, and where its executed copy goes.
     parameters : dict
         Values for the parameters cell.
     watch : Watch
@@ -156,6 +162,8 @@ def run_notebook(
         Receives what the notebook prints.
     preload : sequence of str, optional
         Modules that are imported before the kernel is forked, see `warm`.
+    cwd : Path, optional
+        The kernel's working folder, by default ``work`` beside the target.
 
     Raises
     ------
@@ -164,14 +172,38 @@ def run_notebook(
     RuntimeError
         If the kernel dies, or does not start in `KERNEL_STARTS` attempts.
     """
-    (target.parent / "work").mkdir(exist_ok=True)
+    if cwd is None:
+        cwd = target.parent / "work"
+        cwd.mkdir(exist_ok=True)
     for attempt in range(1, KERNEL_STARTS + 1):
         try:
-            _execute(source, target, parameters, watch, environment, log, preload)
+            _execute(source, target, parameters, watch, environment, log, preload, cwd)
             return
         except (RuntimeError, OSError, zmq.ZMQError):
             if watch.ready or watch.ended_by or attempt == KERNEL_STARTS:
                 raise
+
+
+def execute_copy(source: Path, target: Path, parameters: dict | None = None, cwd: Path | None = None) -> None:
+    """Execute a copy of a notebook where it stands, or in another folder; raise as papermill does if a cell raises.
+
+    The kernel is spoken to by sockets in the target's folder, as those of sweeps are: nobody else can connect.
+    """
+    with Watch() as watch:
+        run_notebook(source, target, parameters or {}, watch, {}, cwd=cwd or source.resolve().parent)
+
+
+def main(notebooks: Sequence[str]) -> None:
+    """Execute notebooks in place, each whole or not at all: ``python -m mode_utils.sweep.kernels NOTEBOOK...``."""
+    for notebook in map(Path, notebooks):
+        with tempfile.TemporaryDirectory() as scratch:
+            copy = Path(scratch) / "copy.ipynb"
+            execute_copy(notebook, copy)
+            executed = nbformat.read(copy, as_version=4)
+        for part in (executed, *executed.cells):  # times and paths, which differ each time
+            part.metadata.pop("papermill", None)
+        write_text(notebook, nbformat.writes(executed) + "\n")
+        print(f"executed {notebook}", flush=True)
 
 
 def last_words(folder: Path, lines: int) -> tuple[str, ...]:
@@ -189,6 +221,7 @@ def _execute(
     environment: dict,
     log: IO[str] | None,
     preload: Sequence[str],
+    cwd: Path,
 ):
     folder = target.parent
     with open(folder / KERNEL_LOG, "wb") as kernel_log:
@@ -200,7 +233,7 @@ def _execute(
             stdout_file=log,
             stderr_file=log,
             # papermill's own `cwd` changes the folder of the whole process, which other threads share
-            resources={"metadata": {"path": str(folder / "work")}},
+            resources={"metadata": {"path": str(cwd)}},
             kernel_manager_class=_kernel_class(watch, environment, folder / "kernel.json", kernel_log, preload),
             shutdown_kernel="immediate",
             on_notebook_start=lambda notebook: setattr(watch, "ready", True),
@@ -238,3 +271,7 @@ def _kernel_class(
             await super().shutdown_kernel(**kwargs)
 
     return WatchedKernel
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

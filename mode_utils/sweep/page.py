@@ -140,7 +140,7 @@ def _pixels(source):
 
 def main(arguments=None):
     """Execute a copy of a notebook where it stands, and write its page, whole or not at all."""
-    import papermill
+    from .kernels import execute_copy  # imports papermill
 
     parser = argparse.ArgumentParser(prog="python -m mode_utils.sweep.page", description=__doc__.split("\n", 1)[0])
     parser.add_argument("notebook", type=Path)
@@ -149,7 +149,7 @@ def main(arguments=None):
     folder = given.notebook.resolve().parent
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy.ipynb"
-        papermill.execute_notebook(given.notebook, copy, cwd=folder, progress_bar=False)
+        execute_copy(given.notebook, copy)
         write_text(given.page, render_page(nbformat.read(copy, as_version=4), describe_origin(folder)))
     print(f"{given.page}: {given.page.stat().st_size / 1e6:.1f} MB")
 

@@ -8,10 +8,11 @@ import ast
 import io
 import json
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 ANYTHING = object()
+INJECTED = "# Parameters\n"  # how the cell begins that papermill writes
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,7 @@ def declared_parameters(notebook: str, where: str) -> dict[str, Declared]:
     tagged = [source for kind, source, tags in notebook_cells(notebook) if kind == "code" and "parameters" in tags]
     if len(tagged) != 1:
         raise ValueError(f"{where}: {len(tagged)} code cells are tagged 'parameters'; one must be")
-    source = tagged[0]
-    comments = _comments(source)
-    declared = {}
-    for node in ast.parse(source).body:
-        for name in _assigned_names(node):
-            declared[name] = Declared(_literal(node.value), _choices(comments.get(node.end_lineno, "")))
-    return declared
+    return _declared(tagged[0])
 
 
 def check_values(given: Mapping, declared: Mapping[str, Declared], where: str) -> None:
@@ -87,6 +82,45 @@ def check_values(given: Mapping, declared: Mapping[str, Declared], where: str) -
             raise ValueError(f"{where}: {name} = {value!r} is not one of: {', '.join(parameter.choices)}")
 
 
+class ParameterError(ValueError):
+    """A parameter of a notebook that cannot be; a notebook shows its sentence alone, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"\x1b[31;1m{type(self).__name__}: {self}\x1b[0m"]
+
+
+def check_injected(check: Callable[[dict], object] | None = None) -> None:
+    """Check the parameters of the notebook that this is called in, before anything else is done.
+
+    Papermill writes what it is given into a cell of its own behind the one that declares the parameters, and only warns
+    of names that are not declared there: a typo would go unseen.
+
+    Parameters
+    ----------
+    check : callable, optional
+        Is given all parameters, and raises a KeyError or a ValueError if they do not fit.
+
+    Raises
+    ------
+    ParameterError
+        If a name is not declared, a value has another type than the default or is not among the choices, or if `check`
+        raises.
+    """
+    from IPython import get_ipython
+
+    namespace = get_ipython().user_ns
+    declaring, given = (*namespace["In"][1:3], "", "")[:2]
+    declared = _declared(declaring)
+    try:
+        if given.startswith(INJECTED):
+            values = {name: namespace[name] for node in ast.parse(given).body for name in _assigned_names(node)}
+            check_values(values, declared, "parameters")
+        if check:
+            check({name: namespace[name] for name in declared if name in namespace})
+    except (KeyError, ValueError) as error:
+        raise ParameterError(error.args[0] if error.args else error) from None
+
+
 def notebook_cells(notebook: str) -> list[tuple[str, str, list[str]]]:
     """Return type, source and tags of each cell of a notebook given as JSON.
 
@@ -101,6 +135,15 @@ def notebook_cells(notebook: str) -> list[tuple[str, str, list[str]]]:
 def literal_defaults(declared: Mapping[str, Declared]) -> dict[str, object]:
     """Return the defaults that are known without running the notebook."""
     return {name: parameter.default for name, parameter in declared.items() if parameter.default is not ANYTHING}
+
+
+def _declared(source: str) -> dict[str, Declared]:
+    """Read the parameters that a cell declares."""
+    comments, declared = _comments(source), {}
+    for node in ast.parse(source).body:
+        for name in _assigned_names(node):
+            declared[name] = Declared(_literal(node.value), _choices(comments.get(node.end_lineno, "")))
+    return declared
 
 
 def _comments(source: str) -> dict[int, str]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
-import papermill
 import pytest
 from bs4 import BeautifulSoup
 
+from mode_utils.study.formatting import points
+from mode_utils.sweep.kernels import execute_copy
 from mode_utils.sweep.page import describe_origin, render_page
 
 ROOT = Path(__file__).parents[2]
@@ -24,9 +25,7 @@ def executed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     shutil.copytree(RESULTS, folder / "tables")
     parameters = {"results_dir": str(folder / "tables"), "figures_dir": str(folder / "figures")}
-    papermill.execute_notebook(
-        ROOT / "notebooks/results.ipynb", folder / "copy.ipynb", parameters, cwd=ROOT / "notebooks", progress_bar=False
-    )
+    execute_copy(ROOT / "notebooks/results.ipynb", folder / "copy.ipynb", parameters)
     return folder
 
 
@@ -87,7 +86,7 @@ def test_the_page_has_the_accuracy_tables_of_the_csv_files(page, sweep, selectio
     assert found["Metric"].tolist() == expected["Metric"].tolist()
     for column in ("Initial Acc", "Final Acc", "Control Acc"):
         assert found[column].tolist() == expected[column].map("{:.4f}".format).tolist()
-    assert found["Diff F-C (pp)"].tolist() == (100 * expected["Diff F-C"]).map("{:+.2f}".format).tolist()
+    assert found["Diff F-C (pp)"].tolist() == expected["Diff F-C"].map(points).tolist()
 
 
 def test_the_page_the_readme_and_the_csv_have_the_same_verdicts(page):
