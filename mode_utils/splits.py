@@ -45,6 +45,7 @@ class Subset:
         if x is None:
             everything = len(self.index) == len(self.source) and (np.diff(self.index) == 1).all()
             x = self.source if everything else self.source[self.index]
+            x.setflags(write=False)  # shared
             self._copy[0] = weakref.ref(x)
         if self._held[0]:
             self._held[1] = x

@@ -4,6 +4,7 @@ backend          TensorFlow and Keras, imported without their start-up log
 keras_internals  what Keras does not document, each name behind a function
 classifiers      what a model's output and labels mean
 layers           which layers can be the target
+flat_adam        an epoch of Adam on one flat vector of weights
 trainer          many trainings of one model, without building or tracing it again
 feature_models   what a network knows by the time it reaches a layer
 """

@@ -14,6 +14,15 @@ def own_variables(model):
         yield layer, [*layer._trainable_variables, *layer._non_trainable_variables]
 
 
+def adam_moments(optimizer):
+    """Return the first and the second moments of a built Adam, two lists in the order of the weights.
+
+    Documented are the variables, not their names.
+    """
+    paths = [(variable.path, variable) for variable in optimizer.variables]
+    return tuple([v for path, v in paths if path.endswith(end)] for end in ("_momentum", "_velocity"))
+
+
 def is_random_seed(variable):
     """Tell whether a variable is the state of a random layer, such as dropout: a seed and a counter."""
     return variable.name == "seed_generator_state"

@@ -4,14 +4,19 @@ A study retrains the same network hundreds of times. A new model for each would 
 `Trainer` keeps one model and swaps its state: weights, optimizer and the seeds of its random layers.
 """
 
+import weakref
+
 import numpy as np
 
 from mode_utils.networks.backend import keras, tf
 from mode_utils.networks.classifiers import Meaning, read_classifier, single_input
+from mode_utils.networks.flat_adam import can_be_flat, flat_epoch
 from mode_utils.networks.keras_internals import is_random_seed, own_variables
 from mode_utils.networks.layers import layer_outputs
 
 _CHUNK = 4096  # samples a prediction step: bounds the memory of convolutional activations
+_CHUNK_NUMBERS = 24e6  # in the largest activation, up to which all samples are one step
+_LARGE = 1e6  # bytes; smaller arrays are converted each time
 
 
 class Trainer:
@@ -49,7 +54,8 @@ class Trainer:
         self._epoch = self._trace_epoch()
         self._outputs = layer_outputs(model)
         self.output_layer = list(self._outputs)[-1]
-        self._forward = {}
+        self._largest = max(_numbers(output.shape[1:]) for output in self._outputs.values())
+        self._forward, self._tensors = {}, {}
 
     def initialize(self, rng):
         """Draw fresh weights and seeds from `rng`, weights by the layers' own initializers, and reset the optimizer.
@@ -104,7 +110,7 @@ class Trainer:
         losses : (epochs, steps) float32
             Loss of each step before its update.
         """
-        x, y = tf.convert_to_tensor(x, tf.float32), tf.convert_to_tensor(y, tf.int32)
+        x, y = self._tensor(np.asarray(x)), tf.convert_to_tensor(y, tf.int32)
         orders = (rng.permutation(len(y)).astype(np.int32) for _ in range(epochs))
         return np.stack([self._epoch(x, y, order, batch_size or self.batch_size).numpy() for order in orders])
 
@@ -134,37 +140,34 @@ class Trainer:
         ValueError
             If the model has no layer of a name.
         """
-        forward = self._forward_to(tuple(layers), grid)
-        chunks = [forward(x[start : start + _CHUNK]) for start in range(0, len(x), _CHUNK)]
-        return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+        forward, x = self._forward_to(tuple(layers), grid), self._tensor(np.asarray(x))
+        size = max(1, len(x)) if len(x) * self._largest < _CHUNK_NUMBERS else _CHUNK
+        chunks = [forward(x[start : start + size] if size < len(x) else x) for start in range(0, max(1, len(x)), size)]
+        return [np.concatenate(parts) if len(parts) > 1 else parts[0].numpy() for parts in zip(*chunks, strict=True)]
 
     def output_shape(self, layer, grid=None):
         """Return the shape of a layer's output for one sample, before it is flattened; see `activations`."""
         *sides, channels = self._output(layer).shape[1:]
         return (*(_cells(side, grid) if grid else side for side in sides), channels)
 
+    def _tensor(self, x):
+        """Convert samples, those that nobody can change once as long as somebody holds them."""
+        if x.flags.writeable or not x.flags.owndata or x.nbytes < _LARGE:
+            return tf.convert_to_tensor(x, tf.float32)
+        key = id(x)
+        if key not in self._tensors:
+            tensors = self._tensors  # not the trainer, which may end before the samples do
+            self._tensors[key] = weakref.ref(x, lambda _: tensors.pop(key, None)), tf.convert_to_tensor(x, tf.float32)
+        return self._tensors[key][1]
+
     def _variables(self):
         return self.model.variables + self.model.optimizer.variables
 
     def _trace_epoch(self):
-        model, weights, encode = self.model, self.model.trainable_variables, self.meaning.encode
-        sample = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+        epoch = (flat_epoch if can_be_flat(self.model) else _plain_epoch)(self.model, self.meaning.encode)
+        sample = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32)
         labels, scalar = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
-
-        @tf.function(input_signature=[sample, labels, labels, scalar])
-        def epoch(x, y, order, batch_size):
-            n_steps = (tf.size(order) + batch_size - 1) // batch_size
-            losses = tf.TensorArray(tf.float32, n_steps)
-            for step in tf.range(n_steps):
-                batch = order[step * batch_size : (step + 1) * batch_size]
-                x_batch, y_batch = tf.gather(x, batch), encode(tf.gather(y, batch))
-                with tf.GradientTape() as tape:
-                    loss = model.compute_loss(x_batch, y_batch, model(x_batch, training=True))
-                model.optimizer.apply(tape.gradient(loss, weights), weights)
-                losses = losses.write(step, loss)
-            return losses.stack()
-
-        return epoch
+        return tf.function(epoch, input_signature=[sample, labels, labels, scalar])
 
     def _forward_to(self, layers, grid):
         if (layers, grid) not in self._forward:
@@ -184,6 +187,30 @@ class Trainer:
             raise ValueError(f"model {self.model.name!r} has no layer {name!r}; choose from {', '.join(self._outputs)}")
         output = self._outputs[name]
         return self.meaning.probabilities(output) if name == self.output_layer else output
+
+
+def _plain_epoch(model, encode):
+    """Return a function that trains a model for an epoch by whatever optimizer it has; see `flat_epoch`."""
+    weights = model.trainable_variables
+
+    def epoch(x, y, order, batch_size):
+        n_steps = (tf.size(order) + batch_size - 1) // batch_size
+        losses = tf.TensorArray(tf.float32, n_steps)
+        for step in tf.range(n_steps):
+            batch = order[step * batch_size : (step + 1) * batch_size]
+            x_batch, y_batch = tf.gather(x, batch), encode(tf.gather(y, batch))
+            with tf.GradientTape() as tape:
+                loss = model.compute_loss(x_batch, y_batch, model(x_batch, training=True))
+            model.optimizer.apply(tape.gradient(loss, weights), weights)
+            losses = losses.write(step, loss)
+        return losses.stack()
+
+    return epoch
+
+
+def _numbers(shape):
+    """Return how many numbers a sample has; without bound if a side may have any length."""
+    return float("inf") if None in shape else int(np.prod(shape))
 
 
 def _window(side, grid):

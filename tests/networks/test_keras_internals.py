@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mode_utils.networks.backend import keras
-from mode_utils.networks.keras_internals import is_random_seed, last_node, own_variables
+from mode_utils.networks.keras_internals import adam_moments, is_random_seed, last_node, own_variables
 
 
 @pytest.fixture
@@ -39,6 +39,18 @@ def test_the_state_of_a_random_layer_is_known_by_its_name(model):
     seeds = [variable for variable in model.variables if is_random_seed(variable)]
     assert len(seeds) == 1 and tuple(seeds[0].shape) == (2,)
     assert not any(is_random_seed(variable) for variable in model.trainable_variables)
+
+
+def test_the_moments_of_adam_are_known_by_their_names(model):
+    """The endings "_momentum" and "_velocity" of the paths of `optimizer.variables`.
+
+    If they have changed: print the paths. Otherwise `can_be_flat` must say no, or training would go on without moments.
+    """
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    for moments in adam_moments(model.optimizer):
+        assert [tuple(m.shape) for m in moments] == [tuple(weight.shape) for weight in model.trainable_variables]
+    assert not {id(a) for a in adam_moments(model.optimizer)[0]} & {id(b) for b in adam_moments(model.optimizer)[1]}
 
 
 def test_the_graph_can_be_followed_from_the_output_to_the_input(model):

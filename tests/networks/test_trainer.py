@@ -129,3 +129,27 @@ def test_an_unknown_layer_is_an_error_that_names_the_choices(trainer, splits):
 def test_a_state_of_another_architecture_is_refused(trainer):
     with pytest.raises(ValueError, match="does not fit model 'dense'"):
         trainer.restore(Trainer(build_model("cnn")).state())
+
+
+def test_samples_that_change_are_looked_at_anew_and_those_that_cannot_are_converted_once(trainer):
+    x = np.random.default_rng(0).random((2_000, 28, 28), dtype=np.float32)
+    first = trainer.predict(x)
+    x[:] = 0
+    assert not np.array_equal(trainer.predict(x), first)
+    fixed = np.random.default_rng(0).random((2_000, 28, 28), dtype=np.float32)
+    fixed.setflags(write=False)
+    before = len(trainer._tensors)
+    np.testing.assert_array_equal(trainer.predict(fixed), first)
+    assert trainer._tensor(fixed) is trainer._tensor(fixed) and len(trainer._tensors) == before + 1
+    del fixed
+    assert len(trainer._tensors) == before  # gone with the samples
+    window = np.zeros((2_000, 28, 28), np.float32)
+    view = window[:]
+    view.setflags(write=False)  # what it shows can change all the same
+    first = trainer.predict(view)
+    window[:] = 1
+    assert not np.array_equal(trainer.predict(view), first)
+
+
+def test_no_samples_have_no_predictions(trainer):
+    assert trainer.predict(np.empty((0, 28, 28), np.float32)).shape == (0, 10)
