@@ -51,7 +51,7 @@ _STAGES = {
     "study.outcomes": ("paired_outcomes",),
     "study.comparisons": ("compare_with_control",),
     "study.accuracy_table": ("accuracy_table", "format_accuracy_table"),
-    "study.artefacts": ("save_results",),
+    "study.artefacts": ("save_arrays", "save_results"),
 }
 _HOMES = {name: module for module, names in _STAGES.items() for name in names}
 

@@ -46,7 +46,9 @@ def test_the_walkthrough_is_a_function_of_its_parameters(executed):
     assert set(runs["metric"]) == {"manhattan"} and set(runs["space"]) == {"neurons"}
     assert runs["seed"].nunique() == SMALL["n_runs"] and runs["samples_added"].max() <= 200
     with np.load(executed / "out/gallery.npz", allow_pickle=False) as gallery:
-        assert all(gallery[name].shape == (10, 28, 28) for name in ("hci", "hmi", "hwi", "best", "worst"))
+        assert all(gallery[name].shape == (10, 28, 28) for name in ("hci", "hmi", "hwi"))
+        assert all(gallery[name].shape == (9, 10, 28, 28) for name in ("best", "worst"))
+        assert tuple(gallery["metrics"]) == METRICS
 
 
 def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(executed):
@@ -194,3 +196,18 @@ def test_every_link_of_a_notebook_leads_somewhere(path):
     text = "".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
     assert not [link for link in links if not path.parent.joinpath(link).exists()]
+
+
+def test_what_all_metrics_share_is_in_the_first_cell_alone_and_the_others_do_without(tmp_path):
+    sweep = load_sweep(NOTEBOOKS / "sweeps/metrics.yml")
+    first, *others = sweep.cells()
+    assert sweep.notebook_of(first) == (NOTEBOOKS / "walkthrough.ipynb").read_text()
+    (tmp_path / "other.ipynb").write_text(sweep.notebook_of(others[-1]))
+    parameters = {**SMALL, "metric": "l1", "output_dir": str(tmp_path / "out")}
+    with Watch() as watch:
+        run_notebook(
+            tmp_path / "other.ipynb", tmp_path / "copy.ipynb", parameters, watch, {}, preload=STAGES, cwd=tmp_path
+        )
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["runs.csv", "timings.csv"]
+    cells = nbformat.read(tmp_path / "copy.ipynb", as_version=4).cells
+    assert f"see the copy `{first.name}`" in cells[0].source and len(cells) < 45

@@ -6,13 +6,11 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
-from mode_utils.heatmaps import HEATMAPS
-from mode_utils.similarity import METRICS
 from mode_utils.study.runs_table import TIMES, check_runs_table, configuration
 from mode_utils.support.files import whole_file, write_text
 
 
-def save_results(folder, runs, **images):
+def save_results(folder, runs):
     """Write what a run of the walkthrough leaves behind, each file whole or not at all.
 
     Parameters
@@ -22,15 +20,11 @@ def save_results(folder, runs, **images):
     runs : pandas.DataFrame
         As `repeat_runs` returns it. All but the `TIMES` goes to `runs.csv`, which is the same, bit for bit, each time;
         they go to `timings.csv`.
-    **images : arrays
-        Go to `gallery.npz` under their names, if there are any.
     """
     times = list(TIMES)
     timings = runs.groupby([*configuration(runs), "seed", "strategy"], sort=False, as_index=False)[times].sum()
     save_table(folder, "runs", runs.drop(columns=times))
     save_table(folder, "timings", timings)
-    if images:
-        save_arrays(folder, "gallery", images)
 
 
 def save_table(folder, name, table):
@@ -75,38 +69,30 @@ def load_runs(folder, timings=None):
     return merged.assign(**{name: merged[name].where(last.to_numpy(), 0.0) for name in TIMES})
 
 
-def collect_galleries(folders):
-    """Put the galleries of executed walkthroughs together.
+def load_gallery(folders):
+    """Read the gallery of an executed walkthrough.
 
     Parameters
     ----------
     folders : iterable of path
-        Each with `runs.csv` and `gallery.npz`. Of several of a metric the first counts, and only the first metric's
-        heat maps are taken: they are the same for all.
+        Of executed cells; the first that has a `gallery.npz` counts, as it has all metrics.
 
     Returns
     -------
     dict of str to array
-        `metrics`, in the order of `similarity.METRICS`; `best` and `worst`, (n_metrics, n_classes, height, width);
-        `hci`, `hmi` and `hwi`, (n_classes, height, width).
+        `metrics`, (n_metrics,) str; `best` and `worst`, (n_metrics, n_classes, height, width); `hci`, `hmi` and `hwi`,
+        (n_classes, height, width).
 
     Raises
     ------
     FileNotFoundError
-        If a folder has no gallery.
-    ValueError
-        If there is no folder.
+        If no folder has a gallery.
     """
-    galleries = {}
-    for folder in map(Path, folders):
-        metric = pd.read_csv(folder / "runs.csv", nrows=1)["metric"].iloc[0]
-        with np.load(folder / "gallery.npz", allow_pickle=False) as arrays:
-            galleries.setdefault(metric, dict(arrays))
-    if not galleries:
-        raise ValueError("no walkthrough to collect galleries of: run the sweep first (make sweep)")
-    metrics = [metric for metric in METRICS if metric in galleries]
-    collected = {end: np.stack([galleries[metric][end] for metric in metrics]) for end in ("best", "worst")}
-    return {"metrics": np.array(metrics), **collected} | {kind: galleries[metrics[0]][kind] for kind in HEATMAPS[:3]}
+    folders = [Path(folder) for folder in folders]
+    for folder in folders:
+        if (folder / "gallery.npz").exists():
+            return load_arrays(folder, "gallery")
+    raise FileNotFoundError(f"none of {len(folders)} executed cells has a gallery: run the sweep first (make sweep)")
 
 
 def save_arrays(folder, name, arrays):

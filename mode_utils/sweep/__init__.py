@@ -12,6 +12,7 @@ A grid file, such as notebooks/sweeps/metrics.yml (the sweep's name is the file'
   collect: [runs.csv]                  # CSV outputs that are concatenated into data/results/<sweep>/
   keep: [timings.csv]                  # the same into notebooks/executed/<sweep>/: what differs each time
   preload: [package.module]            # optional: imported once a worker, before its kernels are forked; see `warm`
+  once: [tag]                          # optional: code cells with this tag are executed in the first cell alone
   report:                              # optional: executed when all cells are complete
     notebook: ../results.ipynb         # may declare sweep_dir, cells, results_dir, figures_dir, kept_dir
     parameters: {}

@@ -11,9 +11,9 @@ from pathlib import Path
 import yaml
 
 from .manifest import MANIFEST, NOTEBOOK
-from .parameters import Declared, check_values, declared_parameters, literal_defaults
+from .parameters import Declared, check_values, declared_parameters, literal_defaults, without_tagged
 
-SWEEP_KEYS = ("notebook", "check", "parameters", "grid", "outputs", "collect", "keep", "preload", "report")
+SWEEP_KEYS = ("notebook", "check", "parameters", "grid", "outputs", "collect", "keep", "preload", "once", "report")
 REPORT_KEYS = ("notebook", "parameters", "print")
 LONGEST_NAME = 120
 
@@ -41,7 +41,8 @@ class Sweep:
 
     `grid` maps each axis to its list of values; `check` raises if a cell's parameters, defaults included, do not fit.
     Outputs to `collect` are put together among the results, those to `keep` beside the executed copies. Modules to
-    `preload` are imported before kernels are forked.
+    `preload` are imported before kernels are forked. What is tagged with a word of `once` is executed in the first cell
+    alone: pictures that are the same in all of them.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Sweep:
     collect: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
+    once: tuple[str, ...] = ()
     report: Report | None = None
     check: Callable[[dict], object] | None = None
 
@@ -59,6 +61,11 @@ class Sweep:
         """Return the cells of the grid, the last axis varying fastest."""
         points = [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
         return [Cell(cell_name(point), self.parameters | point) for point in points]
+
+    def notebook_of(self, cell: Cell) -> str:
+        """Return the notebook that a cell executes, as JSON: without what the first cell does for all."""
+        text, first = self.notebook.read_text(encoding="utf-8"), self.cells()[0]
+        return text if cell == first or not self.once else without_tagged(text, self.once, first.name)
 
 
 def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -> Sweep:
@@ -97,6 +104,7 @@ def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -
         collect=_names(content.get("collect"), f"{path}: collect"),
         keep=_names(content.get("keep"), f"{path}: keep"),
         preload=_names(content.get("preload"), f"{path}: preload", "modules"),
+        once=_names(content.get("once"), f"{path}: once", "tags"),
         report=_report(path, content.get("report")),
         check=_function(content.get("check"), f"{path}: check"),
     )

@@ -8,7 +8,7 @@ import ast
 import io
 import json
 import tokenize
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 ANYTHING = object()
@@ -130,6 +130,27 @@ def notebook_cells(notebook: str) -> list[tuple[str, str, list[str]]]:
     if content.get("nbformat") != 4:
         raise ValueError(f"a notebook of format 4 is expected, not {content.get('nbformat')}")
     return [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in content["cells"]]
+
+
+def without_tagged(notebook: str, tags: Collection[str], where: str) -> str:
+    """Return a notebook as JSON without the code cells that have one of some tags, and with a note that says so.
+
+    Parameters
+    ----------
+    notebook : str
+        As JSON.
+    tags : collection of str
+        Of the cells to leave out.
+    where : str
+        Name of the copy that has them.
+    """
+    content = json.loads(notebook)
+    kept = [
+        c for c in content["cells"] if c["cell_type"] != "code" or not set(tags) & set(c["metadata"].get("tags", []))
+    ]
+    note = f"*What is the same in all copies of this sweep is left out here: see the copy `{where}`.*"
+    content["cells"] = [{"cell_type": "markdown", "id": "left-out", "metadata": {}, "source": [note]}, *kept]
+    return json.dumps(content)
 
 
 def literal_defaults(declared: Mapping[str, Declared]) -> dict[str, object]:

@@ -45,12 +45,11 @@ def default_output() -> Path:
 def list_cells(sweep: Sweep, options: Options) -> list[tuple[Cell, str | None]]:
     """Pair each cell with the reason why it has to run, or None if its result is up to date."""
     store = open_store(options.output, sweep.name, options.store)
-    notebook = sweep.notebook.read_text(encoding="utf-8")
 
     def reason(cell: Cell) -> str | None:
         if options.fresh:
             return "fresh"
-        wanted = fingerprint(notebook, cell.parameters)
+        wanted = fingerprint(sweep.notebook_of(cell), cell.parameters)
         return why_outdated(store.manifest(cell.name), wanted, sweep.outputs, store.damage(cell.name))
 
     return [(cell, reason(cell)) for cell in sweep.cells()]
@@ -120,15 +119,14 @@ def _choose_cells(sweep: Sweep, options: Options, store: LocalStore | RemoteStor
 
 
 def _tasks(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cells: Sequence[Cell]) -> list[Task]:
-    notebook = sweep.notebook.read_text(encoding="utf-8")
     # on a running cluster each worker uses one thread a kernel, or what its own environment says
     environment = {} if options.scheduler else thread_environment(count_workers(options.workers))
     return [
         Task(
             sweep_id="",
             cell=cell.name,
-            notebook=notebook,
-            fingerprint=fingerprint(notebook, cell.parameters),
+            notebook=sweep.notebook_of(cell),
+            fingerprint=fingerprint(sweep.notebook_of(cell), cell.parameters),
             parameters=cell.parameters,
             outputs=sweep.outputs,
             store=store,

@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 
 from mode_utils.study.artefacts import (
-    collect_galleries,
-    load_arrays,
+    load_gallery,
     load_runs,
     save_arrays,
     save_figure,
@@ -40,35 +39,29 @@ def test_runs_are_read_as_they_were_saved(runs, tmp_path):
 
 
 def test_the_table_of_runs_holds_nothing_that_differs_each_time(runs, tmp_path):
-    save_results(tmp_path / "a", runs, best=np.zeros(3))
+    save_results(tmp_path / "a", runs)
     save_results(tmp_path / "b", runs.assign(seconds=99.0, selection_seconds=9.0))
     assert (tmp_path / "a/runs.csv").read_bytes() == (tmp_path / "b/runs.csv").read_bytes()
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["gallery.npz", "runs.csv", "timings.csv"]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["runs.csv", "timings.csv"]
 
 
-def gallery(value):
-    kinds = {kind: np.full((10, 4, 4), value) for kind in ("hci", "hmi", "hwi")}
-    return kinds | {"best": np.full((10, 4, 4), value), "worst": np.zeros((10, 4, 4))}
+def test_the_gallery_is_that_of_the_first_cell_that_has_one(tmp_path):
+    gallery = {"metrics": np.array(["a", "b"]), "best": np.ones((2, 10, 4, 4)), "hci": np.full((10, 4, 4), np.nan)}
+    for name in ("first", "second", "third"):
+        (tmp_path / name).mkdir()
+    save_arrays(tmp_path / "second", "gallery", gallery)
+    save_arrays(tmp_path / "third", "gallery", {"metrics": np.array(["c"])})
+    loaded = load_gallery(tmp_path / name for name in ("first", "second", "third"))
+    assert set(loaded) == set(gallery)
+    for name, array in gallery.items():
+        np.testing.assert_array_equal(loaded[name], array)
 
 
-def test_galleries_come_by_metric_in_the_usual_order_and_can_be_kept(runs, tmp_path):
-    for metric in ("euclidean", "cosine similarity"):
-        save_results(tmp_path / metric, runs.assign(metric=metric), **gallery(len(metric)))
-    galleries = collect_galleries([tmp_path / "euclidean", tmp_path / "cosine similarity"])
-    assert galleries["metrics"].tolist() == ["cosine similarity", "euclidean"]
-    assert galleries["best"].shape == (2, 10, 4, 4) and (galleries["best"][1] == len("euclidean")).all()
-    assert (galleries["hci"] == len("cosine similarity")).all()
-    save_arrays(tmp_path, "galleries", galleries)
-    loaded = load_arrays(tmp_path, "galleries")
-    assert all((loaded[name] == galleries[name]).all() for name in galleries) and set(loaded) == set(galleries)
-
-
-def test_no_gallery_is_an_error_that_says_where_it_was_sought(runs, tmp_path):
-    save_results(tmp_path, runs)
-    with pytest.raises(FileNotFoundError, match=str(tmp_path)):
-        collect_galleries([tmp_path])
-    with pytest.raises(ValueError, match="no walkthrough to collect galleries of"):
-        collect_galleries([])
+def test_no_gallery_is_an_error_that_says_what_to_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none of 1 executed cells has a gallery: run the sweep first"):
+        load_gallery([tmp_path])
+    with pytest.raises(FileNotFoundError, match="none of 0 executed cells"):
+        load_gallery([])
 
 
 def test_figures_are_the_same_bit_for_bit_each_time(tmp_path):

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 
+import nbformat
 import pytest
 from bench import WRITE
 from filelock import FileLock
@@ -159,6 +160,20 @@ def test_a_report_is_made_from_a_complete_sweep_printed_and_kept_while_up_to_dat
         assert "report made in" in sweep()[1]
         assert "changed by hand" not in path.read_text()
     assert "report up to date" in sweep()[1]
+
+
+def test_what_is_tagged_to_be_done_once_is_done_in_the_first_cell_alone(bench, sweep):
+    path = bench.write(WRITE, "open(output_dir + '/picture', 'w').write('drawn')")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[-1].metadata["tags"] = ["picture"]
+    nbformat.write(notebook, path)
+    bench.grid(once=["picture"])
+    status, output = sweep()
+    assert status == 0, output
+    assert bench.table() == TABLE
+    assert [file.parent.name for file in bench.cells.glob("*/picture")] == ["value=1.0"]
+    assert "see the copy `value=1.0`" in (bench.cells / "value=3.0" / "notebook.ipynb").read_text()
+    assert "3 cells, 3 up to date" in sweep("--dry-run")[1]
 
 
 def test_a_report_of_a_narrowed_sweep_shows_the_tables_that_it_makes(bench, sweep):
