@@ -18,7 +18,7 @@ from mode_utils.selection.schedule import Schedule
 from mode_utils.study.runs_table import ITERATION_COLUMNS, TIMES
 
 
-def debug_model(trainer, splits, options, rng, diagnosis=None):
+def debug_model(trainer, splits, options, rng, diagnosis=None, first_view=None):
     """Repair the model that `trainer` holds by MODE.
 
     Buggy labels: underfit ones are served first, for `max_iterations` or until there are none; then overfit ones,
@@ -35,6 +35,8 @@ def debug_model(trainer, splits, options, rng, diagnosis=None):
         A control that gets a generator of the same seed is paired with this run.
     diagnosis : diagnosis.Assessment, optional
         Of the model as it is, with the options' theta and gamma, if it is known.
+    first_view : callable, optional
+        In place of `selection.candidates.choose_view` in the first iteration, if what it finds is known.
 
     Returns
     -------
@@ -58,10 +60,11 @@ def debug_model(trainer, splits, options, rng, diagnosis=None):
     the test set, unless the splits say so, and overfitting is met.
     """
     retraining, selection = rng.spawn(2)
-    schedule = Schedule(options)
+    schedule, views = Schedule(options), iter([first_view])
 
     def choose(pool, diagnosis):
-        batch = select_inputs(trainer, splits, options, diagnosis, selection, pool, schedule)
+        view = next(views, None)
+        batch = select_inputs(trainer, splits, options, diagnosis, selection, pool, schedule, view=view)
         return batch and (batch.indices, _why(batch))
 
     table = _retrain(trainer, splits, options, retraining, choose, schedule.most_iterations, diagnosis)

@@ -17,7 +17,7 @@ from mode_utils.selection.selectors import selector_scores
 from mode_utils.similarity import similarity_scores
 
 
-def select_inputs(trainer, splits, options, diagnosis, rng, pool=None, schedule=None, target_label=None):
+def select_inputs(trainer, splits, options, diagnosis, rng, pool=None, schedule=None, target_label=None, view=None):
     """Choose the next samples of a repair.
 
     Parameters
@@ -35,6 +35,8 @@ def select_inputs(trainer, splits, options, diagnosis, rng, pool=None, schedule=
         Of the repair that this is a step of; by default it is the first step.
     target_label : int, optional
         Serve this label, buggy or not, instead of what allocation and schedule say.
+    view : callable, optional
+        In place of `selection.candidates.choose_view`, if what it finds is known.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def select_inputs(trainer, splits, options, diagnosis, rng, pool=None, schedule=
     if needs is not None and not needs.any():
         return None
     groups = allocate(pool, needs, options.batch_size, options.alpha)
-    candidates = look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng)
+    candidates = look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng, view)
     scores = selector_scores(candidates)
     batch = draw_batch(pool, groups, scores, rng, options.batch_size, candidates.temperature)
     target = None if needs is None else int(np.argmax(needs))

@@ -24,6 +24,7 @@ from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras, tf
 from mode_utils.options import CONFIGURATION, DebugOptions
 from mode_utils.run_setup import RunSetup, run_streams, split_for_run
+from mode_utils.selection.candidates import View, choose_view
 from mode_utils.splits import Splits
 from mode_utils.support.checks import MIN_RUNS, check_least
 from mode_utils.support.code_hash import code_hash
@@ -46,6 +47,8 @@ class Run:
         Of the trained model, see `Trainer.restore`.
     diagnosis : callable
         From options to the `Assessment` of that model.
+    view : callable
+        `selection.candidates.choose_view` for that model and the first numbers of the repair's stream.
     control : callable
         From a number of iterations and options to the control's table; the rows of fewer iterations are the first of
         more.
@@ -55,6 +58,7 @@ class Run:
     splits: Splits
     initial_state: tuple[np.ndarray, ...]
     diagnosis: Callable[[DebugOptions], Assessment]
+    view: Callable[..., View]
     control: Callable[[int, DebugOptions], pd.DataFrame]
 
 
@@ -107,7 +111,8 @@ def repeat_runs(dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir
 
 def _repair(trainer, run, options):
     trainer.restore(run.initial_state)
-    mode = debug_model(trainer, run.splits, options, run_streams(run.seed)["repair"], run.diagnosis(options))
+    rng = run_streams(run.seed)["repair"]
+    mode = debug_model(trainer, run.splits, options, rng, run.diagnosis(options), run.view)
     return {"control": run.control(max(len(mode) - 1, options.max_iterations), options), "mode": mode}
 
 
@@ -140,6 +145,7 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
     memory = joblib.Memory(cache_dir, verbose=0)
     train = memory.cache(_train, ignore=["trainer", "splits"])
     diagnose = memory.cache(_diagnose, ignore=["trainer", "splits", "initial_state"])
+    look = memory.cache(_look, ignore=["trainer", "splits", "options", "predictions", "rng"])
     retrain = memory.cache(_retrain_control, ignore=["trainer", "splits", "initial_state", "diagnosis"])
     origin = (dataset.fingerprint, _code_version())
 
@@ -150,12 +156,19 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
         def diagnosis(options):
             return diagnose(trainer, splits, state, options.theta, options.gamma, setup, seed, origin)
 
+        def view(trainer, splits, options, fault, predictions, rng):
+            if not options.layer_selection:
+                return choose_view(trainer, splits, options, fault, predictions, rng)
+            decides = (fault, options.similarity_threshold, setup, seed, origin)
+            found, rng.bit_generator.state = look(trainer, splits, options, predictions, rng, *decides)
+            return found
+
         def control(n_iterations, options):
             shared = DebugOptions(**{name: getattr(options, name) for name in _SHARED_OPTIONS})
             return retrain(trainer, splits, state, diagnosis(options), shared, setup, seed, origin, n_iterations)
 
         control(options.max_iterations, options)
-        return Run(seed, splits, state, diagnosis, control)
+        return Run(seed, splits, state, diagnosis, view, control)
 
     waiting = deque(seeds)
     while waiting:
@@ -179,6 +192,11 @@ def _train(trainer, splits, setup, seed, origin):
 def _diagnose(trainer, splits, initial_state, theta, gamma, setup, seed, origin):
     trainer.restore(initial_state)
     return assess(trainer, splits, theta, gamma)
+
+
+def _look(trainer, splits, options, predictions, rng, fault, similarity_threshold, setup, seed, origin):
+    """Return the view of the initial model through its target layer, and the state of the generator afterwards."""
+    return choose_view(trainer, splits, options, fault, predictions, rng), rng.bit_generator.state
 
 
 def _retrain_control(trainer, splits, initial_state, diagnosis, options, setup, seed, origin, n_iterations):

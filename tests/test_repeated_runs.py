@@ -77,6 +77,20 @@ def test_all_metrics_share_initial_models_and_controls(mnist, small_setup, tmp_p
     pd.testing.assert_frame_equal(*(control.drop(columns=list(TIMES)) for control in controls), check_exact=True)
 
 
+def test_what_a_repair_sees_first_is_shared_and_the_same_as_seen_anew(mnist, small_setup, tmp_path):
+    """The first target layer of a seed is the same for all metrics; what is drawn afterwards is, too."""
+    options = replace(OPTIONS, layer_selection=True, space="neurons", temperature=0.5)
+    for metric in ("l1", "l2"):
+        shared, anew = (
+            repeat_runs(mnist, replace(options, metric=metric), 2, 0, small_setup, cache_dir=folder, progress=False)
+            for folder in (tmp_path, None)
+        )
+        times = list(TIMES)
+        pd.testing.assert_frame_equal(shared.drop(columns=times), anew.drop(columns=times), check_exact=True)
+    assert len(list(tmp_path.rglob("_look/*/output.pkl"))) == 2
+    assert len(list(tmp_path.rglob("_diagnose/*/output.pkl"))) == 2
+
+
 def test_a_change_of_the_setup_is_not_read_from_the_cache(mnist, small_setup, tmp_path):
     for setup in (small_setup, replace(small_setup, initial_epochs=2)):
         repeat_runs(mnist, OPTIONS, 1, 0, setup, cache_dir=tmp_path, progress=False)

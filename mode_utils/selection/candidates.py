@@ -61,10 +61,25 @@ class Comparison:
     n_classes: int
     weights: np.ndarray | None = None
 
-    def heatmaps(self, weight=None):
-        """Return the heat maps of the diagnosis samples, their features times a weight (n_features,) if given."""
-        features = self.diagnosis if weight is None else self.diagnosis * weight
-        return class_heatmaps(features, self.labels, self.predictions, self.n_classes)
+    def heatmaps(self, labels=None, weight=None):
+        """Return the heat maps of the diagnosis samples.
+
+        Parameters
+        ----------
+        labels : sequence of int, optional
+            Labels whose own maps are wanted; the others' lack samples then, and with them all DHCI.
+        weight : (n_features,) float, optional
+            Factor on the features.
+
+        Returns
+        -------
+        ClassHeatmaps
+        """
+        part = slice(None)
+        if labels is not None:
+            part = np.isin(self.labels, labels) | np.isin(self.predictions, labels)
+        features = self.diagnosis[part] if weight is None else self.diagnosis[part] * weight
+        return class_heatmaps(features, self.labels[part], self.predictions[part], self.n_classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +148,7 @@ class Candidates:
             yield place, group.n_wanted
 
 
-def look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng):
+def look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng, view=None):
     """Compute what the selector of the options looks at.
 
     Parameters
@@ -150,6 +165,8 @@ def look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng):
         Of the model as it is.
     rng : numpy.random.Generator
         Trains the heads of feature models, if there are any, before the selector draws from it.
+    view : callable, optional
+        In place of `choose_view`.
 
     Returns
     -------
@@ -160,8 +177,8 @@ def look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng):
     candidates = Candidates(options, groups, labels, errors, fault, rng)
     looks = looks_of(options.selector) if len(indices) else frozenset()
     if looks - {"samples", "probabilities"}:
-        view = choose_view(trainer, splits, options, fault or "underfit", diagnosis.predictions, rng)
-        candidates = _look_through(view, trainer, splits, candidates, indices, looks)
+        seen = (view or choose_view)(trainer, splits, options, fault or "underfit", diagnosis.predictions, rng)
+        candidates = _look_through(seen, trainer, splits, candidates, indices, looks)
     elif "probabilities" in looks:
         (probabilities,) = _activations(trainer, splits.bug_fixing, indices, [trainer.output_layer])
         candidates = replace(candidates, probabilities=probabilities)

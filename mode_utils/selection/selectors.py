@@ -143,12 +143,14 @@ def similarity(candidates):
     scores = np.full(len(candidates), np.nan)
     if heatmap is None:
         return scores
-    maps, weight = compared.heatmaps(), 1
-    for label in np.unique(candidates.labels):
+    labels, weight = np.unique(candidates.labels), 1
+    needed = None if heatmap == "dhci" else labels
+    maps = compared.heatmaps(needed)
+    for label in labels:
         members = candidates.labels == label
         if compared.weights is not None:
             weight = compared.weights[:, label]
-            maps = compared.heatmaps(weight)
+            maps = compared.heatmaps(needed, weight)
         if label not in maps.missing(heatmap):
             own, wanted = compared.features[members] * weight, maps.of(label, heatmap)
             scores[members] = similarity_scores(own, wanted, options.metric, options.minkowski_p)

@@ -85,6 +85,19 @@ def test_similarity_compares_each_candidate_with_the_heat_map_of_its_own_label(t
     assert np.allclose(score("similarity", space="pixels", ranking="worst"), -np.array(expected))
 
 
+@pytest.mark.parametrize("heatmap", ["hci", "hmi", "hwi", "dhmi", "dhwi", "dhci"])
+@pytest.mark.parametrize("space", ["pixels", "neurons"])
+def test_the_maps_of_the_compared_labels_are_those_of_all_diagnosis_samples(heatmap, space, splits, make_candidates):
+    three = np.flatnonzero(splits.bug_fixing.y == 3)
+    candidates = make_candidates("similarity", members=(three,), space=space, heatmap=heatmap)
+    compared = candidates.comparison
+    every = compared.heatmaps()
+    part = compared.heatmaps(None if heatmap == "dhci" else [3])
+    np.testing.assert_array_equal(part.of(3, heatmap), every.of(3, heatmap))
+    expected = similarity_scores(compared.features, every.of(3, heatmap), "euclidean")
+    np.testing.assert_array_equal(selector_scores(candidates), expected)
+
+
 def test_overfit_labels_have_a_similarity_of_their_own(score):
     least = score("similarity", fault="overfit", overfit_selection="least similar to hci")
     assert np.allclose(least, score("similarity", ranking="worst"))
