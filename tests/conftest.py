@@ -52,3 +52,8 @@ def trainer(shared_trainer, initial_state):
     """A trainer that holds a briefly trained model; a test may do with it what it likes."""
     shared_trainer.restore(initial_state)
     return shared_trainer
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Half as many again as cores: about a third of the time tests wait for processes that they have started."""
+    return max(1, (os.cpu_count() or 1) * 3 // 2)

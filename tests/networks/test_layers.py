@@ -54,7 +54,7 @@ def test_nothing_flows_round_a_candidate():
     model, x = residual_network(), np.random.default_rng(0).random((5, 12, 12, 1), np.float32)
     outputs = layer_outputs(model)
     for name in candidate_layers(model)[:-1]:
-        below, above = keras.Model(model.inputs, outputs[name]), keras.Model(outputs[name], model.outputs)
+        below, above = keras.Model(model.inputs[0], outputs[name]), keras.Model(outputs[name], model.outputs)
         np.testing.assert_allclose(above(below(x)), model(x), atol=1e-6)
 
 
