@@ -79,6 +79,9 @@ def arrange(html):
     soup = BeautifulSoup(html, "html.parser")
     for unused in soup.find_all(["script", "style"]):
         unused.decompose()
+    for link in soup.find_all("a", href=True):
+        if not link["href"].startswith(("#", "http:", "https:")):
+            link.unwrap()  # the page stands elsewhere than the notebook, and goes on its own
     _wrap_tables(soup)
     contents = _number_figures(soup)
     heading = soup.h1.extract() if soup.h1 else ""

@@ -113,6 +113,13 @@ def test_the_contents_lead_to_every_section_and_figure(page):
     assert len(soup.find_all("figure")) == len(soup.find_all("img"))
 
 
+def test_the_page_links_to_itself_and_the_web_alone(page):
+    soup = BeautifulSoup(page.read_text(), "html.parser")
+    links = [link["href"] for link in soup.find_all("a", href=True)]
+    assert links and all(link.startswith(("#", "http")) for link in links)
+    assert "in the walkthrough" in " ".join(soup.get_text().split())
+
+
 def test_the_page_names_the_commit_it_came_from(page, tmp_path):
     assert "From commit abc" in page.read_text()
     assert re.fullmatch(r"From commit [0-9a-f]{7,} of \d{4}-\d\d-\d\d(, with changes .*)?", describe_origin(ROOT))
