@@ -9,8 +9,9 @@ import papermill
 import pytest
 
 from mode_utils.similarity import METRICS
-from mode_utils.sweep.grid import check_sweep, load_sweep
+from mode_utils.sweep.grid import check_sweep, load_sweep, read_declared
 from mode_utils.sweep.kernels import Watch, run_notebook
+from mode_utils.sweep.parameters import check_values
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 STAGES = ("mode_utils.repeated_runs", "mode_utils.repair", "mode_utils.study.comparisons", "mode_utils.visualization")
@@ -137,6 +138,13 @@ def test_a_wrong_parameter_under_plain_papermill_ends_in_one_sentence_before_any
     assert len(raised.value.traceback) == 1 and sentence in raised.value.traceback[0]
     ran = [cell.source for cell in code_cells(copy) if cell.execution_count]
     assert len(ran) == 3 and "check_injected" in ran[-1]
+
+
+@committed
+def test_the_defaults_of_a_notebook_are_among_its_choices(path):
+    declared = read_declared(path)
+    check_values({name: each.default for name, each in declared.items() if each.choices}, declared, path.name)
+    assert all(" " not in choice or choice.count(" ") < 5 for each in declared.values() for choice in each.choices)
 
 
 @committed

@@ -1,7 +1,8 @@
 """The parameters a notebook declares, and whether given values fit them.
 
 A notebook declares its parameters as papermill expects it: plain assignments in one cell tagged ``parameters``. The
-comment at the end of a line is the parameter's help; help that begins with ``one of:`` lists the values allowed.
+comment at the end of a line is the parameter's help; help that begins with ``one of:`` lists the values allowed, up to
+a semicolon.
 """
 
 import ast
@@ -192,7 +193,7 @@ def _choices(comment: str) -> tuple[str, ...]:
     label, _, values = comment.partition(":")
     if label.strip().casefold() != "one of":
         return ()
-    return tuple(value.strip().strip("'\"") for value in values.split(",") if value.strip())
+    return tuple(value.strip().strip("'\"") for value in values.partition(";")[0].split(",") if value.strip())
 
 
 def _fits(value: object, default: object) -> bool:

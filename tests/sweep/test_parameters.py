@@ -86,3 +86,8 @@ def test_choices_are_compared_without_case(value):
 def test_a_value_outside_the_choices_is_an_error_that_names_them():
     with pytest.raises(ValueError, match=r"cell: mode = 'god' is not one of: good, bad"):
         check_values({"mode": "god"}, declare('mode = "good"  # one of: good, bad'), "cell")
+
+
+def test_what_follows_the_choices_behind_a_semicolon_is_none_of_them():
+    declared = declare('preset = "a"  # one of: a, b; it says what the others are')
+    assert declared["preset"].choices == ("a", "b")
