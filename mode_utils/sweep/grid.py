@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -59,13 +59,17 @@ class Sweep:
 
     def cells(self) -> list[Cell]:
         """Return the cells of the grid, the last axis varying fastest."""
-        points = [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
-        return [Cell(cell_name(point), self.parameters | point) for point in points]
+        return list(self._each_cell())
 
     def notebook_of(self, cell: Cell) -> str:
         """Return the notebook that a cell executes, as JSON: without what the first cell does for all."""
-        text, first = self.notebook.read_text(encoding="utf-8"), self.cells()[0]
+        text, first = self.notebook.read_text(encoding="utf-8"), next(self._each_cell())
         return text if cell == first or not self.once else without_tagged(text, self.once, first.name)
+
+    def _each_cell(self) -> Iterator[Cell]:
+        for values in itertools.product(*self.grid.values()):
+            point = dict(zip(self.grid, values, strict=True))
+            yield Cell(cell_name(point), self.parameters | point)
 
 
 def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -> Sweep:

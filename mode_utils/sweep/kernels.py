@@ -24,9 +24,7 @@ from mode_utils.support.files import write_text
 from .orphans import parent_mark
 from .warm import IN_SERVER, NAME, can_fork
 
-KERNEL_STARTS = (
-    3  # a port may be taken between its choice and its use, which only shows as a kernel that fails to start
-)
+KERNEL_STARTS = 3  # a port may be lost between its choice and its use, which only shows as a kernel that fails to start
 LONGEST_SOCKET = 90  # systems allow 104 characters or more
 SAMPLE_SECONDS = 0.25
 GRACE_SECONDS = 5.0  # between interrupting a kernel, which leaves a traceback, and killing it

@@ -16,7 +16,7 @@ MANIFEST = "manifest.json"
 NOTEBOOK = "notebook.ipynb"
 
 
-def fingerprint(notebook: str, parameters: dict) -> dict:
+def fingerprint(notebook: str, parameters: dict, package: str | None = None) -> dict:
     """Describe all that a result depends on.
 
     Parameters
@@ -25,6 +25,8 @@ def fingerprint(notebook: str, parameters: dict) -> dict:
         The notebook as JSON.
     parameters : dict
         Parameters of the cell.
+    package : str, optional
+        The `package_hash`, if it is known.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def fingerprint(notebook: str, parameters: dict) -> dict:
     described = {
         "parameters": parameters,
         "notebook": notebook_hash(notebook),
-        "package": package_hash(),
+        "package": package or package_hash(),
         "versions": versions(),
     }
     return json.loads(json.dumps(described, default=str))
@@ -51,9 +53,9 @@ def package_hash() -> str:
 
     It is read anew each time: kernels import what is there when they start, also if it was edited during the sweep.
     """
-    digest = hashlib.sha256()
+    digest, ours = hashlib.sha256(), Path(__file__).resolve().parent
     for path in sorted(PACKAGE.rglob("*.py")):
-        if Path(__file__).resolve().parent not in path.parents:
+        if ours not in path.parents:
             digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
