@@ -22,7 +22,11 @@ Path(output_dir, "runs.csv").write_text(f"square\\n{value**2!r}\\n")
 time.sleep(0.3)
 Path(output_dir, "late.csv").write_text("x\\n" * 1000)
 """
-NAP = "import time\ntime.sleep(600)"
+NAP = """
+import os, time
+open(f"{os.environ['SWEEP_TEST']}/napping-{os.getpid()}", "w").close()
+time.sleep(600)
+"""
 VALUES = [float(value) for value in range(3)]
 TABLE = "value,square\n" + "".join(f"{value},{value**2}\n" for value in VALUES)
 
@@ -77,7 +81,8 @@ def test_an_interrupted_sweep_ends_all_processes_and_says_how_to_go_on(bench):
 def test_workers_and_kernels_end_with_a_killed_driver_and_a_resumed_sweep_ends_those_that_cannot(bench):
     bench.write(NAP)
     process = bench.start()
-    orphan, _ = wait_until(lambda: len(bench.kernels()) == 2 and bench.kernels())
+    wait_until(lambda: len(list(bench.folder.glob("napping-*"))) == 2)  # a kernel that starts has no eye on its parent
+    orphan = bench.kernels()[0]
     orphan.suspend()  # it cannot look for its parent any more
     process.kill()
     process.communicate()
