@@ -1,7 +1,8 @@
 """An epoch of Adam on one flat vector of weights: the same numbers, bit for bit, in fewer and larger operations.
 
 A small network spends most of a step on starting operations, and Keras starts some ten of them for each of its
-variables. Here the weights and their moments are three vectors that an epoch keeps among its loop's values.
+variables. Here the weights and their moments are three vectors that an epoch keeps among its loop's values. With many
+weights it is memory that takes the time, and cutting one vector into tensors in each step costs more than it saves.
 """
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from mode_utils.networks.backend import keras, tf
 from mode_utils.networks.keras_internals import adam_moments
 
+_MOST_WEIGHTS = 50_000
 _PLAIN = {
     "amsgrad": False, "weight_decay": None, "clipnorm": None, "clipvalue": None, "global_clipnorm": None,
     "use_ema": False, "loss_scale_factor": None, "gradient_accumulation_steps": None,
@@ -16,7 +18,7 @@ _PLAIN = {
 
 
 def can_be_flat(model):
-    """Tell whether a compiled model trains by plain Adam, and nothing but weights changes while it does.
+    """Tell whether a compiled model is small, trains by plain Adam, and changes nothing but weights while it does.
 
     Parameters
     ----------
@@ -26,6 +28,7 @@ def can_be_flat(model):
     optimizer, weights = model.optimizer, model.trainable_variables
     return (
         type(optimizer) is keras.optimizers.Adam
+        and sum(int(np.prod(weight.shape)) for weight in weights) <= _MOST_WEIGHTS
         and all(getattr(optimizer, name) == value for name, value in _PLAIN.items())
         and isinstance(optimizer.learning_rate, keras.Variable)
         and not model.non_trainable_variables
