@@ -2,6 +2,7 @@
 
 data             datasets
 splits           the four roles of data
+pools            the bug-fixing pool as users have it
 run_setup        sizes, defect and random streams of a run
 model_training   build and train the model under repair
 diagnosis        which labels fail, and how

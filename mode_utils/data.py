@@ -114,6 +114,26 @@ def keep_classes(dataset, labels):
     return Dataset(f"{dataset.name} {labels}", *parts, tuple(dataset.class_names[label] for label in labels))
 
 
+def hold_out(dataset, n):
+    """Return the dataset with its last training samples in place of its test part, which is then still unseen.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    n : int
+        Training samples to hold out, fewer than there are.
+
+    Raises
+    ------
+    ValueError
+        If none or all would be held out.
+    """
+    if not 0 < n < len(dataset.y_train):
+        raise ValueError(f"n = {n} samples to hold out; there are {len(dataset.y_train)}, some of them must stay")
+    parts = (each[part] for part in (slice(-n), slice(-n, None)) for each in (dataset.x_train, dataset.y_train))
+    return Dataset(f"{dataset.name}, held out", *parts, dataset.class_names)
+
+
 def dataset_name(name):
     """Return the name as `load_dataset` knows it, or raise a ValueError that names the choices."""
     key = str(name).lower().replace("-", "_").replace(" ", "_")

@@ -6,19 +6,20 @@ until the budget is spent or the strategy finds nothing to repair. Given the sam
 
 import time
 
+import numpy as np
 import pandas as pd
 
 from mode_utils.diagnosis import assess
-from mode_utils.input_selection import select_inputs
+from mode_utils.input_selection import know_pool, known_labels, select_inputs
 from mode_utils.options import check_budget
 from mode_utils.selection.allocation import SERVE_BUGS
 from mode_utils.selection.pool import Pool
 from mode_utils.selection.replay import Replay
 from mode_utils.selection.schedule import Schedule
-from mode_utils.study.runs_table import ITERATION_COLUMNS, TIMES
+from mode_utils.study.runs_table import ITERATION_COLUMNS, POOL_COLUMNS, TIMES
 
 
-def debug_model(trainer, splits, options, rng, diagnosis=None, first_view=None):
+def debug_model(trainer, splits, options, rng, diagnosis=None, first_view=None, beliefs=None):
     """Repair the model that `trainer` holds by MODE.
 
     Buggy labels: underfit ones are served first, for `max_iterations` or until there are none; then overfit ones,
@@ -37,6 +38,8 @@ def debug_model(trainer, splits, options, rng, diagnosis=None, first_view=None):
         Of the model as it is, with the options' theta and gamma, if it is known.
     first_view : callable, optional
         In place of `selection.candidates.choose_view` in the first iteration, if what it finds is known.
+    beliefs : (n_pool, n_classes) float, optional
+        Of `selection.reference.believe`, if they are known.
 
     Returns
     -------
@@ -47,7 +50,8 @@ def debug_model(trainer, splits, options, rng, diagnosis=None, first_view=None):
         iteration served, and `target_label` that got most; `target_layer`, if one was looked at, `n_ranked` (samples
         taken by rank; 0 if they are drawn at random, because the heat map does not exist or the options say so);
         `seconds` and how many of them were `selection_seconds`; and in every row `finished_early`: no phase was ended
-        by its limit.
+        by its limit. If the truth about the pool is known: `wrong_share`, `distinct_share`, `foreign_share` of all
+        samples added so far.
 
     Raises
     ------
@@ -61,13 +65,16 @@ def debug_model(trainer, splits, options, rng, diagnosis=None, first_view=None):
     """
     retraining, selection = rng.spawn(2)
     schedule, views = Schedule(options), iter([first_view])
+    beliefs, screen = know_pool(trainer, splits, options, selection, beliefs)
+    known = {"beliefs": beliefs, "screen": screen}
 
     def choose(pool, diagnosis):
         view = next(views, None)
-        batch = select_inputs(trainer, splits, options, diagnosis, selection, pool, schedule, view=view)
+        batch = select_inputs(trainer, splits, options, diagnosis, selection, pool, schedule, view=view, **known)
         return batch and (batch.indices, _why(batch))
 
-    table = _retrain(trainer, splits, options, retraining, choose, schedule.most_iterations, diagnosis)
+    pool = Pool(known_labels(splits, beliefs))
+    table = _retrain(trainer, splits, options, retraining, choose, schedule.most_iterations, pool, diagnosis)
     return table.assign(finished_early=not schedule.limited)
 
 
@@ -83,13 +90,14 @@ def retrain_at_random(trainer, splits, options, rng, n_iterations=None, diagnosi
         drawn = selection.choice(pool.remaining(), options.batch_size, replace=False)
         return drawn, {}
 
-    table = _retrain(trainer, splits, options, retraining, choose, n_iterations or options.max_iterations, diagnosis)
+    pool = Pool(splits.bug_fixing.y)
+    n_iterations = n_iterations or options.max_iterations
+    table = _retrain(trainer, splits, options, retraining, choose, n_iterations, pool, diagnosis)
     return table.assign(finished_early=False)
 
 
-def _retrain(trainer, splits, options, rng, choose, n_iterations, diagnosis=None):
+def _retrain(trainer, splits, options, rng, choose, n_iterations, pool, diagnosis=None):
     """Choose, retrain and assess until the budget or the pool is spent, or `choose` returns None."""
-    pool = Pool(splits.bug_fixing.y)
     check_budget(options, len(pool))
     memory = Replay(splits, options.replay, rng.spawn(1)[0])
     ranks_all = () if options.allocation in SERVE_BUGS else ("bug_fixing",)
@@ -109,7 +117,10 @@ def _retrain(trainer, splits, options, rng, choose, n_iterations, diagnosis=None
             diagnosis = assess(trainer, splits, options.theta, options.gamma)
             rows.append({"iteration": iteration, **diagnosis.scores, **why, **times})
             rows[-1]["samples_added"] = len(splits.bug_fixing) - len(pool)
-    return pd.DataFrame(rows, columns=list(ITERATION_COLUMNS)).astype({"target_label": "Int64", "n_ranked": "Int64"})
+            if splits.pool_truth:
+                rows[-1] |= splits.pool_truth.shares(np.flatnonzero(~pool.available))
+    columns = [*ITERATION_COLUMNS, *(POOL_COLUMNS if splits.pool_truth else ())]
+    return pd.DataFrame(rows, columns=columns).astype({"target_label": "Int64", "n_ranked": "Int64"})
 
 
 def _why(batch):

@@ -12,12 +12,17 @@ import numpy as np
 from mode_utils.selection.allocation import allocate
 from mode_utils.selection.candidates import look_at_candidates
 from mode_utils.selection.pool import Pool, draw_batch, rank_candidates
+from mode_utils.selection.reference import believe
 from mode_utils.selection.schedule import Schedule
-from mode_utils.selection.selectors import selector_scores
+from mode_utils.selection.screening import Screen
+from mode_utils.selection.selectors import looks_of, selector_scores
 from mode_utils.similarity import similarity_scores
 
 
-def select_inputs(trainer, splits, options, diagnosis, rng, pool=None, schedule=None, target_label=None, view=None):
+def select_inputs(
+    trainer, splits, options, diagnosis, rng, pool=None, schedule=None, target_label=None, view=None, beliefs=None,
+    screen=None,
+):  # fmt: skip
     """Choose the next samples of a repair.
 
     Parameters
@@ -37,6 +42,10 @@ def select_inputs(trainer, splits, options, diagnosis, rng, pool=None, schedule=
         Serve this label, buggy or not, instead of what allocation and schedule say.
     view : callable, optional
         In place of `selection.candidates.choose_view`, if what it finds is known.
+    beliefs : (n_pool, n_classes) float, optional
+        Of `selection.reference.believe`, which is asked otherwise, if anybody looks at them.
+    screen : selection.screening.Screen, optional
+        Of this pool; made otherwise, if the options skip anything.
 
     Returns
     -------
@@ -48,7 +57,8 @@ def select_inputs(trainer, splits, options, diagnosis, rng, pool=None, schedule=
     ValueError
         If the batch is larger than the pool, or the selector returns another number of scores.
     """
-    pool = Pool(splits.bug_fixing.y) if pool is None else pool
+    beliefs, screen = know_pool(trainer, splits, options, rng, beliefs, screen)
+    pool = Pool(known_labels(splits, beliefs)) if pool is None else pool
     if target_label is None:
         fault, needs = (schedule or Schedule(options)).next_needs(diagnosis)
     else:
@@ -57,11 +67,46 @@ def select_inputs(trainer, splits, options, diagnosis, rng, pool=None, schedule=
     if needs is not None and not needs.any():
         return None
     groups = allocate(pool, needs, options.batch_size, options.alpha)
-    candidates = look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng, view)
+    candidates = look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng, view, pool.labels, beliefs)
     scores = selector_scores(candidates)
-    batch = draw_batch(pool, groups, scores, rng, options.batch_size, candidates.temperature)
+    batch = draw_batch(pool, groups, scores, rng, options.batch_size, candidates.temperature, screen)
     target = None if needs is None else int(np.argmax(needs))
     return replace(batch, fault=fault, target_label=target, target_layer=candidates.target_layer)
+
+
+def know_pool(trainer, splits, options, rng, beliefs=None, screen=None):
+    """Find out once, for all batches of a repair, what its options ask about the pool.
+
+    Parameters
+    ----------
+    trainer, splits, options, rng, beliefs, screen
+        See `select_inputs`; from `rng` itself nothing is drawn.
+
+    Returns
+    -------
+    beliefs : (n_pool, n_classes) float or None
+    screen : selection.screening.Screen or None
+    """
+    apart = rng.spawn(1)[0]
+    if beliefs is None and asks_reference(options, splits):
+        beliefs = believe(trainer, splits, apart)
+    if screen is None and options.skip:
+        screen = Screen(options.skip, splits, apart, beliefs)
+    return beliefs, screen
+
+
+def asks_reference(options, splits):
+    """Tell whether options look at what a reference believes, be it because the pool has no labels."""
+    looks = looks_of(options.selector)
+    guesses = not splits.labelled and ("labels" in looks or options.allocation != "whole pool")
+    return "beliefs" in looks or "doubtful" in options.skip or guesses
+
+
+def known_labels(splits, beliefs=None):
+    """Return the labels (n_pool,) of the pool: those given, or what is believed; 0 where nobody asks."""
+    if splits.labelled:
+        return splits.bug_fixing.y
+    return np.zeros_like(splits.bug_fixing.y) if beliefs is None else beliefs.argmax(axis=1).astype(np.int32)
 
 
 def extreme_inputs(pool, heatmaps, features, metric="cosine similarity", minkowski_p=3):

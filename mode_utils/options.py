@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mode_utils.heatmaps import HEATMAPS, SPACES
 from mode_utils.selection.allocation import ALLOCATIONS
 from mode_utils.selection.pool import RANKINGS
+from mode_utils.selection.screening import SKIPS
 from mode_utils.selection.selectors import OVERFIT_SELECTIONS, SELECTORS
 from mode_utils.similarity import SPATIAL, metric_name
 from mode_utils.support.checks import check_choice, check_least, check_share
@@ -66,6 +67,8 @@ class DebugOptions:
     scale_temperature : bool
         Multiply the temperature by the label's error on the diagnosis samples: the less the model knows about a label,
         the softer the ranking of its candidates.
+    skip : tuple of str
+        What is passed over in a ranking: some of `selection.screening.SKIPS`.
     replay : float
         At least 0: old samples per new one in a retraining, drawn at random from the training samples and what was
         added before. The control replays as many.
@@ -93,6 +96,7 @@ class DebugOptions:
     allocation: str = "faultiest label"
     temperature: float = 0.0
     scale_temperature: bool = False
+    skip: tuple[str, ...] = ()
     replay: float = 0.0
     batch_size: int = 2_000
     max_iterations: int = 5
@@ -102,6 +106,9 @@ class DebugOptions:
         object.__setattr__(self, "metric", metric_name(self.metric))
         _check_choices(self, space=SPACES, heatmap=HEATMAPS, ranking=RANKINGS)
         _check_choices(self, selector=SELECTORS, allocation=ALLOCATIONS, overfit_selection=OVERFIT_SELECTIONS)
+        object.__setattr__(self, "skip", (self.skip,) if isinstance(self.skip, str) else tuple(self.skip))
+        for each in self.skip:
+            check_choice("skip", each, SKIPS)
         for name in ("theta", "gamma", "alpha"):
             check_share(name, getattr(self, name))
         _check_least(self, temperature=0, replay=0, minkowski_p=1, similarity_threshold=0)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import joblib
@@ -20,11 +20,13 @@ from filelock import FileLock, Timeout
 from mode_utils.data import DATA_DIR
 from mode_utils.debugging import debug_model, retrain_at_random
 from mode_utils.diagnosis import Assessment, assess
+from mode_utils.input_selection import asks_reference
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras, tf
 from mode_utils.options import CONFIGURATION, DebugOptions
 from mode_utils.run_setup import RunSetup, run_streams, split_for_run
 from mode_utils.selection.candidates import View, choose_view
+from mode_utils.selection.reference import believe
 from mode_utils.splits import Splits
 from mode_utils.support.checks import MIN_RUNS, check_least
 from mode_utils.support.code_hash import code_hash
@@ -49,6 +51,8 @@ class Run:
         From options to the `Assessment` of that model.
     view : callable
         `selection.candidates.choose_view` for that model and the first numbers of the repair's stream.
+    beliefs : callable
+        From nothing to what a reference believes of the pool's labels.
     control : callable
         From a number of iterations and options to the control's table; the rows of fewer iterations are the first of
         more.
@@ -59,6 +63,7 @@ class Run:
     initial_state: tuple[np.ndarray, ...]
     diagnosis: Callable[[DebugOptions], Assessment]
     view: Callable[..., View]
+    beliefs: Callable[[], np.ndarray]
     control: Callable[[int, DebugOptions], pd.DataFrame]
 
 
@@ -112,7 +117,8 @@ def repeat_runs(dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir
 def _repair(trainer, run, options):
     trainer.restore(run.initial_state)
     rng = run_streams(run.seed)["repair"]
-    mode = debug_model(trainer, run.splits, options, rng, run.diagnosis(options), run.view)
+    beliefs = run.beliefs() if asks_reference(options, run.splits) else None
+    mode = debug_model(trainer, run.splits, options, rng, run.diagnosis(options), run.view, beliefs)
     return {"control": run.control(max(len(mode) - 1, options.max_iterations), options), "mode": mode}
 
 
@@ -146,6 +152,7 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
     train = memory.cache(_train, ignore=["trainer", "splits"])
     diagnose = memory.cache(_diagnose, ignore=["trainer", "splits", "initial_state"])
     look = memory.cache(_look, ignore=["trainer", "splits", "options", "predictions", "rng"])
+    ask = memory.cache(_ask_reference, ignore=["trainer", "splits"])
     retrain = memory.cache(_retrain_control, ignore=["trainer", "splits", "initial_state", "diagnosis"])
     origin = (dataset.fingerprint, _code_version())
 
@@ -168,7 +175,8 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
             return retrain(trainer, splits, state, diagnosis(options), shared, setup, seed, origin, n_iterations)
 
         control(options.max_iterations, options)
-        return Run(seed, splits, state, diagnosis, view, control)
+        beliefs = partial(ask, trainer, splits, setup, seed, origin)
+        return Run(seed, splits, state, diagnosis, view, beliefs, control)
 
     waiting = deque(seeds)
     while waiting:
@@ -197,6 +205,10 @@ def _diagnose(trainer, splits, initial_state, theta, gamma, setup, seed, origin)
 def _look(trainer, splits, options, predictions, rng, fault, similarity_threshold, setup, seed, origin):
     """Return the view of the initial model through its target layer, and the state of the generator afterwards."""
     return choose_view(trainer, splits, options, fault, predictions, rng), rng.bit_generator.state
+
+
+def _ask_reference(trainer, splits, setup, seed, origin):
+    return believe(trainer, splits, run_streams(seed)["reference"])
 
 
 def _retrain_control(trainer, splits, initial_state, diagnosis, options, setup, seed, origin, n_iterations):

@@ -8,22 +8,26 @@ overfit    a wide network, trained to the end on 1,000 samples (a convolutional 
            generalizes too well on MNIST for any label to be overfit)
 ========== =====================================================================================================
 
-Each of these scenarios is a function of the data and the run's random generator; pool, validation and test are those
-of a healthy run. Nothing here needs TensorFlow, so that a sweep can check a whole grid in a moment.
+Each of these scenarios is a function of the data and the run's random generator; validation and test are those of a
+healthy run, and so is the pool, unless another is asked for (see `pools`). Nothing here needs TensorFlow, so that a
+sweep can check a whole grid in a moment.
 """
 
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 
 import numpy as np
 
-from mode_utils.data import dataset_name
+from mode_utils.data import dataset_name, load_dataset
 from mode_utils.options import DebugOptions, check_budget
+from mode_utils.pools import POOLS, make_pool
 from mode_utils.splits import DIAGNOSE_ON, split_dataset
 from mode_utils.support.checks import MIN_RUNS, check_choice, check_least
 
 ARCHITECTURES = ("dense", "cnn")
 STARVED_LABELS = (3, 5, 8)
-STREAMS = ("split", "weights", "initial_training", "repair")
+STREAMS = ("split", "weights", "initial_training", "repair", "pool", "reference")  # new ones last
+_FOREIGN = {"mnist": "fashion_mnist"}  # whose samples are foreign to a dataset; MNIST's to all others
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,10 @@ class RunSetup:
         The defect of the initial model.
     initial_epochs : int
         Epochs of the first training, at least 1; 0 stands for the scenario's own.
+    pool : str
+        What is the matter with the pool: one of `pools.POOLS`.
+    labelled : bool
+        Whether the labels of the pool are known before its samples are chosen, as MODE assumes.
 
     Raises
     ------
@@ -91,11 +99,14 @@ class RunSetup:
     architecture: str = "dense"
     scenario: str = "healthy"
     initial_epochs: int = 0
+    pool: str = "clean"
+    labelled: bool = True
 
     def __post_init__(self):
         check_choice("diagnose_on", self.diagnose_on, DIAGNOSE_ON)
         check_choice("architecture", self.architecture, ARCHITECTURES)
         check_choice("scenario", self.scenario, SCENARIOS)
+        check_choice("pool", self.pool, POOLS)
         for name in ("n_train", "n_bug_fixing", "n_validation", "n_test"):
             check_least(name, getattr(self, name), 1)
         check_least("initial_epochs", self.initial_epochs, 0)
@@ -118,7 +129,7 @@ def run_streams(seed):
 
 
 def split_for_run(dataset, setup, seed):
-    """Draw the four roles of a run, the training samples as the scenario leaves them.
+    """Draw the four roles of a run: training samples as the scenario leaves them, and the pool as the setup wants it.
 
     Parameters
     ----------
@@ -131,9 +142,18 @@ def split_for_run(dataset, setup, seed):
     Splits
     """
     sizes = (setup.n_train, setup.n_bug_fixing, setup.n_validation, setup.n_test)
-    rng = run_streams(seed)["split"]
-    splits = split_dataset(dataset, rng, *sizes, diagnose_on=setup.diagnose_on)
-    return apply_scenario(splits, scenario_of(setup), rng)
+    streams = run_streams(seed)
+    splits = split_dataset(dataset, streams["split"], *sizes, diagnose_on=setup.diagnose_on)
+    splits = replace(apply_scenario(splits, scenario_of(setup), streams["split"]), labelled=setup.labelled)
+    if setup.pool == "clean":
+        return splits
+    foreign = _samples(_FOREIGN.get(dataset.name.split(",")[0], "mnist")) if setup.pool == "foreign" else None
+    return make_pool(splits, setup.pool, streams["pool"], foreign)
+
+
+@lru_cache(maxsize=1)
+def _samples(name):
+    return load_dataset(name).x_train
 
 
 def apply_scenario(splits, scenario, rng):

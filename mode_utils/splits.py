@@ -71,13 +71,26 @@ class Subset:
 
 @dataclass(frozen=True)
 class Splits:
-    """The four roles. `validation` is None when diagnosis looks at the test set, as the original replication did."""
+    """The four roles.
+
+    Attributes
+    ----------
+    train, bug_fixing, validation, test : Subset
+        `validation` is None when diagnosis looks at the test set, as the original replication did.
+    n_classes : int
+    labelled : bool
+        Whether the labels of the pool are known before its samples are chosen.
+    pool_truth : pools.PoolTruth, optional
+        What is the matter with the pool's samples, if that is known; to score a choice by, not to choose by.
+    """
 
     train: Subset
     bug_fixing: Subset
     validation: Subset | None
     test: Subset
     n_classes: int
+    labelled: bool = True
+    pool_truth: object = None
 
     @property
     def diagnosis(self):

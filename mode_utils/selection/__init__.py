@@ -4,6 +4,8 @@ schedule    which fault is repaired next, and how much each label needs
 allocation  which labels the batch goes to, and how many samples each gets
 candidates  what a selector may look at
 selectors   what makes a sample wanted
+reference   what somebody else believes of the labels
+screening   what is skipped in a ranking: copies, foreign samples, labels in doubt
 peers       selectors of other libraries
 pool        the bug-fixing pool, and how a batch is drawn from it
 replay      old samples beside the new ones

@@ -92,7 +92,7 @@ class Candidates:
     groups : list of allocation.Group
         Who competes with whom, for how many places.
     labels : (n,) int
-        True labels, or guessed ones, group after group: the order of the scores.
+        Labels as they are given, or guessed ones, group after group: the order of the scores.
     label_errors : (n_classes,) float
         Share of each label's diagnosis samples that the model gets wrong; 1 where there are none.
     fault : {"underfit", "overfit", None}
@@ -110,6 +110,10 @@ class Candidates:
     comparison : Comparison
     training_states : callable
         From a number to the states (number, n_features) of so many training samples, drawn at random; None: of all.
+    beliefs : (n, n_classes) float32
+        What a reference believes of the labels, see `reference`.
+    labelled : bool
+        Whether the labels are given, rather than guessed.
     scores : dict of str to (n,) float
         Scores that other selectors have given to the same candidates.
 
@@ -129,6 +133,8 @@ class Candidates:
     state_heatmaps: ClassHeatmaps | None = None
     comparison: Comparison | None = None
     training_states: Callable | None = None
+    beliefs: np.ndarray | None = None
+    labelled: bool = True
     scores: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self):
@@ -148,7 +154,7 @@ class Candidates:
             yield place, group.n_wanted
 
 
-def look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng, view=None):
+def look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng, view=None, labels=None, beliefs=None):
     """Compute what the selector of the options looks at.
 
     Parameters
@@ -167,16 +173,23 @@ def look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng, 
         Trains the heads of feature models, if there are any, before the selector draws from it.
     view : callable, optional
         In place of `choose_view`.
+    labels : (n_pool,) int, optional
+        Of the pool, as far as they are known; by default the true ones.
+    beliefs : (n_pool, n_classes) float32, optional
+        Of a reference, for a selector that looks at them.
 
     Returns
     -------
     Candidates
     """
     indices = np.concatenate([group.members for group in groups])
-    labels, errors = splits.bug_fixing.y[indices], np.nan_to_num(diagnosis.errors, nan=1.0)
-    candidates = Candidates(options, groups, labels, errors, fault, rng)
+    labels = (splits.bug_fixing.y if labels is None else labels)[indices]
+    errors = np.nan_to_num(diagnosis.errors, nan=1.0)
+    candidates = Candidates(options, groups, labels, errors, fault, rng, labelled=splits.labelled)
     looks = looks_of(options.selector) if len(indices) else frozenset()
-    if looks - {"samples", "probabilities"}:
+    if "beliefs" in looks:
+        candidates = replace(candidates, beliefs=beliefs[indices])
+    if looks - {"samples", "labels", "beliefs", "probabilities"}:
         seen = (view or choose_view)(trainer, splits, options, fault or "underfit", diagnosis.predictions, rng)
         candidates = _look_through(seen, trainer, splits, candidates, indices, looks)
     elif "probabilities" in looks:

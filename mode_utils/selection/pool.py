@@ -16,23 +16,29 @@ class Pool:
     Parameters
     ----------
     labels : (n,) int
-        True labels of the pool's samples; a sample's index is its place in this array.
+        Labels of the pool's samples, as far as they are known; a sample's index is its place in this array.
+
+    Attributes
+    ----------
+    labels : (n,) int
+    available : (n,) bool
+        Whether a sample is still there.
     """
 
     def __init__(self, labels):
         self.labels = np.asarray(labels)
-        self._available = np.ones(len(self.labels), dtype=bool)
+        self.available = np.ones(len(self.labels), dtype=bool)
 
     def __len__(self):
-        return int(self._available.sum())
+        return int(self.available.sum())
 
     def remaining(self):
         """Return the indices (n_remaining,) of all samples left."""
-        return np.flatnonzero(self._available)
+        return np.flatnonzero(self.available)
 
     def candidates(self, label):
         """Return the indices (n_candidates,) of the samples left that have this label, in increasing order."""
-        return np.flatnonzero(self._available & (self.labels == label))
+        return np.flatnonzero(self.available & (self.labels == label))
 
     def take(self, indices):
         """Remove samples.
@@ -45,10 +51,10 @@ class Pool:
         indices = np.asarray(indices)
         if len(np.unique(indices)) != len(indices):
             raise ValueError("a batch holds a sample twice")
-        gone = indices[~self._available[indices]]
+        gone = indices[~self.available[indices]]
         if gone.size:
             raise ValueError(f"{gone.size} samples have left the pool before, the first is {gone[0]}")
-        self._available[indices] = False
+        self.available[indices] = False
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ def standardise(scores):
     return (scores - known.mean()) / spread if spread > 0 else scores * 0
 
 
-def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0):
+def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, screen=None):
     """Choose the next batch: from each group its best, the rest at random from the labels that are in no group.
 
     Parameters
@@ -154,6 +160,8 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0):
         Samples in the batch.
     temperature : float or (n_groups,) float
         See `soften`; for all groups or for each.
+    screen : screening.Screen, optional
+        Skips some of a ranking; by default its first are taken.
 
     Returns
     -------
@@ -171,10 +179,12 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0):
     if len(scores) != len(members):
         raise ValueError(f"{len(scores)} scores for {len(members)} candidates")
     known, scores = _fill_unknown(scores, rng)
-    chosen = np.concatenate([
-        place.start + rank_candidates(soften(scores[place], each, rng))[: group.n_wanted]
-        for place, group, each in zip(group_places(groups), groups, temperatures, strict=True)
-    ])  # fmt: skip
+    chosen, taken = np.empty(0, int), np.flatnonzero(~pool.available)
+    for place, group, each in zip(group_places(groups), groups, temperatures, strict=True):
+        order = rank_candidates(soften(scores[place], each, rng))
+        first = screen.pick(group.members[order], group.n_wanted, taken) if screen else slice(group.n_wanted)
+        chosen = np.concatenate([chosen, place.start + order[first]])
+        taken = np.concatenate([taken, group.members[order[first]]])
     others = np.setdiff1d(pool.remaining(), members, assume_unique=True)
     if not others.size:
         others = np.delete(members, chosen)

@@ -15,16 +15,21 @@ margin             the two likeliest labels are close
 deepgini           two samples of these probabilities would differ
 loss               cross-entropy with the true label
 k-center           the state is far from all that are known or chosen: a core-set
+expected error     the model gives too little to what a reference believes the label to be
+error or margin    that, or the two likeliest labels are close
+reducible loss     the reference's loss is smaller than the model's
 ================== =================================================================================================
 
-The first five, and the loss, look at true labels, as MODE's allocation to labels does; the others do not.
+The first five, and the loss, look at labels, as MODE's allocation to labels does: at those of the pool, or at guesses
+where it has none. The last three look at them through the eyes of a reference, see `reference`.
 `register_selector` adds one of your own.
 
 References
 ----------
 DeepGini: Feng et al., ISSTA 2020, doi 10.1145/3395363.3397357. Entropy and margin: Settles, Active Learning Literature
 Survey, 2009. Gradient: Katharopoulos and Fleuret, ICML 2018, arXiv 1803.00942; Paul et al., NeurIPS 2021, arXiv
-2107.07075. Core-set: Sener and Savarese, ICLR 2018, arXiv 1708.00489.
+2107.07075. Core-set: Sener and Savarese, ICLR 2018, arXiv 1708.00489. Reducible loss: Mindermann et al., ICML 2022,
+arXiv 2206.07137.
 """
 
 from collections.abc import Callable
@@ -34,11 +39,13 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from mode_utils.selection.pool import standardise
+from mode_utils.selection.reference import trust
 from mode_utils.similarity import similarity_scores
 from mode_utils.support.checks import check_choice
 from mode_utils.support.core_set import farthest_first
 
-LOOKS = ("samples", "probabilities", "states", "state heatmaps", "training states", "comparison")
+LOOKS = ("samples", "labels", "beliefs", "probabilities", "states", "state heatmaps", "training states", "comparison")
+_MOST_LOOKS = tuple(look for look in LOOKS if look != "beliefs")
 OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
     "least similar to hci": ("hci", "worst"),
     "most similar to dhmi": ("dhmi", "best"),
@@ -47,7 +54,7 @@ OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
 }
 _SMALLEST = 1e-6  # a probability below this counts as this
 _N_KNOWN = 2_000  # training samples that a core-set starts from
-_OF_A_SCAN = {"probabilities", "states", "state heatmaps"}  # what is at hand while a large pool is read once
+_OF_A_SCAN = {"labels", "probabilities", "states", "state heatmaps"}  # what is at hand while a large pool is read once
 
 
 class Selector(NamedTuple):
@@ -107,7 +114,7 @@ def scanned_selectors(name):
     return names if enough else None
 
 
-def register_selector(name, score, looks_at=LOOKS, one_by_one=False, blends=()):
+def register_selector(name, score, looks_at=_MOST_LOOKS, one_by_one=False, blends=()):
     """Add a selector, or replace one, so that `DebugOptions(selector=name)` finds it.
 
     Parameters
@@ -116,7 +123,7 @@ def register_selector(name, score, looks_at=LOOKS, one_by_one=False, blends=()):
     score : callable
         From `candidates.Candidates` to (n,) float scores; the higher the sooner chosen, NaN for unknown.
     looks_at : sequence of str
-        What it looks at, of `LOOKS`; by default all, which takes the longest.
+        What it looks at, of `LOOKS`; by default all but beliefs, for which a network has to be trained first.
     one_by_one, blends
         See `Selector`.
 
@@ -246,20 +253,47 @@ def k_center(candidates):
     return scores
 
 
+def expected_error(candidates):
+    """Return sum over k of b_k (1 - p_k), in [0, 1]: how much of what is believed of the label the model denies.
+
+    A given label k is believed as far as the reference gives it a probability b_k, and no other is. Without labels all
+    are, so that the score is the probability that model and reference draw different ones.
+    """
+    believed = trust(candidates.beliefs, candidates.labels, candidates.labelled)
+    return (believed * (1 - candidates.probabilities)).sum(axis=1)
+
+
+def error_or_margin(candidates):
+    """Return the expected error plus half of 1 + margin, in [0, 1.5]: wrong, or near a border, or both."""
+    return expected_error(candidates) + (1 + margin(candidates)) / 2
+
+
+def reducible_loss(candidates):
+    """Return the model's cross-entropy minus the reference's, with the given label or, without, the believed ones."""
+    p, b = (np.log(np.maximum(each, _SMALLEST)) for each in (candidates.probabilities, candidates.beliefs))
+    rows = np.arange(len(candidates))
+    if candidates.labelled:
+        return (b - p)[rows, candidates.labels]
+    return (candidates.beliefs * (b - p)).sum(axis=1)
+
+
 def _true_probability(candidates):
     return candidates.probabilities[np.arange(len(candidates)), candidates.labels]
 
 
 SELECTORS = {
-    "similarity": Selector(similarity, ("comparison",)),
-    "state differential": Selector(state_differential, ("states", "state heatmaps"), one_by_one=True),
-    "state margin": Selector(state_margin, ("states", "state heatmaps"), one_by_one=True),
+    "similarity": Selector(similarity, ("labels", "comparison")),
+    "state differential": Selector(state_differential, ("labels", "states", "state heatmaps"), one_by_one=True),
+    "state margin": Selector(state_margin, ("labels", "states", "state heatmaps"), one_by_one=True),
     "adaptive": Selector(adaptive, blends=("margin", "state margin")),
-    "error": Selector(error, ("probabilities",), one_by_one=True),
+    "error": Selector(error, ("labels", "probabilities"), one_by_one=True),
     "random": Selector(random, one_by_one=True),
     "entropy": Selector(entropy, ("probabilities",), one_by_one=True),
     "margin": Selector(margin, ("probabilities",), one_by_one=True),
     "deepgini": Selector(deepgini, ("probabilities",), one_by_one=True),
-    "loss": Selector(loss, ("probabilities",), one_by_one=True),
+    "loss": Selector(loss, ("labels", "probabilities"), one_by_one=True),
     "k-center": Selector(k_center, ("states", "training states")),
+    "expected error": Selector(expected_error, ("labels", "beliefs", "probabilities")),
+    "error or margin": Selector(error_or_margin, ("labels", "beliefs", "probabilities")),
+    "reducible loss": Selector(reducible_loss, ("labels", "beliefs", "probabilities")),
 }

@@ -39,6 +39,11 @@ ITERATION_COLUMNS = {
     "seconds": Column("time of the iteration, differs each time", "s", *_COUNT),
     "selection_seconds": Column("how much of it was selecting", "s", *_COUNT),
 }
+POOL_COLUMNS = {  # where the truth about the pool is known
+    "wrong_share": Column("wrong labels among the samples added so far", *_SHARE),
+    "distinct_share": Column("distinct ones among the samples added so far", *_SHARE),
+    "foreign_share": Column("foreign ones among the samples added so far", *_SHARE),
+}
 LAST_COLUMNS = {
     "finished_early": Column("whether the whole run ended because no label was buggy"),
 }

@@ -26,7 +26,9 @@ def make_candidates(trainer, splits):
     def make(selector, members=(range(40), range(100, 160)), n_wanted=10, fault="underfit", diagnosis=own, **changes):
         groups = [Group(np.array(each, dtype=int), n_wanted) for each in members]
         options = replace(NEURONS, selector=selector, **changes)
-        return look_at_candidates(trainer, splits, options, groups, fault, diagnosis, np.random.default_rng(0))
+        beliefs = np.random.default_rng(1).dirichlet(np.ones(10), len(splits.bug_fixing))
+        rng = np.random.default_rng(0)
+        return look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng, beliefs=beliefs)
 
     return make
 
@@ -149,6 +151,31 @@ def test_a_scaled_temperature_follows_the_error_of_each_groups_label(trainer, ma
     assert make_candidates("random", temperature=2.0).temperature == 2.0
 
 
+def test_the_expected_error_is_the_chance_that_model_and_reference_draw_different_labels(make_candidates):
+    candidates = make_candidates("expected error")
+    p, b = candidates.probabilities.astype(float), candidates.beliefs
+    rows, own = np.arange(100), candidates.labels
+    assert np.allclose(selector_scores(candidates), b[rows, own] * (1 - p[rows, own]), atol=1e-6)
+    unlabelled = replace(candidates, labelled=False)
+    rng = np.random.default_rng(0)
+    drawn = [[rng.choice(10, 4_000, p=each / each.sum()) for each in (p[0], b[0])], [1 - (p[0] * b[0]).sum()]]
+    assert np.mean(drawn[0][0] != drawn[0][1]) == pytest.approx(drawn[1][0], abs=0.03)
+    assert np.allclose(selector_scores(unlabelled), 1 - (p * b).sum(axis=1), atol=1e-5)
+    both = replace(candidates, options=replace(candidates.options, selector="error or margin"))
+    ranked = np.sort(p, axis=1)
+    near = (1 + ranked[:, -2] - ranked[:, -1]) / 2
+    assert np.allclose(selector_scores(both), selector_scores(candidates) + near, atol=1e-6)
+
+
+def test_the_reducible_loss_is_the_models_loss_minus_the_references(make_candidates):
+    candidates = make_candidates("reducible loss")
+    p, b = candidates.probabilities.astype(float), candidates.beliefs
+    losses = [log_loss(candidates.labels, each / each.sum(axis=1, keepdims=True), labels=range(10)) for each in (p, b)]
+    assert selector_scores(candidates).mean() == pytest.approx(losses[0] - losses[1], abs=1e-3)
+    unlabelled = selector_scores(replace(candidates, labelled=False))
+    assert np.allclose(unlabelled, stats.entropy(b, p, axis=1), atol=1e-3)
+
+
 def test_k_center_takes_the_farthest_from_all_that_are_known_or_chosen(trainer, splits, make_candidates):
     candidates = make_candidates("k-center")
     scores, train = selector_scores(candidates), splits.train
@@ -220,7 +247,7 @@ def test_a_selector_of_ones_own_plugs_in_by_name(make_candidates, score):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"looks_at": ["pixels"]}, "unknown look 'pixels'; choose from samples, probabilities"),
+        ({"looks_at": ["pixels"]}, "unknown look 'pixels'; choose from samples, labels, beliefs, probabilities"),
         ({"blends": ["oracle"]}, "unknown selector 'oracle'; choose from similarity"),
     ],
 )

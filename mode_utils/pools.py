@@ -1,0 +1,225 @@
+"""The bug-fixing pool as users have it: with wrong labels, copies, samples of another kind, labels that are rare.
+
+========== ============================================================================================================
+clean      as it was drawn: each sample once, all labels right
+noisy      a fifth of the labels are wrong, each other label with the same chance
+confused   a fifth of the labels are wrong, all by the label whose mean image is the nearest
+duplicated each sample ten times
+shifted    each sample ten times, nine of them shifted by up to two pixels
+foreign    a fifth are samples of another dataset, under labels of this one, drawn at random
+rare       labels that are rare among the training samples are as rare here
+========== ============================================================================================================
+
+Each is a function of the data and the run's random generator. What is known of it here, `PoolTruth`, scores a choice;
+selectors do not see it.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mode_utils.splits import Splits, Subset
+from mode_utils.support.checks import check_choice
+
+NOISE, FOREIGN_SHARE, COPIES, LARGEST_SHIFT = 0.2, 0.2, 10, 2
+_RARE = 0.5  # of the median ratio of training to pool samples
+
+
+@dataclass(frozen=True)
+class PoolTruth:
+    """What is the matter with each sample of a pool.
+
+    Attributes
+    ----------
+    wrong : (n,) bool
+        The label is wrong; that of a foreign sample always is.
+    original : (n,) int
+        Samples of the same number are copies of each other.
+    foreign : (n,) bool
+        The sample is of another kind.
+    """
+
+    wrong: np.ndarray
+    original: np.ndarray
+    foreign: np.ndarray
+
+    def shares(self, chosen):
+        """Return the shares of some samples, given by their places, that are wrong, distinct and foreign.
+
+        Parameters
+        ----------
+        chosen : (n_chosen,) int
+            At least one.
+
+        Returns
+        -------
+        dict of str to float
+            `wrong_share`, `distinct_share`, `foreign_share` in [0, 1].
+        """
+        distinct = len(np.unique(self.original[chosen])) / len(chosen)
+        wrong, foreign = self.wrong[chosen].mean(), self.foreign[chosen].mean()
+        return {"wrong_share": float(wrong), "distinct_share": distinct, "foreign_share": float(foreign)}
+
+
+def make_pool(splits: Splits, kind, rng, foreign=None):
+    """Return the splits with another pool, and its truth.
+
+    Parameters
+    ----------
+    splits : Splits
+    kind : str
+        One of `POOLS`.
+    rng : numpy.random.Generator
+    foreign : (n_foreign, ...) float32, optional
+        Samples of another dataset, of any shape, for a pool that takes some; see `like_images`.
+
+    Returns
+    -------
+    Splits
+        With `pool_truth`.
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown, or if it needs images and the samples are none.
+    """
+    check_choice("pool", kind, POOLS)
+    pool, truth = POOLS[kind](splits, rng, foreign)
+    return replace(splits, bug_fixing=pool, pool_truth=truth)
+
+
+def like_images(images, shape):
+    """Return images in another shape: cut or padded with 0 around their middle, channels averaged or repeated.
+
+    Parameters
+    ----------
+    images : (n, height, width[, channels]) float32
+    shape : tuple of int
+        Of one image.
+
+    Returns
+    -------
+    (n, *shape) float32
+
+    Raises
+    ------
+    ValueError
+        If the shape is none of an image.
+    """
+    if len(shape) not in (2, 3):
+        raise ValueError(f"samples of shape {shape} are no images: choose another pool than 'foreign' or 'shifted'")
+    grey = images if images.ndim == 3 else images.mean(axis=3)
+    for axis, side in enumerate(shape[:2], start=1):
+        grey = _fit(grey, axis, side)
+    return grey if len(shape) == 2 else np.repeat(grey[..., None], shape[2], axis=3)
+
+
+def _fit(images, axis, side):
+    """Cut or pad one axis of images around its middle."""
+    missing = side - images.shape[axis]
+    if missing <= 0:
+        return np.take(images, np.arange(side) - missing // 2 - missing % 2, axis)
+    widths = [(0, 0)] * images.ndim
+    widths[axis] = (missing // 2, missing - missing // 2)
+    return np.pad(images, widths)
+
+
+def _clean(splits, rng, foreign):
+    return splits.bug_fixing, _truth(splits.bug_fixing)
+
+
+def _noisy(splits, rng, foreign):
+    steps = rng.integers(1, splits.n_classes, len(splits.bug_fixing))
+    return _mislabelled(splits, rng, (splits.bug_fixing.y + steps) % splits.n_classes)
+
+
+def _confused(splits, rng, foreign):
+    labels = np.arange(splits.n_classes)
+    flat = splits.train.x.reshape(len(splits.train), -1)
+    means = np.stack([flat[splits.train.y == label].mean(axis=0) for label in labels])
+    distances = np.linalg.norm(means[:, None] - means, axis=2)
+    np.fill_diagonal(distances, np.inf)
+    return _mislabelled(splits, rng, distances.argmin(axis=1)[splits.bug_fixing.y])
+
+
+def _duplicated(splits, rng, foreign):
+    pool = splits.bug_fixing.subset(_tenfold(splits.bug_fixing, rng))
+    return pool, _truth(pool, original=pool.index)
+
+
+def _shifted(splits, rng, foreign):
+    places = _tenfold(splits.bug_fixing, rng)
+    samples, labels = splits.bug_fixing.take(places)
+    like_images(samples[:0], samples.shape[1:])  # raises, if they are no images
+    shifts = rng.integers(-LARGEST_SHIFT, LARGEST_SHIFT + 1, (len(places), 2))
+    _, first = np.unique(places, return_index=True)
+    shifts[first] = 0
+    moved = np.stack([_shift(sample, *shift) for sample, shift in zip(samples, shifts, strict=True)])
+    pool = Subset(moved, labels, np.arange(len(places)))
+    return pool, _truth(pool, original=places)
+
+
+def _foreign(splits, rng, foreign):
+    pool = splits.bug_fixing
+    n = min(round(FOREIGN_SHARE * len(pool)), len(foreign))
+    strange = like_images(foreign[rng.choice(len(foreign), n, replace=False)], pool.source.shape[1:])
+    places = rng.permutation(len(pool))[:n]
+    samples, labels = pool.x.copy(), pool.y.copy()
+    samples[places], labels[places] = strange, rng.integers(0, splits.n_classes, n)
+    is_foreign = np.isin(np.arange(len(pool)), places)
+    return Subset(samples, labels, np.arange(len(pool))), _truth(pool, wrong=is_foreign, foreign=is_foreign)
+
+
+def _rare(splits, rng, foreign):
+    seen, there = (np.bincount(part.y, minlength=splits.n_classes) for part in (splits.train, splits.bug_fixing))
+    ratios = seen / np.maximum(there, 1)
+    kept = np.ones(len(splits.bug_fixing), dtype=bool)
+    for label in np.flatnonzero(ratios < _RARE * np.median(ratios)):
+        members = np.flatnonzero(splits.bug_fixing.y == label)
+        n_kept = max(1, round(len(members) * ratios[label] / np.median(ratios)))
+        kept[rng.permutation(members)[n_kept:]] = False
+    pool = splits.bug_fixing.subset(np.flatnonzero(kept))
+    return pool, _truth(pool)
+
+
+def _truth(pool, wrong=None, original=None, foreign=None):
+    none = np.zeros(len(pool), dtype=bool)
+    return PoolTruth(
+        none if wrong is None else wrong,
+        np.arange(len(pool)) if original is None else original,
+        none if foreign is None else foreign,
+    )
+
+
+def _mislabelled(splits, rng, others):
+    """Give a share of the samples the other labels."""
+    pool = splits.bug_fixing
+    wrong = np.isin(np.arange(len(pool)), rng.permutation(len(pool))[: round(NOISE * len(pool))])
+    labels = np.where(wrong, others, pool.y).astype(pool.y.dtype)
+    return replace(pool, y=labels), _truth(pool, wrong=wrong)
+
+
+def _tenfold(pool, rng):
+    """Return the places of a tenth of the samples, each ten times, in random order."""
+    return rng.permutation(np.tile(rng.permutation(len(pool))[: max(1, len(pool) // COPIES)], COPIES))
+
+
+def _shift(image, down, right):
+    """Move an image, and fill with 0."""
+    height, width = image.shape[:2]
+    moved = np.zeros_like(image)
+    moved[max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)] = image[
+        max(-down, 0) : height + min(-down, 0), max(-right, 0) : width + min(-right, 0)
+    ]
+    return moved
+
+
+POOLS = {
+    "clean": _clean,
+    "noisy": _noisy,
+    "confused": _confused,
+    "duplicated": _duplicated,
+    "shifted": _shifted,
+    "foreign": _foreign,
+    "rare": _rare,
+}

@@ -1,0 +1,153 @@
+"""What is skipped in a ranking, whatever ranked it: copies, samples of another kind, labels that are in doubt.
+
+======== ==============================================================================================================
+copies   nearly what was chosen before, be it shifted
+foreign  farther from all training and validation samples than these are from one another
+doubtful the reference gives the label at most one half; of a pool without labels, no label gets more (see `reference`)
+======== ==============================================================================================================
+
+Only as much of a ranking is looked at as it takes to fill the places, so that screening costs little.
+
+References
+----------
+Distance to the nearest known sample: Sun et al., ICML 2022, arXiv 2204.06507.
+"""
+
+import numpy as np
+
+SKIPS = ("copies", "foreign", "doubtful")
+DOUBT = 0.5
+_N_KNOWN, _N_COMPARED = 3_000, 1_000  # samples that stand for all that is known, and those that limits are read off
+_COPY_SHARE, _FOREIGN_SHARE = 0.01, 0.02  # of known samples that would be taken for a copy, and for foreign
+_CELLS, _FREQUENCIES = 7, 8  # an axis
+_ROUNDING = 1e-6  # of a distance: a limit is no smaller, so that exact copies are found
+
+
+class Screen:
+    """Picks from rankings of a pool what is not to be skipped.
+
+    Parameters
+    ----------
+    skip : sequence of str
+        Of `SKIPS`.
+    splits : Splits
+    rng : numpy.random.Generator
+        Draws the samples that are compared with.
+    beliefs : (n_pool, n_classes) float, optional
+        Of `reference.believe`, for labels in doubt.
+    """
+
+    def __init__(self, skip, splits, rng, beliefs=None):
+        self._pool, self._tests, self._limit = splits.bug_fixing, [], None
+        if "doubtful" in skip:
+            self._tests.append(self._in_doubt(beliefs, splits.labelled))
+        if "foreign" in skip:
+            self._tests.append(self._strange(outlines(_known(splits, rng))))
+        if "copies" in skip:
+            self._limit = max(_quantile(spectra(_known(splits, rng)), _COPY_SHARE), _ROUNDING)
+
+    def _in_doubt(self, beliefs, labelled):
+        labels = self._pool.y if labelled else beliefs.argmax(axis=1)
+        doubtful = beliefs[np.arange(len(labels)), labels] <= DOUBT
+        return lambda indices: doubtful[indices]
+
+    def _strange(self, known):
+        limit = _quantile(known, 1 - _FOREIGN_SHARE)
+        return lambda indices: _nearest(outlines(self._pool.take(indices)[0]), known) > limit
+
+    def pick(self, ranked, n, before=()):
+        """Return the places of the first `n` in a ranking that are not skipped.
+
+        Parameters
+        ----------
+        ranked : (n_ranked,) int
+            Places in the pool, the most wanted first.
+        n : int
+        before : sequence of int
+            Places in the pool of what was chosen before, copies of which are skipped.
+
+        Returns
+        -------
+        (n,) int
+            Places in `ranked`. Where too few are left, those that were skipped fill up, in their order.
+        """
+        picked, place = np.empty(0, int), 0
+        chosen = None if self._limit is None else spectra(self._pool.take(np.asarray(before, int))[0])
+        while len(picked) < n and place < len(ranked):
+            part = np.arange(place, min(place + 2 * n, len(ranked)))
+            for test in self._tests:
+                part = part[~test(ranked[part])]
+            if chosen is not None and part.size:
+                part, chosen = self._distinct(part, spectra(self._pool.take(ranked[part])[0]), chosen)
+            picked, place = np.concatenate([picked, part]), place + 2 * n
+        skipped = np.setdiff1d(np.arange(len(ranked)), picked)
+        return np.concatenate([picked, skipped])[:n]
+
+    def _distinct(self, part, points, chosen):
+        """Return those that are no copies of what was chosen or of one another, and all that is chosen then."""
+        if len(chosen):
+            free = _nearest(points, chosen) >= self._limit
+            part, points = part[free], points[free]
+        near, kept = _distances(points, points) < self._limit, np.ones(len(part), dtype=bool)
+        for place in range(len(part)):
+            if kept[place]:
+                kept[place + 1 :] &= ~near[place, place + 1 :]
+        return part[kept], np.concatenate([chosen, points[kept]])
+
+
+def outlines(x):
+    """Return samples (n, ...) as rows of length 1: images averaged over a few cells, other samples as they are."""
+    if not _are_images(x):
+        return _unit(x)
+    rows = [part.mean(axis=1) for part in np.array_split(_grey(x), min(_CELLS, x.shape[1]), axis=1)]
+    cells = [part.mean(axis=2) for part in np.array_split(np.stack(rows, axis=1), min(_CELLS, x.shape[2]), axis=2)]
+    return _unit(np.stack(cells, axis=1))
+
+
+def spectra(x):
+    """Return samples as rows of length 1 that a shift does not change: of images, the size of the low frequencies."""
+    if not _are_images(x):
+        return _unit(x)
+    waves = np.abs(np.fft.rfft2(_grey(x), axes=(1, 2)))[:, :, :_FREQUENCIES]
+    low = np.concatenate([waves[:, :_FREQUENCIES], waves[:, _FREQUENCIES:][:, 1 - _FREQUENCIES :]], axis=1)
+    return _unit(low)
+
+
+def _are_images(x):
+    """Tell whether samples have a height and a width; a long and thin one is a sequence."""
+    return x.ndim in (3, 4) and min(x.shape[1:3]) >= _CELLS and (x.ndim == 3 or x.shape[3] <= 4)
+
+
+def _grey(x):
+    return x if x.ndim == 3 else x.mean(axis=3)
+
+
+def _unit(x):
+    rows = x.reshape(len(x), int(np.prod(x.shape[1:]))).astype(np.float64)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0, lengths, 1)
+
+
+def _known(splits, rng):
+    """Draw known samples, in random order: validation samples first, as all labels are among them."""
+    places = rng.permutation(len(splits.diagnosis))[:_N_KNOWN]
+    more = rng.permutation(len(splits.train))[: _N_KNOWN - len(places)]
+    x = np.concatenate([splits.diagnosis.take(places)[0], splits.train.take(more)[0]])
+    return x[rng.permutation(len(x))]
+
+
+def _distances(points, others):
+    """Return the distances (n, n_others) between rows of length 1."""
+    return np.sqrt(np.maximum(2 - 2 * points @ others.T, 0))
+
+
+def _nearest(points, known):
+    """Return the distance (n,) of each point from the nearest known one."""
+    return _distances(points, known).min(axis=1)
+
+
+def _quantile(known, share):
+    """Return the distance from the nearest other point that a share of the points do not exceed."""
+    distances = _distances(known[:_N_COMPARED], known)
+    np.fill_diagonal(distances, np.inf)
+    return np.quantile(distances.min(axis=1), share)

@@ -1,0 +1,82 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mode_utils.pools import make_pool
+from mode_utils.selection.screening import SKIPS, Screen, outlines, spectra
+from mode_utils.splits import Subset
+
+
+@pytest.fixture
+def screen_of(splits):
+    def screen_of(kind, skip, beliefs=None, foreign=None):
+        made = make_pool(splits, kind, np.random.default_rng(0), foreign)
+        return Screen((skip,), made, np.random.default_rng(0), beliefs), made
+
+    return screen_of
+
+
+@pytest.mark.parametrize("kind", ["duplicated", "shifted"])
+def test_copies_are_skipped_also_of_what_was_chosen_before(kind, screen_of):
+    screen, made = screen_of(kind, "copies")
+    original = made.pool_truth.original
+    ranked = np.argsort(original, kind="stable")  # copies one after the other
+    first = ranked[screen.pick(ranked, 50)]
+    assert made.pool_truth.shares(first)["distinct_share"] >= 0.95
+    rest = np.setdiff1d(ranked, first, assume_unique=True)
+    both = np.concatenate([first, rest[screen.pick(rest, 50, before=first)]])
+    assert made.pool_truth.shares(both)["distinct_share"] >= 0.95
+
+
+def test_where_nothing_is_to_be_skipped_nearly_all_of_the_first_are_picked(screen_of):
+    ranked = np.random.default_rng(1).permutation(1_500)
+    for skip in ("copies", "foreign"):
+        screen, _ = screen_of("clean", skip)
+        picked = screen.pick(ranked, 200)
+        assert np.array_equal(picked, np.sort(picked)) and len(picked) == 200
+        assert picked[-1] < 220, skip
+
+
+def test_foreign_samples_are_skipped(screen_of, rng):
+    foreign = np.clip(rng.normal(0.5, 0.3, (400, 28, 28)), 0, 1).astype(np.float32)
+    screen, made = screen_of("foreign", "foreign", foreign=foreign)
+    ranked = np.argsort(~made.pool_truth.foreign, kind="stable")  # the foreign ones first
+    assert made.pool_truth.foreign[ranked[screen.pick(ranked, 100)]].mean() <= 0.05
+
+
+def test_labels_in_doubt_are_skipped(splits, screen_of):
+    beliefs = np.full((1_500, 10), 0.05)
+    beliefs[np.arange(1_500), splits.bug_fixing.y] = 0.55
+    beliefs[::2] = 0.1
+    screen, _ = screen_of("clean", "doubtful", beliefs)
+    assert (np.arange(1_500)[screen.pick(np.arange(1_500), 700)] % 2 == 1).all()
+    wrong = replace(splits, bug_fixing=replace(splits.bug_fixing, y=(splits.bug_fixing.y + 1) % 10))
+    guessed = Screen(("doubtful",), replace(wrong, labelled=False), np.random.default_rng(0), beliefs)
+    assert (guessed.pick(np.arange(1_500), 700) % 2 == 1).all()  # a hidden label is not looked at
+
+
+def test_what_was_skipped_fills_up_where_too_few_are_left(screen_of):
+    screen, _ = screen_of("duplicated", "copies")
+    ranked = np.arange(1_500)
+    picked = screen.pick(ranked, 1_000)
+    assert len(picked) == 1_000 == len(set(picked))
+
+
+def test_a_shift_does_not_change_a_spectrum_nor_brightness_an_outline(splits):
+    x = splits.train.x[:50]
+    moved = np.roll(x, (2, -1), axis=(1, 2))
+    assert np.allclose(spectra(x), spectra(moved), atol=1e-5)
+    assert np.allclose(outlines(x), outlines(x * 0.5), atol=1e-5)
+    assert not np.allclose(outlines(x), outlines(moved), atol=0.1)
+
+
+@pytest.mark.parametrize("shape", [(40, 5), (40, 6, 6), (40, 300, 2), (40, 32, 32, 3), (40, 9, 9, 64)])
+def test_samples_of_any_shape_are_screened(shape, rng):
+    x = rng.normal(size=shape).astype(np.float32)
+    part = Subset(x, np.zeros(40, np.int32), np.arange(40))
+    twice = Subset(x, np.zeros(80, np.int32), np.tile(np.arange(40), 2))
+    splits = type("Splits", (), {"bug_fixing": twice, "train": part, "diagnosis": part, "labelled": True})
+    screen = Screen(SKIPS, splits, rng, beliefs=np.ones((80, 1)))
+    assert sorted(screen.pick(np.arange(80), 30) % 40) == sorted(set(screen.pick(np.arange(80), 30) % 40))
+    assert np.allclose(np.linalg.norm(outlines(x), axis=1), 1) and np.allclose(np.linalg.norm(spectra(x), axis=1), 1)
