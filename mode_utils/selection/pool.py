@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mode_utils.selection.allocation import group_places
+from mode_utils.selection.allocation import group_places, share_by_need
 from mode_utils.support.checks import check_choice, check_least
 
 RANKINGS = ("best", "worst")
@@ -179,12 +179,15 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, scr
     if len(scores) != len(members):
         raise ValueError(f"{len(scores)} scores for {len(members)} candidates")
     known, scores = _fill_unknown(scores, rng)
-    chosen, taken = np.empty(0, int), np.flatnonzero(~pool.available)
-    for place, group, each in zip(group_places(groups), groups, temperatures, strict=True):
-        order = rank_candidates(soften(scores[place], each, rng))
-        first = screen.pick(group.members[order], group.n_wanted, taken) if screen else slice(group.n_wanted)
-        chosen = np.concatenate([chosen, place.start + order[first]])
-        taken = np.concatenate([taken, group.members[order[first]]])
+    orders = [
+        place.start + rank_candidates(soften(scores[place], each, rng))
+        for place, each in zip(group_places(groups), temperatures, strict=True)
+    ]
+    wanted = [group.n_wanted for group in groups]
+    if screen:
+        chosen = _screened(screen, members, orders, wanted, np.flatnonzero(~pool.available))
+    else:
+        chosen = np.concatenate([order[:n] for order, n in zip(orders, wanted, strict=True)])
     others = np.setdiff1d(pool.remaining(), members, assume_unique=True)
     if not others.size:
         others = np.delete(members, chosen)
@@ -192,6 +195,23 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, scr
     ranked = chosen[known[chosen]]
     random = np.concatenate([members[chosen[~known[chosen]]], random])
     return Batch(members[ranked], random, candidates=members, scores=np.where(known, scores, np.nan))
+
+
+def _screened(screen, members, orders, wanted, taken):
+    """Take the first of each ranking that are not skipped, and copies where a group has no others.
+
+    What a group lacks goes to the others, in proportion. Where all lack some, those that were skipped fill up.
+    """
+    chosen, missing, more = np.empty(0, int), sum(wanted), np.array(wanted)
+    while missing and more.any():
+        for place, n in enumerate(more):
+            first, copies = screen.pick(members[orders[place]], n, np.concatenate([taken, members[chosen]]))
+            first = np.concatenate([first, copies])[:n]
+            chosen = np.concatenate([chosen, orders[place][first]])
+            orders[place] = np.delete(orders[place], first)
+            missing, wanted[place] = missing - len(first), wanted[place] if len(first) == n else 0
+        more = share_by_need(missing, wanted, [len(order) for order in orders])
+    return np.concatenate([chosen, np.concatenate(orders)[:missing]])
 
 
 def _fill_unknown(scores, rng):

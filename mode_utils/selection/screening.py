@@ -19,6 +19,7 @@ SKIPS = ("copies", "foreign", "doubtful")
 DOUBT = 0.5
 _N_KNOWN, _N_COMPARED = 3_000, 1_000  # samples that stand for all that is known, and those that limits are read off
 _COPY_SHARE, _FOREIGN_SHARE = 0.01, 0.02  # of known samples that would be taken for a copy, and for foreign
+_MORE = 1.2  # samples that are looked at in one go, for each that is wanted
 _CELLS, _FREQUENCIES = 7, 8  # an axis
 _ROUNDING = 1e-6  # of a distance: a limit is no smaller, so that exact copies are found
 
@@ -45,6 +46,7 @@ class Screen:
             self._tests.append(self._strange(outlines(_known(splits, rng))))
         if "copies" in skip:
             self._limit = max(_quantile(spectra(_known(splits, rng)), _COPY_SHARE), _ROUNDING)
+            self._spectra = _Remembered(self._pool, spectra)
 
     def _in_doubt(self, beliefs, labelled):
         labels = self._pool.y if labelled else beliefs.argmax(axis=1)
@@ -53,10 +55,11 @@ class Screen:
 
     def _strange(self, known):
         limit = _quantile(known, 1 - _FOREIGN_SHARE)
-        return lambda indices: _nearest(outlines(self._pool.take(indices)[0]), known) > limit
+        own = _Remembered(self._pool, outlines)
+        return lambda indices: _nearest(own(indices), known) > limit
 
     def pick(self, ranked, n, before=()):
-        """Return the places of the first `n` in a ranking that are not skipped.
+        """Find the first `n` in a ranking that are not skipped.
 
         Parameters
         ----------
@@ -68,31 +71,48 @@ class Screen:
 
         Returns
         -------
-        (n,) int
-            Places in `ranked`. Where too few are left, those that were skipped fill up, in their order.
+        picked : (n,) int
+            Places in `ranked`, fewer than n where all others are skipped.
+        copies : (n_copies,) int
+            Those that were passed over on the way for nothing but being copies.
         """
-        picked, place = np.empty(0, int), 0
-        chosen = None if self._limit is None else spectra(self._pool.take(np.asarray(before, int))[0])
+        picked, copies, place, size = np.empty(0, int), np.empty(0, int), 0, round(_MORE * n) + 1
+        chosen = None if self._limit is None else self._spectra(np.asarray(before, int))
         while len(picked) < n and place < len(ranked):
-            part = np.arange(place, min(place + 2 * n, len(ranked)))
+            part = np.arange(place, min(place + size, len(ranked)))
             for test in self._tests:
                 part = part[~test(ranked[part])]
             if chosen is not None and part.size:
-                part, chosen = self._distinct(part, spectra(self._pool.take(ranked[part])[0]), chosen)
-            picked, place = np.concatenate([picked, part]), place + 2 * n
-        skipped = np.setdiff1d(np.arange(len(ranked)), picked)
-        return np.concatenate([picked, skipped])[:n]
+                distinct = self._distinct(self._spectra(ranked[part]), chosen)
+                copies, part = np.concatenate([copies, part[~distinct]]), part[distinct]
+                chosen = np.concatenate([chosen, self._spectra(ranked[part])])
+            picked, place = np.concatenate([picked, part]), place + size
+        return picked[:n], copies
 
-    def _distinct(self, part, points, chosen):
-        """Return those that are no copies of what was chosen or of one another, and all that is chosen then."""
-        if len(chosen):
-            free = _nearest(points, chosen) >= self._limit
-            part, points = part[free], points[free]
-        near, kept = _distances(points, points) < self._limit, np.ones(len(part), dtype=bool)
-        for place in range(len(part)):
-            if kept[place]:
-                kept[place + 1 :] &= ~near[place, place + 1 :]
-        return part[kept], np.concatenate([chosen, points[kept]])
+    def _distinct(self, points, chosen):
+        """Tell which points are no copies of what was chosen or of those before them."""
+        free = _nearest(points, chosen) >= self._limit if len(chosen) else np.ones(len(points), dtype=bool)
+        near = _distances(points, points) < self._limit
+        for place in np.flatnonzero(free):
+            if free[place]:
+                free[place + 1 :] &= ~near[place, place + 1 :]
+        return free
+
+
+class _Remembered:
+    """Rows of a pool's samples, each computed when it is first asked for."""
+
+    def __init__(self, pool, function):
+        self._pool, self._function = pool, function
+        self._known, self._rows = np.zeros(len(pool), dtype=bool), None
+
+    def __call__(self, indices):
+        new = np.unique(indices[~self._known[indices]])
+        rows = self._function(self._pool.take(new)[0])
+        if self._rows is None:
+            self._rows = np.empty((len(self._pool), rows.shape[1]))
+        self._rows[new], self._known[new] = rows, True
+        return self._rows[indices]
 
 
 def outlines(x):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from mode_utils.pools import make_pool
+from mode_utils.selection.allocation import Group
+from mode_utils.selection.pool import Pool, draw_batch
 from mode_utils.selection.screening import SKIPS, Screen, outlines, spectra
 from mode_utils.splits import Subset
 
@@ -22,10 +24,10 @@ def test_copies_are_skipped_also_of_what_was_chosen_before(kind, screen_of):
     screen, made = screen_of(kind, "copies")
     original = made.pool_truth.original
     ranked = np.argsort(original, kind="stable")  # copies one after the other
-    first = ranked[screen.pick(ranked, 50)]
+    first = ranked[screen.pick(ranked, 50)[0]]
     assert made.pool_truth.shares(first)["distinct_share"] >= 0.95
     rest = np.setdiff1d(ranked, first, assume_unique=True)
-    both = np.concatenate([first, rest[screen.pick(rest, 50, before=first)]])
+    both = np.concatenate([first, rest[screen.pick(rest, 50, before=first)[0]]])
     assert made.pool_truth.shares(both)["distinct_share"] >= 0.95
 
 
@@ -33,7 +35,7 @@ def test_where_nothing_is_to_be_skipped_nearly_all_of_the_first_are_picked(scree
     ranked = np.random.default_rng(1).permutation(1_500)
     for skip in ("copies", "foreign"):
         screen, _ = screen_of("clean", skip)
-        picked = screen.pick(ranked, 200)
+        picked, _ = screen.pick(ranked, 200)
         assert np.array_equal(picked, np.sort(picked)) and len(picked) == 200
         assert picked[-1] < 220, skip
 
@@ -42,7 +44,7 @@ def test_foreign_samples_are_skipped(screen_of, rng):
     foreign = np.clip(rng.normal(0.5, 0.3, (400, 28, 28)), 0, 1).astype(np.float32)
     screen, made = screen_of("foreign", "foreign", foreign=foreign)
     ranked = np.argsort(~made.pool_truth.foreign, kind="stable")  # the foreign ones first
-    assert made.pool_truth.foreign[ranked[screen.pick(ranked, 100)]].mean() <= 0.05
+    assert made.pool_truth.foreign[ranked[screen.pick(ranked, 100)[0]]].mean() <= 0.05
 
 
 def test_labels_in_doubt_are_skipped(splits, screen_of):
@@ -50,17 +52,39 @@ def test_labels_in_doubt_are_skipped(splits, screen_of):
     beliefs[np.arange(1_500), splits.bug_fixing.y] = 0.55
     beliefs[::2] = 0.1
     screen, _ = screen_of("clean", "doubtful", beliefs)
-    assert (np.arange(1_500)[screen.pick(np.arange(1_500), 700)] % 2 == 1).all()
+    assert (np.arange(1_500)[screen.pick(np.arange(1_500), 700)[0]] % 2 == 1).all()
     wrong = replace(splits, bug_fixing=replace(splits.bug_fixing, y=(splits.bug_fixing.y + 1) % 10))
     guessed = Screen(("doubtful",), replace(wrong, labelled=False), np.random.default_rng(0), beliefs)
-    assert (guessed.pick(np.arange(1_500), 700) % 2 == 1).all()  # a hidden label is not looked at
+    assert (guessed.pick(np.arange(1_500), 700)[0] % 2 == 1).all()  # a hidden label is not looked at
 
 
-def test_what_was_skipped_fills_up_where_too_few_are_left(screen_of):
-    screen, _ = screen_of("duplicated", "copies")
-    ranked = np.arange(1_500)
-    picked = screen.pick(ranked, 1_000)
-    assert len(picked) == 1_000 == len(set(picked))
+def test_copies_stand_in_where_a_label_has_no_others(screen_of):
+    screen, made = screen_of("duplicated", "copies")
+    pool, original = Pool(made.bug_fixing.y), made.pool_truth.original
+    groups = [Group(pool.candidates(label), n) for label, n in ((3, 25), (4, 3))]
+    n_distinct = len(np.unique(original[groups[0].members]))
+    scores = np.zeros(sum(len(group.members) for group in groups))
+    batch = draw_batch(pool, groups, scores, np.random.default_rng(0), 28, screen=screen).indices
+    assert np.bincount(made.bug_fixing.y[batch], minlength=10)[[3, 4]].tolist() == [25, 3] and len(set(batch)) == 28
+    assert n_distinct - 1 <= len(np.unique(original[batch])) - 3 <= n_distinct < 25
+
+
+def test_what_a_label_lacks_goes_to_the_others_and_what_was_skipped_fills_up_at_last(splits, screen_of):
+    beliefs = np.full((1_500, 10), 0.1)
+    sure = np.flatnonzero((splits.bug_fixing.y != 3) | (np.arange(1_500) < 200))
+    beliefs[sure, splits.bug_fixing.y[sure]] = 0.9
+    screen, made = screen_of("clean", "doubtful", beliefs)
+    pool = Pool(made.bug_fixing.y)
+    members = [pool.candidates(label) for label in (3, 4)]
+    n_sure = np.isin(members[0], sure).sum()
+    scores = np.zeros(sum(map(len, members)))
+    for n_wanted, expected in (
+        ((60, 20), [n_sure, 80 - n_sure]),
+        ((100, 100), [200 - len(members[1]), len(members[1])]),
+    ):
+        groups = [Group(each, n) for each, n in zip(members, n_wanted, strict=True)]
+        batch = draw_batch(pool, groups, scores, np.random.default_rng(0), sum(n_wanted), screen=screen).indices
+        assert np.bincount(pool.labels[batch], minlength=10)[[3, 4]].tolist() == expected
 
 
 def test_a_shift_does_not_change_a_spectrum_nor_brightness_an_outline(splits):
@@ -78,5 +102,6 @@ def test_samples_of_any_shape_are_screened(shape, rng):
     twice = Subset(x, np.zeros(80, np.int32), np.tile(np.arange(40), 2))
     splits = type("Splits", (), {"bug_fixing": twice, "train": part, "diagnosis": part, "labelled": True})
     screen = Screen(SKIPS, splits, rng, beliefs=np.ones((80, 1)))
-    assert sorted(screen.pick(np.arange(80), 30) % 40) == sorted(set(screen.pick(np.arange(80), 30) % 40))
+    picked, copies = screen.pick(np.arange(80), 60)
+    assert len(set(picked % 40)) == len(picked) <= 40 and len(copies) > 30
     assert np.allclose(np.linalg.norm(outlines(x), axis=1), 1) and np.allclose(np.linalg.norm(spectra(x), axis=1), 1)
