@@ -114,7 +114,7 @@ def keep_classes(dataset, labels):
     return Dataset(f"{dataset.name} {labels}", *parts, tuple(dataset.class_names[label] for label in labels))
 
 
-def hold_out(dataset, n):
+def hold_out_samples(dataset, n):
     """Return the dataset with its last training samples in place of its test part, which is then still unseen.
 
     Parameters

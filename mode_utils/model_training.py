@@ -1,8 +1,13 @@
 """The model under repair: the small Keras classifiers of the experiments, built and trained."""
 
+import time
+
+import numpy as np
+
 from mode_utils.networks.backend import keras
 from mode_utils.networks.trainer import Trainer
 from mode_utils.run_setup import ARCHITECTURES, run_streams, scenario_of
+from mode_utils.selection.reference import train_afresh
 from mode_utils.support.checks import check_choice
 
 
@@ -76,6 +81,40 @@ def train_initial_model(trainer, splits, setup, seed):
     trainer.initialize(streams["weights"])
     epochs = setup.initial_epochs or scenario_of(setup).epochs
     return trainer.fit(splits.train.x, splits.train.y, epochs=epochs, rng=streams["initial_training"])
+
+
+def train_yardsticks(trainer, splits, seed):
+    """Train the network afresh on more than a repair may add: what is a choice of samples worth beside that?
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Holds the last of these models afterwards.
+    splits : Splits
+        The labels of the pool are used, be they wrong or hidden.
+    seed : int
+        Decides weights and order.
+
+    Returns
+    -------
+    list of dict
+        A row a training: `name`; `samples`, labels that it takes beside those of the training samples;
+        `test_accuracy`; `seconds`.
+    """
+    parts = {
+        "validation alone": [splits.diagnosis],
+        "training and validation": [splits.train, splits.diagnosis],
+        "training and whole pool": [splits.train, splits.bug_fixing],
+    }
+    rows = []
+    for name, subsets in parts.items():
+        started, rng = time.perf_counter(), run_streams(seed)["reference"]
+        x, y = (np.concatenate([getattr(part, role) for part in subsets]) for role in "xy")
+        train_afresh(trainer, x, y, rng, least_epochs=3)
+        seconds = time.perf_counter() - started
+        accuracy = (trainer.predict(splits.test.x).argmax(axis=1) == splits.test.y).mean()
+        rows.append({"name": name, "samples": len(subsets[-1]), "test_accuracy": float(accuracy), "seconds": seconds})
+    return rows
 
 
 def _dense_layers(width):

@@ -13,17 +13,20 @@ from mode_utils.selection.selectors import OVERFIT_SELECTIONS, SELECTORS
 from mode_utils.similarity import SPATIAL, metric_name
 from mode_utils.support.checks import check_choice, check_least, check_share
 
+_BY_LABEL = {
+    "allocation": "all labels",
+    "temperature": 2.0,
+    "scale_temperature": True,
+    "replay": 4.0,
+    "alpha": 1.0,
+    "layer_selection": False,
+}
 PRESETS = {  # what differs from the defaults
     "original": {},
-    "recommended": {  # found on validation samples of seeds 1000 to 1013; docs/which-inputs.md has what became of it
-        "selector": "adaptive",
-        "allocation": "all labels",
-        "temperature": 2.0,
-        "scale_temperature": True,
-        "replay": 4.0,
-        "alpha": 1.0,
-        "layer_selection": False,
-    },
+    # found by notebooks/sweeps/exploration.yml; docs/which-inputs.md has what became of it
+    "recommended": {**_BY_LABEL, "selector": "error or margin", "skip": SKIPS},
+    # recommended before, found on validation samples of seeds 1000 to 1013 with clean, labelled pools
+    "adaptive": {**_BY_LABEL, "selector": "adaptive"},
 }
 CONFIGURATION = [  # the options that tables are compared by
     "selector", "allocation", "temperature", "scale_temperature", "replay", "alpha",
@@ -122,7 +125,7 @@ class DebugOptions:
 
         Parameters
         ----------
-        name : {"original", "recommended"}
+        name : {"original", "recommended", "adaptive"}
         **changes
             Options by name.
 

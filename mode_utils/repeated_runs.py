@@ -67,7 +67,9 @@ class Run:
     control: Callable[[int, DebugOptions], pd.DataFrame]
 
 
-def repeat_runs(dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir=CACHE_DIR, progress=True):
+def repeat_runs(
+    dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir=CACHE_DIR, progress=True, control_iterations=0
+):
     """Repair `n_runs` models, each against its own control.
 
     Parameters
@@ -84,6 +86,8 @@ def repeat_runs(dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir
         Where initial models and controls are kept; None keeps nothing.
     progress : bool
         Show a progress bar.
+    control_iterations : int
+        How long control goes on at least.
 
     Returns
     -------
@@ -108,18 +112,19 @@ def repeat_runs(dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir
     for run in progress_bar(started, total=n_runs, desc=description, unit="run", disable=not progress):
         with run.splits.in_memory() if len(several) > 1 else nullcontext():  # one copy for all
             for place, (name, each) in enumerate(several.items()):
-                both = _repair(trainer, run, each)
+                both = _repair(trainer, run, each, control_iterations)
                 tables[place, run.seed] = [_label(table, run.seed, who, name, each) for who, table in both.items()]
         del run  # its samples, before the next run's are copied
     return pd.concat([table for key in sorted(tables) for table in tables[key]], ignore_index=True)
 
 
-def _repair(trainer, run, options):
+def _repair(trainer, run, options, control_iterations=0):
     trainer.restore(run.initial_state)
     rng = run_streams(run.seed)["repair"]
     beliefs = run.beliefs() if asks_reference(options, run.splits) else None
     mode = debug_model(trainer, run.splits, options, rng, run.diagnosis(options), run.view, beliefs)
-    return {"control": run.control(max(len(mode) - 1, options.max_iterations), options), "mode": mode}
+    n_iterations = max(len(mode) - 1, options.max_iterations, control_iterations)
+    return {"control": run.control(n_iterations, options), "mode": mode}
 
 
 def _label(table, seed, strategy, name, options):

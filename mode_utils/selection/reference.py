@@ -43,14 +43,25 @@ def believe(trainer, splits, rng):
     for half in halves:
         others = np.setdiff1d(np.arange(len(pool)), half)
         x, y = pool.take(others)
-        _train_afresh(trainer, np.concatenate([known.x, x]), np.concatenate([known.y, y]), rng)
+        train_afresh(trainer, np.concatenate([known.x, x]), np.concatenate([known.y, y]), rng)
         beliefs[half] = trainer.predict(pool.take(half)[0])
     trainer.restore(held)
     return beliefs
 
 
-def _train_afresh(trainer, x, y, rng):
-    epochs = int(np.clip(round(STEPS * trainer.batch_size / len(y)), 1, _MOST_EPOCHS))
+def train_afresh(trainer, x, y, rng, least_epochs=1):
+    """Train from fresh weights, for about `STEPS` steps, but at least some epochs.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    x : (n, ...) float32
+    y : (n,) int
+    rng : numpy.random.Generator
+        Draws weights and orders.
+    least_epochs : int
+    """
+    epochs = int(np.clip(round(STEPS * trainer.batch_size / len(y)), least_epochs, _MOST_EPOCHS))
     trainer.initialize(rng)
     trainer.fit(x, y, epochs=epochs, rng=rng)
 

@@ -1,0 +1,138 @@
+"""One table of all strategies on all data, defects and pools: in each cell a row a strategy and number of samples."""
+
+import numpy as np
+import pandas as pd
+
+from mode_utils.study.comparisons import compare_with_control
+from mode_utils.study.outcomes import paired_outcomes
+from mode_utils.study.runs_table import POOL_COLUMNS
+from mode_utils.study.significance import holm
+
+CELL = ["dataset", "architecture", "scenario", "pool", "labelled", "n_validation"]  # what its runs share
+_CLEAN = {"wrong_share": 0.0, "distinct_share": 1.0, "foreign_share": 0.0}
+
+
+def cell_rows(runs, samples):
+    """Compare the strategies of one cell with control.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        Of one cell, as `repeated_runs.repeat_runs` returns it for several strategies by name.
+    samples : sequence of int
+        Numbers of added samples after which they are compared.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a `strategy` and number of `samples`: `runs`; `initial`, `final`, `control`, mean test accuracies in
+        [0, 1]; `difference` = final - control with its 95% interval `low`, `high`, and `p` (Wilcoxon, not adjusted);
+        `wrong_share`, `distinct_share`, `foreign_share` of all samples that were chosen up to there.
+    """
+    return pd.concat([_after(runs, n) for n in samples], ignore_index=True)
+
+
+def _after(runs, n):
+    rows = runs[runs["samples_added"] <= n]
+    outcomes = paired_outcomes(rows)
+    means = outcomes.groupby("name", sort=False)[["initial", "final", "control"]].mean()
+    compared = compare_with_control(outcomes, by="name").set_index("name")
+    compared = compared.rename(columns={"mean": "difference"})[["runs", "difference", "low", "high", "p"]]
+    chosen = rows[(rows["strategy"] == "mode") & (rows["samples_added"] == n)].assign(**_shares(rows))
+    shares = chosen.groupby("name", sort=False)[list(POOL_COLUMNS)].mean()
+    table = means.join(compared).join(shares).rename_axis("strategy").reset_index()
+    table.insert(1, "samples", n)
+    return table[["strategy", "samples", "runs", "initial", "final", "control", *table.columns[6:]]]
+
+
+def _shares(rows):
+    return {} if "wrong_share" in rows else _CLEAN
+
+
+def yardstick_rows(yardsticks, initial):
+    """Bring trainings on more than a repair adds into the form of `cell_rows`, without a control.
+
+    Parameters
+    ----------
+    yardsticks : pandas.DataFrame
+        Rows of `model_training.train_yardsticks` for each seed.
+    initial : float
+        Mean accuracy before.
+    """
+    table = yardsticks.groupby(["name", "samples"], sort=False)["test_accuracy"].agg(["mean", "size"]).reset_index()
+    table = table.rename(columns={"name": "strategy", "mean": "final", "size": "runs"})
+    return table.assign(initial=initial)[["strategy", "samples", "runs", "initial", "final"]]
+
+
+def read_cells(path):
+    """Read the table of all cells, and adjust p for all comparisons in it.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    pandas.DataFrame
+        `CELL` and the columns of `cell_rows`; `p_holm`, adjusted for all rows that have a p.
+    """
+    cells = pd.read_csv(path)
+    compared = cells["p"].notna()
+    cells.loc[compared, "p_holm"] = holm(cells.loc[compared, "p"])
+    return cells
+
+
+def regrets(cells):
+    """Say how far each strategy stays behind the best one of each cell and number of samples.
+
+    The rule by which the presets were chosen, written down before the exploration was run: the strategy whose largest
+    regret is the smallest.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        As `read_cells` returns it; strategies that some cell lacks do not count.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a strategy, the smallest largest regret first: `largest_regret`, `mean_regret`, `mean_difference` and
+        `least_difference` over cells, all in shares of accuracy.
+    """
+    compared = cells[cells["difference"].notna()]
+    wide = compared.pivot(index=[*CELL, "samples"], columns="strategy", values="difference").dropna(axis=1)
+    behind = wide.max(axis=1).to_numpy()[:, None] - wide
+    table = {
+        "largest_regret": behind.max(),
+        "mean_regret": behind.mean(),
+        "mean_difference": wide.mean(),
+        "least_difference": wide.min(),
+    }
+    return pd.DataFrame(table).sort_values("largest_regret").reset_index()
+
+
+def best_peers(cells, peers):
+    """Return the largest difference from control that any of some strategies has in each cell and number of samples.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        As `read_cells` returns it.
+    peers : sequence of str
+        Names of strategies.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a cell and number of samples: `CELL`, `samples`, `peer`, its name, and `difference`.
+    """
+    own = cells[cells["strategy"].isin(peers)]
+    best = own.loc[own.groupby([*CELL, "samples"], sort=False)["difference"].idxmax()]
+    return best.rename(columns={"strategy": "peer"})[[*CELL, "samples", "peer", "difference"]]
+
+
+def signed_points(cells, strategy):
+    """Return a strategy's differences from control in percentage points: cells by row, numbers of samples by column."""
+    own = cells[(cells["strategy"] == strategy) & cells["difference"].notna()]
+    wide = own.pivot(index=CELL, columns="samples", values="difference")
+    return 100 * wide.astype(np.float64)
