@@ -6,11 +6,12 @@ many (`allocation`), what makes a sample wanted (`selectors`), and how the batch
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from mode_utils.selection.allocation import allocate
-from mode_utils.selection.candidates import look_at_candidates
+from mode_utils.selection.candidates import last_states, look_at_candidates
 from mode_utils.selection.pool import Pool, draw_batch, rank_candidates
 from mode_utils.selection.reference import believe
 from mode_utils.selection.schedule import Schedule
@@ -89,7 +90,7 @@ def know_pool(trainer, splits, options, rng, beliefs=None, screen=None):
     """
     apart = rng.spawn(1)[0]
     if beliefs is None and asks_reference(options, splits):
-        beliefs = believe(trainer, splits, apart)
+        beliefs = ask_reference(trainer, splits, apart, options.reference)
     if screen is None and options.skip:
         screen = Screen(options.skip, splits, apart, beliefs)
     return beliefs, screen
@@ -100,6 +101,11 @@ def asks_reference(options, splits):
     looks = looks_of(options.selector)
     guesses = not splits.labelled and ("labels" in looks or options.allocation != "whole pool")
     return "beliefs" in looks or "doubtful" in options.skip or guesses
+
+
+def ask_reference(trainer, splits, rng, reference="states"):
+    """Return what a reference believes of the pool's labels, (n_pool, n_classes); see `selection.reference.believe`."""
+    return believe(trainer, splits, rng, reference, partial(last_states, trainer))
 
 
 def known_labels(splits, beliefs=None):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mode_utils.heatmaps import HEATMAPS, SPACES
 from mode_utils.selection.allocation import ALLOCATIONS
 from mode_utils.selection.pool import RANKINGS
+from mode_utils.selection.reference import REFERENCES
 from mode_utils.selection.screening import SKIPS
 from mode_utils.selection.selectors import OVERFIT_SELECTIONS, SELECTORS
 from mode_utils.similarity import SPATIAL, metric_name
@@ -72,6 +73,8 @@ class DebugOptions:
         the softer the ranking of its candidates.
     skip : tuple of str
         What is passed over in a ranking: some of `selection.screening.SKIPS`.
+    reference : {"states", "network"}
+        Who is asked what the labels of the pool are, if anybody is: see `selection.reference`.
     replay : float
         At least 0: old samples per new one in a retraining, drawn at random from the training samples and what was
         added before. The control replays as many.
@@ -100,6 +103,7 @@ class DebugOptions:
     temperature: float = 0.0
     scale_temperature: bool = False
     skip: tuple[str, ...] = ()
+    reference: str = "states"
     replay: float = 0.0
     batch_size: int = 2_000
     max_iterations: int = 5
@@ -107,7 +111,7 @@ class DebugOptions:
 
     def __post_init__(self):
         object.__setattr__(self, "metric", metric_name(self.metric))
-        _check_choices(self, space=SPACES, heatmap=HEATMAPS, ranking=RANKINGS)
+        _check_choices(self, space=SPACES, heatmap=HEATMAPS, ranking=RANKINGS, reference=REFERENCES)
         _check_choices(self, selector=SELECTORS, allocation=ALLOCATIONS, overfit_selection=OVERFIT_SELECTIONS)
         object.__setattr__(self, "skip", (self.skip,) if isinstance(self.skip, str) else tuple(self.skip))
         for each in self.skip:

@@ -20,13 +20,12 @@ from filelock import FileLock, Timeout
 from mode_utils.data import DATA_DIR
 from mode_utils.debugging import debug_model, retrain_at_random
 from mode_utils.diagnosis import Assessment, assess
-from mode_utils.input_selection import asks_reference
+from mode_utils.input_selection import ask_reference, asks_reference
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras, tf
 from mode_utils.options import CONFIGURATION, DebugOptions
 from mode_utils.run_setup import RunSetup, run_streams, split_for_run
 from mode_utils.selection.candidates import View, choose_view
-from mode_utils.selection.reference import believe
 from mode_utils.splits import Splits
 from mode_utils.support.checks import MIN_RUNS, check_least
 from mode_utils.support.code_hash import code_hash
@@ -52,7 +51,7 @@ class Run:
     view : callable
         `selection.candidates.choose_view` for that model and the first numbers of the repair's stream.
     beliefs : callable
-        From nothing to what a reference believes of the pool's labels.
+        From the name of a reference to what it believes of the pool's labels.
     control : callable
         From a number of iterations and options to the control's table; the rows of fewer iterations are the first of
         more.
@@ -63,7 +62,7 @@ class Run:
     initial_state: tuple[np.ndarray, ...]
     diagnosis: Callable[[DebugOptions], Assessment]
     view: Callable[..., View]
-    beliefs: Callable[[], np.ndarray]
+    beliefs: Callable[[str], np.ndarray]
     control: Callable[[int, DebugOptions], pd.DataFrame]
 
 
@@ -119,9 +118,9 @@ def repeat_runs(
 
 
 def _repair(trainer, run, options, control_iterations=0):
+    beliefs = run.beliefs(options.reference) if asks_reference(options, run.splits) else None
     trainer.restore(run.initial_state)
     rng = run_streams(run.seed)["repair"]
-    beliefs = run.beliefs() if asks_reference(options, run.splits) else None
     mode = debug_model(trainer, run.splits, options, rng, run.diagnosis(options), run.view, beliefs)
     n_iterations = max(len(mode) - 1, options.max_iterations, control_iterations)
     return {"control": run.control(n_iterations, options), "mode": mode}
@@ -157,7 +156,7 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
     train = memory.cache(_train, ignore=["trainer", "splits"])
     diagnose = memory.cache(_diagnose, ignore=["trainer", "splits", "initial_state"])
     look = memory.cache(_look, ignore=["trainer", "splits", "options", "predictions", "rng"])
-    ask = memory.cache(_ask_reference, ignore=["trainer", "splits"])
+    ask = memory.cache(_ask, ignore=["trainer", "splits", "initial_state"])
     retrain = memory.cache(_retrain_control, ignore=["trainer", "splits", "initial_state", "diagnosis"])
     origin = (dataset.fingerprint, _code_version())
 
@@ -180,7 +179,7 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
             return retrain(trainer, splits, state, diagnosis(options), shared, setup, seed, origin, n_iterations)
 
         control(options.max_iterations, options)
-        beliefs = partial(ask, trainer, splits, setup, seed, origin)
+        beliefs = partial(ask, trainer, splits, state, setup, seed, origin)
         return Run(seed, splits, state, diagnosis, view, beliefs, control)
 
     waiting = deque(seeds)
@@ -212,8 +211,9 @@ def _look(trainer, splits, options, predictions, rng, fault, similarity_threshol
     return choose_view(trainer, splits, options, fault, predictions, rng), rng.bit_generator.state
 
 
-def _ask_reference(trainer, splits, setup, seed, origin):
-    return believe(trainer, splits, run_streams(seed)["reference"])
+def _ask(trainer, splits, initial_state, setup, seed, origin, reference):
+    trainer.restore(initial_state)
+    return ask_reference(trainer, splits, run_streams(seed)["reference"], reference)
 
 
 def _retrain_control(trainer, splits, initial_state, diagnosis, options, setup, seed, origin, n_iterations):

@@ -266,6 +266,11 @@ def _training_states(trainer, train, layer, rng):
     return states
 
 
+def last_states(trainer, x):
+    """Return the states (n, n_features) of samples in the last hidden layer, feature maps averaged to a few cells."""
+    return _states(trainer, x, last_hidden_layer(trainer.model))
+
+
 def _states(trainer, x, layer):
     return trainer.activations(x, [layer], grid=GRID)[0]
 

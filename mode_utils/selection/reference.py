@@ -1,26 +1,45 @@
-"""What does somebody who is not the model believe of a pool sample's label? A reference network of the same kind.
+"""What does somebody who is not the model believe of a pool sample's label? A reference, which has learned from others.
 
-Where the labels of the pool are given, the reference is cross-fitted: trained afresh on the validation samples and one
-half of the pool, and asked about the other half, so that no sample vouches for its own label. Where they are not, it is
-trained on the validation samples alone. Its beliefs are computed once for a repair.
+======= ===============================================================================================================
+network the model's own network, trained afresh on samples
+states  logistic regression on the states of the model's last hidden layer: for any model, however it was trained
+======= ===============================================================================================================
+
+Where the labels of the pool are given, the reference is cross-fitted: it learns from the validation samples and one
+half of the pool, and is asked about the other half, so that no sample vouches for its own label. Where they are not, it
+learns from the validation samples alone. Its beliefs are computed once for a repair.
+
+References
+----------
+Cross-fitted beliefs of labels: Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125. A model trained on other
+data as the reference of a loss: Mindermann et al., ICML 2022, arXiv 2206.07137.
 """
+
+import warnings
 
 import numpy as np
 
+from mode_utils.support.checks import check_choice
+
+REFERENCES = ("network", "states")
 STEPS = 1_900  # of a training, about: 4 passes over 15,000 samples in batches of 32
 _MOST_EPOCHS = 40
+_MOST_PASSES = 200
 
 
-def believe(trainer, splits, rng):
-    """Ask a reference network about the labels of the pool.
+def believe(trainer, splits, rng, reference="states", states=None):
+    """Ask a reference about the labels of the pool.
 
     Parameters
     ----------
     trainer : Trainer
-        Its network is trained afresh; afterwards it holds what it held before.
+        Holds the model, also afterwards.
     splits : Splits
         Of the pool, labels are looked at if it is `labelled`.
     rng : numpy.random.Generator
+    reference : {"network", "states"}
+    states : callable
+        From samples (n, ...) to the model's states (n, n_features), for that reference.
 
     Returns
     -------
@@ -30,23 +49,56 @@ def believe(trainer, splits, rng):
     Raises
     ------
     ValueError
-        If a weight of the network cannot be drawn afresh, see `Trainer.initialize`.
-
-    References
-    ----------
-    Cross-fitted beliefs of labels: Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125. A model trained on other
-    data as the reference of a loss: Mindermann et al., ICML 2022, arXiv 2206.07137.
+        If there is no such reference; if a weight of a network cannot be drawn afresh, see `Trainer.initialize`.
     """
-    held, pool, known = trainer.state(), splits.bug_fixing, splits.diagnosis
+    check_choice("reference", reference, REFERENCES)
+    pool, known = splits.bug_fixing, splits.diagnosis
+    parts = {"pool": pool.x, "known": known.x}
+    if reference == "network":
+        held, learn = trainer.state(), _learn_network(trainer, rng)
+    else:
+        held, learn = None, _learn_states(splits.n_classes)
+        parts = {name: states(x) for name, x in parts.items()}
     beliefs = np.empty((len(pool), splits.n_classes), np.float32)
-    halves = np.array_split(rng.permutation(len(pool)), 2) if splits.labelled else [np.arange(len(pool))]
-    for half in halves:
-        others = np.setdiff1d(np.arange(len(pool)), half)
-        x, y = pool.take(others)
-        train_afresh(trainer, np.concatenate([known.x, x]), np.concatenate([known.y, y]), rng)
-        beliefs[half] = trainer.predict(pool.take(half)[0])
-    trainer.restore(held)
+    for half in np.array_split(rng.permutation(len(pool)), 2) if splits.labelled else [np.arange(len(pool))]:
+        others = np.setdiff1d(np.arange(len(pool)), half) if splits.labelled else np.empty(0, int)
+        x = np.concatenate([parts["known"], parts["pool"][others]])
+        beliefs[half] = learn(x, np.concatenate([known.y, pool.y[others]]))(parts["pool"][half])
+    if held:
+        trainer.restore(held)
     return beliefs
+
+
+def _learn_network(trainer, rng):
+    def learn(x, y):
+        train_afresh(trainer, x, y, rng)
+        return trainer.predict
+
+    return learn
+
+
+def _learn_states(n_classes):
+    from sklearn.exceptions import ConvergenceWarning  # not on import: options are checked without it
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    def learn(x, y):
+        present = np.unique(y)
+        if len(present) == 1:
+            return lambda x: np.tile(np.eye(n_classes)[present], (len(x), 1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # beliefs do not change any more by then
+            model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=_MOST_PASSES)).fit(x, y)
+
+        def predict(x):
+            beliefs = np.zeros((len(x), n_classes))
+            beliefs[:, present] = model.predict_proba(x)
+            return beliefs
+
+        return predict
+
+    return learn
 
 
 def train_afresh(trainer, x, y, rng, least_epochs=1):
