@@ -92,7 +92,9 @@ def know_pool(trainer, splits, options, rng, beliefs=None, screen=None):
     if beliefs is None and asks_reference(options, splits):
         beliefs = ask_reference(trainer, splits, apart, options.reference)
     if screen is None and options.skip:
-        screen = Screen(options.skip, splits, apart, beliefs)
+        labels = known_labels(splits, beliefs)
+        believed = None if beliefs is None else beliefs[np.arange(len(labels)), labels]
+        screen = Screen(options.skip, splits, apart, believed)
     return beliefs, screen
 
 

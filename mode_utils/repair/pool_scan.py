@@ -1,24 +1,21 @@
 """A look at a whole pool in one pass, however large it is: what the model makes of each sample, chunk by chunk.
 
-Where the pool has no labels they are guessed by similarity in feature space: a sample counts as the label of the
-validation samples whose states are nearest to its own. A label that the model hardly knows is never predicted, but its
-samples still lie together.
+Where the pool has no labels they are guessed in feature space, by a reference that knows validation samples alone (see
+`selection.reference`): a label that the model hardly knows is never predicted, but its samples still lie together.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from sklearn.neighbors import KNeighborsClassifier
 
 from mode_utils.heatmaps import class_heatmaps
 from mode_utils.layer_selection import last_hidden_layer
 from mode_utils.networks.feature_models import GRID
 from mode_utils.repair.arrays import in_chunks
 from mode_utils.selection.candidates import Candidates
+from mode_utils.selection.reference import StatesReference
 from mode_utils.selection.selectors import scores_by_name
-
-_NEIGHBOURS = 15
-_MOST_KNOWN = 200  # validation samples of a label to compare with
 
 
 @dataclass(frozen=True)
@@ -35,12 +32,15 @@ class PoolScan:
         The model's probability of its label, in [0, 1].
     scores : dict of str to (n,) float
         By selector; the higher the more wanted.
+    believed : (n,) float32
+        How far a reference believes the labels, in [0, 1]; NaN if nobody asked.
     """
 
     labels: np.ndarray
     predicted: np.ndarray
     confidence: np.ndarray
     scores: dict[str, np.ndarray]
+    believed: np.ndarray
 
     def candidates(self, options, groups, fault, errors, rng):
         """Return the members of some groups as a selector gets them: their scores, none of the samples themselves.
@@ -64,7 +64,7 @@ class PoolScan:
         return Candidates(options, groups, self.labels[members], errors, fault, rng, scores=scores)
 
 
-def scan_pool(trainer, x_pool, validation, rng, labels=None, selectors=()):
+def scan_pool(trainer, x_pool, validation, rng, labels=None, selectors=(), ask=True):
     """Look at each sample of a pool once.
 
     Parameters
@@ -75,43 +75,46 @@ def scan_pool(trainer, x_pool, validation, rng, labels=None, selectors=()):
     validation : splits.Subset
         Labelled samples that the model has not seen.
     rng : numpy.random.Generator
-        Draws the validation samples to compare with, at most 200 of a label.
+        Divides the pool for the reference.
     labels : (n,) int, optional
-        True labels; guessed if there are none.
+        Labels as they are given; guessed if there are none.
     selectors : sequence of str
         Selectors that score samples one by one, see `selectors.scanned_selectors`; their states are the activations of
         the last hidden layer.
+    ask : bool
+        Whether a reference is asked; it is anyway where there are no labels.
 
     Returns
     -------
     PoolScan
     """
     layer = last_hidden_layer(trainer.model)
-    states, probabilities = _look(trainer, layer, validation.x)
-    maps = class_heatmaps(states, validation.y, probabilities.argmax(axis=1), trainer.n_classes)
-    known = None if labels is not None else _neighbours(states, validation.y, rng)
+    known, probabilities = _look(trainer, layer, validation.x)
+    maps = class_heatmaps(known, validation.y, probabilities.argmax(axis=1), trainer.n_classes)
+    reference = None
+    if ask or labels is None:
+        own = partial(_states_at, trainer, layer, x_pool)
+        reference = StatesReference(trainer.n_classes, known, validation.y, rng, own, labels)
     parts, scores = [], []
     for start, x in in_chunks(x_pool):
         states, probabilities = _look(trainer, layer, np.asarray(x, np.float32))
-        own = known.predict(states) if labels is None else labels[start : start + len(x)]
-        looked_at = {"probabilities": probabilities, "states": states, "state_heatmaps": maps}
-        chunk = Candidates(None, [], np.asarray(own, np.int32), None, **looked_at)
-        parts.append((chunk.labels, probabilities.argmax(axis=1).astype(np.int32), probabilities.max(axis=1)))
+        places = np.arange(start, start + len(x))
+        beliefs = reference.believe(places, states) if reference else np.full_like(probabilities, np.nan)
+        own = beliefs.argmax(axis=1) if labels is None else labels[places]
+        looked_at = {"probabilities": probabilities, "states": states, "state_heatmaps": maps, "beliefs": beliefs}
+        chunk = Candidates(None, [], np.asarray(own, np.int32), None, labelled=labels is not None, **looked_at)
+        predicted, confidence = probabilities.argmax(axis=1).astype(np.int32), probabilities.max(axis=1)
+        parts.append((chunk.labels, predicted, confidence, beliefs[np.arange(len(x)), chunk.labels]))
         scores.append(scores_by_name(chunk, selectors))
     every = {name: np.concatenate([chunk[name] for chunk in scores]) for name in selectors}
-    return PoolScan(*(np.concatenate(part) for part in zip(*parts, strict=True)), every)
+    own, predicted, confidence, believed = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return PoolScan(own, predicted, confidence, every, believed)
 
 
 def _look(trainer, layer, x):
     return trainer.activations(x, [layer, trainer.output_layer], grid=GRID)
 
 
-def _neighbours(states, labels, rng):
-    order = rng.permutation(len(labels))
-    place = np.empty(len(labels), int)
-    for label in np.unique(labels):
-        members = order[labels[order] == label]
-        place[members] = np.arange(len(members))
-    kept = place < _MOST_KNOWN
-    neighbours = min(_NEIGHBOURS, int(kept.sum()))
-    return KNeighborsClassifier(neighbours, weights="distance", algorithm="brute").fit(states[kept], labels[kept])
+def _states_at(trainer, layer, x_pool, places):
+    """Return the states at some places of a pool that may be larger than memory."""
+    return trainer.activations(np.asarray(x_pool[places], np.float32), [layer], grid=GRID)[0]

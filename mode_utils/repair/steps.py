@@ -13,7 +13,8 @@ from mode_utils.selection.candidates import look_at_candidates
 from mode_utils.selection.pool import Pool, draw_batch
 from mode_utils.selection.replay import Replay
 from mode_utils.selection.schedule import Schedule
-from mode_utils.selection.selectors import scanned_selectors, selector_scores
+from mode_utils.selection.screening import Screen
+from mode_utils.selection.selectors import looks_of, scanned_selectors, selector_scores
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def choose(case, diagnosis):
     pandas.DataFrame
         A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `score`, the higher the
         more wanted among those of its label, NaN of those drawn at random; `label`, its true label, or `guess`, what
-        its neighbours in feature space are; `predicted` and `confidence`, the model's label and its probability;
+        the reference takes it for; `predicted` and `confidence`, the model's label and its probability;
         `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of the table serves
         them alike; what was only drawn to fill the batch comes last.
     """
@@ -108,7 +109,9 @@ def choose(case, diagnosis):
     rng = np.random.default_rng(case.seed)
     validation = data.splits().validation
     scanned = None if options.layer_selection else scanned_selectors(options.selector)
-    scan = scan_pool(case.trainer, data.x_pool, validation, rng, data.y_pool, scanned or ())
+    ask = "beliefs" in looks_of(options.selector) or "doubtful" in options.skip
+    apart = rng.spawn(1)[0]  # as the laboratory does
+    scan = scan_pool(case.trainer, data.x_pool, validation, apart, data.y_pool, scanned or (), ask)
     pool, assessment = Pool(scan.labels), diagnosis.assessment
     fault, needs = Schedule(options).next_needs(assessment)
     if needs is not None and not needs.any():
@@ -120,7 +123,8 @@ def choose(case, diagnosis):
     else:
         candidates = scan.candidates(options, groups, fault, assessment.errors, rng)
     scores = selector_scores(candidates)
-    batch = draw_batch(pool, groups, scores, rng, options.batch_size, candidates.temperature)
+    screen = Screen(options.skip, data.splits(scan.labels), apart, scan.believed) if options.skip else None
+    batch = draw_batch(pool, groups, scores, rng, options.batch_size, candidates.temperature, screen)
     every = np.full(len(scan.labels), np.nan)
     every[batch.candidates] = scores
     wanted = np.isin(batch.indices, batch.candidates)
@@ -213,7 +217,7 @@ def _describe(case, scan, diagnosis, indices, scores, wanted):
 
 def _reason(row, own, error):
     label = getattr(row, own)
-    whose = f"its neighbours in feature space are {label}" if own == "guess" else f"it is {label}"
+    whose = f"the reference takes it for {label}" if own == "guess" else f"it is {label}"
     seen = "the model agrees" if row.predicted == label else f"the model takes it for {row.predicted}"
     how = "drawn at random, as nothing ranks it; " if np.isnan(row.score) else ""
     return f"{how}{whose}, of which the model gets {error:.0%} wrong; {seen} ({row.confidence:.0%} sure)"

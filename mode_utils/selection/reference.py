@@ -24,7 +24,7 @@ from mode_utils.support.checks import check_choice
 REFERENCES = ("network", "states")
 STEPS = 1_900  # of a training, about: 4 passes over 15,000 samples in batches of 32
 _MOST_EPOCHS = 40
-_MOST_PASSES = 200
+_MOST_PASSES, _MOST_LEARNED = 200, 30_000  # of the regression, and samples of the pool that it learns from
 
 
 def believe(trainer, splits, rng, reference="states", states=None):
@@ -53,28 +53,68 @@ def believe(trainer, splits, rng, reference="states", states=None):
     """
     check_choice("reference", reference, REFERENCES)
     pool, known = splits.bug_fixing, splits.diagnosis
-    parts = {"pool": pool.x, "known": known.x}
     if reference == "network":
-        held, learn = trainer.state(), _learn_network(trainer, rng)
-    else:
-        held, learn = None, _learn_states(splits.n_classes)
-        parts = {name: states(x) for name, x in parts.items()}
-    beliefs = np.empty((len(pool), splits.n_classes), np.float32)
-    for half in np.array_split(rng.permutation(len(pool)), 2) if splits.labelled else [np.arange(len(pool))]:
-        others = np.setdiff1d(np.arange(len(pool)), half) if splits.labelled else np.empty(0, int)
-        x = np.concatenate([parts["known"], parts["pool"][others]])
-        beliefs[half] = learn(x, np.concatenate([known.y, pool.y[others]]))(parts["pool"][half])
-    if held:
-        trainer.restore(held)
+        return _ask_networks(trainer, splits, rng)
+    own, labels = states(pool.x), pool.y if splits.labelled else None
+    asked = StatesReference(splits.n_classes, states(known.x), known.y, rng, own.__getitem__, labels)
+    return asked.believe(np.arange(len(pool)), own)
+
+
+class StatesReference:
+    """Logistic regression on the states of a model; of samples that it has learned from, a second one is asked.
+
+    Parameters
+    ----------
+    n_classes : int
+    known : (n_known, n_features) float
+        States of the validation samples.
+    known_labels : (n_known,) int
+    rng : numpy.random.Generator
+        Divides the pool.
+    states : callable, optional
+        From places in the pool, in increasing order, to states (n, n_features).
+    labels : (n_pool,) int, optional
+        Of the pool; without them, it learns from the validation samples alone.
+    """
+
+    def __init__(self, n_classes, known, known_labels, rng, states=None, labels=None):
+        learn, self._second = _learn_states(n_classes), None
+        if labels is None:
+            self._models = [learn(known, known_labels)]
+            return
+        halves = [np.sort(half) for half in np.array_split(rng.permutation(len(labels))[:_MOST_LEARNED], 2)]
+        self._models = [
+            learn(np.concatenate([known, states(half)]), np.concatenate([known_labels, labels[half]]))
+            for half in halves
+        ]
+        self._second = np.zeros(len(labels), dtype=bool)
+        self._second[halves[0]] = True
+
+    def believe(self, places, states):
+        """Return what it believes of the labels, (n, n_classes) float32, of samples at some places in the pool.
+
+        Parameters
+        ----------
+        places : (n,) int
+        states : (n, n_features) float
+        """
+        beliefs = self._models[0](states)
+        second = np.zeros(len(places), dtype=bool) if self._second is None else self._second[places]
+        if second.any():
+            beliefs[second] = self._models[1](states[second])
+        return beliefs.astype(np.float32)
+
+
+def _ask_networks(trainer, splits, rng):
+    held, pool, known = trainer.state(), splits.bug_fixing, splits.diagnosis
+    beliefs, everything = np.empty((len(pool), splits.n_classes), np.float32), np.arange(len(pool))
+    for half in np.array_split(rng.permutation(len(pool)), 2) if splits.labelled else [everything]:
+        others = np.setdiff1d(everything, half) if splits.labelled else np.empty(0, int)
+        x, y = pool.take(others)
+        train_afresh(trainer, np.concatenate([known.x, x]), np.concatenate([known.y, y]), rng)
+        beliefs[half] = trainer.predict(pool.take(half)[0])
+    trainer.restore(held)
     return beliefs
-
-
-def _learn_network(trainer, rng):
-    def learn(x, y):
-        train_afresh(trainer, x, y, rng)
-        return trainer.predict
-
-    return learn
 
 
 def _learn_states(n_classes):

@@ -19,7 +19,7 @@ SKIPS = ("copies", "foreign", "doubtful")
 DOUBT = 0.5
 _N_KNOWN, _N_COMPARED = 3_000, 1_000  # samples that stand for all that is known, and those that limits are read off
 _COPY_SHARE, _FOREIGN_SHARE = 0.01, 0.02  # of known samples that would be taken for a copy, and for foreign
-_MORE = 1.2  # samples that are looked at in one go, for each that is wanted
+_MORE = 1.2  # samples that are looked at first, for each that is wanted; twice as many each time after that
 _CELLS, _FREQUENCIES = 7, 8  # an axis
 _ROUNDING = 1e-6  # of a distance: a limit is no smaller, so that exact copies are found
 
@@ -34,24 +34,20 @@ class Screen:
     splits : Splits
     rng : numpy.random.Generator
         Draws the samples that are compared with.
-    beliefs : (n_pool, n_classes) float, optional
-        Of `reference.believe`, for labels in doubt.
+    believed : (n_pool,) float, optional
+        How far the label of each sample is believed, given or guessed, for labels in doubt.
     """
 
-    def __init__(self, skip, splits, rng, beliefs=None):
+    def __init__(self, skip, splits, rng, believed=None):
         self._pool, self._tests, self._limit = splits.bug_fixing, [], None
         if "doubtful" in skip:
-            self._tests.append(self._in_doubt(beliefs, splits.labelled))
+            doubtful = believed <= DOUBT
+            self._tests.append(lambda indices: doubtful[indices])
         if "foreign" in skip:
             self._tests.append(self._strange(outlines(_known(splits, rng))))
         if "copies" in skip:
             self._limit = max(_quantile(spectra(_known(splits, rng)), _COPY_SHARE), _ROUNDING)
             self._spectra = _Remembered(self._pool, spectra)
-
-    def _in_doubt(self, beliefs, labelled):
-        labels = self._pool.y if labelled else beliefs.argmax(axis=1)
-        doubtful = beliefs[np.arange(len(labels)), labels] <= DOUBT
-        return lambda indices: doubtful[indices]
 
     def _strange(self, known):
         limit = _quantile(known, 1 - _FOREIGN_SHARE)
@@ -86,7 +82,7 @@ class Screen:
                 distinct = self._distinct(self._spectra(ranked[part]), chosen)
                 copies, part = np.concatenate([copies, part[~distinct]]), part[distinct]
                 chosen = np.concatenate([chosen, self._spectra(ranked[part])])
-            picked, place = np.concatenate([picked, part]), place + size
+            picked, place, size = np.concatenate([picked, part]), place + size, 2 * size
         return picked[:n], copies
 
     def _distinct(self, points, chosen):

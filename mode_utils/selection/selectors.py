@@ -54,7 +54,13 @@ OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
 }
 _SMALLEST = 1e-6  # a probability below this counts as this
 _N_KNOWN = 2_000  # training samples that a core-set starts from
-_OF_A_SCAN = {"labels", "probabilities", "states", "state heatmaps"}  # what is at hand while a large pool is read once
+_OF_A_SCAN = {
+    "labels",
+    "beliefs",
+    "probabilities",
+    "states",
+    "state heatmaps",
+}  # what is at hand while a large pool is read once
 
 
 class Selector(NamedTuple):
@@ -293,7 +299,7 @@ SELECTORS = {
     "deepgini": Selector(deepgini, ("probabilities",), one_by_one=True),
     "loss": Selector(loss, ("labels", "probabilities"), one_by_one=True),
     "k-center": Selector(k_center, ("states", "training states")),
-    "expected error": Selector(expected_error, ("labels", "beliefs", "probabilities")),
-    "error or margin": Selector(error_or_margin, ("labels", "beliefs", "probabilities")),
-    "reducible loss": Selector(reducible_loss, ("labels", "beliefs", "probabilities")),
+    "expected error": Selector(expected_error, ("labels", "beliefs", "probabilities"), one_by_one=True),
+    "error or margin": Selector(error_or_margin, ("labels", "beliefs", "probabilities"), one_by_one=True),
+    "reducible loss": Selector(reducible_loss, ("labels", "beliefs", "probabilities"), one_by_one=True),
 }

@@ -8,13 +8,12 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from mode_utils.data import DEBIAN_FASHION_MNIST, load_dataset
+from mode_utils.input_selection import select_inputs
 from mode_utils.networks.backend import keras
+from mode_utils.options import PRESETS
 from mode_utils.repair import choose, diagnose, next_folder, open_case, retrain, save_repair
 from mode_utils.repair.__main__ import main
-from mode_utils.selection.allocation import allocate
-from mode_utils.selection.candidates import look_at_candidates
-from mode_utils.selection.pool import Pool, draw_batch
-from mode_utils.selection.selectors import SELECTORS, register_selector, selector_scores
+from mode_utils.selection.selectors import SELECTORS, register_selector
 
 
 def shuffled(x, y):
@@ -174,7 +173,7 @@ def test_samples_are_chosen_once_and_explained(example):
     assert (chosen["reason"].str.startswith("drawn at random") == chosen["score"].isna()).all()
     shares = [rows["guess"].value_counts(normalize=True).max() for rows in (chosen[:20], chosen)]
     assert shares[0] == pytest.approx(shares[1], abs=0.11)  # the beginning serves the labels like the whole
-    assert chosen["reason"].str.contains("neighbours in feature space").all()
+    assert chosen["reason"].str.contains("the reference takes it for").all()
     found = (arrays["y_pool"][chosen["index"]] == label).mean()
     assert found > 2 * (arrays["y_pool"] == label).mean() or found > 0.8
 
@@ -183,23 +182,20 @@ def test_of_a_labelled_pool_it_chooses_what_the_laboratory_would(example):
     folder, arrays, _ = example
     case = open_case(folder / "model.keras", folder / "data.npz", budget=60)
     diagnosis = diagnose(case)
-    assessment, splits = diagnosis.assessment, case.data.splits(arrays["y_pool"])
-    groups = allocate(Pool(splits.bug_fixing.y), np.nan_to_num(assessment.errors), 60, 1.0)
-    rng = np.random.default_rng(case.seed)
-    candidates = look_at_candidates(case.trainer, splits, case.options, groups, None, assessment, rng)
-    scores = selector_scores(candidates)
-    batch = draw_batch(Pool(splits.bug_fixing.y), groups, scores, rng, 60, candidates.temperature)
+    splits, rng = case.data.splits(arrays["y_pool"]), np.random.default_rng(case.seed)
+    batch = select_inputs(case.trainer, splits, case.options, diagnosis.assessment, rng)
     assert set(choose(case, diagnosis)["index"]) == set(batch.indices)
 
 
 @pytest.mark.parametrize("one_by_one", [True, False])
 def test_a_selector_of_ones_own_chooses_also_under_a_name_that_is_taken(one_by_one, digits_folder, monkeypatch):
-    monkeypatch.setitem(SELECTORS, "adaptive", SELECTORS["adaptive"])  # put back at the end
+    name = PRESETS["recommended"]["selector"]
+    monkeypatch.setitem(SELECTORS, name, SELECTORS[name])  # put back at the end
 
     def least_sure(candidates):
         return -candidates.probabilities.max(axis=1)
 
-    register_selector("adaptive", least_sure, ["probabilities"], one_by_one)
+    register_selector(name, least_sure, ["probabilities"], one_by_one)
     case = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, temperature=0.0)
     chosen = choose(case, diagnose(case))
     np.testing.assert_allclose(chosen["score"], -chosen["confidence"], rtol=1e-6)
