@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mode_utils import data
-from mode_utils.data import Dataset, keep_classes, load_dataset
+from mode_utils.data import Dataset, hold_out_samples, keep_classes, load_dataset
 
 
 def test_mnist_is_the_published_one_in_canonical_order(mnist):
@@ -104,3 +104,12 @@ def test_kept_classes_are_renamed_in_their_order_and_keep_their_samples(mnist):
 def test_classes_that_cannot_be_kept_are_an_error(mnist, labels):
     with pytest.raises(ValueError, match=r"choose at least two of 0 \.\. 9, each once"):
         keep_classes(mnist, labels)
+
+
+def test_held_out_samples_stand_in_for_the_test_part(mnist):
+    part = hold_out_samples(mnist, 5_000)
+    assert part.name == "mnist, held out" and len(part.y_train) == 55_000
+    assert np.array_equal(part.x_test, mnist.x_train[55_000:]) and part.n_classes == 10
+    for n in (0, 60_000):
+        with pytest.raises(ValueError, match=f"n = {n} samples to hold out; there are 60000"):
+            hold_out_samples(mnist, n)

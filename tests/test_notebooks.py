@@ -99,6 +99,22 @@ def test_the_comparisons_of_strategies_are_functions_of_their_parameters(name, t
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.parametrize(("compare", "labelled"), [("advice", True), ("candidates", False)])
+def test_the_study_of_pools_is_a_function_of_its_parameters(compare, labelled, tmp_path):
+    names = {"pool": "duplicated", "scenario": "underfit", "labelled": labelled, "compare": compare, "hold_out": 1_000}
+    sizes = {key: value for key, value in SMALL.items() if key not in ("gamma", "initial_epochs")} | TINY
+    more = {"n_yardsticks": 1, "control_iterations": 3, "output_dir": str(tmp_path)}
+    copy = tmp_path / "copy.ipynb"
+    execute("studies/pools", copy, sizes | names | more, tmp_path)
+    cells, economy = (pd.read_csv(tmp_path / f"{table}.csv") for table in ("cells", "economy"))
+    assert (cells[["pool", "labelled", "n_validation"]] == ["duplicated", labelled, 300]).all(axis=None)
+    compared = cells[cells["difference"].notna()]
+    assert (compared["runs"] == 6).all() and set(compared["samples"]) == {40, 80}
+    assert set(compared["strategy"]) == set(economy["strategy"]) and len(cells) == len(compared) + 3
+    assert ("adaptive" in set(compared["strategy"])) == (compare == "advice" and labelled)
+    assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
+
+
 def test_the_repair_makes_its_own_example_and_leaves_a_repaired_model(tmp_path):
     copy = tmp_path / "copy.ipynb"
     execute("repair", copy, {"budget": 200}, tmp_path)

@@ -121,3 +121,21 @@ def test_streams_of_a_seed_are_fresh_and_independent():
 def test_no_runs_is_an_error(mnist):
     with pytest.raises(ValueError, match="n_runs = 0; it must be at least 1"):
         repeat_runs(mnist, OPTIONS, n_runs=0)
+
+
+def test_control_goes_on_for_as_long_as_is_asked(mnist, small_setup, tmp_path):
+    options = DebugOptions(batch_size=100, max_iterations=1, epochs=1)
+    runs = repeat_runs(mnist, options, 1, 0, small_setup, tmp_path, progress=False, control_iterations=3)
+    assert runs[runs["strategy"] == "control"]["samples_added"].tolist() == [0, 100, 200, 300]
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_what_was_chosen_from_a_pool_with_faults_is_told(mnist, small_setup, tmp_path, labelled):
+    setup = replace(small_setup, pool="noisy", labelled=labelled)
+    options = DebugOptions.preset("recommended", batch_size=100, max_iterations=2)
+    runs = repeat_runs(mnist, {"own": options}, 1, 0, setup, tmp_path, progress=False)
+    shares = runs[runs["iteration"] > 0].set_index(["strategy", "iteration"])["wrong_share"]
+    assert 0.1 < shares["control", 2] < 0.3
+    assert shares["mode", 2] < 0.05 if labelled else 0.05 < shares["mode", 2] < 0.4  # hidden labels cannot be doubted
+    clean = repeat_runs(mnist, {"own": options}, 1, 0, small_setup, tmp_path, progress=False)
+    assert "wrong_share" not in clean

@@ -60,7 +60,7 @@ def test_the_overfit_model_knows_its_samples_by_heart_and_has_three_overfit_labe
         ({"ranking": "middle"}, "unknown ranking 'middle'; choose from best, worst"),
         ({"overfit_selection": "all"}, "unknown overfit_selection 'all'; choose from least similar to hci, most"),
         ({"scenario": "ill"}, "unknown scenario 'ill'; choose from healthy, starved, underfit, overfit"),
-        ({"preset": "best"}, "unknown preset 'best'; choose from original, recommended"),
+        ({"preset": "best"}, "unknown preset 'best'; choose from original, recommended, adaptive"),
         ({"selector": "oracle"}, "unknown selector 'oracle'; choose from similarity"),
         ({"allocation": "none"}, "unknown allocation 'none'; choose from faultiest label, buggy labels, all labels"),
         ({"temperature": -0.1}, "temperature = -0.1; it must be at least 0"),

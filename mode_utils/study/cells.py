@@ -1,6 +1,5 @@
 """One table of all strategies on all data, defects and pools: in each cell a row a strategy and number of samples."""
 
-import numpy as np
 import pandas as pd
 
 from mode_utils.study.comparisons import compare_with_control
@@ -129,10 +128,3 @@ def best_peers(cells, peers):
     own = cells[cells["strategy"].isin(peers)]
     best = own.loc[own.groupby([*CELL, "samples"], sort=False)["difference"].idxmax()]
     return best.rename(columns={"strategy": "peer"})[[*CELL, "samples", "peer", "difference"]]
-
-
-def signed_points(cells, strategy):
-    """Return a strategy's differences from control in percentage points: cells by row, numbers of samples by column."""
-    own = cells[(cells["strategy"] == strategy) & cells["difference"].notna()]
-    wide = own.pivot(index=CELL, columns="samples", values="difference")
-    return 100 * wide.astype(np.float64)

@@ -16,6 +16,7 @@ from mode_utils.visualization.one_model import (
     plot_training,
 )
 from mode_utils.visualization.strategies import (
+    plot_cells,
     plot_differences,
     plot_gain_map,
     plot_learning_curves,
@@ -30,6 +31,7 @@ __all__ = [
     "MODE",
     "most_square",
     "pick_images",
+    "plot_cells",
     "plot_critical_differences",
     "plot_differences",
     "plot_gain_map",

@@ -7,6 +7,8 @@ from matplotlib.ticker import PercentFormatter
 
 from mode_utils.visualization.style import CONTROL, MODE
 
+_MARKERS = ("^", "v", "s", "D", "P", "X")
+
 
 def plot_learning_curves(runs, ax, accuracy="test_accuracy"):
     """Draw accuracy against samples added, MODE and control, the mean over runs and its 95% interval.
@@ -107,6 +109,40 @@ def plot_differences(compared, ax, outcomes=None, what="final - control", better
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set(xlabel=f"{what}, percentage points (right: {better})", ylabel=by.replace("_", " "))
     ax.set_title(f"{what}: mean, 95% interval and the {compared['runs'].max()} runs")
+    return ax
+
+
+def plot_cells(cells, ax, strategy, peers):
+    """Draw what a strategy gains over control in each cell, with its 95% interval, and what its peers gain.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        As `study.cells.read_cells` returns it, of one number of samples; the column `cell` names the rows of the plot.
+    ax : matplotlib.axes.Axes
+    strategy : str
+    peers : sequence of str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    rows = {name: row for row, name in enumerate(cells["cell"].unique())}
+    for peer, marker, color in zip(peers, _MARKERS, sns.color_palette("colorblind", len(peers)), strict=False):
+        own = cells[cells["strategy"] == peer]
+        ax.plot(
+            100 * own["difference"], own["cell"].map(rows), marker, color=color, markersize=5, alpha=0.8, label=peer
+        )
+    own = cells[cells["strategy"] == strategy]
+    mean, low, high = (100 * own[name].to_numpy() for name in ("difference", "low", "high"))
+    bars = {"xerr": [mean - low, high - mean], "fmt": "o", "color": "black", "capsize": 2, "markersize": 5}
+    ax.errorbar(mean, own["cell"].map(rows), **bars, label=f"{strategy}, 95% interval", zorder=3)
+    ax.axvline(0, color="0.3", linewidth=1)
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.grid(axis="y", color="0.9")
+    ax.set_axisbelow(True)
+    ax.set(xlabel="gain over control, percentage points", ylabel="data, defect, pool, labels")
     return ax
 
 

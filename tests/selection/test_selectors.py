@@ -289,7 +289,16 @@ def test_surprise_is_the_mahalanobis_distance_from_what_was_trained_on(
     assert stats.spearmanr(score("surprise"), expected).statistic > 0.999
 
 
-def test_probcover_gives_each_group_as_many_turns_as_it_has_places(outside, make_candidates, score):
-    scores = score("probcover")
-    for place, n_wanted in make_candidates("probcover").by_group():
+@pytest.mark.parametrize("name", ["probcover", "typiclust", "maxherding", "badge", "falcun"])
+def test_a_peer_gives_each_group_as_many_turns_as_it_has_places(outside, make_candidates, score, name):
+    scores = score(name)
+    for place, n_wanted in make_candidates(name).by_group():
         assert sorted(-scores[place])[: n_wanted + 1] == [*range(n_wanted), 100]
+    assert np.array_equal(scores, score(name))
+
+
+def test_falcun_and_badge_look_at_what_the_model_is_unsure_of(outside, make_candidates, score):
+    unsure = 1 - make_candidates("falcun").probabilities.max(axis=1)
+    for name in ("falcun", "badge"):
+        chosen = score(name) > -100
+        assert unsure[chosen].mean() > 1.5 * unsure[~chosen].mean(), name

@@ -154,12 +154,12 @@ def test_the_best_share_depends_on_the_classes_if_the_slope_is_not_0(high, verdi
 
 
 @pytest.mark.parametrize(
-    ("original", "recommended", "verdict"),
+    ("original", "adaptive", "verdict"),
     [(0.01, 0.02, "confirmed"), (-0.01, 0.02, "refuted for MODE's own choice"), (-0.01, -0.02, "refuted")],
 )
-def test_weak_models_are_repaired_if_the_interval_is_above_0(original, recommended, verdict):
+def test_weak_models_are_repaired_if_the_interval_is_above_0(original, adaptive, verdict):
     rows = [{"name": name, "initial": 0.7, "final": 0.9, "control": 0.9, "low": low, "samples": 2000}
-            for name, low in (("original", original), ("recommended", recommended))]  # fmt: skip
+            for name, low in (("original", original), ("adaptive", adaptive))]  # fmt: skip
     assert claims.selection_repairs_weak_models(pd.DataFrame(rows)).verdict == verdict
 
 

@@ -36,6 +36,13 @@ def comparison(effects=(0.01, 0.0, 0.0)):
     return compare_metrics(outcomes_of(dict(zip(("a", "b", "c"), effects, strict=True))))
 
 
+def cells():
+    rows = [{"cell": cell, "strategy": name, "difference": gain, "low": gain - 0.01, "high": gain + 0.02}
+            for name, gains in {"own": (0.03, 0.01), "peer": (0.02, -0.01)}.items()
+            for cell, gain in zip("ab", gains, strict=True)]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 def all_plots(runs):
     outcomes = outcomes_of({"a": 0.01, "b": 0.0})
     evidence = pd.DataFrame({"layer": ["a", "b"], "accuracy": [0.8, 0.9], "distance": [0.1, np.nan]})
@@ -57,6 +64,7 @@ def all_plots(runs):
             pd.DataFrame({"a": [1, 2], "b": [3, 0]}, index=["forward", "backward"]), ax
         ),
         "strategies": lambda ax: viz.plot_strategies(learning_curves(strategies(), 20), ax, ["a"]).set_title("t").axes,
+        "cells": lambda ax: viz.plot_cells(cells(), ax, "own", ["peer"]).set_title("t").axes,
         "shares": lambda ax: viz.plot_share_map(shares, ax, shares.idxmax(axis=1)).set_title("t").axes,
         "critical differences": lambda ax: viz.plot_critical_differences(comparison(), ax),
         "winners": lambda ax: viz.plot_winners(pd.DataFrame({"winner": list("aab"), "difference": 0.1}), ax, "a"),
@@ -74,6 +82,15 @@ def test_a_plot_draws_on_the_given_axes_with_title_and_labels_and_shows_nothing(
     assert ax.get_title() and plt.get_fignums() == figures
     if name not in ("image grid", "heat maps", "critical differences"):
         assert ax.get_xlabel() and ax.get_ylabel()
+
+
+def test_cells_stand_in_their_rows_with_the_interval_of_the_strategy_alone(ax):
+    viz.plot_cells(cells(), ax, "own", ["peer"])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    peer, own = ax.lines[0], ax.containers[0]
+    assert peer.get_xdata().tolist() == pytest.approx([2, -1]) and peer.get_ydata().tolist() == [0, 1]
+    assert own.lines[0].get_xdata().tolist() == pytest.approx([3, 1])
+    assert own.lines[2][0].get_segments()[0][:, 0].tolist() == pytest.approx([2, 5])
 
 
 def test_differences_are_white_at_0_with_equal_limits(ax):

@@ -65,23 +65,23 @@ def leak_is_harmless(honest, leaky):
     return Verdict("Diagnosing on the test set does no harm", "replication's protocol", verdict, evidence)
 
 
-def model_was_too_good(outcomes, recommended):
+def model_was_too_good(outcomes, chosen):
     """Judge whether the healthy model was too good to be improved.
 
     Parameters
     ----------
     outcomes : pandas.DataFrame
         Of the metrics' runs.
-    recommended : pandas.Series
-        The row of the preset `recommended` for the healthy model: `samples`, `initial`, `final`, and `mean`, `low` and
+    chosen : pandas.Series
+        The row of a preset, named by it, for the healthy model: `samples`, `initial`, `final`, and `mean`, `low` and
         `high` against control.
     """
     untouched = (outcomes["samples"] == 0).mean()
-    gain = recommended["final"] - recommended["initial"]
-    verdict = REFUTED if gain > 0 and recommended["low"] > 0 else NOT_SHOWN
+    gain = chosen["final"] - chosen["initial"]
+    verdict = REFUTED if gain > 0 and chosen["low"] > 0 else NOT_SHOWN
     evidence = (
         f"In {untouched:.0%} of the runs no label was below theta, so that MODE added nothing. The preset "
-        f"`recommended` gains {pp(gain)} with {recommended['samples']} samples, {mean_interval(recommended)} from "
+        f"`{chosen.name}` gains {pp(gain)} with {chosen['samples']} samples, {mean_interval(chosen)} from "
         "its control."
     )
     return Verdict("The model was already too good to improve", "replication", verdict, evidence)
@@ -117,7 +117,7 @@ def selection_repairs_weak_models(summary):
         Rows of the selectors' sweep with `name`, `initial`, `final`, `control`, `mean`, `low`, `high`, of one weak
         model and budget.
     """
-    own, better = (summary[summary["name"] == name].iloc[0] for name in ("original", "recommended"))
+    own, better = (summary[summary["name"] == name].iloc[0] for name in ("original", "adaptive"))
     verdict = CONFIRMED if own["low"] > 0 else "refuted for MODE's own choice" if better["low"] > 0 else REFUTED
     stories = [
         f"`{row['name']}` {row['initial']:.1%} to {row['final']:.1%}, its control {row['control']:.1%}"

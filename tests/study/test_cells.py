@@ -1,0 +1,78 @@
+import numpy as np
+import pandas as pd
+import pytest
+from made_runs import make_run
+
+from mode_utils.study.cells import CELL, best_peers, cell_rows, read_cells, regrets, yardstick_rows
+
+NAMES = ("mnist", "dense", "starved", "noisy", True, 500)
+
+
+def runs_of(gains, **shares):
+    parts = [
+        make_run(seed, [0.5, 0.6 + gain, 0.7 + gain / 2], [0.5, 0.6, 0.7, 0.8]).assign(name=name)
+        for name, gain in gains.items() for seed in range(6)
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True).assign(**shares)
+
+
+def cells_of(**differences):
+    """Return cells, one a value, after 500 samples."""
+    rows = [
+        dict(zip(CELL, (*NAMES[:3], str(place), *NAMES[4:]), strict=True))
+        | {"strategy": name, "samples": 500, "difference": value, "p": 0.01}
+        for name, values in differences.items() for place, value in enumerate(values)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_strategies_are_compared_with_control_after_each_number_of_samples():
+    table = cell_rows(runs_of({"good": 0.1, "bad": -0.1}), [10, 20])
+    assert table["strategy"].tolist() == ["good", "bad"] * 2 and table["samples"].tolist() == [10, 10, 20, 20]
+    assert table["difference"].tolist() == pytest.approx([0.1, -0.1, 0.05, -0.05])
+    assert table["control"].tolist() == pytest.approx([0.6, 0.6, 0.7, 0.7])
+    assert (table["runs"] == 6).all() and table["p"].iloc[0] == pytest.approx(2 / 64)
+    shares = table[["wrong_share", "distinct_share", "foreign_share"]]
+    assert (shares == [0, 1, 0]).all(axis=None)
+
+
+def test_shares_are_those_of_the_chosen_not_of_control():
+    runs = runs_of({"a": 0.1}, wrong_share=0.0, distinct_share=1.0, foreign_share=0.0)
+    runs.loc[runs["strategy"] == "mode", "wrong_share"] = 0.25
+    runs.loc[runs["strategy"] == "control", "distinct_share"] = 0.5
+    table = cell_rows(runs, [20])
+    assert table[["wrong_share", "distinct_share"]].to_numpy().tolist() == [[0.25, 1.0]]
+
+
+def test_yardsticks_are_rows_without_a_control():
+    rows = [{"name": "all", "samples": 900, "test_accuracy": accuracy, "seed": seed, "seconds": 1.0}
+            for seed, accuracy in enumerate((0.8, 0.9))]  # fmt: skip
+    table = yardstick_rows(pd.DataFrame(rows), 0.5)
+    assert table.to_dict("records") == [
+        {"strategy": "all", "samples": 900, "runs": 2, "initial": 0.5, "final": pytest.approx(0.85)}
+    ]
+
+
+def test_p_is_adjusted_for_all_comparisons_that_are_read(tmp_path):
+    cells = cells_of(a=[0.1, 0.2], b=[0.0, 0.1])
+    cells.loc[len(cells)] = {**cells.iloc[0], "strategy": "all", "difference": np.nan, "p": np.nan}
+    cells.to_csv(tmp_path / "cells.csv", index=False)
+    read = read_cells(tmp_path / "cells.csv")
+    assert read["p_holm"].tolist()[:4] == pytest.approx([0.04] * 4) and np.isnan(read["p_holm"].iloc[4])
+
+
+def test_the_smallest_largest_regret_comes_first():
+    table = regrets(cells_of(steady=[0.02, 0.02], bold=[0.05, -0.03]))
+    assert table["strategy"].tolist() == ["steady", "bold"]
+    assert table["largest_regret"].tolist() == pytest.approx([0.03, 0.05])
+    assert table["least_difference"].tolist() == pytest.approx([0.02, -0.03])
+
+
+def test_a_strategy_that_some_cell_lacks_has_no_regret_and_sets_none():
+    cells = cells_of(a=[0.1, 0.1], b=[0.0, 0.1], c=[0.9])
+    assert set(regrets(cells)["strategy"]) == {"a", "b"} and regrets(cells)["largest_regret"].tolist() == [0.0, 0.1]
+
+
+def test_the_best_peer_is_found_in_each_cell():
+    best = best_peers(cells_of(own=[0.9, 0.9], a=[0.1, 0.2], b=[0.3, 0.0]), ["a", "b"])
+    assert best["peer"].tolist() == ["b", "a"] and best["difference"].tolist() == [0.3, 0.2]

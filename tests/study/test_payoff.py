@@ -1,0 +1,31 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mode_utils.study.payoff import fit_payoff, foretell, surplus
+
+
+def test_the_surplus_is_what_serving_labels_by_their_error_adds():
+    errors, rng = np.array([0.9, 0.1, 0.1, 0.1]), np.random.default_rng(0)
+    served = rng.random(200_000) < errors[rng.choice(4, 200_000, p=errors / errors.sum())]
+    alike = rng.random(200_000) < errors[rng.integers(4, size=200_000)]
+    assert surplus(errors) == pytest.approx(served.mean() - alike.mean(), abs=0.005)
+
+
+def test_equal_labels_have_no_surplus_nor_has_a_perfect_model():
+    assert surplus([0.2, 0.2, np.nan]) == pytest.approx(0)
+    assert surplus(np.zeros((2, 3))).tolist() == [0, 0]
+
+
+def test_what_is_foretold_is_fitted_on_other_cells():
+    others = pd.DataFrame({"surplus": [0.1, 0.2], "difference": [0.01, 0.02]})
+    assert fit_payoff(others) == pytest.approx(0.1)
+    cells = pd.DataFrame({"surplus": [0.4, 0.01, 0.3], "difference": [0.05, 0.0, -0.01]})
+    found = foretell(others, cells)
+    assert found["foretold"].tolist() == pytest.approx([0.04, 0.001, 0.03])
+    assert found["hit"].tolist() == [True, True, False]
+
+
+def test_without_any_surplus_nothing_is_foretold():
+    flat = pd.DataFrame({"surplus": [0.0], "difference": [0.1]})
+    assert fit_payoff(flat) == 0
