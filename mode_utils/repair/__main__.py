@@ -33,7 +33,7 @@ def _build_parser():
     add("--budget", type=int, required=True, help="samples to add")
     add("--apply", type=Path, metavar="CSV", help="a selected.csv whose column 'label' has been filled in")
     add("--class-names", metavar="A,B,...", help="names of the labels 0, 1, ...")
-    add("--preset", default="recommended", help="%(default)s or original")
+    add("--preset", default="recommended", help="%(default)s, adaptive or original")
     add("--output", help="what the model's output means, if it is not detected: softmax, logits, sigmoid, ...")
     add("--labels", help="what the model's loss takes, if it is not detected: sparse, one-hot, binary")
     add(

@@ -69,7 +69,7 @@ def open_case(
         One for each label.
     output, labels : str, optional
         What the model's output and its loss mean; detected by default, see `classifiers.read_classifier`.
-    preset : {"recommended", "original"}
+    preset : {"recommended", "adaptive", "original"}
     tolerance : float
         See `Case`.
     seed : int
