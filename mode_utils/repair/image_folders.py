@@ -1,10 +1,16 @@
-"""Somebody's own images: a folder a role, in it a folder a class; a pool without labels has no folders."""
+"""Somebody's own images: a folder a role, in it a folder a class; a pool without labels has no folders.
 
+``python -m mode_utils.repair.image_folders FOLDER FILE.npz`` packs the roles `train` and `test` into a file of bytes,
+as `data.load_dataset` reads a local CIFAR-10.
+"""
+
+import argparse
 from pathlib import Path
 
 import numpy as np
 
 from mode_utils.networks.backend import keras
+from mode_utils.support.files import whole_file
 
 ROLES = ("train", "validation", "pool", "test")
 _ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
@@ -52,6 +58,35 @@ def read_images(folder, input_shape, class_names=None, divide_by=255):
     return arrays, names
 
 
+def pack_images(folder, file, shape=(32, 32, 3), origin=""):
+    """Write the images of `train/<class>/` and `test/<class>/` to an .npz file: pixels 0 .. 255, classes in order.
+
+    Parameters
+    ----------
+    folder, file : path
+    shape : tuple of int
+        Height, width and channels.
+    origin : str
+        What these images are, if they are not the published ones.
+
+    Raises
+    ------
+    ValueError
+        If a folder is missing or empty, or has a class of its own.
+    """
+    folder = Path(folder)
+    missing = [role for role in ("train", "test") if not (folder / role).is_dir()]
+    if missing:
+        raise ValueError(f"{folder} has no folder {missing[0]!r}: it needs train and test")
+    names, arrays = tuple(_classes(folder / "train")), {}
+    for role in ("train", "test"):
+        _check(folder / role, names)
+        arrays |= _read(folder / role, role, shape, names, 1)
+    bytes_ = {name: np.rint(array).astype(np.uint8) for name, array in arrays.items()}
+    with whole_file(Path(file)) as partial, open(partial, "wb") as stream:
+        np.savez_compressed(stream, **bytes_, class_names=np.array(names), origin=np.array(origin))
+
+
 def takes_raw_pixels(model):
     """Tell whether a model scales pixels itself, so that it wants them from 0 to 255."""
     return any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers)
@@ -84,3 +119,12 @@ def _read(folder, role, input_shape, names, divide_by):
     x, y = zip(*((x.numpy(), int(label)) for x, label in samples), strict=True)
     places = np.array([names.index(name) for name in present])
     return {f"x_{role}": np.stack(x) / np.float32(divide_by), f"y_{role}": places[np.array(y)]}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Pack images into a file of arrays.")
+    parser.add_argument("folder", help="has train/<class>/ and test/<class>/")
+    parser.add_argument("file", help="for example data/cifar10.npz")
+    parser.add_argument("--origin", default="", help="what these images are, if they are not the published ones")
+    given = parser.parse_args()
+    pack_images(given.folder, given.file, origin=given.origin)

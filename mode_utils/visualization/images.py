@@ -10,8 +10,8 @@ def plot_image_grid(images, ax, row_labels, column_labels, title, diverging=Fals
 
     Parameters
     ----------
-    images : (n_rows, n_columns, height, width) float
-        An image of NaN is left grey: there is none.
+    images : (n_rows, n_columns, height, width[, 3]) float
+        An image of NaN is left grey: there is none. Colours are those of pixels in [0, 1].
     ax : matplotlib.axes.Axes
     row_labels, column_labels : sequence of str
     title : str
@@ -25,10 +25,14 @@ def plot_image_grid(images, ax, row_labels, column_labels, title, diverging=Fals
     matplotlib.axes.Axes
     """
     images = np.asarray(images, dtype=float)
-    n_rows, n_columns, height, width = images.shape
+    n_rows, n_columns, height, width = images.shape[:4]
     limit = np.nanmax(np.abs(images)) if np.isfinite(images).any() else 1.0
-    padding = ((0, 0), (0, 0), (0, _GAP), (0, _GAP))
-    mosaic = np.pad(images, padding, constant_values=np.nan).transpose(0, 2, 1, 3).reshape(n_rows * (height + _GAP), -1)
+    colours = images.shape[4:]
+    padding = ((0, 0), (0, 0), (0, _GAP), (0, _GAP), *[(0, 0)] * len(colours))
+    sides = (n_rows * (height + _GAP), n_columns * (width + _GAP))
+    mosaic = np.pad(images, padding, constant_values=np.nan).swapaxes(1, 2).reshape(*sides, *colours)
+    if colours:
+        mosaic = np.clip(np.nan_to_num(mosaic, nan=0.85), 0, 1)
     scale = (
         {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if diverging else {"cmap": "gray", "vmin": 0, "vmax": limit}
     )
@@ -69,7 +73,7 @@ def plot_heatmaps(heatmaps, ax, row_labels, column_labels, title, shape=None, di
 
 
 def pick_images(subset, positions):
-    """Return images of a `Subset`, (*positions.shape, height, width) float; NaN for position -1, that is, for none."""
+    """Return images of a `Subset`, (*positions.shape, height, width[, channels]) float; NaN for position -1, none."""
     positions = np.asarray(positions)
     picked = subset.take(positions)[0].astype(float)
     picked[positions < 0] = np.nan

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from mode_utils.networks.backend import keras
 from mode_utils.repair.arrays import load_own_data, read_arrays
+from mode_utils.repair.image_folders import pack_images
 
 
 @pytest.fixture
@@ -85,3 +87,18 @@ def test_a_label_too_large_and_a_missing_or_truncated_file_are_errors(arrays, tm
         load_own_data(path)
     with pytest.raises(FileNotFoundError, match="there is no data file"):
         load_own_data(tmp_path / "none.npz")
+
+
+def test_packed_images_are_bytes_with_their_classes_in_order(tmp_path):
+    for role in ("train", "test"):
+        for place, name in enumerate(("cat", "dog")):
+            (tmp_path / role / name).mkdir(parents=True)
+            picture = np.full((32, 32, 3), 100 * place + 7, np.uint8)
+            keras.utils.save_img(tmp_path / role / name / "0.png", picture, scale=False)
+    pack_images(tmp_path, tmp_path / "packed.npz", origin="copies")
+    with np.load(tmp_path / "packed.npz", allow_pickle=False) as arrays:
+        assert arrays["x_train"].dtype == np.uint8 and arrays["x_train"][:, 0, 0, 0].tolist() == [7, 107]
+        assert arrays["y_test"].tolist() == [0, 1] and arrays["class_names"].tolist() == ["cat", "dog"]
+        assert str(arrays["origin"]) == "copies"
+    with pytest.raises(ValueError, match="has no folder 'train': it needs train and test"):
+        pack_images(tmp_path / "train", tmp_path / "other.npz")

@@ -110,6 +110,15 @@ def test_every_image_of_a_grid_stands_at_its_labels(ax):
             assert mosaic[int(y), int(x)] == images[row, column, 0, 0]
 
 
+def test_coloured_images_keep_their_colours_and_their_places(ax):
+    images = np.zeros((1, 2, 3, 4, 3))
+    images[0, 1, 2, 3] = (1, 0.5, 0)
+    images[0, 0] = np.nan
+    viz.plot_image_grid(images, ax, ["row"], ["a", "b"], "title")
+    mosaic = ax.images[0].get_array()
+    assert mosaic[2, -1].tolist() == [1, 0.5, 0] and mosaic[0, 0].tolist() == [0.85] * 3
+
+
 def test_an_image_that_does_not_exist_stays_empty(ax):
     picked = viz.pick_images(Subset(np.ones((3, 2, 2)), np.zeros(3, int), np.arange(3)), [[2, -1]])
     assert np.isnan(picked[0, 1]).all() and (picked[0, 0] == 1).all()
