@@ -6,7 +6,7 @@ READY_FOR_TESTS := $(VENV)/.ready-for-tests
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SWEEP ?= notebooks/sweeps/metrics.yml
 CLAIMS := metrics neurons leak earth_mover
-EXTENSIONS := layers overfitting ratio selectors
+EXTENSIONS := layers overfitting ratio selectors exploration pools
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sweep test claims study report walkthrough notebooks lab lint readme bench constraints clean
