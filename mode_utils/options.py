@@ -25,7 +25,7 @@ _BY_LABEL = {
 PRESETS = {  # what differs from the defaults
     "original": {},
     # found by notebooks/sweeps/exploration.yml; docs/which-inputs.md has what became of it
-    "recommended": {**_BY_LABEL, "selector": "error or margin", "skip": SKIPS},
+    "recommended": {**_BY_LABEL, "selector": "error or margin", "skip": SKIPS, "reference": "network"},
     # recommended before, found on validation samples of seeds 1000 to 1013 with clean, labelled pools
     "adaptive": {**_BY_LABEL, "selector": "adaptive"},
 }

@@ -89,6 +89,7 @@ def open_case(
     """
     check_least("budget", budget, 1)
     check_share("tolerance", tolerance)
+    changes = {"reference": "states"} | changes  # which any model has, however it was trained
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, **changes)
     model = model if isinstance(model, keras.Model) else load_model(model)
     meaning = read_classifier(model, len(class_names) if class_names else None, output, labels)
