@@ -37,6 +37,11 @@ def test_no_two_modules_import_each_other():
     assert len(names) > 50 and code_hash(PACKAGE, *names)
 
 
+def test_no_two_modules_have_one_name():
+    stems = [path.stem for path in FILES if path.name not in ("__init__.py", "__main__.py")]
+    assert sorted(stems) == sorted(set(stems))
+
+
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
 def test_the_docstring_of_each_room_lists_its_files(room):
     docstring = ast.get_docstring(ast.parse((room / "__init__.py").read_text()))

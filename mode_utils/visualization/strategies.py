@@ -118,7 +118,7 @@ def plot_cells(cells, ax, strategy, peers):
     Parameters
     ----------
     cells : pandas.DataFrame
-        As `study.cells.read_cells` returns it, of one number of samples; the column `cell` names the rows of the plot.
+        As `study.strategy_table.read_cells` returns it, of one number of samples; `cell` names the rows of the plot.
     ax : matplotlib.axes.Axes
     strategy : str
     peers : sequence of str

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from made_runs import make_run
 
-from mode_utils.study.cells import CELL, best_peers, cell_rows, read_cells, regrets, yardstick_rows
+from mode_utils.study.strategy_table import CELL, best_peers, cell_rows, read_cells, regrets, yardstick_rows
 
 NAMES = ("mnist", "dense", "starved", "noisy", True, 500)
 
