@@ -4,7 +4,6 @@ Arrays that are stored without compression (`np.savez`) are mapped into memory, 
 Nothing is unpickled.
 """
 
-import mmap
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from mode_utils.networks.classifiers import join_inputs
 from mode_utils.splits import Splits, Subset
+from mode_utils.support.files import release_pages
 
 REQUIRED = ("x_train", "y_train", "x_validation", "y_validation", "x_pool")
 OPTIONAL = ("y_pool", "x_test", "y_test")
@@ -114,9 +114,7 @@ def in_chunks(x):
     """Yield start and samples of each chunk of an array in turn; those mapped from a file leave memory again."""
     for start in range(0, len(x), CHUNK):
         yield start, np.asarray(x[start : start + CHUNK])
-        mapped = getattr(x, "_mmap", None)
-        if hasattr(mapped, "madvise"):
-            mapped.madvise(mmap.MADV_DONTNEED)
+        release_pages(x)
 
 
 def read_arrays(path):

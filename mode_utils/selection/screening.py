@@ -6,7 +6,8 @@ foreign  farther from all training and validation samples than these are from on
 doubtful the reference gives the label at most one half; of a pool without labels, no label gets more (see `reference`)
 ======== ==============================================================================================================
 
-Only as much of a ranking is looked at as it takes to fill the places, so that screening costs little.
+Only as much of a ranking is looked at as it takes to fill the places, and at most some twenty times as many samples: if
+nearly all of a pool is unlike what is known, it is another kind of pool, and skipping helps no more.
 
 References
 ----------
@@ -15,12 +16,17 @@ Distance to the nearest known sample: Sun et al., ICML 2022, arXiv 2204.06507.
 
 import numpy as np
 
+from mode_utils.support.files import release_pages
+
 SKIPS = ("copies", "foreign", "doubtful")
 DOUBT = 0.5
 _N_KNOWN, _N_COMPARED = 3_000, 1_000  # samples that stand for all that is known, and those that limits are read off
 _COPY_SHARE, _FOREIGN_SHARE = 0.01, 0.02  # of known samples that would be taken for a copy, and for foreign
-_MORE = 1.2  # samples that are looked at first, for each that is wanted; twice as many each time after that
+_MORE = 1.2  # samples that are looked at first, for each that is wanted; twice as many each time after that, up to
+_AT_ONCE = 1_024  # of them
+_MOST, _LEAST = 20, 1_000  # samples that are looked at in all, for each that is wanted, and beside these
 _CELLS, _FREQUENCIES = 7, 8  # an axis
+_MOST_NUMBERS = 64  # of a sample that is no image
 _ROUNDING = 1e-6  # of a distance: a limit is no smaller, so that exact copies are found
 
 
@@ -68,21 +74,22 @@ class Screen:
         Returns
         -------
         picked : (n,) int
-            Places in `ranked`, fewer than n where all others are skipped.
+            Places in `ranked`, fewer than n where all others that were looked at are skipped.
         copies : (n_copies,) int
             Those that were passed over on the way for nothing but being copies.
         """
         picked, copies, place, size = np.empty(0, int), np.empty(0, int), 0, round(_MORE * n) + 1
         chosen = None if self._limit is None else self._spectra(np.asarray(before, int))
-        while len(picked) < n and place < len(ranked):
-            part = np.arange(place, min(place + size, len(ranked)))
+        end = min(len(ranked), _MOST * n + _LEAST)
+        while len(picked) < n and place < end:
+            part = np.arange(place, min(place + size, end))
             for test in self._tests:
                 part = part[~test(ranked[part])]
             if chosen is not None and part.size:
                 distinct = self._distinct(self._spectra(ranked[part]), chosen)
                 copies, part = np.concatenate([copies, part[~distinct]]), part[distinct]
                 chosen = np.concatenate([chosen, self._spectra(ranked[part])])
-            picked, place, size = np.concatenate([picked, part]), place + size, 2 * size
+            picked, place, size = np.concatenate([picked, part]), place + size, min(2 * size, _AT_ONCE)
         return picked[:n], copies
 
     def _distinct(self, points, chosen):
@@ -105,16 +112,17 @@ class _Remembered:
     def __call__(self, indices):
         new = np.unique(indices[~self._known[indices]])
         rows = self._function(self._pool.take(new)[0])
+        release_pages(self._pool.source)
         if self._rows is None:
-            self._rows = np.empty((len(self._pool), rows.shape[1]))
+            self._rows = np.empty((len(self._pool), rows.shape[1]), np.float32)
         self._rows[new], self._known[new] = rows, True
         return self._rows[indices]
 
 
 def outlines(x):
-    """Return samples (n, ...) as rows of length 1: images averaged over a few cells, other samples as they are."""
+    """Return samples (n, ...) as rows of length 1: images averaged over a few cells, others as few numbers."""
     if not _are_images(x):
-        return _unit(x)
+        return _unit(_projected(x))
     rows = [part.mean(axis=1) for part in np.array_split(_grey(x), min(_CELLS, x.shape[1]), axis=1)]
     cells = [part.mean(axis=2) for part in np.array_split(np.stack(rows, axis=1), min(_CELLS, x.shape[2]), axis=2)]
     return _unit(np.stack(cells, axis=1))
@@ -123,7 +131,7 @@ def outlines(x):
 def spectra(x):
     """Return samples as rows of length 1 that a shift does not change: of images, the size of the low frequencies."""
     if not _are_images(x):
-        return _unit(x)
+        return _unit(_projected(x))
     waves = np.abs(np.fft.rfft2(_grey(x), axes=(1, 2)))[:, :, :_FREQUENCIES]
     low = np.concatenate([waves[:, :_FREQUENCIES], waves[:, _FREQUENCIES:][:, 1 - _FREQUENCIES :]], axis=1)
     return _unit(low)
@@ -138,10 +146,19 @@ def _grey(x):
     return x if x.ndim == 3 else x.mean(axis=3)
 
 
+def _projected(x):
+    """Return rows of at most `_MOST_NUMBERS` numbers, in which distances are about those of the samples."""
+    rows = x.reshape(len(x), int(np.prod(x.shape[1:])))
+    if rows.shape[1] <= _MOST_NUMBERS:
+        return rows
+    directions = np.random.default_rng(0).standard_normal((rows.shape[1], _MOST_NUMBERS), np.float32)
+    return rows.astype(np.float32) @ directions
+
+
 def _unit(x):
     rows = x.reshape(len(x), int(np.prod(x.shape[1:]))).astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths > 0, lengths, 1)
+    return (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 def _known(splits, rng):
@@ -153,8 +170,10 @@ def _known(splits, rng):
 
 
 def _distances(points, others):
-    """Return the distances (n, n_others) between rows of length 1."""
-    return np.sqrt(np.maximum(2 - 2 * points @ others.T, 0))
+    """Return the distances (n, n_others) between rows; those between copies are 0 but for rounding in double."""
+    points, others = points.astype(np.float64), others.astype(np.float64)
+    norms, others_norms = (np.einsum("ij,ij->i", rows, rows) for rows in (points, others))
+    return np.sqrt(np.maximum(norms[:, None] + others_norms - 2 * points @ others.T, 0))
 
 
 def _nearest(points, known):

@@ -4,6 +4,7 @@ What is being written has a name of its own beside its place, and is renamed whe
 or the new, and a process that is killed leaves nothing but a leftover that `remove_partial` knows by its name.
 """
 
+import mmap
 import os
 import platform
 import shutil
@@ -103,3 +104,10 @@ def _is_written(partial):
     if node != platform.node():
         return partial.exists() and time.time() - partial.stat().st_mtime < _DAY
     return psutil.pid_exists(int(number))
+
+
+def release_pages(array):
+    """Let the pages of an array that is mapped from a file leave memory again; they are read anew when needed."""
+    mapped = getattr(array, "_mmap", None)
+    if hasattr(mapped, "madvise"):
+        mapped.madvise(mmap.MADV_DONTNEED)

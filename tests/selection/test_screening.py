@@ -78,6 +78,14 @@ def test_what_a_label_lacks_goes_to_the_others_and_what_was_skipped_fills_up_at_
         assert np.bincount(pool.labels[batch], minlength=10)[[3, 4]].tolist() == expected
 
 
+def test_of_a_pool_in_which_all_is_to_be_skipped_only_the_beginning_is_looked_at(screen_of, monkeypatch):
+    looked_at = []
+    screen, _ = screen_of("clean", "doubtful", np.zeros(1_500))
+    monkeypatch.setattr(screen, "_tests", [lambda indices: looked_at.extend(indices) or np.ones(len(indices), bool)])
+    picked, copies = screen.pick(np.arange(1_500), 5)
+    assert not len(picked) and not len(copies) and looked_at == list(range(1_100))
+
+
 def test_a_shift_does_not_change_a_spectrum_nor_brightness_an_outline(splits):
     x = splits.train.x[:50]
     moved = np.roll(x, (2, -1), axis=(1, 2))
