@@ -16,6 +16,9 @@ from mode_utils.repair.arrays import in_chunks
 from mode_utils.selection.candidates import Candidates
 from mode_utils.selection.reference import StatesReference
 from mode_utils.selection.selectors import scores_by_name
+from mode_utils.support.files import release_pages
+
+_AT_ONCE = 1_024  # samples that are read from all over a pool
 
 
 @dataclass(frozen=True)
@@ -117,4 +120,8 @@ def _look(trainer, layer, x):
 
 def _states_at(trainer, layer, x_pool, places):
     """Return the states at some places of a pool that may be larger than memory."""
-    return trainer.activations(np.asarray(x_pool[places], np.float32), [layer], grid=GRID)[0]
+    parts = []
+    for few in np.array_split(places, len(places) // _AT_ONCE + 1):
+        parts.append(trainer.activations(np.asarray(x_pool[few], np.float32), [layer], grid=GRID)[0])
+        release_pages(x_pool)  # a sample brings its whole neighbourhood into memory
+    return np.concatenate(parts)

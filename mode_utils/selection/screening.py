@@ -107,16 +107,16 @@ class _Remembered:
 
     def __init__(self, pool, function):
         self._pool, self._function = pool, function
-        self._known, self._rows = np.zeros(len(pool), dtype=bool), None
+        self._place, self._rows = np.full(len(pool), -1), None
 
     def __call__(self, indices):
-        new = np.unique(indices[~self._known[indices]])
-        rows = self._function(self._pool.take(new)[0])
-        release_pages(self._pool.source)
-        if self._rows is None:
-            self._rows = np.empty((len(self._pool), rows.shape[1]), np.float32)
-        self._rows[new], self._known[new] = rows, True
-        return self._rows[indices]
+        new = np.unique(indices[self._place[indices] < 0])
+        if len(new) or self._rows is None:
+            rows = self._function(self._pool.take(new)[0])
+            release_pages(self._pool.source)
+            self._rows = rows if self._rows is None else np.concatenate([self._rows, rows])
+            self._place[new] = np.arange(len(self._rows) - len(new), len(self._rows))
+        return self._rows[self._place[indices]]
 
 
 def outlines(x):
