@@ -29,11 +29,11 @@ $(READY_FOR_TESTS): $(READY)
 sweep: $(READY) ## run the nine metrics with and without layer selection; tables, figures, report
 	$(BIN)/python -m mode_utils.sweep $(SWEEP) $(ARGS)
 
-claims: $(READY) ## the evidence on MODE's claims, 30 paired runs each, and the report; about half an hour
+claims: $(READY) ## the evidence on MODE's claims, 30 paired runs each, and the report; about a quarter of an hour
 	for sweep in $(CLAIMS); do $(BIN)/python -m mode_utils.sweep notebooks/sweeps/$$sweep.yml || exit 1; done
 	$(MAKE) report
 
-study: $(READY_FOR_TESTS) ## all sweeps, and with them all tables, figures and notebooks; about three hours
+study: $(READY_FOR_TESTS) ## all sweeps, and with them all tables, figures and notebooks; about two hours
 	for sweep in $(CLAIMS) $(EXTENSIONS); do $(BIN)/python -m mode_utils.sweep notebooks/sweeps/$$sweep.yml || exit 1; done
 	$(MAKE) notebooks readme report
 
