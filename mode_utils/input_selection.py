@@ -58,7 +58,8 @@ def select_inputs(
     ValueError
         If the batch is larger than the pool, or the selector returns another number of scores.
     """
-    beliefs, screen = know_pool(trainer, splits, options, rng, beliefs, screen)
+    by_label = options if target_label is None else replace(options, allocation="faultiest label")
+    beliefs, screen = know_pool(trainer, splits, by_label, rng, beliefs, screen)
     pool = Pool(known_labels(splits, beliefs)) if pool is None else pool
     if target_label is None:
         fault, needs = (schedule or Schedule(options)).next_needs(diagnosis)

@@ -106,7 +106,7 @@ def repeat_runs(
     setup = setup or RunSetup()
     trainer = new_trainer(dataset, setup)
     tables = {}
-    started = start_runs(trainer, dataset, setup, first, range(seed, seed + n_runs), cache_dir)
+    started = start_runs(trainer, dataset, setup, first, range(seed, seed + n_runs), cache_dir, control_iterations)
     description = f"{len(several)} strategies" if len(several) > 1 else first.metric
     for run in progress_bar(started, total=n_runs, desc=description, unit="run", disable=not progress):
         with run.splits.in_memory() if len(several) > 1 else nullcontext():  # one copy for all
@@ -132,7 +132,7 @@ def _label(table, seed, strategy, name, options):
     return pd.concat([pd.DataFrame([names] * len(table)), table], axis=1)
 
 
-def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
+def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, control_iterations=0):
     """Yield each run once its initial model and control exist, first those that no other process is busy with.
 
     Parameters
@@ -146,6 +146,8 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
     seeds : iterable of int
     cache_dir : path, optional
         Where initial models and controls are kept; None keeps nothing.
+    control_iterations : int
+        How long control goes on at least.
 
     Yields
     ------
@@ -178,7 +180,7 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR):
             shared = DebugOptions(**{name: getattr(options, name) for name in _SHARED_OPTIONS})
             return retrain(trainer, splits, state, diagnosis(options), shared, setup, seed, origin, n_iterations)
 
-        control(options.max_iterations, options)
+        control(max(options.max_iterations, control_iterations), options)
         beliefs = partial(ask, trainer, splits, state, setup, seed, origin)
         return Run(seed, splits, state, diagnosis, view, beliefs, control)
 

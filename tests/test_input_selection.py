@@ -78,3 +78,10 @@ def test_hidden_labels_decide_nothing(selector, allocation, trainer, splits):
         batch = select_inputs(trainer, hidden, options, diagnosis, np.random.default_rng(0))
         chosen.append(batch.indices)
     assert np.array_equal(*chosen)
+
+
+def test_a_target_label_is_guessed_where_the_pool_has_no_labels(trainer, splits):
+    options = DebugOptions(selector="margin", allocation="whole pool", batch_size=100, alpha=1.0)
+    hidden = replace(splits, labelled=False)
+    batch = select_inputs(trainer, hidden, options, assess(trainer, splits), generator(), target_label=3)
+    assert (splits.bug_fixing.y[batch.indices] == 3).mean() > 0.5

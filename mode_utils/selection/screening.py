@@ -16,6 +16,7 @@ Distance to the nearest known sample: Sun et al., ICML 2022, arXiv 2204.06507.
 
 import numpy as np
 
+from mode_utils.support.core_set import squared_distances
 from mode_utils.support.files import release_pages
 
 SKIPS = ("copies", "foreign", "doubtful")
@@ -172,8 +173,7 @@ def _known(splits, rng):
 def _distances(points, others):
     """Return the distances (n, n_others) between rows; those between copies are 0 but for rounding in double."""
     points, others = points.astype(np.float64), others.astype(np.float64)
-    norms, others_norms = (np.einsum("ij,ij->i", rows, rows) for rows in (points, others))
-    return np.sqrt(np.maximum(norms[:, None] + others_norms - 2 * points @ others.T, 0))
+    return np.sqrt(np.maximum(squared_distances(points, others), 0))
 
 
 def _nearest(points, known):

@@ -54,13 +54,8 @@ OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
 }
 _SMALLEST = 1e-6  # a probability below this counts as this
 _N_KNOWN = 2_000  # training samples that a core-set starts from
-_OF_A_SCAN = {
-    "labels",
-    "beliefs",
-    "probabilities",
-    "states",
-    "state heatmaps",
-}  # what is at hand while a large pool is read once
+# what is at hand while a large pool is read once
+_OF_A_SCAN = {"labels", "beliefs", "probabilities", "states", "state heatmaps"}
 
 
 class Selector(NamedTuple):

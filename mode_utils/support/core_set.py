@@ -1,4 +1,4 @@
-"""A core-set: points such that no other is far from all of them (k-center, greedily)."""
+"""Distances between points, and a core-set: points such that no other is far from all of them (k-center, greedily)."""
 
 import numpy as np
 
@@ -36,6 +36,11 @@ def farthest_first(points, known, n):
         nearest[rest] = np.minimum(nearest[rest], _nearest(points[rest], points[far[taken]]))
         turns = np.concatenate([turns, far[taken]])
     return turns
+
+
+def squared_distances(points, others):
+    """Return the squared distances (n, n_others) between rows, by one product; rounding may make some negative."""
+    return _squared_distances(2 * points, (points**2).sum(axis=1), others)
 
 
 def _farthest(nearest, number):
