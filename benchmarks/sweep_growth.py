@@ -1,6 +1,6 @@
 """Measure how the wall time of a sweep grows with its runs, and what its largest kernel needs.
 
-    python benchmarks/sweep_growth.py [notebooks/sweeps/metrics.yml] [--runs 5 10 30] [--workers N]
+    python benchmarks/sweep_growth.py [notebooks/sweeps/metrics.yml] [--runs 6 15 30] [--workers N]
 
 Each size is run afresh in an empty folder, the smallest first and once beforehand without being counted if ``--warm``
 is given. Cells share a cache of initial models (see `mode_utils.runs`): empty it first to include their training.
@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("grid", type=Path, nargs="?", default=REPOSITORY / "notebooks" / "sweeps" / "metrics.yml")
-    parser.add_argument("--runs", type=int, nargs="+", default=[5, 10, 30])
+    parser.add_argument("--runs", type=int, nargs="+", default=[6, 15, 30])
     parser.add_argument("--workers", type=int)
     parser.add_argument("--warm", action="store_true")
     given = parser.parse_args()

@@ -16,8 +16,9 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=
 
     Parameters
     ----------
-    architecture : {"dense", "cnn"}
-        "dense" is the network of the replication, 784-28-28-10; "cnn" has two convolutions and one dense layer.
+    architecture : {"dense", "cnn", "residual"}
+        "dense" is the network of the replication, 784-28-28-10; "cnn" has two convolutions and one dense layer;
+        "residual" has three blocks of two convolutions with batch normalization around which a sample may flow.
     input_shape : tuple of int
         Shape of one sample, with or without a channel axis.
     n_classes : int
@@ -36,9 +37,13 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=
         If the architecture is unknown.
     """
     check_choice("architecture", architecture, ARCHITECTURES)
-    hidden = _dense_layers(width) if architecture == "dense" else _cnn_layers(input_shape, width)
     output = keras.layers.Dense(n_classes, activation="softmax", name="output")
-    model = keras.Sequential([keras.Input(input_shape), *hidden, output], name=architecture)
+    if architecture == "residual":
+        samples = keras.Input(input_shape)
+        model = keras.Model(samples, output(_residual_features(samples, width)), name=architecture)
+    else:
+        hidden = _dense_layers(width) if architecture == "dense" else _cnn_layers(input_shape, width)
+        model = keras.Sequential([keras.Input(input_shape), *hidden, output], name=architecture)
     model.compile(optimizer=keras.optimizers.Adam(), loss="sparse_categorical_crossentropy")
     return model
 
@@ -56,7 +61,7 @@ def new_trainer(dataset, setup):
     -------
     Trainer
     """
-    width = scenario_of(setup).width
+    width = scenario_of(setup).width * setup.width
     return Trainer(build_model(setup.architecture, dataset.x_train.shape[1:], dataset.n_classes, width))
 
 
@@ -117,6 +122,32 @@ def train_yardsticks(trainer, splits, seed):
     return rows
 
 
+def learning_curve_slope(trainer, splits, seed):
+    """Say how much the last doubling of the training samples brought: what more samples of any kind may bring.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Holds the second of two networks afterwards.
+    splits : Splits
+        Of the pool and of test, nothing is looked at.
+    seed : int
+        Decides the half, weights and order.
+
+    Returns
+    -------
+    float
+        Validation accuracy of the network trained afresh on all training samples less that on half of them, in
+        [-1, 1]; about 0 where the model has what it takes.
+    """
+    accuracies, n = [], len(splits.train)
+    half = run_streams(seed)["reference"].permutation(n)[: max(1, n // 2)]
+    for part in (splits.train.subset(half), splits.train):
+        train_afresh(trainer, part.x, part.y, run_streams(seed)["reference"])
+        accuracies.append((trainer.predict(splits.diagnosis.x).argmax(axis=1) == splits.diagnosis.y).mean())
+    return float(accuracies[1] - accuracies[0])
+
+
 def _dense_layers(width):
     return [
         keras.layers.Flatten(name="flatten"),
@@ -126,9 +157,8 @@ def _dense_layers(width):
 
 
 def _cnn_layers(input_shape, width):
-    with_channel = input_shape if len(input_shape) == 3 else (*input_shape, 1)
     return [
-        keras.layers.Reshape(with_channel, name="channels"),
+        keras.layers.Reshape(_with_channel(input_shape), name="channels"),
         keras.layers.Conv2D(8 * width, 3, activation="relu", name="conv_1"),
         keras.layers.MaxPooling2D(name="pool_1"),
         keras.layers.Conv2D(16 * width, 3, activation="relu", name="conv_2"),
@@ -136,3 +166,31 @@ def _cnn_layers(input_shape, width):
         keras.layers.Flatten(name="flatten"),
         keras.layers.Dense(32 * width, activation="relu", name="hidden"),
     ]
+
+
+def _residual_features(samples, width):
+    """Return what three residual blocks make of samples (n, height, width[, channels]), averaged over space."""
+    layers = keras.layers
+    x = layers.Reshape(_with_channel(samples.shape[1:]), name="channels")(samples)
+    x = layers.Conv2D(8 * width, 3, strides=2, padding="same", use_bias=False, name="stem")(x)
+    x = layers.ReLU(name="stem_relu")(layers.BatchNormalization(momentum=0.9, name="stem_norm")(x))
+    for place, (filters, strides) in enumerate([(8 * width, 1), (16 * width, 2), (32 * width, 2)], start=1):
+        x = _residual_block(x, filters, strides, f"block_{place}")
+    return layers.GlobalAveragePooling2D(name="average")(x)
+
+
+def _residual_block(x, filters, strides, name):
+    """Return x plus two convolutions of it; a convolution of 1 x 1 brings x itself into another shape."""
+    layers, around = keras.layers, x
+    if strides > 1 or x.shape[-1] != filters:
+        around = layers.Conv2D(filters, 1, strides=strides, use_bias=False, name=f"{name}_around")(x)
+        around = layers.BatchNormalization(momentum=0.9, name=f"{name}_around_norm")(around)
+    for place, step in (("1", strides), ("2", 1)):
+        x = layers.Conv2D(filters, 3, strides=step, padding="same", use_bias=False, name=f"{name}_conv_{place}")(x)
+        x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm_{place}")(x)
+        x = layers.ReLU(name=f"{name}_relu_1")(x) if place == "1" else x
+    return layers.ReLU(name=name)(layers.Add(name=f"{name}_sum")([x, around]))
+
+
+def _with_channel(shape):
+    return tuple(shape) if len(shape) == 3 else (*shape, 1)

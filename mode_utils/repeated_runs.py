@@ -8,7 +8,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from mode_utils.diagnosis import Assessment, assess
 from mode_utils.input_selection import ask_reference, asks_reference
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras, tf
+from mode_utils.networks.frozen_body import FrozenBody
+from mode_utils.networks.trainer import Trainer
 from mode_utils.options import CONFIGURATION, DebugOptions
 from mode_utils.run_setup import RunSetup, run_streams, split_for_run
 from mode_utils.selection.candidates import View, choose_view
@@ -43,7 +45,10 @@ class Run:
     Attributes
     ----------
     seed : int
+    trainer : Trainer
+        Of the model, or of its last layer alone, if the setup fine-tunes that.
     splits : Splits
+        What that takes: samples, or features of them.
     initial_state : tuple of arrays
         Of the trained model, see `Trainer.restore`.
     diagnosis : callable
@@ -58,6 +63,7 @@ class Run:
     """
 
     seed: int
+    trainer: Trainer
     splits: Splits
     initial_state: tuple[np.ndarray, ...]
     diagnosis: Callable[[DebugOptions], Assessment]
@@ -111,17 +117,17 @@ def repeat_runs(
     for run in progress_bar(started, total=n_runs, desc=description, unit="run", disable=not progress):
         with run.splits.in_memory() if len(several) > 1 else nullcontext():  # one copy for all
             for place, (name, each) in enumerate(several.items()):
-                both = _repair(trainer, run, each, control_iterations)
+                both = _repair(run, each, control_iterations)
                 tables[place, run.seed] = [_label(table, run.seed, who, name, each) for who, table in both.items()]
         del run  # its samples, before the next run's are copied
     return pd.concat([table for key in sorted(tables) for table in tables[key]], ignore_index=True)
 
 
-def _repair(trainer, run, options, control_iterations=0):
+def _repair(run, options, control_iterations=0):
     beliefs = run.beliefs(options.reference) if asks_reference(options, run.splits) else None
-    trainer.restore(run.initial_state)
+    run.trainer.restore(run.initial_state)
     rng = run_streams(run.seed)["repair"]
-    mode = debug_model(trainer, run.splits, options, rng, run.diagnosis(options), run.view, beliefs)
+    mode = debug_model(run.trainer, run.splits, options, rng, run.diagnosis(options), run.view, beliefs)
     n_iterations = max(len(mode) - 1, options.max_iterations, control_iterations)
     return {"control": run.control(n_iterations, options), "mode": mode}
 
@@ -138,7 +144,7 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
     Parameters
     ----------
     trainer : Trainer
-        Of `new_trainer`.
+        Of `new_trainer`. It is the run's own `trainer` that repairs.
     dataset : Dataset
     setup : RunSetup
     options : DebugOptions
@@ -155,6 +161,10 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
         Not in the order of the seeds if other processes work on the same ones.
     """
     memory = joblib.Memory(cache_dir, verbose=0)
+    body = FrozenBody(trainer) if setup.fine_tune == "head" else None
+    fine_tuned = body.head if body else trainer
+    of_control = replace(setup, labelled=True)  # it looks at no label of the pool
+    of_model = replace(of_control, pool="clean")
     train = memory.cache(_train, ignore=["trainer", "splits"])
     diagnose = memory.cache(_diagnose, ignore=["trainer", "splits", "initial_state"])
     look = memory.cache(_look, ignore=["trainer", "splits", "options", "predictions", "rng"])
@@ -164,10 +174,14 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
 
     def start(seed):
         splits = split_for_run(dataset, setup, seed)
-        state = train(trainer, splits, setup, seed, origin)
+        state = train(trainer, splits, replace(of_model, fine_tune="all"), seed, origin)
+        if body:
+            trainer.restore(state)
+            body.cut()
+            splits, state = splits.transformed(body.features), body.head.state()
 
         def diagnosis(options):
-            return diagnose(trainer, splits, state, options.theta, options.gamma, setup, seed, origin)
+            return diagnose(fine_tuned, splits, state, options.theta, options.gamma, of_model, seed, origin)
 
         def view(trainer, splits, options, fault, predictions, rng):
             if not options.layer_selection:
@@ -178,11 +192,12 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
 
         def control(n_iterations, options):
             shared = DebugOptions(**{name: getattr(options, name) for name in _SHARED_OPTIONS})
-            return retrain(trainer, splits, state, diagnosis(options), shared, setup, seed, origin, n_iterations)
+            known = (shared, of_control, seed, origin, n_iterations)
+            return retrain(fine_tuned, splits, state, diagnosis(options), *known)
 
         control(max(options.max_iterations, control_iterations), options)
-        beliefs = partial(ask, trainer, splits, state, setup, seed, origin)
-        return Run(seed, splits, state, diagnosis, view, beliefs, control)
+        beliefs = partial(ask, fine_tuned, splits, state, setup, seed, origin)
+        return Run(seed, fine_tuned, splits, state, diagnosis, view, beliefs, control)
 
     waiting = deque(seeds)
     while waiting:

@@ -24,7 +24,8 @@ from mode_utils.pools import POOLS, make_pool
 from mode_utils.splits import DIAGNOSE_ON, split_dataset
 from mode_utils.support.checks import MIN_RUNS, check_choice, check_least
 
-ARCHITECTURES = ("dense", "cnn")
+ARCHITECTURES = ("dense", "cnn", "residual")
+FINE_TUNE = ("all", "head")
 STARVED_LABELS = (3, 5, 8)
 STREAMS = ("split", "weights", "initial_training", "repair", "pool", "reference")  # new ones last
 _FOREIGN = {"mnist": "fashion_mnist"}  # whose samples are foreign to a dataset; MNIST's to all others
@@ -74,7 +75,7 @@ class RunSetup:
         Sizes of the four roles, at least 1.
     diagnose_on : {"validation", "test"}
         See `splits.split_dataset`.
-    architecture : {"dense", "cnn"}
+    architecture : {"dense", "cnn", "residual"}
         See `model_training.build_model`.
     scenario : {"healthy", "starved", "underfit", "overfit"}
         The defect of the initial model.
@@ -84,6 +85,11 @@ class RunSetup:
         What is the matter with the pool: one of `pools.POOLS`.
     labelled : bool
         Whether the labels of the pool are known before its samples are chosen, as MODE assumes.
+    width : int
+        Factor on the width of the network's layers, beside the scenario's.
+    fine_tune : {"all", "head"}
+        What a repair trains: all weights, or the last layer alone on features of the others; see
+        `networks.frozen_body`.
 
     Raises
     ------
@@ -101,13 +107,16 @@ class RunSetup:
     initial_epochs: int = 0
     pool: str = "clean"
     labelled: bool = True
+    width: int = 1
+    fine_tune: str = "all"
 
     def __post_init__(self):
         check_choice("diagnose_on", self.diagnose_on, DIAGNOSE_ON)
         check_choice("architecture", self.architecture, ARCHITECTURES)
         check_choice("scenario", self.scenario, SCENARIOS)
         check_choice("pool", self.pool, POOLS)
-        for name in ("n_train", "n_bug_fixing", "n_validation", "n_test"):
+        check_choice("fine_tune", self.fine_tune, FINE_TUNE)
+        for name in ("n_train", "n_bug_fixing", "n_validation", "n_test", "width"):
             check_least(name, getattr(self, name), 1)
         check_least("initial_epochs", self.initial_epochs, 0)
 

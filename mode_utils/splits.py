@@ -6,7 +6,7 @@ Diagnosis, heat maps, layer selection and stopping look at validation; test is s
 
 import weakref
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -64,6 +64,10 @@ class Subset:
         """Return the samples at some positions in the same role."""
         return Subset(self.source, self.y[positions], self.index[positions])
 
+    def transformed(self, function):
+        """Return a function of the samples, (n, ...) to (n, ...), in the same role."""
+        return Subset(function(self.x), self.y, np.arange(len(self)))
+
     def take(self, positions):
         """Return the samples and labels at some positions 0 .. n - 1, without a copy of the others."""
         return self.source[self.index[positions]], self.y[positions]
@@ -96,6 +100,11 @@ class Splits:
     def diagnosis(self):
         """The samples that diagnosis, heat maps, layer selection and stopping look at."""
         return self.test if self.validation is None else self.validation
+
+    def transformed(self, function):
+        """Return the splits with a function of the samples, (n, ...) to (n, ...), in the samples' place."""
+        parts = {role: getattr(self, role) for role in ("train", "bug_fixing", "validation", "test")}
+        return replace(self, **{role: part and part.transformed(function) for role, part in parts.items()})
 
     @contextmanager
     def in_memory(self, *roles):

@@ -7,4 +7,5 @@ layers           which layers can be the target
 flat_adam        an epoch of Adam on one flat vector of weights
 trainer          many trainings of one model, without building or tracing it again
 feature_models   what a network knows by the time it reaches a layer
+frozen_body      the last layer as a network of its own, on features of the others
 """

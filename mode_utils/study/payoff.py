@@ -3,10 +3,14 @@
 A label k of which the model gets a share e_k wrong gets samples in proportion to e_k. A sample that is drawn so meets a
 mistake with probability sum of e_k^2 / sum of e_k; one that is drawn at random from labels alike, with the mean of e_k.
 The surplus is the difference: 0 where all labels are equally good, large where few labels are bad.
+
+Where all labels are equally bad, choosing near the model's borders may still pay, if the model has not seen enough: the
+slope of its learning curve says that, see `model_training.learning_curve_slope`.
 """
 
 import numpy as np
 
+SIGNS = ["surplus", "slope"]  # columns of the table of cells
 PAYS = 0.003  # of accuracy: a smaller gain over random choice is none
 
 
@@ -30,19 +34,19 @@ def surplus(errors):
 
 
 def fit_payoff(cells):
-    """Fit gain = slope x surplus to cells, by least squares.
+    """Fit gain = a x surplus + b x slope to cells, by least squares.
 
     Parameters
     ----------
     cells : pandas.DataFrame
-        With `surplus` and `difference`, the gain over control, in shares of accuracy.
+        With `SIGNS` and `difference`, the gain over control, in shares of accuracy.
 
     Returns
     -------
-    float
+    (2,) float
+        a and b; 0 for what is 0 in all cells.
     """
-    x, y = cells["surplus"].to_numpy(), cells["difference"].to_numpy()
-    return float(x @ y / (x @ x)) if (x > 0).any() else 0.0
+    return np.linalg.lstsq(cells[SIGNS].to_numpy(), cells["difference"].to_numpy(), rcond=None)[0]
 
 
 def foretell(calibrated_on, cells):
@@ -51,7 +55,7 @@ def foretell(calibrated_on, cells):
     Parameters
     ----------
     calibrated_on, cells : pandas.DataFrame
-        See `fit_payoff`; `cells` have `low` and `high`, too, the interval of the difference.
+        See `fit_payoff`.
 
     Returns
     -------
@@ -59,6 +63,6 @@ def foretell(calibrated_on, cells):
         The cells with `foretold`, the gain; `says`, whether that is worth it; `pays`, whether the mean gain was; `hit`,
         whether these agree.
     """
-    foretold = fit_payoff(calibrated_on) * cells["surplus"]
+    foretold = cells[SIGNS].to_numpy() @ fit_payoff(calibrated_on)
     says, pays = foretold > PAYS, cells["difference"] > PAYS
     return cells.assign(foretold=foretold, says=says, pays=pays, hit=says == pays)

@@ -7,7 +7,7 @@ from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import POOL_COLUMNS
 from mode_utils.study.significance import holm
 
-CELL = ["dataset", "architecture", "scenario", "pool", "labelled", "n_validation"]  # what its runs share
+CELL = ["dataset", "architecture", "scenario", "pool", "labelled", "n_validation", "fine_tune"]  # what its runs share
 _CLEAN = {"wrong_share": 0.0, "distinct_share": 1.0, "foreign_share": 0.0}
 
 
@@ -63,19 +63,20 @@ def yardstick_rows(yardsticks, initial):
     return table.assign(initial=initial)[["strategy", "samples", "runs", "initial", "final"]]
 
 
-def read_cells(path):
-    """Read the table of all cells, and adjust p for all comparisons in it.
+def read_cells(*paths):
+    """Read the tables of the cells of some sweeps, and adjust p for all comparisons in them.
 
     Parameters
     ----------
-    path : path
+    *paths : path
+        At least one.
 
     Returns
     -------
     pandas.DataFrame
         `CELL` and the columns of `cell_rows`; `p_holm`, adjusted for all rows that have a p.
     """
-    cells = pd.read_csv(path)
+    cells = pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
     compared = cells["p"].notna()
     cells.loc[compared, "p_holm"] = holm(cells.loc[compared, "p"])
     return cells

@@ -18,14 +18,15 @@ def test_equal_labels_have_no_surplus_nor_has_a_perfect_model():
 
 
 def test_what_is_foretold_is_fitted_on_other_cells():
-    others = pd.DataFrame({"surplus": [0.1, 0.2], "difference": [0.01, 0.02]})
-    assert fit_payoff(others) == pytest.approx(0.1)
-    cells = pd.DataFrame({"surplus": [0.4, 0.01, 0.3], "difference": [0.05, 0.0, -0.01]})
-    found = foretell(others, cells)
-    assert found["foretold"].tolist() == pytest.approx([0.04, 0.001, 0.03])
-    assert found["hit"].tolist() == [True, True, False]
+    others = pd.DataFrame({"surplus": [0.1, 0.2, 0.0], "slope": [0.0, 0.0, 0.1], "difference": [0.01, 0.02, 0.03]})
+    assert fit_payoff(others) == pytest.approx([0.1, 0.3])
+    cells = pd.DataFrame({"surplus": [0.4, 0.01, 0.3, 0.0], "slope": [0.0, 0.0, -0.2, 0.02]})
+    found = foretell(others, cells.assign(difference=[0.05, 0.0, -0.01, -0.01]))
+    assert found["foretold"].tolist() == pytest.approx([0.04, 0.001, -0.03, 0.006])
+    assert found["says"].tolist() == [True, False, False, True]
+    assert found["hit"].tolist() == [True, True, True, False]
 
 
-def test_without_any_surplus_nothing_is_foretold():
-    flat = pd.DataFrame({"surplus": [0.0], "difference": [0.1]})
-    assert fit_payoff(flat) == 0
+def test_a_sign_that_no_cell_has_foretells_nothing():
+    flat = pd.DataFrame({"surplus": [0.0, 0.0], "slope": [0.1, 0.2], "difference": [0.1, 0.2]})
+    assert fit_payoff(flat) == pytest.approx([0, 1])

@@ -5,7 +5,7 @@ from made_runs import make_run
 
 from mode_utils.study.strategy_table import CELL, best_peers, cell_rows, read_cells, regrets, yardstick_rows
 
-NAMES = ("mnist", "dense", "starved", "noisy", True, 500)
+NAMES = ("mnist", "dense", "starved", "noisy", True, 500, "all")
 
 
 def runs_of(gains, **shares):
@@ -59,6 +59,8 @@ def test_p_is_adjusted_for_all_comparisons_that_are_read(tmp_path):
     cells.to_csv(tmp_path / "cells.csv", index=False)
     read = read_cells(tmp_path / "cells.csv")
     assert read["p_holm"].tolist()[:4] == pytest.approx([0.04] * 4) and np.isnan(read["p_holm"].iloc[4])
+    both = read_cells(tmp_path / "cells.csv", tmp_path / "cells.csv")
+    assert len(both) == 10 and both["p_holm"].dropna().tolist() == pytest.approx([0.08] * 8)
 
 
 def test_the_smallest_largest_regret_comes_first():
