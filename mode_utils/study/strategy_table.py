@@ -8,6 +8,7 @@ from mode_utils.study.runs_table import POOL_COLUMNS
 from mode_utils.study.significance import holm
 
 CELL = ["dataset", "architecture", "scenario", "pool", "labelled", "n_validation", "fine_tune"]  # what its runs share
+WHOLE_POOL = "training and whole pool"  # the yardstick that knows all labels
 _CLEAN = {"wrong_share": 0.0, "distinct_share": 1.0, "foreign_share": 0.0}
 
 
@@ -129,3 +130,37 @@ def best_peers(cells, peers):
     own = cells[cells["strategy"].isin(peers)]
     best = own.loc[own.groupby([*CELL, "samples"], sort=False)["difference"].idxmax()]
     return best.rename(columns={"strategy": "peer"})[[*CELL, "samples", "peer", "difference"]]
+
+
+def summarize(cells, groups, preset, peers):
+    """Say for groups of cells how a preset does against control and against its peers.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        As `read_cells` returns it.
+    groups : pandas.Series of str
+        Of each row of the cells.
+    preset : str
+        Name of a strategy.
+    peers : sequence of str
+        Names of others; the best of them is what the preset is behind.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a group: `group`; `comparisons`, cells times numbers of samples; `above`, `below`, in how many the
+        interval lies above or below 0; `gain`, mean difference from control; for each other strategy that all cells
+        have, its name, the mean by which the preset is ahead of it; `behind`, in how many cells it is more than .003
+        behind the best peer.
+    """
+    rows = []
+    for group, part in cells[cells["difference"].notna()].groupby(groups, sort=False):
+        wide = part.pivot(index=[*CELL, "samples"], columns="strategy", values="difference")
+        own = part[part["strategy"] == preset]
+        ahead = {name: (wide[preset] - wide[name]).mean() for name in wide.dropna(axis=1) if name != preset}
+        behind = wide[[name for name in peers if name in wide]].max(axis=1) - wide[preset]
+        signs = {"above": int((own["low"] > 0).sum()), "below": int((own["high"] < 0).sum())}
+        means = {"gain": own["difference"].mean(), **ahead, "behind": int((behind > 0.003).sum())}
+        rows.append({"group": group, "comparisons": len(own), **signs, **means})
+    return pd.DataFrame(rows)

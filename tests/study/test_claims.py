@@ -166,3 +166,42 @@ def test_weak_models_are_repaired_if_the_interval_is_above_0(original, adaptive,
 def test_verdicts_make_a_table():
     table = claims.verdict_table([claims.Verdict("c", "s", "confirmed", "e")])
     assert table.iloc[0].to_dict() == {"claim": "c", "source": "s", "verdict": "confirmed", "evidence": "e"}
+
+
+def pool_cells(state=0.02, chance=0.01, wrong=0.4, known=0.93, n=8):
+    """Return cells of two strategies and yardsticks, n of each kind of pool, with some scatter."""
+    rng = np.random.default_rng(0)
+    cell = {"architecture": "dense", "scenario": "starved", "labelled": True, "n_validation": 500, "fine_tune": "all"}
+    rows = []
+    for place in range(n):
+        for pool in ("clean", "noisy"):
+            own = cell | {"dataset": f"data {place}", "pool": pool, "initial": 0.7, "low": 0.0, "high": 0.02}
+            for samples in (500, 2_000):
+                for name, gain in {"adaptive": state, "any of the label": chance, "recommended": 0.03}.items():
+                    row = {"strategy": name, "samples": samples, "difference": gain + 1e-4 * rng.standard_normal()}
+                    share = {"adaptive": wrong, "recommended": 0.1}.get(name, 0.2) if pool == "noisy" else 0.0
+                    rows.append(own | row | {"final": 0.94, "wrong_share": share})
+            beside = {"validation alone": 0.9, "training and validation": known, "training and whole pool": 0.95}
+            rows += [own | {"strategy": name, "samples": 500, "final": final} for name, final in beside.items()]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"), [(0.02, "confirmed"), (0.0, "refuted"), (0.01, "not shown")], ids=["more", "less", "same"]
+)
+def test_differential_states_help_if_they_gain_more_than_chance_in_the_same_labels(state, verdict):
+    found = claims.states_help_beyond_allocation(pool_cells(state=state))
+    assert found.verdict == verdict and "32 combinations" in found.evidence
+
+
+@pytest.mark.parametrize(("wrong", "verdict"), [(0.4, "confirmed in part"), (0.15, "refuted")])
+def test_wrong_labels_mislead_what_collects_more_of_them_than_there_are(wrong, verdict):
+    found = claims.wrong_labels_mislead(pool_cells(wrong=wrong), 0.2)
+    assert found.verdict == verdict and f"adaptive {wrong:.0%}" in found.evidence
+
+
+@pytest.mark.parametrize(("known", "verdict"), [(0.93, "refuted where labels are dear"), (0.945, "confirmed")])
+def test_validation_samples_would_do_if_they_alone_bring_as_much(known, verdict):
+    cells = pool_cells(known=known)
+    found = claims.simpler_remedies_suffice(cells[(cells["dataset"] == "data 0") & (cells["pool"] == "clean")])
+    assert found.verdict == verdict and "recommended` with 2,000 labels 94.0%" in found.evidence

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from made_runs import make_run
 
-from mode_utils.study.strategy_table import CELL, best_peers, cell_rows, read_cells, regrets, yardstick_rows
+from mode_utils.study.strategy_table import CELL, best_peers, cell_rows, read_cells, regrets, summarize, yardstick_rows
 
 NAMES = ("mnist", "dense", "starved", "noisy", True, 500, "all")
 
@@ -78,3 +78,14 @@ def test_a_strategy_that_some_cell_lacks_has_no_regret_and_sets_none():
 def test_the_best_peer_is_found_in_each_cell():
     best = best_peers(cells_of(own=[0.9, 0.9], a=[0.1, 0.2], b=[0.3, 0.0]), ["a", "b"])
     assert best["peer"].tolist() == ["b", "a"] and best["difference"].tolist() == [0.3, 0.2]
+
+
+def test_a_group_is_summarized_by_what_the_preset_gains_and_whom_it_is_behind():
+    cells = cells_of(own=[0.02, -0.01, 0.0], a=[0.01, 0.01, 0.0], rare=[0.05]).assign(low=0.0, high=0.0)
+    cells.loc[cells["strategy"] == "own", "low"] = [0.01, -0.02, -0.01]
+    cells.loc[cells["strategy"] == "own", "high"] = [0.03, -0.005, 0.01]
+    table = summarize(cells, pd.Series("all", cells.index), "own", ["a", "rare"])
+    assert table.to_dict("records") == [
+        {"group": "all", "comparisons": 3, "above": 1, "below": 1, "gain": pytest.approx(0.01 / 3),
+         "a": pytest.approx(-0.01 / 3), "behind": 2}
+    ]  # fmt: skip

@@ -3,6 +3,7 @@
 verdict   what a verdict is, and what several of them are computed with
 metrics   about the nine metrics, and the layer
 protocol  about how it was measured, weak models, and future work
+advice    about wrong labels, chance within a label, and simpler remedies
 """
 
 from mode_utils.study.claims.metrics import (
@@ -13,6 +14,7 @@ from mode_utils.study.claims.metrics import (
     nothing_is_significant,
     selection_beats_random,
 )
+from mode_utils.study.claims.advice import simpler_remedies_suffice, states_help_beyond_allocation, wrong_labels_mislead
 from mode_utils.study.claims.protocol import (
     leak_is_harmless,
     least_similar_helps_overfit,
@@ -39,7 +41,10 @@ __all__ = [
     "selection_beats_random",
     "selection_repairs_weak_models",
     "share_depends_on_classes",
+    "simpler_remedies_suffice",
     "single_differences_mean_something",
     "single_runs_find_the_best",
+    "states_help_beyond_allocation",
     "verdict_table",
+    "wrong_labels_mislead",
 ]
