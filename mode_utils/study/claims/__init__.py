@@ -6,6 +6,7 @@ protocol  about how it was measured, weak models, and future work
 advice    about wrong labels, chance within a label, and simpler remedies
 """
 
+from mode_utils.study.claims.advice import simpler_remedies_suffice, states_help_beyond_allocation, wrong_labels_mislead
 from mode_utils.study.claims.metrics import (
     earth_mover_is_best,
     layer_selection_is_vain,
@@ -14,7 +15,6 @@ from mode_utils.study.claims.metrics import (
     nothing_is_significant,
     selection_beats_random,
 )
-from mode_utils.study.claims.advice import simpler_remedies_suffice, states_help_beyond_allocation, wrong_labels_mislead
 from mode_utils.study.claims.protocol import (
     leak_is_harmless,
     least_similar_helps_overfit,
