@@ -5,6 +5,7 @@ Nothing is unpickled.
 """
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from mode_utils.splits import Splits, Subset
 from mode_utils.support.files import release_pages
 
 REQUIRED = ("x_train", "y_train", "x_validation", "y_validation", "x_pool")
-OPTIONAL = ("y_pool", "x_test", "y_test")
+OPTIONAL = ("y_pool", "names_pool", "x_test", "y_test")
 CHUNK = 16_384  # samples looked at in one go
 
 
@@ -31,6 +32,8 @@ class OwnData:
     y_train, y_validation : (n,) int32
         Labels 0 .. n_classes - 1; `y_pool` and `y_test` are None if there are none.
     class_names : tuple of str
+    names_pool : (n,) str, optional
+        What the samples of the pool are called, such as the files that they are from.
     """
 
     x_train: np.ndarray
@@ -42,6 +45,7 @@ class OwnData:
     x_test: np.ndarray | None
     y_test: np.ndarray | None
     class_names: tuple[str, ...]
+    names_pool: np.ndarray | None = None
 
     @property
     def n_classes(self):
@@ -65,7 +69,7 @@ def load_own_data(path, class_names=None, n_classes=None, input_names=None):
     ----------
     path : path
         An .npz file with `x_train`, `y_train`, `x_validation`, `y_validation`, `x_pool`, and if there are any `y_pool`,
-        `x_test`, `y_test`; of a model with several inputs `x_train.<input>` and so on for each.
+        `names_pool`, `x_test`, `y_test`; of a model with several inputs `x_train.<input>` and so on for each.
     class_names : sequence of str, optional
         By default the labels themselves.
     n_classes : int, optional
@@ -100,6 +104,9 @@ def check_arrays(arrays, class_names=None, n_classes=None, path="the data"):
                 arrays[f"x_{part}"] = np.asarray(arrays[f"x_{part}"], np.float32)
         if f"y_{part}" in arrays:
             arrays[f"y_{part}"] = _labels(f"y_{part}", arrays[f"y_{part}"], len(arrays[f"x_{part}"]))
+    if "names_pool" in arrays:
+        arrays["names_pool"] = _names(arrays["names_pool"], len(arrays["x_pool"]))
+    check_class_names(class_names or ())
     largest = max(int(labels.max()) for name, labels in arrays.items() if name.startswith("y_"))
     n_classes = len(class_names) if class_names else n_classes or largest + 1
     if largest >= n_classes:
@@ -108,6 +115,18 @@ def check_arrays(arrays, class_names=None, n_classes=None, path="the data"):
         )
     names = tuple(map(str, class_names or range(n_classes)))
     return OwnData(**{name: arrays.get(name) for name in (*REQUIRED, *OPTIONAL)}, class_names=names)
+
+
+def check_class_names(names):
+    """Raise a ValueError if a class has no name, or two have one."""
+    names = [str(name).strip() for name in names]
+    if "" in names:
+        raise ValueError(f"the name of class {names.index('')} is empty: give each class a name")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(
+            f"the class name {twice!r} comes {names.count(twice)} times: give each class a name of its own"
+        )
 
 
 def in_chunks(x):
@@ -130,7 +149,9 @@ def read_arrays(path):
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
                 arrays[entry.filename.removesuffix(".npy")] = _read_array(path, archive, entry)
-    except (zipfile.BadZipFile, EOFError, OSError, zipfile.LargeZipFile) as error:
+    except RuntimeError:
+        raise ValueError(f"{path} is encrypted: write it again with np.savez") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, zipfile.LargeZipFile) as error:
         raise ValueError(f"{path} is no complete .npz file ({error}): write it again with np.savez") from None
     return arrays
 
@@ -222,7 +243,7 @@ def _labels(name, y, n):
     if y.ndim == 2 and y.shape[1] > 1 and set(np.unique(y)) <= {0, 1} and (y.sum(axis=1) == 1).all():
         y = y.argmax(axis=1)
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    whole = y.dtype.kind in "iub" or (y.dtype.kind == "f" and bool((y == np.floor(y)).all()))
+    whole = y.dtype.kind in "iub" or (y.dtype.kind == "f" and bool((y == np.floor(y)).all() and np.isfinite(y).all()))
     if y.ndim != 1 or not whole:
         raise ValueError(
             f"{name} has shape {y.shape} and dtype {y.dtype}: labels must be integers (n,) or one-hot rows"
@@ -231,4 +252,20 @@ def _labels(name, y, n):
         raise ValueError(f"{name} has {len(y)} labels for {n} samples: one each is needed")
     if y.min() < 0:
         raise ValueError(f"{name} has label {y.min()}: labels must lie in 0 .. n_classes - 1")
+    if y.max() > np.iinfo(np.int32).max:
+        raise ValueError(f"{name} has label {y.max()}: that is too large for a label")
     return y.astype(np.int32)
+
+
+def _names(names, n):
+    if names.dtype.kind not in "US" or names.shape != (n,):
+        raise ValueError(
+            f"names_pool has shape {names.shape} and dtype {names.dtype}: it needs a text for each of the {n} samples"
+        )
+    names = names.astype(str)
+    values, counts = np.unique(names, return_counts=True)
+    if counts.max() > 1:
+        raise ValueError(
+            f"names_pool has {values[counts.argmax()]!r} {counts.max()} times: each name must be there once"
+        )
+    return names

@@ -11,10 +11,12 @@ from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import read_classifier
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import DebugOptions
-from mode_utils.repair.arrays import OwnData, check_arrays, load_own_data
-from mode_utils.repair.image_folders import read_images, takes_raw_pixels
+from mode_utils.repair.arrays import OwnData, check_arrays, check_class_names, load_own_data
+from mode_utils.repair.folder import check_files
+from mode_utils.repair.image_folders import read_images
+from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels
 from mode_utils.run_setup import RunSetup, split_for_run
-from mode_utils.support.checks import check_least, check_share
+from mode_utils.support.checks import check_choice, check_least, check_share
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class Case:
     seed : int
     initial_state : tuple of arrays
         Of the model as it came.
+    notes : tuple of str
+        Sentences on how the data were read.
+    sources : dict of str to path
+        The files of `model` and `data`, of what came as a file.
     """
 
     model: keras.Model
@@ -44,6 +50,8 @@ class Case:
     tolerance: float
     seed: int
     initial_state: tuple[np.ndarray, ...] = field(repr=False)
+    notes: tuple[str, ...] = ()
+    sources: dict[str, Path] = field(default_factory=dict)
 
     def step_options(self, n_steps):
         """Return the options of a repair that spends the budget in some steps, for a learning curve."""
@@ -51,8 +59,8 @@ class Case:
 
 
 def open_case(
-    model, data, budget, *, class_names=None, output=None, labels=None, preset="recommended", tolerance=0.02, seed=0,
-    batch_size=32, **changes,
+    model, data, budget, *, class_names=None, output=None, labels=None, pixels=None, skip_broken=False,
+    even_if_weak=False, preset="recommended", tolerance=0.02, seed=0, batch_size=32, **changes,
 ):  # fmt: skip
     """Load a model and its data, and check that they fit.
 
@@ -61,14 +69,19 @@ def open_case(
     model : keras.Model or path
         A compiled classifier, or the .keras file of one; files are loaded in safe mode.
     data : OwnData or path
-        An .npz file, see `arrays.load_own_data`, or a folder of images, see `image_folders.read_images`, whose pixels
-        are divided by 255, unless the model has a Rescaling layer.
+        An .npz file, see `arrays.load_own_data`, or a folder of images, see `image_folders.read_images`.
     budget : int
         Samples to add, at least 1.
     class_names : sequence of str, optional
         One for each label.
     output, labels : str, optional
         What the model's output and its loss mean; detected by default, see `classifiers.read_classifier`.
+    pixels : {"0..1", "0..255", "-1..1"}, optional
+        Where the model wants pixels to lie; detected by default, see `own_samples.choose_pixels`.
+    skip_broken : bool
+        Go on without images that cannot be read.
+    even_if_weak : bool
+        Go on with a model that hardly knows its own training samples, see `own_samples.check_known`.
     preset : {"recommended", "adaptive", "original"}
     tolerance : float
         See `Case`.
@@ -88,16 +101,26 @@ def open_case(
         In one sentence, what is wrong and what to do.
     """
     check_least("budget", budget, 1)
+    check_least("batch_size", batch_size, 1)
+    check_least("seed", seed, 0)
     check_share("tolerance", tolerance)
+    check_class_names(class_names or ())
+    if pixels is not None:
+        check_choice("pixels", pixels, PIXELS)
     changes = {"reference": "states"} | changes  # which any model has, however it was trained
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, **changes)
-    model = model if isinstance(model, keras.Model) else load_model(model)
+    sources = {"model": model, "data": data}
+    sources = {name: Path(source) for name, source in sources.items() if isinstance(source, (str, Path))}
+    model = load_model(model) if "model" in sources else model
+    _check_model(model)
     meaning = read_classifier(model, len(class_names) if class_names else None, output, labels)
-    if not isinstance(data, OwnData):
-        data = _load_data(data, model, class_names, meaning.n_classes)
+    trainer, notes = Trainer(model, meaning, batch_size), ()
+    if "data" in sources:
+        data, notes = _load_data(sources["data"], model, trainer, class_names, pixels, skip_broken)
     _check_fit(model, data, budget)
-    trainer = Trainer(model, meaning, batch_size)
-    return Case(model, trainer, data, options, tolerance, seed, trainer.state())
+    if not even_if_weak:
+        check_known(trainer, data.x_train, data.y_train, data.class_names)
+    return Case(model, trainer, data, options, tolerance, seed, trainer.state(), notes, sources)
 
 
 def load_model(path):
@@ -109,16 +132,18 @@ def load_model(path):
         If there is no such file, or it is no .keras file, truncated, or needs code of its own.
     """
     path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"there is no model file {path}")
-    if path.suffix != ".keras":
-        raise ValueError(f"{path} is no .keras file: save the model with model.save('model.keras')")
+    check_files(path)
     try:
         return keras.models.load_model(path, safe_mode=True)
     except Exception as error:  # Keras raises whatever goes wrong below it
         if "unsafe" in str(error).lower() or "lambda" in str(error).lower():
             raise ValueError(
                 f"{path} has a Lambda layer, whose code is not run: replace it by a layer of Keras and save again"
+            ) from None
+        if "custom_objects" in str(error) or "register_keras_serializable" in str(error):
+            raise ValueError(
+                f"{path} has a layer or loss of its own, whose code is not run: open the case in Python, with the "
+                "model itself in place of the file"
             ) from None
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(f"{path} cannot be loaded as a Keras model ({reason}): save it again") from None
@@ -155,14 +180,40 @@ def make_example(folder, labelled=True, seed=0):
     return folder / "model.keras", folder / "data.npz"
 
 
-def _load_data(path, model, class_names, n_classes):
-    if not Path(path).is_dir():
-        return load_own_data(path, class_names, n_classes, [tensor.name for tensor in model.inputs])
-    shape = tuple(model.inputs[0].shape[1:])
-    arrays, names = read_images(path, shape, class_names, 1 if takes_raw_pixels(model) else 255)
-    if len(names) != n_classes:
-        raise ValueError(f"{path} has {len(names)} classes, but the model {n_classes}: give the folders of all labels")
-    return check_arrays(arrays, names, path=path)
+def _load_data(path, model, trainer, class_names, pixels, skip_broken):
+    """Return data and notes on how they were read."""
+    n_classes = trainer.n_classes
+    if not path.is_dir():
+        names = [tensor.name for tensor in model.inputs]
+        return load_own_data(path, class_names, n_classes, names), ()
+    found = read_images(path, tuple(model.inputs[0].shape[1:]), class_names, skip_broken)
+    if len(found.class_names) != n_classes:
+        raise ValueError(
+            f"{path} has {len(found.class_names)} classes, but the model {n_classes}: give the folders of all labels"
+        )
+    arrays, reason = found.arrays, f"Pixels are given as {pixels}, as stated."
+    if pixels is None:
+        pixels, reason = choose_pixels(trainer, arrays["x_train"], arrays["y_train"])
+    factor, summand = PIXELS[pixels]
+    for name in [name for name in arrays if name.startswith("x_")]:
+        arrays[name] *= np.float32(factor)
+        arrays[name] += np.float32(summand)
+    return check_arrays(arrays, found.class_names, path=path), (reason, *found.notes)
+
+
+def _check_model(model):
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            f"the model is a {type(model).__name__}: give a compiled keras.Model, or the .keras file of one"
+        )
+    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
+        raise ValueError(
+            f"model {model.name!r} is subclassed, so that its layers cannot be followed: wrap it into a "
+            "functional one, inputs = keras.Input(shape); keras.Model(inputs, model(inputs)), and compile that"
+        )
+    broken = [weight.path for weight in model.weights if not np.isfinite(weight.numpy()).all()]
+    if broken:
+        raise ValueError(f"weight {broken[0]!r} of model {model.name!r} is not finite: its training has diverged")
 
 
 def _check_fit(model, data, budget):

@@ -1,11 +1,18 @@
 """What a repair leaves behind: a folder that appears whole or not at all, and never over an earlier one."""
 
+import hashlib
 import json
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
+
+from mode_utils.repair.label_table import as_text
+
+_CHUNK = 1 << 20  # bytes read at once
 
 
 def next_folder(base):
@@ -14,13 +21,29 @@ def next_folder(base):
 
 
 def check_new(folder):
-    """Raise a ValueError if a file or folder exists: an earlier repair is never overwritten."""
-    if Path(folder).exists():
+    """Raise a ValueError if a file or folder exists, or cannot be made: an earlier repair is never overwritten."""
+    folder = Path(folder).absolute()
+    if folder.exists():
         raise ValueError(f"{folder} exists already: name another folder, or move that one away")
+    above = next(parent for parent in folder.parents if parent.exists())
+    if not above.is_dir():
+        raise ValueError(f"{folder} cannot be made, as {above} is a file: name another folder")
 
 
-def save_repair(folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=False):
-    """Write `selected.csv`, `diagnosis.json` and, if it brings no new bug, `repaired.keras`.
+def check_files(model=None, data=None, labels=None):
+    """Raise an error if a file is not there, or the model's is no .keras file: before anything slow is imported."""
+    for what, path in {"model": model, "data": data, "table": labels}.items():
+        if path is not None and not Path(path).exists():
+            raise FileNotFoundError(f"there is no {'table' if what == 'table' else f'{what} file'} {path}")
+    if model is not None and (Path(model).suffix != ".keras" or Path(model).is_dir()):
+        raise ValueError(f"{model} is no .keras file: save the model with model.save('model.keras')")
+
+
+def save_repair(
+    folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=False, added=None, labels_file=None, remarks=(),
+    worth="",
+):  # fmt: skip
+    """Write `selected.csv`, `diagnosis.json`, `origin.json` and, if the repair helps, `repaired.keras`.
 
     Parameters
     ----------
@@ -31,7 +54,15 @@ def save_repair(folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=Fal
     outcome : RepairOutcome, optional
         None while the chosen samples have no labels.
     keep_new_bugs : bool
-        Save the repaired model even if a label lost more than the tolerance.
+        Save the repaired model even if it does not help.
+    added : (indices, labels), optional
+        What was added, by place in the pool; by default all that was chosen.
+    labels_file : path, optional
+        The table that the labels are from.
+    remarks : sequence of str
+        Sentences to tell.
+    worth : str
+        What a comparison with random choice says.
 
     Returns
     -------
@@ -46,65 +77,77 @@ def save_repair(folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=Fal
     folder = Path(folder)
     check_new(folder / "selected.csv")
     folder.mkdir(parents=True, exist_ok=True)
-    table = chosen if case.data.y_pool is not None else chosen.assign(label="")
-    table.to_csv(folder / "selected.csv", index=False)
-    (folder / "diagnosis.json").write_text(json.dumps(_summary(case, diagnosis, outcome), indent=1) + "\n")
-    saved = outcome is not None and (keep_new_bugs or not outcome.new_bugs)
+    _selected(case, chosen, added).to_csv(folder / "selected.csv", index=False)
+    told = {"chosen": len(chosen), "remarks": [each for each in remarks if each], "worth": worth}
+    summaries = {"diagnosis": _summary(case, diagnosis, outcome) | told}
+    if outcome is not None:
+        summaries["origin"] = _origin(case, chosen, added, labels_file)
+    for name, summary in summaries.items():
+        (folder / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n")
+    saved = outcome is not None and (keep_new_bugs or outcome.helps)
     if saved:
         case.trainer.restore(outcome.state)
         case.model.save(folder / "repaired.keras")
     return saved
 
 
-def read_labels(path, case):
-    """Read a `selected.csv` in which the column `label` has been filled in.
+def _selected(case, chosen, added):
+    """Return the table of what was chosen; of a pool without labels, with a column to fill in, or filled in."""
+    table, names = chosen.copy(), case.data.class_names
+    if case.data.y_pool is None:
+        table["label"] = ""
+        if added is not None:
+            filled = dict(zip(map(int, added[0]), added[1], strict=True))
+            others = [place for place in filled if place not in set(table["index"])]
+            table = pd.concat([table, pd.DataFrame({"index": others})], ignore_index=True)
+            table["label"] = [names[filled[place]] if place in filled else "" for place in table["index"]]
+            table["rank"] = range(1, len(table) + 1)
+            if case.data.names_pool is not None:
+                table["name"] = case.data.names_pool[table["index"].to_numpy()]
+    texts = [name for name in ("name", "label", "guess", "predicted") if name in table]
+    return table.assign(**{name: table[name].map(as_text) for name in texts})
 
-    Parameters
-    ----------
-    path : path
-    case : Case
 
-    Returns
-    -------
-    indices, labels : (n,) int
-        Of the rows with a label.
+def _origin(case, chosen, added, labels_file):
+    """Say exactly what went in: samples and labels, what they are from, seeds and versions."""
+    if added is None:
+        indices = chosen["index"].to_numpy()
+        added = indices, case.data.y_pool[indices]
+    names, files = case.data.names_pool, case.sources | ({"labels": Path(labels_file)} if labels_file else {})
+    samples = [
+        {"index": int(index), "label": case.data.class_names[label]} | ({} if names is None else {"name": names[index]})
+        for index, label in zip(*added, strict=True)
+    ]
+    return {
+        "samples": samples, "seed": case.seed, "options": asdict(case.options), "batch_size": case.trainer.batch_size,
+        "files": {what: {"name": path.name, "sha256": _sha256(path)} for what, path in files.items()},
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("mode_nn_debugging", "tensorflow", "keras", "numpy")},
+    }  # fmt: skip
 
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such table or no label in it, or if an index or a label does not exist.
-    """
-    if not Path(path).exists():
-        raise FileNotFoundError(f"there is no table {path}")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    lacking = [name for name in ("index", "label") if name not in table]
-    if lacking:
-        raise ValueError(f"{path} has no column {lacking[0]!r}: fill in the labels of a selected.csv")
-    table = table[table["label"].str.strip() != ""]
-    if table.empty:
-        raise ValueError(f"{path} has no label: fill in the column 'label'")
-    names = {name: label for label, name in enumerate(case.data.class_names)}
-    unknown = [name for name in table["label"] if name.strip() not in names]
-    if unknown:
-        raise ValueError(f"{path} has an unknown label {unknown[0]!r}: choose from {', '.join(names)}")
-    n_pool, indices = len(case.data.x_pool), table["index"].str.strip()
-    wrong = [index for index in indices if not index.isdigit() or int(index) >= n_pool]
-    wrong += list(indices[indices.duplicated()])
-    if wrong:
-        raise ValueError(f"{path} has index {wrong[0]!r}: each must be once in 0 .. {n_pool - 1}")
-    return indices.astype(int).to_numpy(), np.array([names[name.strip()] for name in table["label"]], np.int32)
+
+def _sha256(path):
+    """Hash a file, or the files of a folder with their names."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            digest.update(str(file.relative_to(path)).encode() if path.is_dir() else b"")
+            with open(file, "rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _summary(case, diagnosis, outcome):
     options = case.options
     summary = {
-        "model": {"name": case.model.name, "reading": list(case.trainer.meaning.reasons)},
+        "model": {"name": case.model.name, "reading": [*case.trainer.meaning.reasons, *case.notes]},
         "data": {name: len(getattr(case.data, f"x_{name}")) for name in ("train", "validation", "pool")},
         "budget": options.batch_size, "tolerance": case.tolerance, "seed": case.seed,
         "labels": _rows(diagnosis.labels), "confusions": _rows(diagnosis.confusions.head(20)),
     }  # fmt: skip
     if outcome is not None:
-        found = {"fixed": outcome.fixed, "broken": outcome.broken, "new_bugs": outcome.new_bugs}
+        found = {"fixed": outcome.fixed, "broken": outcome.broken, "new_bugs": outcome.new_bugs, "helps": outcome.helps}
         summary["outcome"] = {"labels": _rows(outcome.labels), **found, "old_samples_per_new_one": outcome.replay}
     return summary
 

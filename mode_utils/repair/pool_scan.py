@@ -18,6 +18,7 @@ from mode_utils.selection.reference import StatesReference
 from mode_utils.selection.selectors import scores_by_name
 from mode_utils.support.files import release_pages
 
+_MOST_BELIEFS = 20_000_000  # numbers that are kept of all that a reference believes
 _AT_ONCE = 1_024  # samples that are read from all over a pool
 
 
@@ -37,6 +38,10 @@ class PoolScan:
         By selector; the higher the more wanted.
     believed : (n,) float32
         How far a reference believes the labels, in [0, 1]; NaN if nobody asked.
+    rng : numpy.random.Generator
+        As the look has left it.
+    beliefs : (n, n_classes) float32, optional
+        What it believes of each label; None if nobody asked, or if they are too many to keep.
     """
 
     labels: np.ndarray
@@ -44,6 +49,8 @@ class PoolScan:
     confidence: np.ndarray
     scores: dict[str, np.ndarray]
     believed: np.ndarray
+    rng: np.random.Generator
+    beliefs: np.ndarray | None = None
 
     def candidates(self, options, groups, fault, errors, rng):
         """Return the members of some groups as a selector gets them: their scores, none of the samples themselves.
@@ -98,7 +105,7 @@ def scan_pool(trainer, x_pool, validation, rng, labels=None, selectors=(), ask=T
     if ask or labels is None:
         own = partial(_states_at, trainer, layer, x_pool)
         reference = StatesReference(trainer.n_classes, known, validation.y, rng, own, labels)
-    parts, scores = [], []
+    parts, scores, kept = [], [], []
     for start, x in in_chunks(x_pool):
         states, probabilities = _look(trainer, layer, np.asarray(x, np.float32))
         places = np.arange(start, start + len(x))
@@ -109,9 +116,11 @@ def scan_pool(trainer, x_pool, validation, rng, labels=None, selectors=(), ask=T
         predicted, confidence = probabilities.argmax(axis=1).astype(np.int32), probabilities.max(axis=1)
         parts.append((chunk.labels, predicted, confidence, beliefs[np.arange(len(x)), chunk.labels]))
         scores.append(scores_by_name(chunk, selectors))
+        if reference and beliefs.shape[1] * len(x_pool) <= _MOST_BELIEFS:
+            kept.append(beliefs)
     every = {name: np.concatenate([chunk[name] for chunk in scores]) for name in selectors}
     own, predicted, confidence, believed = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return PoolScan(own, predicted, confidence, every, believed)
+    return PoolScan(own, predicted, confidence, every, believed, rng, np.concatenate(kept) if kept else None)
 
 
 def _look(trainer, layer, x):

@@ -1,5 +1,6 @@
 """The steps of a repair: what is wrong, what to add, and what became of it."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.metrics import confusion_matrix
 
 from mode_utils.diagnosis import Assessment, assess, label_accuracies
 from mode_utils.repair.pool_scan import scan_pool
+from mode_utils.repair.verdicts import NEW_BUG, judge_labels
 from mode_utils.selection.allocation import allocate
 from mode_utils.selection.candidates import look_at_candidates
 from mode_utils.selection.pool import Pool, draw_batch
@@ -42,12 +44,12 @@ class RepairOutcome:
     Attributes
     ----------
     labels : pandas.DataFrame
-        A row a label: `label`, `before`, `after`, validation accuracies, and `change`; `test_before` and `test_after`
-        where there is a test set.
+        A row a label: `label`, `before`, `after`, validation accuracies, and `change`; `samples`, `fixed`, `broken` of
+        it; `verdict`, see `verdicts.judge_labels`; `test_before` and `test_after` where there is a test set.
     fixed, broken : int
         Validation samples that were wrong and are right, and the other way round.
     new_bugs : list of str
-        Names of the labels that lost more than the tolerance.
+        Names of the labels that have lost more than the tolerance, beyond chance.
     replay : float
         Old samples for each new one, in the retraining that this is the outcome of.
     state : tuple of arrays
@@ -60,6 +62,11 @@ class RepairOutcome:
     new_bugs: list[str]
     replay: float
     state: tuple[np.ndarray, ...]
+
+    @property
+    def helps(self):
+        """Whether no label is a new bug, and not more validation samples were broken than fixed."""
+        return not self.new_bugs and self.broken <= self.fixed
 
 
 def diagnose(case):
@@ -87,37 +94,57 @@ def diagnose(case):
     return Diagnosis(labels, _confusions(data.y_validation, assessment.predictions, names), assessment)
 
 
-def choose(case, diagnosis):
+def look_at_pool(case):
+    """Look at each sample of the pool once, as it is and as a reference sees it.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    pool_scan.PoolScan
+        For `pool_faults.find_faults` and `choose`.
+    """
+    data, options = case.data, case.options
+    case.trainer.restore(case.initial_state)
+    scanned = None if options.layer_selection else scanned_selectors(options.selector)
+    ask = "beliefs" in looks_of(options.selector) or "doubtful" in options.skip
+    divides = np.random.default_rng(case.seed).spawn(1)[0]  # as the laboratory does
+    return scan_pool(case.trainer, data.x_pool, data.splits().validation, divides, data.y_pool, scanned or (), ask)
+
+
+def choose(case, diagnosis, scan=None):
     """Choose the samples of the pool that are worth adding, or worth a label where the pool has none.
 
     Parameters
     ----------
     case : Case
     diagnosis : Diagnosis
+    scan : pool_scan.PoolScan, optional
+        Of `look_at_pool`, if that has been done.
 
     Returns
     -------
     pandas.DataFrame
-        A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `score`, the higher the
-        more wanted among those of its label, NaN of those drawn at random; `label`, its true label, or `guess`, what
-        the reference takes it for; `predicted` and `confidence`, the model's label and its probability;
-        `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of the table serves
-        them alike; what was only drawn to fill the batch comes last.
+        A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `name`, if the pool has
+        names; `score`, the higher the more wanted among those of its label, NaN of those drawn at random; `label`, its
+        true label, or `guess`, what the reference takes it for; `predicted` and `confidence`, the model's label and its
+        probability; `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of the
+        table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any.
     """
     data, options = case.data, case.options
+    scan = scan or look_at_pool(case)
     case.trainer.restore(case.initial_state)
-    rng = np.random.default_rng(case.seed)
-    validation = data.splits().validation
-    scanned = None if options.layer_selection else scanned_selectors(options.selector)
-    ask = "beliefs" in looks_of(options.selector) or "doubtful" in options.skip
-    apart = rng.spawn(1)[0]  # as the laboratory does
-    scan = scan_pool(case.trainer, data.x_pool, validation, apart, data.y_pool, scanned or (), ask)
+    rng, apart = np.random.default_rng(case.seed), deepcopy(scan.rng)
     pool, assessment = Pool(scan.labels), diagnosis.assessment
     fault, needs = Schedule(options).next_needs(assessment)
     if needs is not None and not needs.any():
         return _describe(case, scan, diagnosis, np.empty(0, int), np.empty(0), np.empty(0, bool))
     groups = allocate(pool, needs, options.batch_size, options.alpha)
-    if scanned is None:  # the selector looks at the samples themselves, which have to fit into memory
+    if (
+        options.layer_selection or scanned_selectors(options.selector) is None
+    ):  # the selector looks at the samples themselves, which have to fit into memory
         splits = data.splits(scan.labels)
         candidates = look_at_candidates(case.trainer, splits, options, groups, fault, assessment, rng)
     else:
@@ -134,7 +161,7 @@ def choose(case, diagnosis):
 def retrain(case, indices, labels):
     """Retrain the model on chosen samples, old ones beside them, and see what became of it.
 
-    If that brings a new bug, it is done again from the start with twice as many old samples, as long as there are more.
+    If that does not help, it is done again from the start with twice as many old samples, as long as there are more.
 
     Parameters
     ----------
@@ -155,10 +182,10 @@ def retrain(case, indices, labels):
     case.trainer.restore(case.initial_state)
     before = _predictions(case)
     outcome = _retrain_once(case, splits, indices, replay, before)
-    while outcome.new_bugs and 0 < replay * len(indices) < len(splits.train):
+    while not outcome.helps and 0 < replay * len(indices) < len(splits.train):
         replay *= 2
         again = _retrain_once(case, splits, indices, replay, before)
-        outcome = min(outcome, again, key=lambda each: len(each.new_bugs))
+        outcome = min(outcome, again, key=lambda each: (len(each.new_bugs), each.broken - each.fixed))
     case.trainer.restore(outcome.state)
     return outcome
 
@@ -185,10 +212,18 @@ def _outcome(case, before, after, replay):
         for when, predictions in (("before", before), ("after", after)):
             columns[prefix + when] = label_accuracies(truth[part], predictions[part], data.n_classes)
     labels = pd.DataFrame(columns)
-    labels.insert(3, "change", labels["after"] - labels["before"])
     was, is_ = (predictions["validation"] == data.y_validation for predictions in (before, after))
-    new_bugs = labels.loc[labels["change"] < -case.tolerance, "label"].tolist()
-    fixed, broken = int((~was & is_).sum()), int((was & ~is_).sum())
+    counts = {"samples": was | True, "fixed": ~was & is_, "broken": was & ~is_}
+    counts = {name: np.bincount(data.y_validation[part], minlength=data.n_classes) for name, part in counts.items()}
+    found = {
+        "change": labels["after"] - labels["before"],
+        **counts,
+        "verdict": judge_labels(**counts, tolerance=case.tolerance),
+    }
+    for place, (name, column) in enumerate(found.items(), start=3):
+        labels.insert(place, name, column)
+    new_bugs = labels.loc[labels["verdict"] == NEW_BUG, "label"].tolist()
+    fixed, broken = (int(counts[name].sum()) for name in ("fixed", "broken"))
     return RepairOutcome(labels, fixed, broken, new_bugs, replay, case.trainer.state())
 
 
@@ -208,6 +243,8 @@ def _describe(case, scan, diagnosis, indices, scores, wanted):
         "rank": 0, "index": indices, "score": scores, own: names[scan.labels[indices]],
         "predicted": names[scan.predicted[indices]], "confidence": scan.confidence[indices],
     })  # fmt: skip
+    if case.data.names_pool is not None:
+        table.insert(2, "name", case.data.names_pool[indices])
     turns = table.groupby(own)["score"].rank(ascending=False, method="first", na_option="bottom") - 0.5
     shares = turns / table.groupby(own)["index"].transform("size")
     table["rank"] = shares.where(wanted, np.inf).rank(method="first").astype(int)

@@ -22,7 +22,7 @@ from mode_utils.support.files import release_pages
 SKIPS = ("copies", "foreign", "doubtful")
 DOUBT = 0.5
 _N_KNOWN, _N_COMPARED = 3_000, 1_000  # samples that stand for all that is known, and those that limits are read off
-_COPY_SHARE, _FOREIGN_SHARE = 0.01, 0.02  # of known samples that would be taken for a copy, and for foreign
+COPY_SHARE, FOREIGN_SHARE = 0.01, 0.02  # of known samples that would be taken for a copy, and for foreign
 _MORE = 1.2  # samples that are looked at first, for each that is wanted; twice as many each time after that, up to
 _AT_ONCE = 1_024  # of them
 _MOST, _LEAST = 20, 1_000  # samples that are looked at in all, for each that is wanted, and beside these
@@ -51,15 +51,15 @@ class Screen:
             doubtful = believed <= DOUBT
             self._tests.append(lambda indices: doubtful[indices])
         if "foreign" in skip:
-            self._tests.append(self._strange(outlines(_known(splits, rng))))
+            self._tests.append(self._strange(outlines(known_samples(splits, rng))))
         if "copies" in skip:
-            self._limit = max(_quantile(spectra(_known(splits, rng)), _COPY_SHARE), _ROUNDING)
+            self._limit = copy_limit(spectra(known_samples(splits, rng)))
             self._spectra = _Remembered(self._pool, spectra)
 
     def _strange(self, known):
-        limit = _quantile(known, 1 - _FOREIGN_SHARE)
+        limit = foreign_limit(known)
         own = _Remembered(self._pool, outlines)
-        return lambda indices: _nearest(own(indices), known) > limit
+        return lambda indices: nearest(own(indices), known) > limit
 
     def pick(self, ranked, n, before=()):
         """Find the first `n` in a ranking that are not skipped.
@@ -95,7 +95,7 @@ class Screen:
 
     def _distinct(self, points, chosen):
         """Tell which points are no copies of what was chosen or of those before them."""
-        free = _nearest(points, chosen) >= self._limit if len(chosen) else np.ones(len(points), dtype=bool)
+        free = nearest(points, chosen) >= self._limit if len(chosen) else np.ones(len(points), dtype=bool)
         near = _distances(points, points) < self._limit
         for place in np.flatnonzero(free):
             if free[place]:
@@ -162,7 +162,7 @@ def _unit(x):
     return (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
-def _known(splits, rng):
+def known_samples(splits, rng):
     """Draw known samples, in random order: validation samples first, as all labels are among them."""
     places = rng.permutation(len(splits.diagnosis))[:_N_KNOWN]
     more = rng.permutation(len(splits.train))[: _N_KNOWN - len(places)]
@@ -176,9 +176,19 @@ def _distances(points, others):
     return np.sqrt(np.maximum(squared_distances(points, others), 0))
 
 
-def _nearest(points, known):
+def nearest(points, known):
     """Return the distance (n,) of each point from the nearest known one."""
     return _distances(points, known).min(axis=1)
+
+
+def copy_limit(known):
+    """Return the distance between spectra (n, n_numbers) of known samples below which one is taken for a copy."""
+    return max(_quantile(known, COPY_SHARE), _ROUNDING)
+
+
+def foreign_limit(known):
+    """Return the distance between outlines (n, n_numbers) beyond which a sample is unlike all that are known."""
+    return _quantile(known, 1 - FOREIGN_SHARE)
 
 
 def _quantile(known, share):

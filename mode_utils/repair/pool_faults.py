@@ -1,0 +1,156 @@
+"""What is the matter with a pool, and with the roles beside it, before anything is chosen from it?
+
+wrong labels  labels that a reference, which has not seen them, contradicts with confidence (confident learning)
+exact copies  samples that are the same, number for number, in the pool and across the roles
+near copies   samples that are nearly the same, be it shifted
+foreign       samples that are unlike all known ones
+
+Exact copies are looked for among all samples, what takes distances among some, drawn at random.
+
+References
+----------
+Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125, as implemented by cleanlab.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from cleanlab.filter import find_label_issues
+
+from mode_utils.repair.arrays import in_chunks
+from mode_utils.selection.screening import (
+    COPY_SHARE,
+    FOREIGN_SHARE,
+    copy_limit,
+    foreign_limit,
+    known_samples,
+    nearest,
+    outlines,
+    spectra,
+)
+
+_COMPARED = 4_000  # samples of the pool
+_ROLES = ("train", "validation", "pool", "test")
+
+
+@dataclass(frozen=True)
+class PoolFaults:
+    """What was found.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        A row a fault: `fault`; `found`, samples; `of`, samples that were looked at; `meaning`, a sentence.
+    places : dict of str to (n_found,) int
+        By fault, places in the pool, the clearest first.
+    """
+
+    table: pd.DataFrame
+    places: dict[str, np.ndarray]
+
+
+def find_faults(case, scan):
+    """Look for faults of a case's pool.
+
+    Parameters
+    ----------
+    case : Case
+    scan : pool_scan.PoolScan
+
+    Returns
+    -------
+    PoolFaults
+        Only of faults that are there.
+    """
+    rng, rows, places = np.random.default_rng(case.seed), [], {}
+
+    def report(fault, found, looked_at, meaning):
+        if len(found):
+            rows.append({"fault": fault, "found": len(found), "of": looked_at, "meaning": meaning})
+            places[fault] = found
+
+    n_pool = len(case.data.x_pool)
+    if case.data.y_pool is not None and scan.beliefs is not None:
+        found = wrong_labels(case.data.y_pool, scan.beliefs)
+        report("wrong labels", found, n_pool, "their labels are probably wrong: look at them, and mend those that are")
+    roles = {role: _digests(x) for role in _ROLES if (x := getattr(case.data, f"x_{role}")) is not None}
+    found = exact_copies(roles["pool"])
+    report("exact copies", found, n_pool, "the same as a sample before them: each such picture counts once")
+    for role in [role for role in roles if role != "pool"]:
+        found = np.flatnonzero(np.isin(roles["pool"], roles[role]))
+        report(f"also in {role}", found, n_pool, f"the same as a sample of {role}: {_harm(role)}")
+    for role in [role for role in ("validation", "test") if role in roles]:
+        n = int(np.isin(roles[role], roles["train"]).sum())
+        if n:
+            meaning = "the model was trained on them: its accuracy there says too much"
+            rows.append({"fault": f"{role} also in train", "found": n, "of": len(roles[role]), "meaning": meaning})
+    some = np.sort(rng.permutation(n_pool)[:_COMPARED])
+    for fault, (found, meaning) in _by_distance(case, some, rng).items():
+        report(fault, found, len(some), meaning)
+    return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), places)
+
+
+def wrong_labels(labels, beliefs):
+    """Return the places of labels that are probably wrong, the least believed first.
+
+    Parameters
+    ----------
+    labels : (n,) int
+    beliefs : (n, n_classes) float
+        Of a reference that has not learned from a sample's own label.
+    """
+    present = np.unique(labels)
+    if len(present) < 2:
+        return np.empty(0, int)
+    known = beliefs[:, present].astype(np.float64)
+    known /= np.maximum(known.sum(axis=1, keepdims=True), 1e-12)
+    own = np.searchsorted(present, labels)
+    return np.asarray(find_label_issues(own, known, return_indices_ranked_by="self_confidence", n_jobs=1))
+
+
+def exact_copies(digests):
+    """Return the places of what is the same as something before it."""
+    return np.setdiff1d(np.arange(len(digests)), np.unique(digests, return_index=True)[1])
+
+
+def _digests(x):
+    rows = []
+    for _, chunk in in_chunks(x):
+        chunk = np.ascontiguousarray(chunk, np.float32)
+        rows += [hashlib.blake2b(row, digest_size=8).digest() for row in chunk.reshape(len(chunk), -1)]
+    return np.frombuffer(b"".join(rows), np.uint64)
+
+
+def _by_distance(case, places, rng):
+    """Return near copies and foreign samples among some places, if there are more than among known samples."""
+    data = case.data
+    known, own = known_samples(data.splits(), rng), np.asarray(data.x_pool[places], np.float32)
+    found, points, like = {}, spectra(own), spectra(known)
+    distances = _nearest_before(points)
+    near = np.flatnonzero(distances < copy_limit(like))
+    if len(near) > 2 * COPY_SHARE * len(places) + 2:
+        meaning = "nearly the same as another of them: recommended passes over such copies"
+        found["near copies"] = places[near[np.argsort(distances[near])]], meaning
+    far, limit = nearest(outlines(own), outlines(known)), foreign_limit(outlines(known))
+    strange = np.flatnonzero(far > limit)
+    if len(strange) > 2 * FOREIGN_SHARE * len(places) + 2:
+        meaning = f"unlike all known samples ({FOREIGN_SHARE:.0%} of those would be, too): recommended passes over them"
+        found["foreign"] = places[strange[np.argsort(-far[strange])]], meaning
+    return found
+
+
+def _nearest_before(points):
+    """Return the distance of each point from the nearest one before it; that of the first is infinite."""
+    distances = np.full(len(points), np.inf)
+    for end in range(1, len(points), 500):
+        part = points[end : end + 500]
+        distances[end : end + 500] = [
+            nearest(point[None], points[: end + place])[0] for place, point in enumerate(part)
+        ]
+    return distances
+
+
+def _harm(role):
+    return "it adds nothing new" if role == "train" else "do not add what the repair is judged by"

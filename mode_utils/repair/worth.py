@@ -1,0 +1,73 @@
+"""Was it worth it to choose? The same budget, drawn at random, through the same retraining."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from mode_utils.repair.steps import retrain
+from mode_utils.study.significance import bootstrap_interval
+
+SEEDS = 6  # repairs of each kind
+
+
+def compare_with_random(case, indices, labels, n_seeds=SEEDS):
+    """Repair with the chosen samples and with as many drawn at random, from several seeds.
+
+    Parameters
+    ----------
+    case : Case
+        Of a pool with labels. Its trainer holds the last of the repaired models afterwards.
+    indices, labels : (n,) int
+        What was chosen.
+    n_seeds : int
+        Of order and old samples, and of what is drawn.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a seed: `seed`; `chosen` and `random`, accuracy after the repair, in [0, 1], on the test set if there is
+        one and on validation samples otherwise; `difference`.
+
+    Raises
+    ------
+    ValueError
+        If the pool has no labels: what is drawn at random would have to be labelled, too.
+    """
+    data, rows = case.data, []
+    if data.y_pool is None:
+        raise ValueError("the pool has no labels: to compare with random choice, what is drawn would need labels, too")
+    for seed in range(case.seed, case.seed + n_seeds):
+        drawn = np.random.default_rng([seed, 1]).choice(len(data.x_pool), len(indices), replace=False)
+        own = replace(case, seed=seed)
+        chosen, at_random = (_accuracy(own, *added) for added in ((indices, labels), (drawn, data.y_pool[drawn])))
+        rows.append({"seed": seed, "chosen": chosen, "random": at_random, "difference": chosen - at_random})
+    return pd.DataFrame(rows)
+
+
+def say_worth(compared):
+    """Say in a sentence whether choosing was worth it: the mean difference, and its 95% interval over the seeds."""
+    mean, (low, high) = compared["difference"].mean(), bootstrap_interval(compared["difference"])
+    what = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
+    return (
+        f"chosen inputs are {what} random ones: {100 * mean:+.1f} points of accuracy ({100 * low:+.1f} to "
+        f"{100 * high:+.1f}) in {len(compared)} repairs each"
+    )
+
+
+def say_health(diagnosis):
+    """Return a sentence if a model has no buggy label, so that little is to be gained; otherwise nothing."""
+    if (diagnosis.labels["fault"] != "").any():
+        return ""
+    errors = 1 - diagnosis.labels["validation_accuracy"]
+    return (
+        f"no label is underfit or overfit (largest error {errors.max():.1%}): for such a model choosing gains hardly "
+        "more than random inputs"
+    )
+
+
+def _accuracy(case, indices, labels):
+    retrain(case, indices, labels)
+    data = case.data
+    x, y = (data.x_validation, data.y_validation) if data.x_test is None else (data.x_test, data.y_test)
+    return float((case.trainer.predict(x).argmax(axis=1) == y).mean())
