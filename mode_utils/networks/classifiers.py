@@ -13,6 +13,7 @@ from mode_utils.support.checks import check_choice
 
 OUTPUTS = ("softmax", "logits", "sigmoid", "sigmoid logits")
 LABELS = ("sparse", "one-hot", "binary")
+_OF_NUMBERS = ("mse", "mae", "msle", "mape", "huber", "huber_loss", "log_cosh")
 _TAKES = {"sparse": "integers", "one-hot": "one-hot rows", "binary": "a column of 0 and 1"}
 
 
@@ -83,9 +84,29 @@ def read_classifier(model, n_classes=None, output=None, labels=None):
     if tuple(model.outputs[0].shape) not in ((None, n_classes), (None, 1) if n_classes == 2 else ()):
         shape = tuple(model.outputs[0].shape)
         raise ValueError(f"model {model.name!r} has output shape {shape}; {n_classes} labels need (None, {n_classes})")
+    _check_kind(model, width, output)
     output, how = _output(model, width, output)
     labels, why = _labels(model, width, labels)
     return Meaning(n_classes, output, labels, (how, why))
+
+
+def _check_kind(model, width, stated):
+    """Raise a ValueError if a model predicts numbers, or several labels at once."""
+    activation = getattr(getattr(model.layers[-1], "activation", None), "__name__", "")
+    loss = _loss_name(model)
+    if width == 1 and stated is None and activation == "linear" and ("mean_" in loss or loss in _OF_NUMBERS):
+        raise ValueError(
+            f"model {model.name!r} is a regression (loss {loss}): it has no labels, so nothing here fits it"
+        )
+    if width > 1 and activation == "sigmoid" and "binary" in loss:
+        raise ValueError(
+            f"model {model.name!r} gives several labels to a sample (sigmoids, loss {loss}): repair it label by label, "
+            "each with a model of one output"
+        )
+
+
+def _loss_name(model):
+    return model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", None) or str(model.loss)
 
 
 def _output(model, width, stated):
@@ -116,8 +137,10 @@ def _output(model, width, stated):
 def _labels(model, width, stated):
     if stated is not None:
         check_choice("labels", stated, LABELS)
+        if (stated == "sparse") != _loss_name(model).startswith("sparse") and "crossentropy" in _loss_name(model):
+            raise ValueError(f"labels {stated!r} do not fit the loss {_loss_name(model)} of model {model.name!r}")
         return stated, f"The loss takes labels as {_TAKES[stated]}, as stated."
-    name = model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", None) or str(model.loss)
+    name = _loss_name(model)
     if width == 1:
         labels = "binary"
     elif name.startswith("sparse"):

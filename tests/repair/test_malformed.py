@@ -1,14 +1,19 @@
 """Whatever is wrong with a model, its data or the command: one clear sentence, and nothing is written."""
 
+import errno
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
 import pytest
 
 from mode_utils.networks.backend import keras
+from mode_utils.repair import choose, diagnose, open_case
 from mode_utils.repair.__main__ import main
+from mode_utils.repair.arrays import check_arrays
 
-N_CASES = 200
+N_CASES = 300
 SIZES = {"train": 40, "validation": 20, "pool": 50, "test": 10}
 
 
@@ -24,6 +29,19 @@ def classifier(units=3, **options):
     return model
 
 
+def diverged():
+    model = classifier(activation="softmax")
+    kernel = model.layers[-1].kernel
+    kernel.assign(np.full(kernel.shape, np.nan))
+    return model
+
+
+def other(units, activation, loss):
+    model = classifier(units, activation=activation)
+    model.compile(loss=loss)
+    return model
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
@@ -34,8 +52,12 @@ def models(tmp_path_factory):
     code.compile(loss="sparse_categorical_crossentropy")
     image = keras.Input((5, 4))
     twice = [keras.layers.Dense(3, **softmax)(keras.layers.Flatten()(image)) for _ in range(2)]
-    made = {"good": classifier(**softmax), "fewer labels": classifier(2, **softmax), "no probabilities": classifier(),
-            "not compiled": not_compiled, "lambda": code, "two outputs": keras.Model(image, twice)}  # fmt: skip
+    made = {
+        "good": classifier(**softmax), "fewer labels": classifier(2, **softmax), "no probabilities": classifier(),
+        "not finite": diverged(), "regression": other(1, "linear", "mse"), "lambda": code,
+        "several labels": other(3, "sigmoid", "binary_crossentropy"), "not compiled": not_compiled,
+        "two outputs": keras.Model(image, twice),
+    }  # fmt: skip
     for name, model in made.items():
         model.save(folder / f"{name}.keras")
     whole = (folder / "good.keras").read_bytes()
@@ -80,14 +102,23 @@ ARRAYS = {  # what is wrong with one of the arrays, at random
     "broken label": put("y", lambda y, rng: y + rng.uniform(0.1, 0.9)),
     "text labels": put("y", lambda y, rng: np.array(list("abc"))[y]),
     "label rows": put("y", lambda y, rng: rng.random((len(y), 3))),
+    "infinite label": put("y", lambda y, rng: one(y.astype(float), np.inf, rng)),
+    "label that wraps around": put("y", lambda y, rng: one(y.astype(np.int64), 2**32 + 1, rng)),
+    "a name twice": lambda a, rng: a.update(names_pool=np.array(["same"] * 50)),
+    "too few names": lambda a, rng: a.update(names_pool=np.array([str(n) for n in range(rng.integers(1, 50))])),
+    "names that are numbers": lambda a, rng: a.update(names_pool=np.arange(50)),
     "objects": put("x", lambda x, rng: np.array([{"a": 1}] * len(x), dtype=object)),
 }
-FILES = ["truncated", "no zip", "stray entry", "no file", "a folder", "no array header"]
-MODELS = ["fewer labels.keras", "no probabilities.keras", "not compiled.keras", "lambda.keras", "two outputs.keras",
-          "truncated.keras", "text.keras", "model.h5", "none.keras"]  # fmt: skip
+FILES = ["truncated", "no zip", "stray entry", "no file", "a folder", "no array header", "bit flip", "encrypted"]
+MODELS = ["not finite.keras", "regression.keras", "several labels.keras", "fewer labels.keras",
+          "no probabilities.keras", "not compiled.keras", "lambda.keras", "two outputs.keras", "truncated.keras",
+          "text.keras", "model.h5", "none.keras"]  # fmt: skip
 COMMANDS = [["--budget", "0"], ["--budget", "51"], ["--budget", "9", "--tolerance", "2"],
             ["--budget", "9", "--class-names", "a,b"], ["--budget", "9", "--preset", "best"],
             ["--budget", "9", "--output", "tanh"], ["--budget", "9", "--labels", "text"],
+            ["--budget", "9", "--batch-size", "0"], ["--budget", "9", "--seed", "-1"],
+            ["--budget", "9", "--pixels", "0..2"], ["--budget", "9", "--class-names", "a,a,b"],
+            ["--budget", "9", "--class-names", "a,,b"], ["--budget", "9", "--labels", "one-hot"],
             ["--budget", "9", "--apply", "none.csv"]]  # fmt: skip
 KINDS = [("arrays", kind) for kind in ARRAYS] + [("file", kind) for kind in FILES]
 KINDS += [("model", name) for name in MODELS] + [("command", place) for place in range(len(COMMANDS))]
@@ -99,6 +130,13 @@ def spoil_file(path, kind, rng):
         path.write_bytes(whole[: rng.integers(1, len(whole) - 30)])
     elif kind == "no zip":
         path.write_bytes(rng.bytes(rng.integers(0, 500)))
+    elif kind == "bit flip":  # in the middle of the samples
+        with zipfile.ZipFile(path) as archive:
+            entry = max(archive.infolist(), key=lambda entry: entry.compress_size)
+        place = entry.header_offset + 200 + int(rng.integers(entry.compress_size - 200))
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+    elif kind == "encrypted":
+        path.write_bytes(whole.replace(b"PK\x01\x02\x2d\x03\x2d\x00\x00", b"PK\x01\x02\x2d\x03\x2d\x00\x01"))
     elif kind in ("no file", "a folder"):
         path.unlink()
         path.mkdir() if kind == "a folder" else None
@@ -115,11 +153,12 @@ def test_it_ends_in_one_clear_sentence_and_nothing_is_written(number, models, tm
     if what == "arrays":
         ARRAYS[kind](arrays, rng)
     path, model = tmp_path / "data.npz", models / (kind if what == "model" else "good.keras")
-    rng.choice([np.savez, np.savez_compressed])(path, **arrays)
+    whole = kind in ("bit flip", "encrypted")  # of stored arrays, which are mapped, no sum is checked
+    (np.savez_compressed if whole else rng.choice([np.savez, np.savez_compressed]))(path, **arrays)
     if what == "file":
         spoil_file(path, kind, rng)
     options = COMMANDS[kind] if what == "command" else ["--budget", "9"]
-    status = main([str(model), str(path), str(tmp_path / "out"), *options])
+    status = main([str(model), str(path), str(tmp_path / "out"), "--even-if-weak", *options])
     lines = capsys.readouterr().err.strip().splitlines()
     assert status == 2, f"{what}, {kind}"
     assert len(lines) == 1 and lines[0].startswith("error: ") and 25 < len(lines[0]) < 400, lines
@@ -129,5 +168,66 @@ def test_it_ends_in_one_clear_sentence_and_nothing_is_written(number, models, tm
 def test_what_is_good_passes(models, tmp_path):
     np.savez(tmp_path / "data.npz", **good_arrays(np.random.default_rng(0)))
     files = [str(models / "good.keras"), *(str(tmp_path / name) for name in ("data.npz", "out"))]
-    assert main([*files, "--budget", "9"]) in (0, 1)
+    assert main([*files, "--budget", "9", "--even-if-weak"]) in (0, 1)
     assert (tmp_path / "out/selected.csv").exists()
+
+
+def test_a_file_that_is_not_there_is_missed_before_tensorflow_is_imported(tmp_path):
+    code = f"""
+import sys
+from mode_utils.repair.__main__ import main
+status = main(["{tmp_path}/nothere.keras", "{tmp_path}/data.npz", "{tmp_path}/out", "--budget", "9"])
+sys.exit(status + 10 * ("tensorflow" in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2 and "there is no model file" in done.stderr
+
+
+def test_a_parent_that_is_a_file_is_named(models, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    status = main([str(models / "good.keras"), "none.npz", str(tmp_path / "file/out"), "--budget", "9"])
+    assert status == 2 and "cannot be made, as" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 3, "error: No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "/out"), 3, "error: Permission denied: /out"),
+        (KeyboardInterrupt(), 130, "interrupted: nothing was written"),
+        (RuntimeError("of a kind\nthat nobody has foreseen"), 2, "error: RuntimeError: that nobody has foreseen"),
+    ],
+)
+def test_whatever_goes_wrong_has_a_status_and_a_line(error, status, text, models, tmp_path, capsys, monkeypatch):
+    def fail(*_):
+        raise error
+
+    np.savez(tmp_path / "data.npz", **good_arrays(np.random.default_rng(0)))
+    monkeypatch.setattr("mode_utils.repair.__main__._run", fail)
+    files = [str(models / "good.keras"), *(str(tmp_path / name) for name in ("data.npz", "out"))]
+    assert main([*files, "--budget", "9", "--even-if-weak"]) == status
+    assert capsys.readouterr().err.strip() == text
+
+
+def test_a_model_that_is_subclassed_is_told_how_to_be_wrapped(tmp_path):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.last = keras.layers.Dense(3, activation="softmax")
+
+        def call(self, x):
+            return self.last(keras.ops.reshape(x, (-1, 20)))
+
+    model = Own()
+    model(np.zeros((1, 5, 4), np.float32))
+    model.compile(loss="sparse_categorical_crossentropy")
+    data = check_arrays(good_arrays(np.random.default_rng(0)))
+    with pytest.raises(ValueError, match=r"is subclassed, so that its layers cannot be followed: wrap it"):
+        open_case(model, data, 9)
+    inputs = keras.Input((5, 4))
+    wrapped = keras.Model(inputs, model(inputs))
+    wrapped.compile(loss="sparse_categorical_crossentropy")
+    case = open_case(wrapped, data, 9, even_if_weak=True)
+    assert len(choose(case, diagnose(case))) == 9
+    with pytest.raises(ValueError, match=r"the model is a list: give a compiled keras.Model"):
+        open_case([1], data, 9)
