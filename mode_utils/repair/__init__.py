@@ -5,7 +5,7 @@ arrays         data from an .npz file
 image_folders  data from folders of images
 own_samples    does the model know its own training samples? scaling of pixels, order of classes
 pool_scan      one pass over a pool, however large it is
-pool_faults    wrong labels, copies, foreign samples
+pool_faults    doubtful labels, copies, foreign samples
 steps          what is wrong, what to add, and what became of it
 verdicts       has a label become worse, or is that chance?
 worth          was it worth it to choose?

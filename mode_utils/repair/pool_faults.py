@@ -1,9 +1,9 @@
 """What is the matter with a pool, and with the roles beside it, before anything is chosen from it?
 
-wrong labels  labels that a reference, which has not seen them, contradicts with confidence (confident learning)
-exact copies  samples that are the same, number for number, in the pool and across the roles
-near copies   samples that are nearly the same, be it shifted
-foreign       samples that are unlike all known ones
+doubtful labels  labels that a reference, which has not seen them, contradicts with confidence (confident learning)
+exact copies     samples that are the same, number for number, in the pool and across the roles
+near copies      samples that are nearly the same, be it shifted
+foreign          samples that are unlike all known ones
 
 Exact copies are looked for among all samples, what takes distances among some, drawn at random.
 
@@ -73,8 +73,11 @@ def find_faults(case, scan):
 
     n_pool = len(case.data.x_pool)
     if case.data.y_pool is not None and scan.beliefs is not None:
-        found = wrong_labels(case.data.y_pool, scan.beliefs)
-        report("wrong labels", found, n_pool, "their labels are probably wrong: look at them, and mend those that are")
+        found, agrees = doubtful_labels(case.data.y_pool, scan.beliefs), scan.beliefs.argmax(axis=1) == case.data.y_pool
+        meaning = (
+            f"a reference that agrees with {agrees.mean():.0%} of all labels contradicts them: look at the clearest"
+        )
+        report("doubtful labels", found, n_pool, meaning)
     roles = {role: _digests(x) for role in _ROLES if (x := getattr(case.data, f"x_{role}")) is not None}
     found = exact_copies(roles["pool"])
     report("exact copies", found, n_pool, "the same as a sample before them: each such picture counts once")
@@ -92,8 +95,8 @@ def find_faults(case, scan):
     return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), places)
 
 
-def wrong_labels(labels, beliefs):
-    """Return the places of labels that are probably wrong, the least believed first.
+def doubtful_labels(labels, beliefs):
+    """Return the places of labels that are probably wrong, the least believed first; some are right all the same.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from mode_utils.networks.backend import keras
 from mode_utils.repair import find_faults, look_at_pool, open_case
 from mode_utils.repair.arrays import check_arrays
-from mode_utils.repair.pool_faults import exact_copies, wrong_labels
+from mode_utils.repair.pool_faults import doubtful_labels, exact_copies
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +35,14 @@ def faults_of(digits, **changes):
 
 def test_in_a_clean_pool_next_to_nothing_is_found(digits):
     table = faults_of(digits).table
-    assert set(table["fault"]) <= {"wrong labels"} and table["found"].sum() <= 0.03 * 697
+    assert set(table["fault"]) <= {"doubtful labels"} and table["found"].sum() <= 0.03 * 697
 
 
 def test_wrong_labels_are_found_the_clearest_first(digits):
     y, rng = digits[1]["y_pool"].copy(), np.random.default_rng(1)
     wrong = rng.choice(len(y), 100, replace=False)
     y[wrong] = (y[wrong] + rng.integers(1, 10, 100)) % 10
-    places = faults_of(digits, y_pool=y).places["wrong labels"]
+    places = faults_of(digits, y_pool=y).places["doubtful labels"]
     assert np.isin(wrong, places).mean() > 0.8 and np.isin(places, wrong).mean() > 0.8
     assert np.isin(places[:30], wrong).mean() > 0.95
 
@@ -80,12 +80,12 @@ def test_shifted_copies_are_near_copies(digits):
 
 def test_a_label_that_the_pool_lacks_and_a_pool_of_one_label_are_no_problem():
     beliefs = np.full((20, 3), 1 / 3, np.float32)
-    assert wrong_labels(np.zeros(20, int), beliefs).tolist() == []
+    assert doubtful_labels(np.zeros(20, int), beliefs).tolist() == []
     beliefs[:, 0] = 0
     labels = np.repeat([1, 2], 10)
     beliefs[np.arange(20), labels] = 0.9
     beliefs[3] = [0, 0.05, 0.95]
-    assert wrong_labels(labels, beliefs).tolist() == [3]
+    assert doubtful_labels(labels, beliefs).tolist() == [3]
 
 
 def test_exact_copies_are_all_but_the_first():
