@@ -1,6 +1,7 @@
 """Command line of the sweep: ``python -m mode_utils.sweep GRID.yml``."""
 
 import argparse
+import os
 import shlex
 import signal
 import sys
@@ -43,6 +44,9 @@ def _build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+_MUTED: list[int] = []  # a copy of the file that errors go to, while nobody is to hear them
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return its exit status: 0 complete, 1 cells failed, 2 not started, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -68,7 +72,8 @@ def _run(sweep: Sweep, options: Options, command: str) -> int:
     try:
         failed = [outcome for outcome in run_sweep(sweep, options) if outcome.error]
     except KeyboardInterrupt:
-        print(f"\ninterrupted; complete cells are kept, continue with: {command}", file=sys.stderr)
+        said = f"\ninterrupted; complete cells are kept, continue with: {command}\n"
+        os.write(_MUTED[0], said.encode()) if _MUTED else sys.stderr.write(said)
         return 130
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -98,9 +103,19 @@ def _value(name: str, text: str) -> object:
 
 def _end_in_order() -> None:
     """Treat a request to end, or a closed terminal, as Ctrl-C."""
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+            signal.signal(getattr(signal, name), _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    """Raise a KeyboardInterrupt, and mute what a cluster says at length that is interrupted while it starts."""
+    if not _MUTED:
+        _MUTED.append(os.dup(sys.stderr.fileno()))
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stderr.fileno())
+        os.close(null)
+    raise KeyboardInterrupt
 
 
 def _positive(kind: type) -> Callable[[str], float]:

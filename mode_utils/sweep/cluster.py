@@ -7,11 +7,12 @@ import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import forkserver
 
 import dask
+import psutil
 from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster, WorkerPlugin, wait
 from distributed.system import MEMORY_LIMIT
@@ -65,7 +66,7 @@ def local_client(workers: int, host: str = "127.0.0.1") -> Iterator[Client]:
     host : str
         Address to bind to; by default only this machine can connect.
     """
-    with dask.config.set(SETTINGS):
+    with dask.config.set(SETTINGS), _interrupted_in_silence():
         _preload_workers()
         with (
             LocalCluster(
@@ -82,6 +83,19 @@ def local_client(workers: int, host: str = "127.0.0.1") -> Iterator[Client]:
         ):
             client.register_plugin(IgnoreInterrupt())
             yield client
+
+
+@contextmanager
+def _interrupted_in_silence() -> Iterator[None]:
+    """End, on Ctrl-C, workers that are still starting: they would miss their driver, and say so at length."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                if "forkserver" in " ".join(child.cmdline()):  # others end in order
+                    child.kill()
+        raise
 
 
 def _preload_workers() -> None:
