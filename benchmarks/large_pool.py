@@ -1,4 +1,4 @@
-"""Rank a pool of a million samples on disk: memory, and speed as a ratio to the model's own `predict`.
+"""Check and rank a pool of a million samples on disk: memory, and speed as a ratio to the model's own `predict`.
 
 ``python benchmarks/large_pool.py [N_SAMPLES] [FOLDER]`` writes 3 GB for a million, and removes them again.
 """
@@ -15,7 +15,7 @@ import psutil
 
 from mode_utils.data import load_dataset
 from mode_utils.model_training import build_model
-from mode_utils.repair import choose, diagnose, open_case
+from mode_utils.repair import choose, diagnose, find_faults, look_at_pool, open_case
 from mode_utils.repair.arrays import read_arrays
 
 STEP = 16_384
@@ -66,7 +66,9 @@ def main(n_samples=1_000_000, folder=None):
         watch.start()
         started = time.perf_counter()
         case = open_case(model, path, budget=2000)
-        chosen = choose(case, diagnose(case))
+        diagnosis, scan = diagnose(case), look_at_pool(case)
+        find_faults(case, scan)
+        chosen = choose(case, diagnosis, scan)
         ranking, peak = time.perf_counter() - started, watch.peak
         started = time.perf_counter()
         for start in range(0, n_samples, STEP):

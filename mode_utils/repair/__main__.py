@@ -67,7 +67,7 @@ def main(arguments=None):
         return INTERRUPTED
     except Exception as error:
         print(f"error: {_sentence(error)}", file=sys.stderr)
-        return NO_ROOM if getattr(error, "errno", None) in _NO_ROOM else BAD_INPUT
+        return NO_ROOM if _has_no_room(error) else BAD_INPUT
 
 
 def _check_writable(folder):
@@ -77,6 +77,13 @@ def _check_writable(folder):
         raise PermissionError(errno.EACCES, f"nothing can be written in {above}: name another folder")
 
 
+def _has_no_room(error):
+    """Tell whether an error is about room or permission, here or in the notebook's kernel, of which the text comes."""
+    of_kernel = getattr(error, "ename", "") in ("OSError", "PermissionError")
+    said = of_kernel and any(os.strerror(code) in str(error) for code in _NO_ROOM)
+    return said or getattr(error, "errno", None) in _NO_ROOM
+
+
 def _sentence(error):
     """Return what an error says; of one that nobody has foreseen, what it is, too."""
     if isinstance(error, OSError) and error.strerror:
@@ -84,12 +91,9 @@ def _sentence(error):
     text = _ANSI.sub("", str(error)).strip()
     if isinstance(error, (OSError, ValueError)):
         return text
-    last = text.splitlines()[-1] if text else "without a word"
-    return (
-        last
-        if getattr(error, "ename", "") in ("ValueError", "FileNotFoundError")
-        else f"{type(error).__name__}: {last}"
-    )
+    last, name = text.splitlines()[-1] if text else "without a word", getattr(error, "ename", type(error).__name__)
+    last = last.removeprefix(f"{name}: ")
+    return last if name in ("ValueError", "FileNotFoundError") else f"{name}: {last}"
 
 
 def _open(given):

@@ -9,6 +9,7 @@ slope of its learning curve says that, see `model_training.learning_curve_slope`
 """
 
 import numpy as np
+from scipy.optimize import nnls
 
 SIGNS = ["surplus", "slope"]  # columns of the table of cells
 PAYS = 0.003  # of accuracy: a smaller gain over random choice is none
@@ -34,7 +35,7 @@ def surplus(errors):
 
 
 def fit_payoff(cells):
-    """Fit gain = a x surplus + b x slope to cells, by least squares.
+    """Fit gain = a x surplus + b x slope to cells, by least squares; neither sign can speak against a gain.
 
     Parameters
     ----------
@@ -44,9 +45,9 @@ def fit_payoff(cells):
     Returns
     -------
     (2,) float
-        a and b; 0 for what is 0 in all cells.
+        a and b, at least 0.
     """
-    return np.linalg.lstsq(cells[SIGNS].to_numpy(), cells["difference"].to_numpy(), rcond=None)[0]
+    return nnls(cells[SIGNS].to_numpy(), cells["difference"].to_numpy())[0]
 
 
 def foretell(calibrated_on, cells):

@@ -189,11 +189,23 @@ def test_a_parent_that_is_a_file_is_named(models, tmp_path, capsys):
     assert status == 2 and "cannot be made, as" in capsys.readouterr().err
 
 
+def of_a_kernel(name, text):
+    """Return an error as papermill reports one of a kernel: with its name, and a text that ends with the error."""
+    error = type(name, (Exception,), {})(f"In [5]:\n{name}: {text}")
+    error.ename = name
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "status", "text"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), 3, "error: No space left on device"),
         (PermissionError(errno.EACCES, "Permission denied", "/out"), 3, "error: Permission denied: /out"),
+        (
+            of_a_kernel("OSError", "[Errno 28] No space left on device"),
+            3,
+            "error: OSError: [Errno 28] No space left on device",
+        ),
         (KeyboardInterrupt(), 130, "interrupted: nothing was written"),
         (RuntimeError("of a kind\nthat nobody has foreseen"), 2, "error: RuntimeError: that nobody has foreseen"),
     ],

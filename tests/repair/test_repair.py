@@ -14,6 +14,7 @@ from mode_utils.networks.backend import keras
 from mode_utils.options import PRESETS
 from mode_utils.repair import choose, diagnose, next_folder, open_case, retrain, save_repair
 from mode_utils.repair.__main__ import main
+from mode_utils.repair.arrays import check_arrays
 from mode_utils.selection.selectors import SELECTORS, register_selector
 
 
@@ -292,3 +293,22 @@ def test_what_is_frozen_stays_as_it_was(tmp_path):
     retrain(case, np.arange(40), arrays["y_pool"][:40])
     for old, new in zip(before, case.model.get_layer("frozen").get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_token_ids_are_data_too():
+    """Words of a small vocabulary, some of which tell the label; the model takes integers."""
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=1_200)
+    x = rng.integers(10, 60_000, (1_200, 8))
+    x[np.arange(1_200), rng.integers(8, size=1_200)] = 50_001 + y  # no number that float16 or a table of 2**15 can hold
+    arrays = starved(x, y, label=1, kept=6)
+    tokens = keras.Input((8,), dtype="int32")
+    hidden = keras.layers.GlobalMaxPooling1D()(keras.layers.Embedding(60_010, 8)(tokens))
+    model = trained(tokens, hidden, arrays, 3, "softmax", "sparse_categorical_crossentropy", epochs=15)
+    case = open_case(model, check_arrays(arrays), budget=60, even_if_weak=True)
+    expected = (model.predict(arrays["x_validation"], verbose=0).argmax(axis=1) == arrays["y_validation"]).mean()
+    diagnosis = diagnose(case)
+    assert diagnosis.assessment.scores["diagnosis_accuracy"] == pytest.approx(expected)
+    indices = choose(case, diagnosis)["index"].to_numpy()
+    assert len(indices) == 60 and np.isfinite(retrain(case, indices, arrays["y_pool"][indices]).labels["after"]).all()
