@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.repair.steps import retrain
+from mode_utils.study.formatting import interval, pp
 from mode_utils.study.significance import bootstrap_interval
 
 SEEDS = 6  # repairs of each kind
@@ -49,10 +50,8 @@ def say_worth(compared):
     """Say in a sentence whether choosing was worth it: the mean difference, and its 95% interval over the seeds."""
     mean, (low, high) = compared["difference"].mean(), bootstrap_interval(compared["difference"])
     what = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
-    return (
-        f"chosen inputs are {what} random ones: {100 * mean:+.1f} points of accuracy ({100 * low:+.1f} to "
-        f"{100 * high:+.1f}) in {len(compared)} repairs each"
-    )
+    story = f"{pp(mean)} of accuracy (95% interval {interval(low, high)}) in {len(compared)} repairs each"
+    return f"chosen inputs are {what} random ones: {story}"
 
 
 def say_health(diagnosis):

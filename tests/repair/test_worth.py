@@ -12,9 +12,9 @@ from mode_utils.repair import compare_with_random, say_health, say_worth
 @pytest.mark.parametrize(
     ("differences", "words"),
     [
-        ([0.03, 0.02, 0.04, 0.03, 0.02, 0.03], "better than random ones: +2.8 points of accuracy"),
-        ([-0.03, -0.02, -0.04, -0.03, -0.02, -0.03], "worse than random ones: -2.8 points"),
-        ([0.03, -0.02, 0.01, -0.03, 0.02, -0.01], "not told apart from random ones: +0.0 points"),
+        ([0.03, 0.02, 0.04, 0.03, 0.02, 0.03], "better than random ones: +2.83 pp of accuracy"),
+        ([-0.03, -0.02, -0.04, -0.03, -0.02, -0.03], "worse than random ones: -2.83 pp"),
+        ([0.03, -0.02, 0.01, -0.03, 0.02, -0.01], "not told apart from random ones: 0.00 pp"),
     ],
 )
 def test_it_says_what_the_interval_says(differences, words):
