@@ -61,7 +61,7 @@ def loss_p(samples, fixed, broken, tolerance):
 
 def _needed(samples, fixed, broken, tolerance):
     """Return about how many samples it would take to see a loss of this size beyond chance."""
-    times = np.geomspace(1, _MOST, 200)
+    times = np.geomspace(1, _MOST, 100)
     more = [np.rint(times * count) for count in (samples, fixed, broken)]
     enough = np.flatnonzero(loss_p(*more, tolerance) < _SIGNIFICANCE)
     return f"about {more[0][enough[0]]:,.0f}" if len(enough) else f"more than {_MOST * samples:,}"

@@ -24,7 +24,7 @@ def states_help_beyond_allocation(cells):
     found = paired["p"] < SIGNIFICANCE
     verdict = NOT_SHOWN if not found else CONFIRMED if paired["mean"] > 0 else REFUTED
     evidence = (
-        f"`{STATES}` ranks by the state of the network within the labels, *{AT_RANDOM}* draws from the same labels: "
+        f"`{STATES}` ranks by the state of the network within the labels, `{AT_RANDOM}` draws from the same labels: "
         f"{mean_interval(paired)} (p = {paired['p']:.2g}) in the mean of {len(ahead)} combinations of data, "
         f"defect, pool and budget, better in {(ahead > 0).sum()}, worse in {(ahead < 0).sum()}."
     )
