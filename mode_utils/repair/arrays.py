@@ -18,6 +18,7 @@ from mode_utils.support.files import release_pages
 REQUIRED = ("x_train", "y_train", "x_validation", "y_validation", "x_pool")
 OPTIONAL = ("y_pool", "names_pool", "x_test", "y_test")
 CHUNK = 16_384  # samples looked at in one go
+_AT_ONCE = 1_024  # samples that are read from all over an array
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,15 @@ def in_chunks(x):
     for start in range(0, len(x), CHUNK):
         yield start, np.asarray(x[start : start + CHUNK])
         release_pages(x)
+
+
+def read_at(x, places):
+    """Return samples at some places of an array, float32; of one that is mapped from a file, few at a time."""
+    parts = []
+    for few in np.array_split(places, len(places) // _AT_ONCE + 1):
+        parts.append(np.asarray(x[few], np.float32))
+        release_pages(x)  # a sample brings its whole neighbourhood into memory
+    return np.concatenate(parts)
 
 
 def read_arrays(path):

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from cleanlab.filter import find_label_issues
 
-from mode_utils.repair.arrays import in_chunks
+from mode_utils.repair.arrays import in_chunks, read_at
 from mode_utils.selection.screening import (
     COPY_SHARE,
     FOREIGN_SHARE,
@@ -78,6 +78,9 @@ def find_faults(case, scan):
             f"a reference that agrees with {agrees.mean():.0%} of all labels contradicts them: look at the clearest"
         )
         report("doubtful labels", found, n_pool, meaning)
+    if case.data.y_pool is not None and scan.beliefs is None:
+        meaning = "not looked for: the pool is too large to keep what the reference believes of it"
+        rows.append({"fault": "doubtful labels", "found": 0, "of": 0, "meaning": meaning})
     roles = {role: _digests(x) for role in _ROLES if (x := getattr(case.data, f"x_{role}")) is not None}
     found = exact_copies(roles["pool"])
     report("exact copies", found, n_pool, "the same as a sample before them: each such picture counts once")
@@ -119,17 +122,18 @@ def exact_copies(digests):
 
 
 def _digests(x):
-    rows = []
-    for _, chunk in in_chunks(x):
-        chunk = np.ascontiguousarray(chunk, np.float32)
-        rows += [hashlib.blake2b(row, digest_size=8).digest() for row in chunk.reshape(len(chunk), -1)]
-    return np.frombuffer(b"".join(rows), np.uint64)
+    digests = np.empty(len(x), np.uint64)
+    for start, chunk in in_chunks(x):
+        rows = np.ascontiguousarray(chunk, np.float32).reshape(len(chunk), -1)
+        joined = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in rows)
+        digests[start : start + len(rows)] = np.frombuffer(joined, np.uint64)
+    return digests
 
 
 def _by_distance(case, places, rng):
     """Return near copies and foreign samples among some places, if there are more than among known samples."""
     data = case.data
-    known, own = known_samples(data.splits(), rng), np.asarray(data.x_pool[places], np.float32)
+    known, own = known_samples(data.splits(), rng), read_at(data.x_pool, places)
     found, points, like = {}, spectra(own), spectra(known)
     distances = _nearest_before(points)
     near = np.flatnonzero(distances < copy_limit(like))

@@ -41,7 +41,7 @@ class PoolScan:
     rng : numpy.random.Generator
         As the look has left it.
     beliefs : (n, n_classes) float32, optional
-        What it believes of each label; None if nobody asked, or if they are too many to keep.
+        What it believes of each label, where labels are given; None if nobody asked, or if they are too many to keep.
     """
 
     labels: np.ndarray
@@ -116,7 +116,7 @@ def scan_pool(trainer, x_pool, validation, rng, labels=None, selectors=(), ask=T
         predicted, confidence = probabilities.argmax(axis=1).astype(np.int32), probabilities.max(axis=1)
         parts.append((chunk.labels, predicted, confidence, beliefs[np.arange(len(x)), chunk.labels]))
         scores.append(scores_by_name(chunk, selectors))
-        if reference and beliefs.shape[1] * len(x_pool) <= _MOST_BELIEFS:
+        if labels is not None and reference and beliefs.shape[1] * len(x_pool) <= _MOST_BELIEFS:
             kept.append(beliefs)
     every = {name: np.concatenate([chunk[name] for chunk in scores]) for name in selectors}
     own, predicted, confidence, believed = (np.concatenate(part) for part in zip(*parts, strict=True))
