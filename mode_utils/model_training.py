@@ -117,8 +117,8 @@ def train_yardsticks(trainer, splits, seed):
         x, y = (np.concatenate([getattr(part, role) for part in subsets]) for role in "xy")
         train_afresh(trainer, x, y, rng, least_epochs=3)
         seconds = time.perf_counter() - started
-        accuracy = (trainer.predict(splits.test.x).argmax(axis=1) == splits.test.y).mean()
-        rows.append({"name": name, "samples": len(subsets[-1]), "test_accuracy": float(accuracy), "seconds": seconds})
+        scores = {"test_accuracy": _accuracy(trainer, splits.test), "seconds": seconds}
+        rows.append({"name": name, "samples": len(subsets[-1]), **scores})
     return rows
 
 
@@ -144,8 +144,12 @@ def learning_curve_slope(trainer, splits, seed):
     half = run_streams(seed)["reference"].permutation(n)[: max(1, n // 2)]
     for part in (splits.train.subset(half), splits.train):
         train_afresh(trainer, part.x, part.y, run_streams(seed)["reference"])
-        accuracies.append((trainer.predict(splits.diagnosis.x).argmax(axis=1) == splits.diagnosis.y).mean())
-    return float(accuracies[1] - accuracies[0])
+        accuracies.append(_accuracy(trainer, splits.diagnosis))
+    return accuracies[1] - accuracies[0]
+
+
+def _accuracy(trainer, part):
+    return float((trainer.predict(part.x).argmax(axis=1) == part.y).mean())
 
 
 def _dense_layers(width):

@@ -59,7 +59,6 @@ def main(arguments=None):
     try:
         check_new(given.folder)
         check_files(given.model, given.data, given.apply)
-        _check_writable(given.folder)
         _run(given, *_open(given))
         return _tell(given)
     except KeyboardInterrupt:
@@ -68,13 +67,6 @@ def main(arguments=None):
     except Exception as error:
         print(f"error: {_sentence(error)}", file=sys.stderr)
         return NO_ROOM if _has_no_room(error) else BAD_INPUT
-
-
-def _check_writable(folder):
-    """Raise a PermissionError if nothing can be written where the folder is to be."""
-    above = next(parent for parent in folder.absolute().parents if parent.exists())
-    if not os.access(above, os.W_OK):
-        raise PermissionError(errno.EACCES, f"nothing can be written in {above}: name another folder")
 
 
 def _has_no_room(error):

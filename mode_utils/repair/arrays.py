@@ -137,13 +137,11 @@ def in_chunks(x):
         release_pages(x)
 
 
-def read_at(x, places):
-    """Return samples at some places of an array, float32; of one that is mapped from a file, few at a time."""
-    parts = []
+def scattered(x, places):
+    """Yield samples at some places of an array, float32, few at a time: it may be mapped from a file."""
     for few in np.array_split(places, len(places) // _AT_ONCE + 1):
-        parts.append(np.asarray(x[few], np.float32))
+        yield np.asarray(x[few], np.float32)
         release_pages(x)  # a sample brings its whole neighbourhood into memory
-    return np.concatenate(parts)
 
 
 def read_arrays(path):

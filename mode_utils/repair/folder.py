@@ -1,7 +1,9 @@
 """What a repair leaves behind: a folder that appears whole or not at all, and never over an earlier one."""
 
+import errno
 import hashlib
 import json
+import os
 import platform
 from dataclasses import asdict
 from importlib.metadata import version
@@ -21,20 +23,22 @@ def next_folder(base):
 
 
 def check_new(folder):
-    """Raise a ValueError if a file or folder exists, or cannot be made: an earlier repair is never overwritten."""
+    """Raise an error if a file or folder exists, or cannot be made: an earlier repair is never overwritten."""
     folder = Path(folder).absolute()
     if folder.exists():
         raise ValueError(f"{folder} exists already: name another folder, or move that one away")
     above = next(parent for parent in folder.parents if parent.exists())
     if not above.is_dir():
         raise ValueError(f"{folder} cannot be made, as {above} is a file: name another folder")
+    if not os.access(above, os.W_OK):
+        raise PermissionError(errno.EACCES, f"nothing can be written in {above}: name another folder")
 
 
 def check_files(model=None, data=None, labels=None):
     """Raise an error if a file is not there, or the model's is no .keras file: before anything slow is imported."""
-    for what, path in {"model": model, "data": data, "table": labels}.items():
+    for what, path in {"model file": model, "data file": data, "table": labels}.items():
         if path is not None and not Path(path).exists():
-            raise FileNotFoundError(f"there is no {'table' if what == 'table' else f'{what} file'} {path}")
+            raise FileNotFoundError(f"there is no {what} {path}")
     if model is not None and (Path(model).suffix != ".keras" or Path(model).is_dir()):
         raise ValueError(f"{model} is no .keras file: save the model with model.save('model.keras')")
 

@@ -41,7 +41,7 @@ def choose_pixels(trainer, x, y):
         A sentence.
     """
     x, y = _some(x, y)
-    found = {name: _loss_and_accuracy(trainer, factor * x + summand, y) for name, (factor, summand) in PIXELS.items()}
+    found = _judge_scales(trainer, x, y, PIXELS)
     expected = "0..255" if takes_raw_pixels(trainer.model) else "0..1"
     best = min(found, key=lambda name: found[name][0])
     pixels = best if found[best][0] < found[expected][0] - _CLEARLY else expected
@@ -67,11 +67,10 @@ def check_known(trainer, x, y, class_names):
     class_names : sequence of str
     """
     x, y = _some(x, y)
-    loss, accuracy = _loss_and_accuracy(trainer, x, y)
-    _check_order(trainer.predict(x).argmax(axis=1), y, class_names, accuracy)
-    others = {
-        name: _loss_and_accuracy(trainer, factor * x + summand, y) for name, (factor, summand) in _OTHER_SCALES.items()
-    }
+    probabilities = trainer.predict(x)
+    loss, accuracy = _loss_and_accuracy(probabilities, y)
+    _check_order(probabilities.argmax(axis=1), y, class_names, accuracy)
+    others = _judge_scales(trainer, x, y, _OTHER_SCALES)
     best = min(others, key=lambda name: others[name][0])
     story = f"the model gets {accuracy:.0%} of {len(y)} of its own training samples right"
     if others[best][0] < loss and others[best][1] > accuracy + _BETTER:
@@ -105,8 +104,14 @@ def _some(x, y):
     return np.asarray(x[places], np.float32), np.asarray(y)[places]
 
 
-def _loss_and_accuracy(trainer, x, y):
-    probabilities = trainer.predict(x)
+def _judge_scales(trainer, x, y, scales):
+    """Return loss and accuracy by the name of each scale, a factor and a summand."""
+    return {
+        name: _loss_and_accuracy(trainer.predict(factor * x + summand), y) for name, (factor, summand) in scales.items()
+    }
+
+
+def _loss_and_accuracy(probabilities, y):
     own = np.nan_to_num(probabilities[np.arange(len(y)), y])
     return float(-np.log(np.maximum(own, 1e-7)).mean()), float((probabilities.argmax(axis=1) == y).mean())
 

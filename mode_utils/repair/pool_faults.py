@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from cleanlab.filter import find_label_issues
 
-from mode_utils.repair.arrays import in_chunks, read_at
+from mode_utils.repair.arrays import in_chunks, scattered
 from mode_utils.selection.screening import (
     COPY_SHARE,
     FOREIGN_SHARE,
@@ -79,7 +79,9 @@ def find_faults(case, scan):
         )
         report("doubtful labels", found, n_pool, meaning)
     if case.data.y_pool is not None and scan.beliefs is None:
-        meaning = "not looked for: the pool is too large to keep what the reference believes of it"
+        unasked = np.isnan(scan.believed).all()
+        why = "the preset asks no reference" if unasked else "the pool is too large to keep what the reference believes"
+        meaning = f"not looked for: {why}"
         rows.append({"fault": "doubtful labels", "found": 0, "of": 0, "meaning": meaning})
     roles = {role: _digests(x) for role in _ROLES if (x := getattr(case.data, f"x_{role}")) is not None}
     found = exact_copies(roles["pool"])
@@ -133,7 +135,7 @@ def _digests(x):
 def _by_distance(case, places, rng):
     """Return near copies and foreign samples among some places, if there are more than among known samples."""
     data = case.data
-    known, own = known_samples(data.splits(), rng), read_at(data.x_pool, places)
+    known, own = known_samples(data.splits(), rng), np.concatenate(list(scattered(data.x_pool, places)))
     found, points, like = {}, spectra(own), spectra(known)
     distances = _nearest_before(points)
     near = np.flatnonzero(distances < copy_limit(like))
@@ -150,13 +152,8 @@ def _by_distance(case, places, rng):
 
 def _nearest_before(points):
     """Return the distance of each point from the nearest one before it; that of the first is infinite."""
-    distances = np.full(len(points), np.inf)
-    for end in range(1, len(points), 500):
-        part = points[end : end + 500]
-        distances[end : end + 500] = [
-            nearest(point[None], points[: end + place])[0] for place, point in enumerate(part)
-        ]
-    return distances
+    later = [nearest(points[place : place + 1], points[:place])[0] for place in range(1, len(points))]
+    return np.array([np.inf, *later])
 
 
 def _harm(role):

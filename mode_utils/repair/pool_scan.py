@@ -12,14 +12,12 @@ import numpy as np
 from mode_utils.heatmaps import class_heatmaps
 from mode_utils.layer_selection import last_hidden_layer
 from mode_utils.networks.feature_models import GRID
-from mode_utils.repair.arrays import in_chunks
+from mode_utils.repair.arrays import in_chunks, scattered
 from mode_utils.selection.candidates import Candidates
 from mode_utils.selection.reference import StatesReference
 from mode_utils.selection.selectors import scores_by_name
-from mode_utils.support.files import release_pages
 
 _MOST_BELIEFS = 20_000_000  # numbers that are kept of all that a reference believes
-_AT_ONCE = 1_024  # samples that are read from all over a pool
 
 
 @dataclass(frozen=True)
@@ -129,8 +127,4 @@ def _look(trainer, layer, x):
 
 def _states_at(trainer, layer, x_pool, places):
     """Return the states at some places of a pool that may be larger than memory."""
-    parts = []
-    for few in np.array_split(places, len(places) // _AT_ONCE + 1):
-        parts.append(trainer.activations(np.asarray(x_pool[few], np.float32), [layer], grid=GRID)[0])
-        release_pages(x_pool)  # a sample brings its whole neighbourhood into memory
-    return np.concatenate(parts)
+    return np.concatenate([trainer.activations(x, [layer], grid=GRID)[0] for x in scattered(x_pool, places)])

@@ -213,7 +213,7 @@ def _outcome(case, before, after, replay):
             columns[prefix + when] = label_accuracies(truth[part], predictions[part], data.n_classes)
     labels = pd.DataFrame(columns)
     was, is_ = (predictions["validation"] == data.y_validation for predictions in (before, after))
-    counts = {"samples": was | True, "fixed": ~was & is_, "broken": was & ~is_}
+    counts = {"samples": np.ones_like(was), "fixed": ~was & is_, "broken": was & ~is_}
     counts = {name: np.bincount(data.y_validation[part], minlength=data.n_classes) for name, part in counts.items()}
     found = {
         "change": labels["after"] - labels["before"],

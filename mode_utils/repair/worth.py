@@ -67,6 +67,5 @@ def say_health(diagnosis):
 
 def _accuracy(case, indices, labels):
     retrain(case, indices, labels)
-    data = case.data
-    x, y = (data.x_validation, data.y_validation) if data.x_test is None else (data.x_test, data.y_test)
-    return float((case.trainer.predict(x).argmax(axis=1) == y).mean())
+    test = case.data.splits().test  # or validation samples
+    return float((case.trainer.predict(test.x).argmax(axis=1) == test.y).mean())
