@@ -90,3 +90,10 @@ def test_a_label_that_the_pool_lacks_and_a_pool_of_one_label_are_no_problem():
 
 def test_exact_copies_are_all_but_the_first():
     assert exact_copies(np.array([5, 7, 5, 5, 9])).tolist() == [2, 3]
+
+
+def test_of_a_preset_that_asks_no_reference_it_says_that_none_was_asked(digits):
+    model, arrays = digits
+    case = open_case(model, check_arrays(arrays), budget=20, preset="original")
+    row = find_faults(case, look_at_pool(case)).table.iloc[0]
+    assert (row["fault"], row["found"]) == ("doubtful labels", 0) and "the preset asks no reference" in row["meaning"]
