@@ -15,7 +15,22 @@ from mode_utils.support.files import remove_partial, whole_folder
 REPAIRED, NOT_SAVED, BAD_INPUT, NO_ROOM, INTERRUPTED = 0, 1, 2, 3, 130  # exit status
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "repair.ipynb"
+
+
+def find_notebook():
+    """Return the notebook of the repair: of the repository, or where an installation has put it, beside this file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is at neither place.
+    """
+    here = Path(__file__).resolve()
+    places = here.parents[2] / "notebooks" / "repair.ipynb", here.with_name("repair.ipynb")
+    for place in places:
+        if place.exists():
+            return place
+    raise FileNotFoundError(f"the notebook of the repair is missing: there is neither {places[0]} nor {places[1]}")
 
 
 def _build_parser():
@@ -115,15 +130,15 @@ def _run(given, case, names, options):
     parameters = {name: str(path.resolve()) if path else "" for name, path in paths.items()}
     parameters |= {name: value if value is not None else "" for name, value in options.items()}
     parameters |= {"class_names": names or [], "budget": given.budget, "keep_new_bugs": given.keep_new_bugs}
-    parameters["compare"] = given.compare or ""
+    parameters["compare"], notebook = given.compare or "", find_notebook()
     for note in case.notes:
         print(note)
     remove_partial(given.folder.resolve().parent, recursive=False)  # what a killed repair has left
     with whole_folder(given.folder) as folder, tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy.ipynb"
         parameters["output_dir"] = str(folder.resolve())
-        execute_copy(NOTEBOOK, copy, parameters, cwd=Path(scratch))
-        page = render_page(nbformat.read(copy, as_version=4), describe_origin(NOTEBOOK.parent))
+        execute_copy(notebook, copy, parameters, cwd=Path(scratch))
+        page = render_page(nbformat.read(copy, as_version=4), describe_origin(Path(__file__).parent))
         (folder / "report.html").write_text(page, encoding="utf-8")
 
 

@@ -8,6 +8,7 @@ import argparse
 import subprocess
 import tempfile
 from base64 import b64decode
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import nbformat
 from mode_utils.support.files import write_text
 
 _TEMPLATE = Path(__file__).with_name("page_template")
+_DISTRIBUTION = "mode_nn_debugging"
 _SCALE = 0.77  # of a figure's pixels on the page: a 13 inch figure is as wide as the text
 _LONG = 80  # characters; a table with a longer cell turns into cards on a narrow screen
 
@@ -90,13 +92,21 @@ def arrange(html):
 
 
 def describe_origin(folder):
-    """Say which commit a folder is at, and whether it has changes of its own; or that it is in no repository."""
+    """Say where the code in a folder is from: its commit, and whether that was changed; or the version installed.
+
+    A folder that a repository does not track is not part of it, such as an environment inside somebody's project.
+    """
     try:
-        commit = _git(folder, "log", "-1", "--format=%h of %cs")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        tracked = _git(folder, "ls-files", ".")
+        commit = _git(folder, "log", "-1", "--format=%h of %cs") if tracked else ""
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no") if tracked else ""
     except (OSError, subprocess.CalledProcessError):
-        return "From a copy that is in no repository"
-    return f"From commit {commit}{', with changes that are not committed' if changed else ''}"
+        commit = ""
+    if commit:
+        return f"From commit {commit}{', with changes that are not committed' if changed else ''}"
+    if {"site-packages", "dist-packages"} & set(Path(folder).resolve().parts):
+        return f"From version {version(_DISTRIBUTION)} of {_DISTRIBUTION}"
+    return "From a copy that is in no repository"
 
 
 def _git(folder, *arguments):
