@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ("notebooks/*.ipynb", "notebooks/studies/*.ipynb", "notebooks/sweep_reports/*.ipynb")
 PAGES = ("docs/*.md", "CHANGELOG.md", "CONTRIBUTING.md", *NOTEBOOKS)
 FILES = ("figures/*.png", "data/README.md", "data/results/**/*", "notebooks/sweeps/*.yml", "LICENSE", "CITATION.cff")
+SUFFIXES = (".md", ".ipynb", ".rst")
 CONTENTS = {  # what stands where in the contents; a page that is named nowhere stands at the end of the first group
     "Start": ["docs/README", "docs/which-strategy", "docs/walkthrough", "notebooks/walkthrough", "docs/glossary"],
     "Your own model": ["docs/own-model", "docs/labelling", "notebooks/repair"],
@@ -25,12 +26,10 @@ CONTENTS = {  # what stands where in the contents; a page that is named nowhere 
         "docs/differences", "figures/gallery", "notebooks/sweep_reports/*",
     ],
     "Studies": ["notebooks/studies/*"],
-    "Build on it": ["docs/sweeps", "docs/extending", "docs/code", "api/mode_utils", "CONTRIBUTING", "CHANGELOG"],
+    "Build on it": ["docs/sweeps", "docs/extending", "docs/code", "CONTRIBUTING", "api/mode_utils", "CHANGELOG"],
 }  # fmt: skip
-_LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 _LISTED = re.compile(r"^(\w+)/? {2,}(\S.*)$", re.MULTILINE)
 _DRAWN = re.compile(r"save_figure\(\w+, \"(\w+)\"")
-_TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 
 
 def repository_address():
@@ -57,7 +56,7 @@ def collect(target):
     shutil.rmtree(target, ignore_errors=True)
     pages = sorted({path.relative_to(ROOT) for pattern in PAGES for path in ROOT.glob(pattern)})
     for page in pages:
-        text = (ROOT / page).read_text(encoding="utf-8")
+        text = _to_first_page((ROOT / page).read_text(encoding="utf-8"), depth=len(page.parts) - 1)
         _write(target / page, with_alt_texts(text) if page.suffix == ".ipynb" else text)
     for path in sorted(path for pattern in FILES for path in ROOT.glob(pattern) if path.is_file()):
         place = target / path.relative_to(ROOT)
@@ -68,9 +67,9 @@ def collect(target):
             shutil.copyfile(path, place)
     _write(target / "figures/gallery.md", gallery(target))
     for name, text in reference().items():
-        _write(target / f"api/{name}.md", text)
+        _write(target / f"api/{name}{'.md' if text.startswith('# ') else '.rst'}", text)
     _write(target / "index.md", (ROOT / "README.md").read_text(encoding="utf-8") + contents(target))
-    return len(list(target.rglob("*.md"))) + len(list(target.rglob("*.ipynb")))
+    return len(_pages_of(target))
 
 
 def contents(target):
@@ -87,17 +86,22 @@ def contents(target):
 
 
 def _pages_of(folder):
-    return [path for path in folder.rglob("*") if path.suffix in (".md", ".ipynb")]
+    return [path for path in folder.rglob("*") if path.suffix in SUFFIXES]
 
 
 def _matching(entry, target):
-    found = [path.relative_to(target) for suffix in (".md", ".ipynb") for path in target.glob(entry + suffix)]
+    found = [path.relative_to(target) for suffix in SUFFIXES for path in target.glob(entry + suffix)]
     return sorted(path.with_suffix("").as_posix() for path in found)
+
+
+def _to_first_page(text, depth):
+    """Let links to the README of the repository, so many folders up, lead to the first page."""
+    return text.replace(f"]({'../' * depth}README.md", f"]({'../' * depth}index.md")
 
 
 def _with_title(path):
     """Return a table or a note as a page that stands in no contents."""
-    text = path.read_text(encoding="utf-8").replace("\n### ", "\n## ")
+    text = path.read_text(encoding="utf-8").replace("### ", "## ")
     name = path.relative_to(ROOT).as_posix()
     return "---\norphan: true\n---\n\n" + (text if text.startswith("# ") else f"# `{name}`\n\n{text}")
 
@@ -169,7 +173,8 @@ def reference():
         if parts[-1] == "__init__" and name != "mode_utils":
             pages[name] = _overview(path.parent, name, f"`{name}`")
         elif not parts[-1].startswith("_"):
-            pages[name] = f"# `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n"
+            title = name.replace("_", "\\_")
+            pages[name] = f"{title}\n{'=' * len(title)}\n\n.. automodule:: {name}\n   :members:\n"
     return pages
 
 
@@ -182,8 +187,9 @@ def _overview(folder, name, title):
     for part in re.split(r"\n{2,}", more.removesuffix("Files:\n").strip()):
         part = part.removesuffix("\nFiles:")
         lines += ["```text", part, "```", ""] if part.startswith("  ") else [part, ""]
-    lines += ["| | |", "|---|---|", *(f"| [{entry}]({name}.{entry}.md) | {text} |" for entry, text in listed)]
-    return "\n".join([*lines, "", "```{toctree}", ":hidden:", "", *(f"{name}.{entry}" for entry, _ in listed), "```", ""])
+    lines += ["| | |", "|---|---|", *(f"| {{doc}}`{entry} <{name}.{entry}>` | {text} |" for entry, text in listed)]
+    below = ["", "```{toctree}", ":hidden:", "", *(f"{name}.{entry}" for entry, _ in listed), "```", ""]
+    return "\n".join([*lines, *below])
 
 
 def _write(path, text):

@@ -1,18 +1,14 @@
 """How Sphinx builds the web site: ``make docs``. What goes into it is gathered by `collect.py`."""
 
+import importlib
 import os
+import re
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))  # this clone is documented, whatever is installed
-sys.path.insert(0, str(HERE))
-
-from collect import repository_address
-
-import mode_utils  # noqa: F401  tells TensorFlow to keep its start-up log to itself
-
-os.environ["CUDA_VISIBLE_DEVICES"] = ""  # modules are imported for their docstrings alone
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]  # this clone is documented, whatever is installed
+os.environ |= {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}  # modules are imported for docstrings alone
 
 project = "mode_nn_debugging"
 author = copyright = "The mode_nn_debugging authors"
@@ -43,12 +39,12 @@ html_copy_source = html_show_sourcelink = False
 html_sidebars = {"**": ["all-pages"]}
 pygments_style = "a11y-high-contrast-light"
 
-_ADDRESS = repository_address()
+_ADDRESS = importlib.import_module("collect").repository_address()
 html_context = {"default_mode": "auto", "repository": _ADDRESS, "branch": os.environ.get("GITHUB_REF_NAME", "main")}
 html_theme_options = {
     "navbar_center": [],
     "navbar_align": "left",
-    "secondary_sidebar_items": {"**": ["page-toc"], "notebooks/**": ["page-toc", "open-anywhere"]},
+    "secondary_sidebar_items": {"**": ["page-toc", "open-anywhere"]},
     "show_toc_level": 2,
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
@@ -56,3 +52,14 @@ html_theme_options = {
     "footer_end": [],
     "icon_links": [{"name": "Repository", "url": _ADDRESS, "icon": "fa-brands fa-github"}] if _ADDRESS else [],
 }
+
+
+def escape_signs(app, what, name, obj, options, lines):
+    """Let |x| and *shape in a docstring be what they are; to the markup they would be substitutions and emphasis."""
+    for place, line in enumerate(lines):
+        lines[place] = re.sub(r"(?<=[(\s])\*(?=\w[\w.]*[,)])", r"\\*", line.replace("|", r"\|"))
+
+
+def setup(app):
+    """Read docstrings with `escape_signs` before anything else does."""
+    app.connect("autodoc-process-docstring", escape_signs, priority=100)
