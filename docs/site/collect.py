@@ -19,7 +19,10 @@ PAGES = ("docs/*.md", "CHANGELOG.md", "CONTRIBUTING.md", *NOTEBOOKS)
 FILES = ("figures/*.png", "data/README.md", "data/results/**/*", "notebooks/sweeps/*.yml", "LICENSE", "CITATION.cff")
 SUFFIXES = (".md", ".ipynb", ".rst")
 CONTENTS = {  # what stands where in the contents; a page that is named nowhere stands at the end of the first group
-    "Start": ["docs/README", "docs/which-strategy", "docs/walkthrough", "notebooks/walkthrough", "docs/glossary"],
+    "Start": [
+        "docs/README", "docs/which-strategy", "docs/walkthrough", "notebooks/walkthrough", "docs/glossary",
+        "docs/anywhere",
+    ],
     "Your own model": ["docs/own-model", "docs/labelling", "notebooks/repair"],
     "Evidence": [
         "docs/claims", "notebooks/results", "docs/which-inputs", "docs/accuracy-tables", "docs/questions",
@@ -28,6 +31,11 @@ CONTENTS = {  # what stands where in the contents; a page that is named nowhere 
     "Studies": ["notebooks/studies/*"],
     "Build on it": ["docs/sweeps", "docs/extending", "docs/code", "CONTRIBUTING", "api/mode_utils", "CHANGELOG"],
 }  # fmt: skip
+DRAWN_IN_A_LOOP = {  # figures whose names do not stand in the notebook that draws them
+    "best": "notebooks/sweep_reports/metrics.ipynb",
+    "worst": "notebooks/sweep_reports/metrics.ipynb",
+    "pools_*": "notebooks/sweep_reports/pools.ipynb",
+}
 _LISTED = re.compile(r"^(\w+)/? {2,}(\S.*)$", re.MULTILINE)
 _DRAWN = re.compile(r"save_figure\(\w+, \"(\w+)\"")
 
@@ -134,13 +142,12 @@ def _plain(markdown):
 
 def gallery(target):
     """Return the page of all figures, each with what it shows and the command that draws it."""
-    shown, drawn = _captions(target), _drawn_by()
+    shown, drawn = _captions(target), drawn_by()
     parts = ["# Gallery", "All figures of the reference study; `make figures` draws them anew from its tables."]
     for path in sorted((target / "figures").glob("*.png")):
         name = path.stem
         caption = shown.get(name, name.replace("_", " ").capitalize())
-        notebook = drawn.get(name, "notebooks/sweep_reports/metrics.ipynb")
-        source = f"Drawn by [`{notebook}`](../{notebook}): `make figures`."
+        source = f"Drawn by [`{drawn[name]}`](../{drawn[name]}): `make figures`."
         parts += [f"## {name.replace('_', ' ').capitalize()}", f"![{caption}]({path.name})", f"{caption}. {source}"]
     return "\n\n".join(parts) + "\n"
 
@@ -152,14 +159,14 @@ def _captions(target):
     return {name: caption for caption, name in reversed(found)}
 
 
-def _drawn_by():
+def drawn_by():
     """Return the notebook that draws a figure, by the figure's name."""
-    drawn = {}
+    looped = {pattern: ROOT.glob(f"figures/{pattern}.png") for pattern in DRAWN_IN_A_LOOP}
+    drawn = {path.stem: DRAWN_IN_A_LOOP[pattern] for pattern, paths in looped.items() for path in paths}
     for pattern in NOTEBOOKS:
         for path in sorted(ROOT.glob(pattern)):
             code = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
-            names = {*_DRAWN.findall(code), *re.findall(r"\"(pools_\w+)\"", code)}
-            drawn |= dict.fromkeys(names, path.relative_to(ROOT).as_posix())
+            drawn |= dict.fromkeys(_DRAWN.findall(code), path.relative_to(ROOT).as_posix())
     return drawn
 
 

@@ -4,6 +4,7 @@ import importlib
 import os
 import re
 import sys
+import warnings
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -27,6 +28,7 @@ myst_links_external_new_tab = False
 autodoc_mock_imports = ["dnn_tip", "skactiveml"]  # of the extra `peers`, which a site does not need
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+warnings.filterwarnings("ignore", "Unknown section Note in the docstring of find_label_issues")  # cleanlab's own
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
