@@ -31,6 +31,13 @@ CONTENTS = {  # what stands where in the contents; a page that is named nowhere 
     "Studies": ["notebooks/studies/*"],
     "Build on it": ["docs/sweeps", "docs/extending", "docs/code", "CONTRIBUTING", "api/mode_utils", "CHANGELOG"],
 }  # fmt: skip
+TITLES = {  # in the contents, where a page's own title would not tell it from another's
+    "docs/README": "All pages",
+    "docs/walkthrough": "The walkthrough and its parameters",
+    "notebooks/walkthrough": "Notebook: MODE, step by step",
+    "notebooks/repair": "Notebook: repair, step by step",
+    "notebooks/results": "Notebook: the results",
+}
 DRAWN_IN_A_LOOP = {  # figures whose names do not stand in the notebook that draws them
     "best": "notebooks/sweep_reports/metrics.ipynb",
     "worst": "notebooks/sweep_reports/metrics.ipynb",
@@ -89,6 +96,7 @@ def contents(target):
     lines = []
     for caption, entries in groups.items():
         pages = [page for entry in entries for page in _matching(entry, target)]
+        pages = [f"{TITLES[page]} <{page}>" if page in TITLES else page for page in pages]
         lines += ["", "```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"]
     return "\n".join(lines) + "\n"
 

@@ -5,12 +5,16 @@ page. How the page looks is said in `page_template`, a template of nbconvert.
 """
 
 import argparse
+import os
+import re
 import subprocess
 import tempfile
 from base64 import b64decode
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urljoin
 
 import nbformat
 
@@ -39,7 +43,7 @@ class Page(NamedTuple):
     body: str
 
 
-def render_page(notebook, origin):
+def render_page(notebook, origin, place=""):
     """Render an executed notebook as a self-contained page.
 
     Parameters
@@ -48,6 +52,9 @@ def render_page(notebook, origin):
         Its first heading is the page's title; figures are its PNG outputs.
     origin : str
         Where it came from, shown below the title.
+    place : str
+        Address of the notebook on the web site, see `address_on_site`: what it links to is linked there. Where there
+        is none, such links are plain text.
 
     Returns
     -------
@@ -58,19 +65,24 @@ def render_page(notebook, origin):
     from nbconvert import HTMLExporter  # only needed when a page is made
 
     exporter = HTMLExporter(
-        template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)], filters={"arranged": arrange},
-        exclude_input=True, embed_images=True,
-    )  # fmt: skip
+        template_name=_TEMPLATE.name,
+        extra_template_basedirs=[str(_TEMPLATE.parent)],
+        filters={"arranged": partial(arrange, place=place)},
+        exclude_input=True,
+        embed_images=True,
+    )
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     return exporter.from_notebook_node(notebook, {"origin": origin})[0]
 
 
-def arrange(html):
+def arrange(html, place=""):
     """Arrange the HTML of a notebook's cells for a page: tables that scroll, numbered figures, contents.
 
     Parameters
     ----------
     html : str
+    place : str
+        See `render_page`.
 
     Returns
     -------
@@ -81,9 +93,7 @@ def arrange(html):
     soup = BeautifulSoup(html, "html.parser")
     for unused in soup.find_all(["script", "style"]):
         unused.decompose()
-    for link in soup.find_all("a", href=True):
-        if not link["href"].startswith(("#", "http:", "https:")):
-            link.unwrap()  # the page stands elsewhere than the notebook, and goes on its own
+    _settle_links(soup, place)
     _wrap_tables(soup)
     contents = _number_figures(soup)
     heading = soup.h1.extract() if soup.h1 else ""
@@ -112,6 +122,37 @@ def describe_origin(folder):
 def _git(folder, *arguments):
     found = subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True)
     return found.stdout.strip()
+
+
+def address_on_site(notebook):
+    """Return the address of a notebook's page on the web site that MODE_SITE_URL names; "" if it names none.
+
+    Parameters
+    ----------
+    notebook : path
+        In the repository that the site was built from.
+    """
+    site, notebook = os.environ.get("MODE_SITE_URL", ""), Path(notebook).resolve()
+    try:
+        top = _git(notebook.parent, "rev-parse", "--show-toplevel") if site else ""
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"{site.rstrip('/')}/{_as_page(notebook.relative_to(top).as_posix())}" if site else ""
+
+
+def _as_page(address):
+    return re.sub(r"\.(ipynb|md)(?=#|$)", ".html", address)
+
+
+def _settle_links(soup, place):
+    """Lead links of the notebook to the site; without one the page goes on its own, elsewhere than the notebook."""
+    for link in soup.find_all("a", href=True):
+        if link["href"].startswith(("#", "http:", "https:")):
+            continue
+        if place and re.search(r"\.(ipynb|md)(#|$)", link["href"]):
+            link["href"] = urljoin(place, _as_page(link["href"]))
+        else:
+            link.unwrap()
 
 
 def _wrap_tables(soup):
@@ -159,11 +200,11 @@ def main(arguments=None):
     parser.add_argument("notebook", type=Path)
     parser.add_argument("page", type=Path)
     given = parser.parse_args(arguments)
-    folder = given.notebook.resolve().parent
+    folder, place = given.notebook.resolve().parent, address_on_site(given.notebook)
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy.ipynb"
         execute_copy(given.notebook, copy)
-        write_text(given.page, render_page(nbformat.read(copy, as_version=4), describe_origin(folder)))
+        write_text(given.page, render_page(nbformat.read(copy, as_version=4), describe_origin(folder), place))
     print(f"{given.page}: {given.page.stat().st_size / 1e6:.1f} MB")
 
 

@@ -92,7 +92,8 @@ def test_every_public_name_has_a_docstring(path):
 
 
 def test_each_page_notebook_and_module_stands_in_the_contents_once(collect, sources):
-    listed = re.findall(r"^(?:docs|notebooks|figures|api)/\S+$|^C[A-Z]+$", (sources / "index.md").read_text(), re.M)
+    index = (sources / "index.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^(?:\w.* <)?((?:docs|notebooks|figures|api)/[^\s>]+|C[A-Z]+)>?$", index, re.MULTILINE)
     pages = {path.relative_to(sources).with_suffix("").as_posix() for path in sources.rglob("*") if path.is_file()}
     expected = {page for page in pages if page.startswith(("docs/", "notebooks/")) and "/sweeps/" not in page}
     assert len(listed) == len(set(listed)) and expected <= set(listed) <= pages
