@@ -189,6 +189,21 @@ def test_all_text_can_be_read_in_light_and_in_the_dark(browser, page, scheme, wi
 
 
 @browser_needed
+@pytest.mark.parametrize(
+    "path", [*sorted((ROOT / "notebooks/sweep_reports").glob("*.ipynb")), ROOT / "notebooks/repair.ipynb"]
+)
+def test_the_page_of_every_report_fits_a_phone_and_a_desk(browser, path, tmp_path):
+    (tmp_path / "page.html").write_text(render_page(nbformat.read(path, as_version=4), ""))
+    tab = browser.new_page(color_scheme="dark")
+    for width in (400, 1280):
+        tab.set_viewport_size({"width": width, "height": 800})
+        tab.goto((tmp_path / "page.html").as_uri())
+        looked = tab.evaluate(LOOK)
+        assert looked.pop("texts") > 100 and not any(looked.values()), looked
+    tab.close()
+
+
+@browser_needed
 def test_contents_stay_beside_a_wide_page_and_stand_above_a_narrow_one(browser, page):
     tab = browser.new_page(viewport={"width": 1280, "height": 800})
     tab.goto(page.as_uri())
