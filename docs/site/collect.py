@@ -49,7 +49,7 @@ _DRAWN = re.compile(r"save_figure\(\w+, \"(\w+)\"")
 
 def repository_address():
     """Return where the repository is on the web: as a workflow says, or CITATION.cff; "" if neither knows."""
-    if "GITHUB_REPOSITORY" in os.environ:
+    if os.environ.get("GITHUB_REPOSITORY"):
         return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{os.environ['GITHUB_REPOSITORY']}"
     found = re.search(r"^repository-code: *\"?([^\"\s]+)", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
     return found[1] if found else ""
