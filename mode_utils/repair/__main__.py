@@ -43,7 +43,7 @@ def _build_parser():
     add(
         "--tolerance", type=float, default=0.02, help="validation accuracy that a label may lose (default: %(default)s)"
     )
-    add("--pixels", help="where the model wants pixels, if it is not detected: 0..1, 0..255, -1..1")
+    add("--pixels", help="how the model wants pixels, if it is not detected: 0..1, 0..255, -1..1, caffe, torch")
     add("--skip-broken", action="store_true", help="go on without images that cannot be read")
     add("--even-if-weak", action="store_true", help="go on with a model that knows none of its own training samples")
     add("--compare", choices=["random"], help="repair with inputs drawn at random, too, from several seeds")
