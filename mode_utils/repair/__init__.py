@@ -21,7 +21,8 @@ _HOMES = {
     "folder": ("next_folder", "save_repair"),
     "label_table": ("read_labels",),
     "pool_faults": ("find_faults",),
-    "steps": ("Diagnosis", "RepairOutcome", "choose", "diagnose", "look_at_pool", "retrain"),
+    "choice": ("Diagnosis",),
+    "steps": ("RepairOutcome", "choose_inputs", "diagnose", "look_at_pool", "retrain"),
     "worth": ("compare_with_random", "say_health", "say_worth"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -41,6 +41,8 @@ class Case:
         Sentences on how the data were read.
     sources : dict of str to path
         The files of `model` and `data`, of what came as a file.
+    used : (n_used,) int
+        Places in the pool of what earlier rounds have added, which is not chosen again; see `rounds`.
     """
 
     model: keras.Model
@@ -52,6 +54,7 @@ class Case:
     initial_state: tuple[np.ndarray, ...] = field(repr=False)
     notes: tuple[str, ...] = ()
     sources: dict[str, Path] = field(default_factory=dict)
+    used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)
 
     def step_options(self, n_steps):
         """Return the options of a repair that spends the budget in some steps, for a learning curve."""

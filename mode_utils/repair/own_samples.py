@@ -8,10 +8,10 @@ found out from the training samples, which a trained model gets right.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import confusion_matrix
 
+from mode_utils.diagnosis import another_order
 from mode_utils.networks.backend import keras
+from mode_utils.repair.arrays import check_order
 
 
 class Scale(NamedTuple):
@@ -106,7 +106,7 @@ def check_known(trainer, x, y, class_names):
     x, y = _some(x, y)
     probabilities = trainer.predict(x)
     loss, accuracy = _loss_and_accuracy(probabilities, y)
-    _check_order(probabilities.argmax(axis=1), y, class_names, accuracy)
+    check_order(probabilities.argmax(axis=1), y, class_names, "of its own training samples")
     others = _judge_scales(trainer, x, y, _OTHER_SCALES)
     best = min(others, key=lambda name: others[name][0])
     story = f"the model gets {accuracy:.0%} of {len(y)} of its own training samples right"
@@ -121,29 +121,6 @@ def check_known(trainer, x, y, class_names):
         )
 
 
-def _check_order(predicted, y, class_names, accuracy):
-    """Raise a ValueError if the labels explain the predictions far better in another order."""
-    order, another = _another_order(predicted, y, len(class_names))
-    if order is None:
-        return
-    moved = np.intersect1d(np.flatnonzero(order != np.arange(len(order))), y)
-    first = max(moved, key=lambda label: ((y == label) & (predicted == order[label])).sum())
-    raise ValueError(
-        f"the classes are probably in another order: the model gets {accuracy:.0%} of its own training samples right, "
-        f"but {another:.0%} if {len(moved)} labels are exchanged; what the data call {class_names[first]!r} it takes "
-        f"for label {order[first]} ({class_names[order[first]]!r}): give --class-names in its order"
-    )
-
-
-def _another_order(predicted, y, n_classes):
-    """Return an order of the labels that explains predictions far better, and how many; None if there is none."""
-    counts = confusion_matrix(y, predicted, labels=np.arange(n_classes))
-    rows, columns = linear_sum_assignment(-counts)
-    share = counts[rows, columns].sum() / len(y)
-    better = share > (predicted == y).mean() + 2 * _BETTER and share >= 0.5
-    return (columns, share) if better else (None, 0.0)
-
-
 def _some(x, y):
     places = np.sort(np.random.default_rng(0).permutation(len(y))[:_ASKED])
     return np.asarray(x[places], np.float32), np.asarray(y)[places]
@@ -155,7 +132,7 @@ def _judge_scales(trainer, x, y, scales):
     for name, scale in scales.items():
         if scale.fits(x):
             probabilities = trainer.predict(scale.apply(x))
-            order, _ = _another_order(probabilities.argmax(axis=1), y, trainer.n_classes)
+            order, _ = another_order(y, probabilities.argmax(axis=1), trainer.n_classes)
             found[name] = _loss_and_accuracy(probabilities, y if order is None else order[y])
     return found
 

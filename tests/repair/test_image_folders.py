@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mode_utils.networks.backend import keras
-from mode_utils.repair import choose, diagnose, open_case, read_labels, save_repair
+from mode_utils.repair import choose_inputs, diagnose, open_case, read_labels, save_repair
 from mode_utils.repair.image_folders import read_images
 
 NAMES = ("cross", "frame", "square")
@@ -150,7 +150,7 @@ def test_classes_in_another_order_are_found_out(made):
     x, y = made[1]["train"]
     keras.utils.set_random_seed(0)
     model = trained(body(), x / np.float32(255), y)
-    with pytest.raises(ValueError, match=r"probably in another order: .* give --class-names in its order"):
+    with pytest.raises(ValueError, match=r"probably in another order: .* give the classes in its order"):
         open_case(model, made[0], budget=30, class_names=("square", "cross", "frame"))
 
 
@@ -170,7 +170,7 @@ def test_the_table_says_which_image_and_goes_by_its_name(folder, model, tmp_path
         (folder / "pool" / name).rmdir()
     case = open_case(model, folder, budget=20)
     diagnosis = diagnose(case)
-    chosen = choose(case, diagnosis)
+    chosen = choose_inputs(case, diagnosis)
     save_repair(tmp_path / "out", case, diagnosis, chosen)
     table = pd.read_csv(tmp_path / "out/selected.csv")
     assert all((folder / name).is_file() for name in table["name"])
