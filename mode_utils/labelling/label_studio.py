@@ -6,7 +6,7 @@ https://labelstud.io/guide/export. The index of a sample, and its name if it has
 
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -73,13 +73,13 @@ def read_export(path, class_names, n_pool, names_pool=None):
     FileNotFoundError, ValueError
         If there is no such file, if it is no export, or has no label, and as `label_table.read_labels` does.
     """
-    path, rows = Path(path), defaultdict(list)
+    path, rows, times = Path(path), defaultdict(list), Counter()
     for number, task in enumerate(_load(path), start=1):
-        where, seen = f"task {task.get('id', number)}", defaultdict(int)
+        where = f"task {task.get('id', number)}"
         for annotator, label in _answers(path, where, task):
-            seen[annotator] += 1
-            whose = annotator if seen[annotator] == 1 else f"{annotator} ({seen[annotator]})"
-            rows[whose].append(_row(task, label, where))
+            times[where, annotator] += 1
+            time = times[where, annotator]
+            rows[annotator if time == 1 else f"{annotator} ({time})"].append(_row(task, label, where))
     if not rows:
         raise ValueError(
             f"{path} has no label: label its tasks with the configuration {CONFIGURATION}, and export as JSON"
