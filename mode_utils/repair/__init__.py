@@ -9,7 +9,6 @@ pool_faults    doubtful labels, copies, foreign samples
 steps          what is wrong, what to add, and what became of it
 verdicts       has a label become worse, or is that chance?
 worth          was it worth it to choose?
-label_table    labels as people fill them in
 folder         what a repair leaves behind
 __main__       the command line
 """
@@ -19,7 +18,6 @@ import importlib
 _HOMES = {
     "case": ("Case", "load_model", "make_example", "open_case"),
     "folder": ("next_folder", "save_repair"),
-    "label_table": ("read_labels",),
     "pool_faults": ("find_faults",),
     "choice": ("Diagnosis",),
     "steps": ("RepairOutcome", "choose_inputs", "diagnose", "look_at_pool", "retrain"),

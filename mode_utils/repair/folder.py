@@ -10,10 +10,14 @@ from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from mode_utils.repair.label_table import as_text
+from mode_utils.labelling.browser_page import write_label_page
+from mode_utils.labelling.label_studio import write_tasks
+from mode_utils.labelling.label_table import as_text
 
+PAGE = "label.html"  # where the chosen samples get their labels
 _CHUNK = 1 << 20  # bytes read at once
 
 
@@ -34,9 +38,9 @@ def check_new(folder):
         raise PermissionError(errno.EACCES, f"nothing can be written in {above}: name another folder")
 
 
-def check_files(model=None, data=None, labels=None):
+def check_files(model=None, data=None, labels=()):
     """Raise an error if a file is not there, or the model's is no .keras file: before anything slow is imported."""
-    for what, path in {"model file": model, "data file": data, "table": labels}.items():
+    for what, path in [("model file", model), ("data file", data), *(("table", table) for table in labels)]:
         if path is not None and not Path(path).exists():
             raise FileNotFoundError(f"there is no {what} {path}")
     if model is not None and (Path(model).suffix != ".keras" or Path(model).is_dir()):
@@ -44,10 +48,12 @@ def check_files(model=None, data=None, labels=None):
 
 
 def save_repair(
-    folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=False, added=None, labels_file=None, remarks=(),
-    worth="",
+    folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=False, added=None, labels_files=(), remarks=(),
+    worth="", disagreed=None, label_studio=False,
 ):  # fmt: skip
     """Write `selected.csv`, `diagnosis.json`, `origin.json` and, if the repair helps, `repaired.keras`.
+
+    Where chosen samples have no label yet, there is a page to label them in, too: `label.html`.
 
     Parameters
     ----------
@@ -61,12 +67,16 @@ def save_repair(
         Save the repaired model even if it does not help.
     added : (indices, labels), optional
         What was added, by place in the pool; by default all that was chosen.
-    labels_file : path, optional
-        The table that the labels are from.
+    labels_files : path or sequence of paths
+        The tables that the labels are from.
     remarks : sequence of str
         Sentences to tell.
     worth : str
         What a comparison with random choice says.
+    disagreed : pandas.DataFrame, optional
+        Samples that people give several labels, see `labelling.agreement.GatheredLabels`; written to `disagreed.csv`.
+    label_studio : bool
+        Write tasks for Label Studio beside the page, `tasks.json` and `labelling.xml`.
 
     Returns
     -------
@@ -83,9 +93,10 @@ def save_repair(
     folder.mkdir(parents=True, exist_ok=True)
     _selected(case, chosen, added).to_csv(folder / "selected.csv", index=False)
     told = {"chosen": len(chosen), "remarks": [each for each in remarks if each], "worth": worth}
+    told["without_label"] = _ask(folder, case, chosen, added, disagreed, label_studio)
     summaries = {"diagnosis": _summary(case, diagnosis, outcome) | told}
     if outcome is not None:
-        summaries["origin"] = _origin(case, chosen, added, labels_file)
+        summaries["origin"] = _origin(case, chosen, added, labels_files)
     for name, summary in summaries.items():
         (folder / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n")
     saved = outcome is not None and (keep_new_bugs or outcome.helps)
@@ -112,12 +123,30 @@ def _selected(case, chosen, added):
     return table.assign(**{name: table[name].map(as_text) for name in texts})
 
 
-def _origin(case, chosen, added, labels_file):
+def _ask(folder, case, chosen, added, disagreed, label_studio):
+    """Write what is needed to label the chosen samples that have no label yet; return how many they are."""
+    if disagreed is not None and len(disagreed):
+        disagreed.to_csv(folder / "disagreed.csv", index=False)
+    asked = chosen[~chosen["index"].isin([] if added is None else added[0])]
+    if case.data.y_pool is not None or not len(asked):
+        return 0
+    if disagreed is not None:
+        again = asked["index"].isin(disagreed["index"])
+        asked = asked.assign(reason=asked["reason"].where(~again, "people disagree on it; " + asked["reason"]))
+    samples = np.asarray(case.data.x_pool[asked["index"].to_numpy()])
+    write_label_page(folder / PAGE, asked, case.data.class_names, samples)
+    if label_studio:
+        write_tasks(folder, asked, case.data.class_names, samples)
+    return len(asked)
+
+
+def _origin(case, chosen, added, labels_files):
     """Say exactly what went in: samples and labels, what they are from, seeds and versions."""
     if added is None:
         indices = chosen["index"].to_numpy()
         added = indices, case.data.y_pool[indices]
-    names, files = case.data.names_pool, case.sources | ({"labels": Path(labels_file)} if labels_file else {})
+    names, tables = case.data.names_pool, [Path(path) for path in _several(labels_files)]
+    files = case.sources | {"labels" if n == 1 else f"labels {n}": path for n, path in enumerate(tables, start=1)}
     samples = [
         {"index": int(index), "label": case.data.class_names[label]} | ({} if names is None else {"name": names[index]})
         for index, label in zip(*added, strict=True)
@@ -128,6 +157,10 @@ def _origin(case, chosen, added, labels_file):
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("mode_nn_debugging", "tensorflow", "keras", "numpy")},
     }  # fmt: skip
+
+
+def _several(paths):
+    return [paths] if isinstance(paths, (str, Path)) else paths
 
 
 def _sha256(path):

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mode_utils.labelling.label_table import read_labels
 from mode_utils.networks.backend import keras
-from mode_utils.repair import choose_inputs, diagnose, open_case, read_labels, save_repair
+from mode_utils.repair import choose_inputs, diagnose, open_case, save_repair
 from mode_utils.repair.image_folders import read_images
 
 NAMES = ("cross", "frame", "square")
@@ -177,14 +178,15 @@ def test_the_table_says_which_image_and_goes_by_its_name(folder, model, tmp_path
     table["label"] = [name.split("/")[1].split("-")[0] for name in table["name"]]
     truth = table.set_index("index")["label"]
     table.drop(columns="index").to_csv(tmp_path / "named.csv", index=False)
-    indices, labels = read_labels(tmp_path / "named.csv", case)
+    pool = NAMES, len(case.data.x_pool), case.data.names_pool
+    indices, labels = read_labels(tmp_path / "named.csv", *pool)
     assert [NAMES[label] for label in labels] == truth.loc[indices].tolist()
     table["index"] += 1
     table.to_csv(tmp_path / "other.csv", index=False)
     with pytest.raises(
         ValueError, match=r"line 2: index .* of the pool is .*, but the name is .*: give the table of this"
     ):
-        read_labels(tmp_path / "other.csv", case)
+        read_labels(tmp_path / "other.csv", *pool)
 
 
 def test_broken_images_are_named_or_left_out_when_asked(folder, model):
