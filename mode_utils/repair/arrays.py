@@ -294,6 +294,6 @@ def names_of(names, n):
     values, counts = np.unique(names, return_counts=True)
     if counts.max() > 1:
         raise ValueError(
-            f"names_pool has {values[counts.argmax()]!r} {counts.max()} times: each name must be there once"
+            f"names_pool has {str(values[counts.argmax()])!r} {counts.max()} times: each name must be there once"
         )
     return names

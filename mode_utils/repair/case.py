@@ -55,6 +55,7 @@ class Case:
     notes: tuple[str, ...] = ()
     sources: dict[str, Path] = field(default_factory=dict)
     used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)
+    has_samples = True  # which people can look at
 
     def step_options(self, n_steps):
         """Return the options of a repair that spends the budget in some steps, for a learning curve."""

@@ -88,6 +88,8 @@ class OutputsCase:
         The file of `data`, if they are from one.
     used : (n_used,) int
         Places in the pool that are not chosen.
+    has_samples : bool
+        Whether the samples of `data` are the samples themselves.
     """
 
     outputs: GivenOutputs
@@ -98,6 +100,7 @@ class OutputsCase:
     notes: tuple[str, ...] = ()
     sources: dict[str, Path] = field(default_factory=dict)
     used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)
+    has_samples: bool = False
 
 
 def open_outputs(arrays, budget, *, class_names=None, preset="recommended", seed=0, **changes):
@@ -130,7 +133,7 @@ def open_outputs(arrays, budget, *, class_names=None, preset="recommended", seed
     if preset not in _PRESETS:
         raise ValueError(f"preset {preset!r} needs a model: choose from {', '.join(_PRESETS)}")
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, layer_selection=False, **changes)
-    sources, where = {}, "the arrays"
+    sources, where = {}, "the set of arrays"
     if isinstance(arrays, (str, Path)):
         where = Path(arrays)
         if not where.exists():
@@ -147,7 +150,8 @@ def open_outputs(arrays, budget, *, class_names=None, preset="recommended", seed
     if "probabilities_train" in arrays:
         seen = label_accuracies(arrays["y_train"], _predicted(arrays["probabilities_train"]), data.n_classes)
     notes = _notes(arrays, data, predicted)
-    return OutputsCase(GivenOutputs(arrays), data, options, seed, seen, notes, sources)
+    outputs, has_samples = GivenOutputs(arrays), "x_pool" in arrays
+    return OutputsCase(outputs, data, options, seed, seen, notes, sources, has_samples=has_samples)
 
 
 def diagnose_outputs(case):
@@ -183,7 +187,36 @@ def scan_outputs(case):
     return scan_pool(case.outputs, case.data.y_validation, divides, case.data.y_pool, *asked_of_scan(case.options))
 
 
-def check_outputs(arrays, where="the arrays", required=REQUIRED):
+def make_outputs_example(seed=0):
+    """Make outputs to try: handwritten digits, in whose classifier one of them is starved, and a pool without labels.
+
+    Parameters
+    ----------
+    seed : int
+
+    Returns
+    -------
+    dict of str to array
+        As `open_outputs` takes them, with the samples.
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(y))
+    x, y = (x[order] / 16).astype(np.float32), y[order]
+    train = np.setdiff1d(np.arange(600), np.flatnonzero(y[:600] == 3)[5:])
+    model = LogisticRegression(max_iter=500).fit(x[train], y[train])
+    places = {"train": train, "validation": np.arange(600, 1000), "pool": np.arange(1000, len(y))}
+    arrays = {}
+    for role, place in places.items():
+        arrays[f"probabilities_{role}"], arrays[f"features_{role}"] = model.predict_proba(x[place]), x[place]
+        arrays[f"x_{role}"], arrays[f"y_{role}"] = x[place].reshape(-1, 8, 8), y[place]
+    del arrays["y_pool"]
+    return arrays
+
+
+def check_outputs(arrays, where="the set of arrays", required=REQUIRED):
     """Check outputs by name, and return them: labels and names as they are used, all else as it is.
 
     Parameters
@@ -219,7 +252,7 @@ def check_outputs(arrays, where="the arrays", required=REQUIRED):
 def _check_names(where, arrays, required):
     lacking = [name for name in required if name not in arrays]
     if lacking:
-        near = difflib.get_close_matches(lacking[0], set(arrays) - set(required), 1)
+        near = difflib.get_close_matches(lacking[0], set(arrays) - {*REQUIRED, *OPTIONAL}, 1)
         guess = f" (is it {near[0]!r}?)" if near else ""
         raise ValueError(
             f"{where} has no array {lacking[0]!r}{guess}: it needs {', '.join(required)}, and may have "

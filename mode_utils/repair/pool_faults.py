@@ -49,6 +49,10 @@ class PoolFaults:
     table: pd.DataFrame
     places: dict[str, np.ndarray]
 
+    def sentences(self):
+        """Return a sentence for each fault."""
+        return [f"{row.found} of {row.of}: {row.fault}; {row.meaning}" for row in self.table.itertuples()]
+
 
 def find_faults(case, scan):
     """Look for faults of a case's pool.
