@@ -9,6 +9,9 @@ pool_scan      one pass over a pool, however large it is
 pool_faults    doubtful labels, copies, foreign samples
 choice         what is wrong, and what to add, from a look at the pool
 steps          a model's steps: diagnose, look at the pool, choose, retrain
+shard_files    the files of a pool in shards
+shards         one shard, and what it hands over
+sharded        a choice from all shards, on a cluster
 verdicts       has a label become worse, or is that chance?
 worth          was it worth it to choose?
 folder         what a repair leaves behind
@@ -26,6 +29,7 @@ _HOMES = {
     "pool_faults": ("find_faults",),
     "choice": ("Diagnosis", "choose_from_scan"),
     "choose": ("choose_from_arrays",),
+    "sharded": ("choose_from_shards",),
     "steps": ("RepairOutcome", "choose_inputs", "diagnose", "look_at_pool", "retrain"),
     "worth": ("compare_with_random", "say_health", "say_worth"),
 }

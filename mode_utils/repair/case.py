@@ -57,6 +57,11 @@ class Case:
     used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)
     has_samples = True  # which people can look at
 
+    @property
+    def n_pool(self):
+        """Samples of the pool."""
+        return len(self.data.x_pool)
+
     def step_options(self, n_steps):
         """Return the options of a repair that spends the budget in some steps, for a learning curve."""
         return replace(self.options, batch_size=self.options.batch_size // n_steps, max_iterations=n_steps)

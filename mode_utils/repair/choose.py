@@ -16,6 +16,8 @@ from mode_utils.repair.command import REPAIRED, run_notebook, status_of
 from mode_utils.repair.folder import PAGE, check_files, check_new, save_choice
 from mode_utils.repair.outputs import OPTIONAL, REQUIRED, OutputsCase, diagnose_outputs, open_outputs, scan_outputs
 from mode_utils.repair.pool_faults import PoolFaults, find_faults
+from mode_utils.repair.shard_files import find_shards
+from mode_utils.support.checks import check_least
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,9 @@ def _build_parser():
     add("data", type=Path, help=f".npz file with {', '.join(REQUIRED)}, and any of {', '.join(OPTIONAL)}")
     add("folder", type=Path, help="where selected.csv, diagnosis.json, report.html and label.html go; must not exist")
     add("--budget", type=int, required=True, help="samples to choose")
+    add("--pool", metavar="URL", help="a pool in shards, .npz or .parquet: a folder or a pattern, as fsspec reads it")
+    add("--workers", type=int, help="processes that look at shards (default: one a core)")
+    add("--scheduler", metavar="ADDRESS", help="a running Dask cluster for that, such as tcp://10.0.0.1:8786")
     add("--class-names", metavar="A,B,...", help="names of the labels 0, 1, ...")
     add("--preset", default="recommended", help="%(default)s or adaptive")
     add("--label-studio", action="store_true", help="write tasks for Label Studio, too, where samples need labels")
@@ -96,13 +101,28 @@ def main(arguments=None):
 def _choose(given):
     check_new(given.folder)
     check_files(data=given.data)
+    pool, workers = _pool(given)
     names = given.class_names.split(",") if given.class_names else None
-    case = open_outputs(given.data, given.budget, class_names=names, preset=given.preset, seed=given.seed)
+    options = {"class_names": names, "preset": given.preset, "seed": given.seed}
+    case = open_outputs(given.data, given.budget, in_shards=bool(given.pool), **options)
     print(*case.notes, sep="\n")
-    parameters = {"data_path": str(given.data.resolve()), "class_names": names or []}
+    parameters = {"data_path": str(given.data.resolve()), "class_names": names or [], "pool": pool}
+    parameters |= {"workers": workers, "scheduler": given.scheduler or ""}
     parameters |= {name: getattr(given, name) for name in ("budget", "preset", "seed", "label_studio")}
     run_notebook("choose.ipynb", given.folder, parameters, beside=[PAGE])
     return _tell(given.folder)
+
+
+def _pool(given):
+    """Return the pool in shards, as it is called from anywhere, and the number of workers; 0 for what is not given."""
+    if not given.pool:
+        if given.workers is not None or given.scheduler:
+            raise ValueError("--workers and --scheduler are for a pool in shards: give it with --pool")
+        return "", 0
+    if given.workers is not None:
+        check_least("workers", given.workers, 1)
+    find_shards(given.pool)
+    return given.pool if "://" in given.pool else str(Path(given.pool).resolve()), given.workers or 0
 
 
 def _tell(folder):

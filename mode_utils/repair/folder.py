@@ -231,7 +231,7 @@ def _summary(case, diagnosis, outcome):
 
 
 def _sizes(case):
-    sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation", "pool")}
+    sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation")} | {"pool": case.n_pool}
     return {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
 
 

@@ -90,6 +90,8 @@ class OutputsCase:
         Places in the pool that are not chosen.
     has_samples : bool
         Whether the samples of `data` are the samples themselves.
+    n_pool : int
+        Samples of the pool.
     """
 
     outputs: GivenOutputs
@@ -101,9 +103,10 @@ class OutputsCase:
     sources: dict[str, Path] = field(default_factory=dict)
     used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)
     has_samples: bool = False
+    n_pool: int = 0
 
 
-def open_outputs(arrays, budget, *, class_names=None, preset="recommended", seed=0, **changes):
+def open_outputs(arrays, budget, *, in_shards=False, class_names=None, preset="recommended", seed=0, **changes):
     """Check outputs of a model, and make a case of them.
 
     Parameters
@@ -112,6 +115,8 @@ def open_outputs(arrays, budget, *, class_names=None, preset="recommended", seed
         `REQUIRED`, and any of `OPTIONAL`; or an .npz file with them.
     budget : int
         Samples to choose, at least 1.
+    in_shards : bool
+        Whether the pool is elsewhere: then no array of `REQUIRED` is of the pool.
     class_names : sequence of str, optional
         One for each label; by default the array `class_names`, or the numbers.
     preset : {"recommended", "adaptive"}
@@ -139,10 +144,10 @@ def open_outputs(arrays, budget, *, class_names=None, preset="recommended", seed
         if not where.exists():
             raise FileNotFoundError(f"there is no data file {where}")
         arrays, sources = read_arrays(where), {"data": where}
-    arrays = check_outputs(arrays, where)
+    arrays = (_without_pool if in_shards else check_outputs)(arrays, where)
     names = class_names or arrays.get("class_names")
     data = _as_data(arrays, names)
-    if budget > len(data.x_pool):
+    if budget > len(data.x_pool) and not in_shards:
         raise ValueError(f"a budget of {budget} is larger than the pool, which has {len(data.x_pool)} samples")
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
@@ -151,7 +156,9 @@ def open_outputs(arrays, budget, *, class_names=None, preset="recommended", seed
         seen = label_accuracies(arrays["y_train"], _predicted(arrays["probabilities_train"]), data.n_classes)
     notes = _notes(arrays, data, predicted)
     outputs, has_samples = GivenOutputs(arrays), "x_pool" in arrays
-    return OutputsCase(outputs, data, options, seed, seen, notes, sources, has_samples=has_samples)
+    return OutputsCase(
+        outputs, data, options, seed, seen, notes, sources, has_samples=has_samples, n_pool=outputs.n_pool
+    )
 
 
 def diagnose_outputs(case):
@@ -216,6 +223,18 @@ def make_outputs_example(seed=0):
     return arrays
 
 
+def _without_pool(arrays, where):
+    """Check outputs without a pool, and put an empty one among them."""
+    own = next((name for name in arrays if name.endswith("_pool")), None)
+    if own:
+        raise ValueError(f"{where} has an array {own!r}, but the pool is in shards: give one of them")
+    own = next((name for name in arrays if name.startswith("x_")), None)
+    if own:
+        raise ValueError(f"{where} has an array {own!r}: with a pool in shards, only features are looked at")
+    arrays = check_outputs(arrays, where, [name for name in REQUIRED if not name.endswith("_pool")])
+    return arrays | {f"{what}_pool": np.asarray(arrays[f"{what}_validation"][:0]) for what in _WHAT}
+
+
 def check_outputs(arrays, where="the set of arrays", required=REQUIRED):
     """Check outputs by name, and return them: labels and names as they are used, all else as it is.
 
@@ -235,7 +254,7 @@ def check_outputs(arrays, where="the set of arrays", required=REQUIRED):
     arrays = {name: np.asanyarray(array) for name, array in arrays.items()}
     _check_names(where, arrays, required)
     for name in [name for name in arrays if name.startswith("probabilities_")]:
-        _check_probabilities(name, arrays[name])
+        check_probabilities(name, arrays[name])
     for what in ("features", "x"):
         names = [name for name in arrays if name.startswith(f"{what}_")]
         spans = {name: check_samples(name, arrays[name], arrays[names[0]], names[0]) for name in names}
@@ -271,7 +290,8 @@ def _check_names(where, arrays, required):
         raise ValueError(f"{where} has y_train, but neither features_train nor probabilities_train: they belong to it")
 
 
-def _check_probabilities(name, p):
+def check_probabilities(name, p):
+    """Raise a ValueError if rows (n, n_classes) are no probabilities, in one sentence."""
     if p.dtype.kind not in "fiub" or p.ndim != 2 or not len(p):
         raise ValueError(f"{name} has shape {p.shape} and dtype {p.dtype}: it must be (n, n_classes) numbers")
     if p.shape[1] < 2:

@@ -92,6 +92,34 @@ class PoolScan:
         return Candidates(options, groups, self.labels[members], errors, fault, rng, scores=scores)
 
 
+def score_chunk(states, probabilities, beliefs, maps, labels, selectors):
+    """Say what is made of some samples.
+
+    Parameters
+    ----------
+    states : (n, n_features) float32
+    probabilities, beliefs : (n, n_classes) float32
+        Of the model and of a reference.
+    maps : heatmaps.ClassHeatmaps
+        Of the states of validation samples.
+    labels : (n,) int, optional
+        Guessed if they are not given.
+    selectors : sequence of str
+
+    Returns
+    -------
+    labels, predicted : (n,) int32
+    confidence, believed : (n,) float32
+        See `PoolScan`.
+    scores : dict of str to (n,) float
+    """
+    own = np.asarray(beliefs.argmax(axis=1) if labels is None else labels, np.int32)
+    looked_at = {"probabilities": probabilities, "states": states, "state_heatmaps": maps, "beliefs": beliefs}
+    scores = scores_by_name(Candidates(None, [], own, None, labelled=labels is not None, **looked_at), selectors)
+    predicted, confidence = probabilities.argmax(axis=1).astype(np.int32), probabilities.max(axis=1)
+    return own, predicted, confidence, beliefs[np.arange(len(own)), own], scores
+
+
 def scan_pool(outputs, known_labels, rng, labels=None, selectors=(), ask=True):
     """Look at each sample of a pool once.
 
@@ -122,12 +150,10 @@ def scan_pool(outputs, known_labels, rng, labels=None, selectors=(), ask=True):
     for start, states, probabilities in outputs.in_chunks():
         places = np.arange(start, start + len(states))
         beliefs = reference.believe(places, states) if reference else np.full_like(probabilities, np.nan)
-        own = beliefs.argmax(axis=1) if labels is None else labels[places]
-        looked_at = {"probabilities": probabilities, "states": states, "state_heatmaps": maps, "beliefs": beliefs}
-        chunk = Candidates(None, [], np.asarray(own, np.int32), None, labelled=labels is not None, **looked_at)
-        predicted, confidence = probabilities.argmax(axis=1).astype(np.int32), probabilities.max(axis=1)
-        parts.append((chunk.labels, predicted, confidence, beliefs[np.arange(len(states)), chunk.labels]))
-        scores.append(scores_by_name(chunk, selectors))
+        given = None if labels is None else labels[places]
+        *seen, found = score_chunk(states, probabilities, beliefs, maps, given, selectors)
+        parts.append(seen)
+        scores.append(found)
         if labels is not None and reference and beliefs.shape[1] * outputs.n_pool <= _MOST_BELIEFS:
             kept.append(beliefs)
     every = {name: np.concatenate([chunk[name] for chunk in scores]) for name in selectors}
