@@ -24,7 +24,9 @@ def picture(view):
 )  # fmt: skip
 def test_the_shape_says_how_samples_are_shown(shape, kind, rng):
     shown = view_samples(rng.random((3, *shape)), 3)
-    assert shown.kind == kind and len(shown.views) == 3 and all(view is None for view in shown.views) == (kind == "text")
+    assert (
+        shown.kind == kind and len(shown.views) == 3 and all(view is None for view in shown.views) == (kind == "text")
+    )
 
 
 @pytest.mark.parametrize("channels", [(), (1,), (3,), (4,)])
