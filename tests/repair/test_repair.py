@@ -11,6 +11,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 
 from mode_utils.data import DEBIAN_FASHION_MNIST, load_dataset
 from mode_utils.input_selection import select_inputs
+from mode_utils.labelling.agreement import gather_labels
 from mode_utils.networks.backend import keras
 from mode_utils.options import PRESETS
 from mode_utils.repair import choose, diagnose, next_folder, open_case, retrain, save_repair
@@ -329,6 +330,8 @@ def test_labels_given_in_the_browser_repair_the_model_and_what_two_disagree_on_i
     assert (
         "2 chosen inputs have no label yet" in told and "people disagree on it" in (second / "label.html").read_text()
     )
+    agreed = gather_labels([second / "selected.csv"], case.data.class_names, len(y_pool))  # to go on from
+    assert dict(zip(agreed.indices, agreed.labels, strict=True)) == {i: y_pool[i] for i in chosen["index"][2:]}
     (digits_folder / "other.csv").write_text(
         f"index,label\n{samples[0]['index']},{(int(samples[0]['label']) + 1) % 10}\n"
     )
