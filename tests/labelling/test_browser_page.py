@@ -30,7 +30,8 @@ CONTRAST = """() => {
   return texts.map(e => {
     const style = getComputedStyle(e), svg = e.namespaceURI.endsWith('svg');
     const [a, b] = [light(parts(svg ? style.fill : style.color)), light(ground(e))].sort((x, y) => y - x);
-    return { text: e.textContent, ratio: (a + .05) / (b + .05), size: svg ? 14 : parseFloat(style.fontSize) };
+    const scale = svg ? e.getScreenCTM().a : 1;
+    return { text: e.textContent, ratio: (a + .05) / (b + .05), size: scale * parseFloat(style.fontSize) };
   });
 }"""
 

@@ -265,7 +265,7 @@ function start() {
     select.addEventListener("change", () => { filterAnew(); if (byPointer) select.blur(); });
   }
   document.addEventListener("keydown", onKey);
-  addEventListener("resize", drawStrip);
+  addEventListener("resize", draw);
   addEventListener("storage", (event) => { if (event.key === STORED) { recall(); filterAnew(); } });
   addEventListener("beforeunload", (event) => { if (!stored && past.length > downloaded) event.preventDefault(); });
   const answers = searching ? "a part of a name and Enter label" : "the sign on a label gives it";
