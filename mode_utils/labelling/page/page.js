@@ -232,7 +232,7 @@ function onKey(event) {
   if (event.repeat) return;
   if (key === "Backspace") return act(event, undo);
   if (key === "-") return act(event, () => answer(CANNOT_TELL));
-  const label = keys.get(key) ?? keys.get(key.toLowerCase());
+  const label = [key, key.toLowerCase(), key.toUpperCase()].map((each) => keys.get(each)).find((each) => each !== undefined);
   if (label !== undefined) return act(event, () => answer(label));
   if (inSearch && key === "Enter" && search() !== null) return act(event, () => answer(search()));
   if (searching && key.length === 1 && key !== " ") at("search").focus();
