@@ -4,22 +4,29 @@ case           the model and its data, checked; an example of both
 arrays         data from an .npz file
 image_folders  data from folders of images
 own_samples    does the model know its own training samples? scaling of pixels, order of classes
+outputs        probabilities and features from any framework, in place of a model
 pool_scan      one pass over a pool, however large it is
 pool_faults    doubtful labels, copies, foreign samples
-steps          what is wrong, what to add, and what became of it
+choice         what is wrong, and what to add, from a look at the pool
+steps          a model's steps: diagnose, look at the pool, choose, retrain
 verdicts       has a label become worse, or is that chance?
 worth          was it worth it to choose?
 folder         what a repair leaves behind
-__main__       the command line
+__main__       the command line of a repair, `mode-repair`
+choose         the command line of a choice without a model, `mode-choose`, and the same in one call
+command        what the two have in common
 """
 
 import importlib
 
 _HOMES = {
     "case": ("Case", "load_model", "make_example", "open_case"),
-    "folder": ("next_folder", "save_repair"),
+    "folder": ("next_folder", "save_choice", "save_repair"),
+    "outputs": ("diagnose_outputs", "make_outputs_example", "open_outputs", "scan_outputs"),
     "pool_faults": ("find_faults",),
-    "steps": ("Diagnosis", "RepairOutcome", "choose", "diagnose", "look_at_pool", "retrain"),
+    "choice": ("Diagnosis", "choose_from_scan"),
+    "choose": ("choose_from_arrays",),
+    "steps": ("RepairOutcome", "choose_inputs", "diagnose", "look_at_pool", "retrain"),
     "worth": ("compare_with_random", "say_health", "say_worth"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

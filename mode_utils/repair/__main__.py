@@ -1,21 +1,12 @@
 """Command line of a repair: ``python -m mode_utils.repair model.keras data.npz FOLDER --budget 500``."""
 
 import argparse
-import errno
 import json
-import os
-import re
 import sys
-import tempfile
 from pathlib import Path
 
+from mode_utils.repair.command import NOT_SAVED, REPAIRED, run_notebook, status_of
 from mode_utils.repair.folder import PAGE, check_files, check_new
-from mode_utils.support.files import remove_partial, whole_folder
-
-REPAIRED, NOT_SAVED, BAD_INPUT, NO_ROOM, INTERRUPTED = 0, 1, 2, 3, 130  # exit status
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "repair.ipynb"
 
 
 def _build_parser():
@@ -47,7 +38,7 @@ def _build_parser():
     add(
         "--tolerance", type=float, default=0.02, help="validation accuracy that a label may lose (default: %(default)s)"
     )
-    add("--pixels", help="where the model wants pixels, if it is not detected: 0..1, 0..255, -1..1")
+    add("--pixels", help="how the model wants pixels, if it is not detected: 0..1, 0..255, -1..1, caffe, torch")
     add("--skip-broken", action="store_true", help="go on without images that cannot be read")
     add("--even-if-weak", action="store_true", help="go on with a model that knows none of its own training samples")
     add("--compare", choices=["random"], help="repair with inputs drawn at random, too, from several seeds")
@@ -59,37 +50,14 @@ def _build_parser():
 
 def main(arguments=None):
     """Run the command line; return its exit status, which `--help` lists."""
-    given = _build_parser().parse_args(arguments)
-    try:
-        check_new(given.folder)
-        check_files(given.model, given.data, given.apply)
-        _run(given, *_open(given))
-        return _tell(given)
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    except Exception as error:
-        print(f"error: {_sentence(error)}", file=sys.stderr)
-        return NO_ROOM if _has_no_room(error) else BAD_INPUT
+    return status_of(_repair, _build_parser().parse_args(arguments))
 
 
-def _has_no_room(error):
-    """Tell whether an error is about room or permission, here or in the notebook's kernel, of which the text comes."""
-    of_kernel = getattr(error, "ename", "") in ("OSError", "PermissionError")
-    said = of_kernel and any(os.strerror(code) in str(error) for code in _NO_ROOM)
-    return said or getattr(error, "errno", None) in _NO_ROOM
-
-
-def _sentence(error):
-    """Return what an error says; of one that nobody has foreseen, what it is, too."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror if not error.filename else f"{error.strerror}: {error.filename}"
-    text = _ANSI.sub("", str(error)).strip()
-    if isinstance(error, (OSError, ValueError)):
-        return text
-    last, name = text.splitlines()[-1] if text else "without a word", getattr(error, "ename", type(error).__name__)
-    last = last.removeprefix(f"{name}: ")
-    return last if name in ("ValueError", "FileNotFoundError") else f"{name}: {last}"
+def _repair(given):
+    check_new(given.folder)
+    check_files(given.model, given.data, given.apply)
+    _run(given, *_open(given))
+    return _tell(given)
 
 
 def _open(given):
@@ -119,11 +87,6 @@ def _say_agreement(gathered):
 
 def _run(given, case, names, options):
     """Execute the notebook, and put its page beside what it leaves."""
-    import nbformat
-
-    from mode_utils.sweep.kernels import execute_copy  # imports papermill
-    from mode_utils.sweep.page import describe_origin, render_page
-
     parameters = {"model_path": str(given.model.resolve()), "data_path": str(given.data.resolve())}
     parameters |= {"apply": [str(path.resolve()) for path in given.apply], "label_studio": given.label_studio}
     parameters |= {name: value if value is not None else "" for name, value in options.items()}
@@ -131,13 +94,7 @@ def _run(given, case, names, options):
     parameters["compare"] = given.compare or ""
     for note in case.notes:
         print(note)
-    remove_partial(given.folder.resolve().parent, recursive=False)  # what a killed repair has left
-    with whole_folder(given.folder) as folder, tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / "copy.ipynb"
-        parameters["output_dir"] = str(folder.resolve())
-        execute_copy(NOTEBOOK, copy, parameters, cwd=Path(scratch))
-        page = render_page(nbformat.read(copy, as_version=4), describe_origin(NOTEBOOK.parent), beside=[PAGE])
-        (folder / "report.html").write_text(page, encoding="utf-8")
+    run_notebook("repair.ipynb", given.folder, parameters, beside=[PAGE])
 
 
 def _tell(given):

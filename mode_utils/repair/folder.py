@@ -106,6 +106,46 @@ def save_repair(
     return saved
 
 
+def save_choice(folder, case, diagnosis, chosen, remarks=(), label_studio=False):
+    """Write what was chosen without a model: `selected.csv`, `diagnosis.json` and, without labels, `label.html`.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it does not exist.
+    case : outputs.OutputsCase
+    diagnosis : choice.Diagnosis
+    chosen : pandas.DataFrame
+        See `steps.choose_inputs`.
+    remarks, label_studio
+        See `save_repair`.
+
+    Returns
+    -------
+    int
+        How many of the chosen samples have no label.
+
+    Raises
+    ------
+    ValueError
+        If the folder has a choice already.
+    """
+    folder = Path(folder)
+    check_new(folder / "selected.csv")
+    folder.mkdir(parents=True, exist_ok=True)
+    _selected(case, chosen, None).to_csv(folder / "selected.csv", index=False)
+    told = {"chosen": len(chosen), "remarks": [each for each in remarks if each]}
+    told["without_label"] = _ask(folder, case, chosen, None, None, label_studio)
+    made_with = {
+        "options": asdict(case.options),
+        "versions": _versions("numpy", "scikit-learn"),
+        "files": _hashes(case.sources),
+    }
+    summary = {"notes": case.notes} | _sizes(case) | _diagnosed(diagnosis) | told | made_with
+    (folder / "diagnosis.json").write_text(json.dumps(summary, indent=1) + "\n")
+    return told["without_label"]
+
+
 def _selected(case, chosen, added):
     """Return the table of what was chosen; of a pool without labels, with a column to fill in, or filled in."""
     table, names = chosen.copy(), case.data.class_names
@@ -133,7 +173,7 @@ def _ask(folder, case, chosen, added, disagreed, label_studio):
     if disagreed is not None:
         again = asked["index"].isin(disagreed["index"])
         asked = asked.assign(reason=asked["reason"].where(~again, "people disagree on it; " + asked["reason"]))
-    samples = np.asarray(case.data.x_pool[asked["index"].to_numpy()])
+    samples = np.asarray(case.data.x_pool[asked["index"].to_numpy()]) if case.has_samples else None
     write_label_page(folder / PAGE, asked, case.data.class_names, samples)
     if label_studio:
         write_tasks(folder, asked, case.data.class_names, samples)
@@ -153,10 +193,16 @@ def _origin(case, chosen, added, labels_files):
     ]
     return {
         "samples": samples, "seed": case.seed, "options": asdict(case.options), "batch_size": case.trainer.batch_size,
-        "files": {what: {"name": path.name, "sha256": _sha256(path)} for what, path in files.items()},
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("mode_nn_debugging", "tensorflow", "keras", "numpy")},
+        "files": _hashes(files), "versions": _versions("tensorflow", "keras", "numpy"),
     }  # fmt: skip
+
+
+def _hashes(files):
+    return {what: {"name": path.name, "sha256": _sha256(path)} for what, path in files.items()}
+
+
+def _versions(*names):
+    return {"python": platform.python_version()} | {name: version(name) for name in ("mode_nn_debugging", *names)}
 
 
 def _several(paths):
@@ -176,17 +222,21 @@ def _sha256(path):
 
 
 def _summary(case, diagnosis, outcome):
-    options = case.options
-    summary = {
-        "model": {"name": case.model.name, "reading": [*case.trainer.meaning.reasons, *case.notes]},
-        "data": {name: len(getattr(case.data, f"x_{name}")) for name in ("train", "validation", "pool")},
-        "budget": options.batch_size, "tolerance": case.tolerance, "seed": case.seed,
-        "labels": _rows(diagnosis.labels), "confusions": _rows(diagnosis.confusions.head(20)),
-    }  # fmt: skip
+    summary = {"model": {"name": case.model.name, "reading": [*case.trainer.meaning.reasons, *case.notes]}}
+    summary |= _sizes(case) | {"tolerance": case.tolerance} | _diagnosed(diagnosis)
     if outcome is not None:
         found = {"fixed": outcome.fixed, "broken": outcome.broken, "new_bugs": outcome.new_bugs, "helps": outcome.helps}
         summary["outcome"] = {"labels": _rows(outcome.labels), **found, "old_samples_per_new_one": outcome.replay}
     return summary
+
+
+def _sizes(case):
+    sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation", "pool")}
+    return {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
+
+
+def _diagnosed(diagnosis):
+    return {"labels": _rows(diagnosis.labels), "confusions": _rows(diagnosis.confusions.head(20))}
 
 
 def _rows(table):

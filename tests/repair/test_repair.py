@@ -14,7 +14,7 @@ from mode_utils.input_selection import select_inputs
 from mode_utils.labelling.agreement import gather_labels
 from mode_utils.networks.backend import keras
 from mode_utils.options import PRESETS
-from mode_utils.repair import choose, diagnose, next_folder, open_case, retrain, save_repair
+from mode_utils.repair import choose_inputs, diagnose, next_folder, open_case, retrain, save_repair
 from mode_utils.repair.__main__ import main
 from mode_utils.repair.arrays import check_arrays
 from mode_utils.selection.selectors import SELECTORS, register_selector
@@ -158,7 +158,7 @@ def test_the_starved_label_rises_and_no_other_falls_beyond_the_tolerance_unsaid(
     case = open_case(folder / "model.keras", folder / data, budget=60)
     diagnosis = diagnose(case)
     assert diagnosis.labels["validation_accuracy"].idxmin() == label and diagnosis.labels["fault"][label]
-    chosen = choose(case, diagnosis)
+    chosen = choose_inputs(case, diagnosis)
     outcome = retrain(case, chosen["index"].to_numpy(), arrays["y_pool"][chosen["index"]])
     change = outcome.labels["change"]
     assert change[label] > 0.1 and outcome.labels["test_after"][label] > outcome.labels["test_before"][label]
@@ -173,7 +173,7 @@ def test_the_starved_label_rises_and_no_other_falls_beyond_the_tolerance_unsaid(
 def test_samples_are_chosen_once_and_explained(example):
     folder, arrays, label = example
     case = open_case(folder / "model.keras", folder / "unlabelled.npz", budget=60)
-    chosen = choose(case, diagnose(case))
+    chosen = choose_inputs(case, diagnose(case))
     assert not chosen["index"].duplicated().any() and chosen["rank"].tolist() == list(range(1, 61))
     assert chosen["confidence"].between(0, 1).all()
     assert all(rows["score"].dropna().is_monotonic_decreasing for _, rows in chosen.groupby("guess"))
@@ -191,7 +191,7 @@ def test_of_a_labelled_pool_it_chooses_what_the_laboratory_would(example):
     diagnosis = diagnose(case)
     splits, rng = case.data.splits(arrays["y_pool"]), np.random.default_rng(case.seed)
     batch = select_inputs(case.trainer, splits, case.options, diagnosis.assessment, rng)
-    assert set(choose(case, diagnosis)["index"]) == set(batch.indices)
+    assert set(choose_inputs(case, diagnosis)["index"]) == set(batch.indices)
 
 
 @pytest.mark.parametrize("one_by_one", [True, False])
@@ -204,19 +204,19 @@ def test_a_selector_of_ones_own_chooses_also_under_a_name_that_is_taken(one_by_o
 
     register_selector(name, least_sure, ["probabilities"], one_by_one)
     case = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, temperature=0.0)
-    chosen = choose(case, diagnose(case))
+    chosen = choose_inputs(case, diagnose(case))
     np.testing.assert_allclose(chosen["score"], -chosen["confidence"], rtol=1e-6)
 
 
 def test_other_presets_choose_as_they_do_in_the_laboratory(digits_folder):
     case = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, preset="original", metric="l2")
     diagnosis = diagnose(case)
-    chosen = choose(case, diagnosis)
+    chosen = choose_inputs(case, diagnosis)
     ranked = chosen[chosen["score"].notna()]
     assert len(chosen) == 40 and len(ranked) == 10  # a quarter of the batch
     assert set(ranked["label"]) == {"3"} and "3" not in set(chosen.loc[chosen["score"].isna(), "label"])
     every = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, preset="original", alpha=1.0)
-    assert set(choose(every, diagnosis)["label"]) == {"3"}
+    assert set(choose_inputs(every, diagnosis)["label"]) == {"3"}
 
 
 def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits_folder, capsys):
@@ -253,7 +253,7 @@ def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder):
     arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz")]
     common = ["--budget", "60", "--tolerance", "0"]
     case = open_case(*arguments, 60, tolerance=0, replay=0.0)
-    chosen = choose(case, diagnose(case))["index"].to_numpy()
+    chosen = choose_inputs(case, diagnose(case))["index"].to_numpy()
     assert not retrain(case, chosen, case.data.y_pool[chosen]).helps  # without old samples it forgets
     status = main([*arguments, str(digits_folder / "a"), *common])
     assert (digits_folder / "a/repaired.keras").exists() == (status == 0)
@@ -367,5 +367,5 @@ def test_token_ids_are_data_too():
     expected = (model.predict(arrays["x_validation"], verbose=0).argmax(axis=1) == arrays["y_validation"]).mean()
     diagnosis = diagnose(case)
     assert diagnosis.assessment.scores["diagnosis_accuracy"] == pytest.approx(expected)
-    indices = choose(case, diagnosis)["index"].to_numpy()
+    indices = choose_inputs(case, diagnosis)["index"].to_numpy()
     assert len(indices) == 60 and np.isfinite(retrain(case, indices, arrays["y_pool"][indices]).labels["after"]).all()
