@@ -301,7 +301,7 @@ def test_labels_given_in_the_browser_repair_the_model_and_what_two_disagree_on_i
     arguments = [str(digits_folder / name) for name in ("model.keras", "unlabelled.npz")]
     case = open_case(*arguments, 60)
     diagnosis = diagnose(case)
-    chosen = choose(case, diagnosis)
+    chosen = choose_inputs(case, diagnosis)
     save_repair(digits_folder / "first", case, diagnosis, chosen)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
