@@ -27,7 +27,7 @@ def write_label_page(path, chosen, class_names, samples=None, *, title="Which la
     path : path
         An .html file; it appears whole or not at all.
     chosen : pandas.DataFrame
-        A row a sample, in the order in which they are to be labelled, as `mode_utils.repair.choose` returns them:
+        A row a sample, in the order in which they are to be labelled, as `repair.choose_inputs` returns them:
         `index`, its place in the pool; optionally `name`; `guess` (or `label`), what a reference takes it for;
         `predicted` and `confidence`, the model's label and its probability in [0, 1]; `reason`. All of it is shown as
         text, whatever it says.

@@ -15,7 +15,8 @@ KINDS = ("image", "curves", "values", "text")
 _CHANNELS = (1, 3, 4)  # gray, RGB, RGBA
 _SHORTEST, _LONGEST = 8, 4  # sides (h, w) that make a picture: at least 8 pixels, and no more than 4 times as long
 _LARGEST = 256  # pixels of a side; what is larger is shrunk
-_POINTS = 400  # of a curve; of a longer one, the least and the most of each stretch are kept
+_CURVES = 16  # channels that are drawn as curves; more make a picture
+_POINTS = 400  # of a curve or a row; of a longer one, the least and the most of each stretch are kept
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def view_samples(samples, n, kind=None):
         How many there are.
     kind : {"image", "curves", "values", "text"}, optional
         By default told by the shape: (d,) are values; (a, b) an image if both sides have 8 pixels or more and none is
-        longer than four times the other, curves otherwise; (h, w, 1, 3 or 4) an image; all else is not shown.
+        longer than four times the other, or if b is more than 16, curves otherwise; (h, w, 1, 3 or 4) an image; all
+        else is not shown.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def view_samples(samples, n, kind=None):
     _check_shape(kind, samples.shape[1:])
     samples = np.asarray(samples)
     low, high = _scale(samples) if kind == "image" else (float(samples.min()), float(samples.max()))
-    view = {"image": lambda sample: _png(sample, low, high), "curves": _curves, "values": _numbers}[kind]
+    view = {"image": lambda sample: _png(sample, low, high), "curves": _curves, "values": _row}[kind]
     return SampleViews(kind, [view(sample) for sample in samples], low, high)
 
 
@@ -87,7 +89,7 @@ def _kind(shape):
         return "values"
     if len(shape) == 2 and min(shape):
         picture = min(shape) >= _SHORTEST and max(shape) <= _LONGEST * min(shape)
-        return "image" if picture else "curves"
+        return "image" if picture or shape[1] > _CURVES else "curves"
     return "image" if len(shape) == 3 and shape[2] in _CHANNELS else "text"
 
 
@@ -117,14 +119,26 @@ def _png(sample, low, high):
     pixels = np.rint(pixels).astype(np.uint8)
     image = Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
     if max(image.size) > _LARGEST:
-        image.thumbnail((_LARGEST, _LARGEST))
+        image = image.resize(_shrunk(*image.size))
     with io.BytesIO() as stream:
         image.save(stream, "PNG", optimize=True)
         return base64.b64encode(stream.getvalue()).decode()
 
 
+def _shrunk(width, height):
+    """Return the size of a large picture: in proportion, unless that left a thread of it."""
+    factor = _LARGEST / max(width, height)
+    if max(width, height) > _LONGEST * min(width, height):
+        return min(width, _LARGEST), min(height, _LARGEST)
+    return round(width * factor), round(height * factor)
+
+
 def _curves(sample):
     return [_numbers(_thin(channel)) for channel in sample.T]
+
+
+def _row(sample):
+    return _numbers(_thin(sample))
 
 
 def _thin(values):

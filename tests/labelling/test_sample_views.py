@@ -18,8 +18,8 @@ def picture(view):
     ("shape", "kind"),
     [
         ((28, 28), "image"), ((8, 8), "image"), ((32, 32, 1), "image"), ((32, 32, 3), "image"), ((5, 5, 4), "image"),
-        ((100, 3), "curves"), ((7, 8), "curves"), ((128, 9), "curves"), ((30,), "values"), ((32, 32, 2), "text"),
-        ((4, 4, 4, 3), "text"),
+        ((100, 3), "curves"), ((7, 8), "curves"), ((128, 9), "curves"), ((500, 40), "image"), ((30,), "values"),
+        ((32, 32, 2), "text"), ((4, 4, 4, 3), "text"),
     ],
 )  # fmt: skip
 def test_the_shape_says_how_samples_are_shown(shape, kind, rng):
@@ -48,6 +48,7 @@ def test_all_pictures_share_one_scale_whatever_it_is(rng):
 
 def test_a_large_picture_is_shrunk(rng):
     assert picture(view_samples(rng.random((1, 1000, 500, 3)), 1).views[0]).shape == (256, 128, 3)
+    assert picture(view_samples(rng.random((1, 5000, 40)), 1).views[0]).shape == (256, 40)  # no thread of it
 
 
 def test_a_long_curve_keeps_its_peaks():
@@ -55,6 +56,8 @@ def test_a_long_curve_keeps_its_peaks():
     curve[0, 3_333, 0], curve[0, 17, 1] = 9.5, -2.5
     first, second = view_samples(curve, 1).views[0]
     assert len(first) == 400 and max(first) == 9.5 and min(second) == -2.5
+    (row,) = view_samples(curve[:, :, 0], 1).views
+    assert row == first
 
 
 def test_whole_numbers_stay_whole_and_others_keep_six_digits():

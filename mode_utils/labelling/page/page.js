@@ -232,7 +232,7 @@ function onKey(event) {
   if (event.repeat) return;
   if (key === "Backspace") return act(event, undo);
   if (key === "-") return act(event, () => answer(CANNOT_TELL));
-  const label = keys.get(key) ?? keys.get(key.toLowerCase());
+  const label = [key, key.toLowerCase(), key.toUpperCase()].map((each) => keys.get(each)).find((each) => each !== undefined);
   if (label !== undefined) return act(event, () => answer(label));
   if (inSearch && key === "Enter" && search() !== null) return act(event, () => answer(search()));
   if (searching && key.length === 1 && key !== " ") at("search").focus();
@@ -265,7 +265,7 @@ function start() {
     select.addEventListener("change", () => { filterAnew(); if (byPointer) select.blur(); });
   }
   document.addEventListener("keydown", onKey);
-  addEventListener("resize", drawStrip);
+  addEventListener("resize", draw);
   addEventListener("storage", (event) => { if (event.key === STORED) { recall(); filterAnew(); } });
   addEventListener("beforeunload", (event) => { if (!stored && past.length > downloaded) event.preventDefault(); });
   const answers = searching ? "a part of a name and Enter label" : "the sign on a label gives it";

@@ -2,7 +2,8 @@
 // Tables of text: written for spreadsheets, and read as people give them back.
 
 const FORMULA = /^[=+\-@\t\r]/; // a spreadsheet takes a text that starts so for a formula
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const DIGITS = "\\d+(_\\d+)*";
+const NUMBER = new RegExp(`^\\s*[+-]?(inf(inity)?|nan|(${DIGITS}\\.?|${DIGITS}\\.${DIGITS}|\\.${DIGITS})(e[+-]?${DIGITS})?)\\s*$`, "i");
 
 function asText(text) {
   return FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text;

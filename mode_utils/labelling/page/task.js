@@ -20,18 +20,19 @@ function keep() {
 }
 
 function recall() {
+  let kept = null;
   try {
-    const kept = JSON.parse(localStorage.getItem(STORED));
+    kept = localStorage.getItem(STORED);
     localStorage.setItem(`${STORED}, tried`, "1");
     localStorage.removeItem(`${STORED}, tried`);
-    if (kept) {
-      labels = new Map(kept.labels.filter(([place, label]) => task.rows[place] && label < task.classes.length));
-      past = kept.past;
-      paces = kept.paces;
-    }
   } catch {
     stored = false;
   }
+  if (!kept) return;
+  const last = JSON.parse(kept);
+  labels = new Map(last.labels);
+  past = last.past;
+  paces = last.paces;
 }
 
 function change(pairs) {

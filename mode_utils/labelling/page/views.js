@@ -1,7 +1,7 @@
 // How a sample is drawn: a picture, curves, values.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 600, HEIGHT = 360, EDGE = 44;
+const EDGE = 56; // pixels beside curves and bars, for numbers
 const IN_A_TABLE = 40; // values that are told one by one
 
 function node(tag, attributes = {}, ...children) {
@@ -43,38 +43,36 @@ function range(values) {
   return high > low ? [low, high] : [low, low + 1];
 }
 
-// A band a channel, one above the other, all on one scale.
+// A band a channel, one above the other, all on one scale; drawn pixel by pixel, so that its texts keep their size.
 function bands(channels, alt, draw) {
-  const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": alt });
+  const room = document.getElementById("shown"); // none yet, in a window that is only being opened
+  const width = Math.max(room.clientWidth, 200), whole = Math.max(room.clientHeight, 100);
+  const svg = drawn("svg", { viewBox: `0 0 ${width} ${whole}`, role: "img", "aria-label": alt });
   const [low, high] = range(channels.flat());
-  const height = (HEIGHT - 20) / channels.length;
+  const height = (whole - 8) / channels.length;
   channels.forEach((values, number) => {
     const top = 4 + number * height, bottom = top + height - 6;
     const y = (value) => bottom - ((value - low) / (high - low)) * (bottom - top);
-    svg.append(drawn("rect", { x: EDGE, y: top, width: WIDTH - EDGE - 4, height: bottom - top, class: "band" }));
-    svg.append(draw(values, y, low, high));
+    svg.append(drawn("rect", { x: EDGE, y: top, width: width - EDGE - 4, height: bottom - top, class: "band" }));
+    const x = (place) => EDGE + ((place + 0.5) / values.length) * (width - EDGE - 4);
+    svg.append(draw(values, x, y, Math.min(Math.max(0, low), high)));
     if (height > 40) {
-      svg.append(drawn("text", { x: EDGE - 4, y: top + 12, "text-anchor": "end" }, short(high)));
+      svg.append(drawn("text", { x: EDGE - 4, y: top + 14, "text-anchor": "end" }, short(high)));
       svg.append(drawn("text", { x: EDGE - 4, y: bottom, "text-anchor": "end" }, short(low)));
     }
-    if (channels.length > 1) svg.append(drawn("text", { x: EDGE + 4, y: top + 12, class: "of" }, `${number + 1}`));
+    if (channels.length > 1) svg.append(drawn("text", { x: EDGE + 4, y: top + 14, class: "of" }, `${number + 1}`));
   });
   return svg;
 }
 
-function across(place, n) {
-  return EDGE + ((place + 0.5) / n) * (WIDTH - EDGE - 4);
-}
-
-function curve(values, y) {
-  const points = values.map((value, place) => `${across(place, values.length).toFixed(1)},${y(value).toFixed(1)}`);
+function curve(values, x, y) {
+  const points = values.map((value, place) => `${x(place).toFixed(1)},${y(value).toFixed(1)}`);
   return drawn("polyline", { points: points.join(" "), class: "curve" });
 }
 
-function bars(values, y, low, high) {
-  const zero = y(Math.min(Math.max(0, low), high));
-  const path = values.map((value, place) => `M${across(place, values.length).toFixed(1)} ${zero}V${y(value).toFixed(1)}`);
-  const width = Math.max(1, (0.7 * (WIDTH - EDGE)) / values.length);
+function bars(values, x, y, zero) {
+  const path = values.map((value, place) => `M${x(place).toFixed(1)} ${y(zero).toFixed(1)}V${y(value).toFixed(1)}`);
+  const width = values.length > 1 ? 0.7 * (x(1) - x(0)) : 40;
   return drawn("path", { d: path.join(""), class: "bars", "stroke-width": width });
 }
 
