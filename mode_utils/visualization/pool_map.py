@@ -16,8 +16,6 @@ foreign, copy           missing (pandas.NA) where nobody has looked
 from html import escape
 
 import numpy as np
-import pandas as pd
-from bokeh.embed import file_html
 from bokeh.layouts import column
 from bokeh.models import (
     Button,
@@ -31,10 +29,10 @@ from bokeh.models import (
     TableColumn,
 )
 from bokeh.plotting import figure
-from bokeh.resources import INLINE
 
-from mode_utils.support.files import write_text
+from mode_utils.visualization import map_page
 from mode_utils.visualization.map_colours import FLAGS, colourings
+from mode_utils.visualization.map_page import write_pool_map
 from mode_utils.visualization.positions import map_positions
 from mode_utils.visualization.thumbnails import describe_inputs, is_image, shown_size
 
@@ -45,69 +43,11 @@ _SUSPICIONS = tuple(name for name in FLAGS if name != "chosen")
 _LISTED = ("index", "name", "label", "guess", "predicted", "confidence")  # of the selected inputs
 _TEXTS = ("name", "label", "guess", "predicted", "reason")
 _HELP = (
-    "Like inputs lie together; how far apart groups lie means nothing. A black ring: chosen. Draw a line around points, "
-    "or a box with the tool for that, and they are listed below; the hand moves the map, the wheel zooms."
+    "Like inputs lie together; how far apart groups lie means nothing. A black ring: chosen. Draw a line around "
+    "points, or a box with the tool beside it, and they are listed below; the arrows move the map, the wheel zooms."
 )
-_CARD = {
-    "background-color": "white",
-    "color": "#1b1b1b",
-    "color-scheme": "light",
-    "padding": "12px",
-    "font-size": "14px",
-}
-_PAGE = """{% block preamble %}<script>
-(() => {  // WebGL that a processor only pretends to have is slower than a plain canvas
-  const context = HTMLCanvasElement.prototype.getContext;
-  const gl = document.createElement("canvas").getContext("webgl");
-  const info = gl && gl.getExtension("WEBGL_debug_renderer_info");
-  const renderer = gl ? gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER) : "none";
-  window.drawnBy = /none|swiftshader|llvmpipe|software|basic render/i.test(renderer) ? "canvas" : "webgl";
-  if (window.drawnBy == "canvas") {
-    HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
-      return /webgl/.test(kind) ? null : context.call(this, kind, ...more);
-    };
-  }
-})();
-</script>{% endblock %}
-{% block postamble %}<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-:root { color-scheme: light; }
-body { margin: 0 auto; max-width: 1100px; padding: 8px; background: white; color: #1b1b1b;
-  font: 16px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.5rem; margin: .5rem 12px 0; }
-</style>{% endblock %}
-{% block inner_body %}<h1>{{ title | e }}</h1>{{ super() }}{% endblock %}"""
-
-_RECOLOUR = """
-const at = keys.indexOf(cb_obj.value), codes = source.data["code_" + cb_obj.value];
-source.data.colour = Array.from(codes, code => colours[at][code]);
-source.data.marker = Array.from(codes, code => markers[at][code]);
-source.change.emit();
-legend.text = legends[at];
-"""
-_ALL_WHILE_MOVING = """
-if (window.drawnBy == "webgl") cb_obj.lod_threshold = null;
-"""
-_LIST = """
-const rows = Array.from(source.selected.indices).sort((a, b) => source.data.index[a] - source.data.index[b]);
-listed.data = Object.fromEntries(names.map(name => [name, rows.map(row => source.data[name][row])]));
-const inputs = `${rows.length.toLocaleString("en")} selected input${rows.length == 1 ? "" : "s"}`;
-button.label = rows.length ? `Download the ${inputs} as CSV` : "Download the selected inputs as CSV";
-button.disabled = rows.length == 0;
-said.text = rows.length ? `${inputs}:` : "No input is selected.";
-"""
-_DOWNLOAD = r"""
-const formula = text => /^[=+\-@\t\r]/.test(text) && (text.trim() == "" || Number.isNaN(Number(text)));
-const cell = value => {
-  const text = typeof value == "string" && formula(value) ? "'" + value : String(value);
-  return /[",;\n\r]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
-};
-const rows = listed.data[names[0]].map((_, row) => names.map(name => cell(listed.data[name][row])).join(","));
-const file = new Blob([[names.join(","), ...rows].join("\n") + "\n"], {type: "text/csv;charset=utf-8"});
-const link = Object.assign(document.createElement("a"), {href: URL.createObjectURL(file), download: "selected-inputs.csv"});
-link.click();
-setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-"""
+_CARD = {"background-color": "white", "color": "#1b1b1b", "color-scheme": "light", "padding": "12px"}
+_TEXT = {"disable_math": True, "styles": {"font-size": "14px"}, "sizing_mode": "stretch_width"}
 
 
 def drawn_rows(table, max_points=MAX_POINTS, seed=0):
@@ -178,19 +118,6 @@ def plot_pool_map(
         shown, line, sentence = _show_inputs(table, inputs, max_picture_bytes, seed)
         data, template, said = data | shown, line + template, [*said, sentence]
     return _lay_out(positions, table, data, template, " ".join([_HELP, *filter(None, said)]))
-
-
-def write_pool_map(path, layout, title="The map of the pool"):
-    """Write a map as one HTML file that loads nothing from elsewhere, whole or not at all.
-
-    Parameters
-    ----------
-    path : path
-    layout : bokeh.models.Column
-        As `plot_pool_map` returns it.
-    title : str
-    """
-    write_text(path, file_html(layout, resources=INLINE, title=title, template=_PAGE))
 
 
 def _checked(positions, table, inputs):
@@ -277,9 +204,11 @@ def _show_inputs(table, inputs, max_bytes, seed):
 def _say_shown(table, has, what, max_bytes):
     if has.all():
         return ""
-    chosen, limit = _flags(table, ("chosen",)), f"as {what} may take {max_bytes / 1e6:g} MB"
-    first = f"{int((has & chosen).sum()):,} of {int(chosen.sum()):,} chosen ones come first, " if chosen.any() else ""
-    return f"The page has {what} of {int(has.sum()):,} of {len(has):,} inputs: {first}{limit}."
+    chosen = _flags(table, ("chosen",))
+    n, n_all = int((has & chosen).sum()), int(chosen.sum())
+    among = f"{'all' if n == n_all else f'{n:,} of the'} {n_all:,} chosen ones among them, " if n_all else ""
+    limit = f"as they may take {max_bytes / 1e6:g} MB"
+    return f"The page has {what} of {int(has.sum()):,} of {len(has):,} inputs, {among}{limit}."
 
 
 def _lay_out(positions, table, data, template, sentence):
@@ -292,14 +221,14 @@ def _lay_out(positions, table, data, template, sentence):
         "ring": chosen.astype(np.uint8), "colour": [first.colours[code] for code in first.codes],
         "marker": [first.markers[code] for code in first.codes],
     })  # fmt: skip
-    legend = Div(text=first.legend, disable_math=True, sizing_mode="stretch_width")
+    legend = Div(text=first.legend, **_TEXT)
     select = Select(title="Colour by", value=first.key, options=[(each.key, each.title) for each in found], width=280)
     parts = {name: [list(getattr(each, name)) for each in found] for name in ("colours", "markers")}
-    select.js_on_change("value", CustomJS(code=_RECOLOUR, args={
+    select.js_on_change("value", CustomJS(code=map_page.RECOLOUR, args={
         "source": source, "legend": legend, "keys": [each.key for each in found],
         "legends": [each.legend for each in found], **parts,
     }))  # fmt: skip
-    above = Div(text=escape(sentence), disable_math=True, sizing_mode="stretch_width")
+    above = Div(text=escape(sentence), **_TEXT)
     below = _selection(source, [name for name in _LISTED if name in data])
     plot = _draw(source, template)
     return column(above, select, legend, plot, *below, sizing_mode="stretch_width", styles=_CARD)
@@ -307,9 +236,10 @@ def _lay_out(positions, table, data, template, sentence):
 
 def _draw(source, template):
     plot = figure(
-        height=540, sizing_mode="stretch_width", output_backend="webgl", lod_threshold=2_000,
+        height=600, sizing_mode="stretch_width", output_backend="webgl", lod_threshold=2_000,
         tools="pan,wheel_zoom,lasso_select,box_select,reset", active_drag="lasso_select", active_scroll="wheel_zoom",
-        background_fill_color="white", border_fill_color="white", outline_line_color="#cccccc", toolbar_location="above",
+        background_fill_color="white", border_fill_color="white", outline_line_color="#cccccc",
+        toolbar_location="above",
     )  # fmt: skip
     plot.axis.visible, plot.grid.visible, plot.toolbar.logo = False, False, None
     look = {"marker": "marker", "size": "size", "fill_color": "colour", "line_color": "black", "line_width": 1.5}
@@ -317,24 +247,26 @@ def _draw(source, template):
         "x", "y", source=source, **look, line_alpha="ring", fill_alpha=0.75, nonselection_fill_alpha=0.12,
         nonselection_line_alpha="ring",
     )  # fmt: skip
-    html = f'<div style="max-width: 260px; overflow-wrap: anywhere; white-space: normal">{template}</div>'
+    html = (
+        f'<div style="font-size: 14px; max-width: 260px; overflow-wrap: anywhere; white-space: normal">{template}</div>'
+    )
     plot.add_tools(HoverTool(renderers=[points], tooltips=html, limit=1, sort_by=[("$index", "descending")]))
-    plot.js_on_change("inner_width", CustomJS(code=_ALL_WHILE_MOVING))
+    plot.js_on_change("inner_width", CustomJS(code=map_page.ALL_WHILE_MOVING))
     return plot
 
 
 def _selection(source, names):
     """Return the list of what is selected, a button that downloads it, and what says how many there are."""
     listed = ColumnDataSource({name: [] for name in names})
-    said = Div(text="No input is selected.", disable_math=True)
+    said = Div(text="No input is selected.", **_TEXT)
     button = Button(label="Download the selected inputs as CSV", disabled=True, width=340)
-    formats = {"confidence": {"formatter": NumberFormatter(format="0.00")}}
+    formats = {"confidence": {"formatter": NumberFormatter(format="0.00")}, "name": {"width": 600}}
     columns = [TableColumn(field=name, title=name, **formats.get(name, {})) for name in names]
     table = DataTable(
         source=listed, columns=columns, index_position=None, reorderable=False, height=280,
         sizing_mode="stretch_width",
     )  # fmt: skip
     changed = {"source": source, "listed": listed, "names": names, "button": button, "said": said}
-    source.selected.js_on_change("indices", CustomJS(code=_LIST, args=changed))
-    button.js_on_event("button_click", CustomJS(code=_DOWNLOAD, args={"listed": listed, "names": names}))
-    return said, table, button
+    source.selected.js_on_change("indices", CustomJS(code=map_page.LIST, args=changed))
+    button.js_on_event("button_click", CustomJS(code=map_page.DOWNLOAD, args={"listed": listed, "names": names}))
+    return said, button, table

@@ -1,8 +1,8 @@
 """Where do the inputs of a pool lie? Two dimensions of a state space, in which like is near like.
 
 t-SNE of some landmarks, drawn at random; all others are placed by the landmarks that are nearest to them. It needs no
-labels. How it was chosen: ``python benchmarks/pool_map.py`` compares how often ten nearest neighbours in the map vote as
-those in the whole space do.
+labels. How it was chosen: ``python benchmarks/pool_map.py`` compares how often ten nearest neighbours in the map vote
+as those in the whole space do.
 """
 
 import numpy as np
@@ -64,7 +64,7 @@ def _checked(features):
     features = np.asarray(features)
     if features.ndim != 2 or features.dtype.kind not in "fiub" or not features.size:
         raise ValueError(
-            f"features have shape {features.shape} and dtype {features.dtype}: they must be numbers (n, d), at least one"
+            f"features have shape {features.shape} and dtype {features.dtype}: they must be (n, d) numbers, n > 0"
         )
     for start in range(0, len(features), _AT_ONCE):
         bad = ~np.isfinite(features[start : start + _AT_ONCE]).all(axis=1)
