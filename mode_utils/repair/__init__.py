@@ -6,6 +6,7 @@ image_folders  data from folders of images
 own_samples    does the model know its own training samples? scaling of pixels, order of classes
 pool_scan      one pass over a pool, however large it is
 pool_faults    doubtful labels, copies, foreign samples
+mapped_pool    the pool as a map
 steps          what is wrong, what to add, and what became of it
 verdicts       has a label become worse, or is that chance?
 worth          was it worth it to choose?
@@ -21,6 +22,7 @@ _HOMES = {
     "folder": ("next_folder", "save_repair"),
     "label_table": ("read_labels",),
     "pool_faults": ("find_faults",),
+    "mapped_pool": ("map_pool", "save_map"),
     "steps": ("Diagnosis", "RepairOutcome", "choose", "diagnose", "look_at_pool", "retrain"),
     "worth": ("compare_with_random", "say_health", "say_worth"),
 }

@@ -108,6 +108,7 @@ def _run(given, case, names, options):
     """Execute the notebook, and put its page beside what it leaves."""
     import nbformat
 
+    from mode_utils.repair.mapped_pool import MAP
     from mode_utils.sweep.kernels import execute_copy  # imports papermill
     from mode_utils.sweep.page import describe_origin, render_page
 
@@ -123,7 +124,7 @@ def _run(given, case, names, options):
         copy = Path(scratch) / "copy.ipynb"
         parameters["output_dir"] = str(folder.resolve())
         execute_copy(NOTEBOOK, copy, parameters, cwd=Path(scratch))
-        page = render_page(nbformat.read(copy, as_version=4), describe_origin(NOTEBOOK.parent))
+        page = render_page(nbformat.read(copy, as_version=4), describe_origin(NOTEBOOK.parent), beside=[MAP])
         (folder / "report.html").write_text(page, encoding="utf-8")
 
 

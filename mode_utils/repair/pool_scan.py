@@ -101,7 +101,7 @@ def scan_pool(trainer, x_pool, validation, rng, labels=None, selectors=(), ask=T
     maps = class_heatmaps(known, validation.y, probabilities.argmax(axis=1), trainer.n_classes)
     reference = None
     if ask or labels is None:
-        own = partial(_states_at, trainer, layer, x_pool)
+        own = partial(states_at, trainer, layer, x_pool)
         reference = StatesReference(trainer.n_classes, known, validation.y, rng, own, labels)
     parts, scores, kept = [], [], []
     for start, x in in_chunks(x_pool):
@@ -125,6 +125,18 @@ def _look(trainer, layer, x):
     return trainer.activations(x, [layer, trainer.output_layer], grid=GRID)
 
 
-def _states_at(trainer, layer, x_pool, places):
-    """Return the states at some places of a pool that may be larger than memory."""
+def states_at(trainer, layer, x_pool, places):
+    """Return the states of a layer at some places of a pool that may be larger than memory.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    layer : str
+    x_pool : (n, ...) array
+    places : (m,) int
+
+    Returns
+    -------
+    (m, n_features) float32
+    """
     return np.concatenate([trainer.activations(x, [layer], grid=GRID)[0] for x in scattered(x_pool, places)])

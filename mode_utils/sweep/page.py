@@ -8,6 +8,7 @@ import argparse
 import subprocess
 import tempfile
 from base64 import b64decode
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ class Page(NamedTuple):
     body: str
 
 
-def render_page(notebook, origin):
+def render_page(notebook, origin, beside=()):
     """Render an executed notebook as a self-contained page.
 
     Parameters
@@ -46,6 +47,8 @@ def render_page(notebook, origin):
         Its first heading is the page's title; figures are its PNG outputs.
     origin : str
         Where it came from, shown below the title.
+    beside : sequence of str
+        Files that stand beside the page: links to them stay, links to other files do not.
 
     Returns
     -------
@@ -56,19 +59,21 @@ def render_page(notebook, origin):
     from nbconvert import HTMLExporter  # only needed when a page is made
 
     exporter = HTMLExporter(
-        template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)], filters={"arranged": arrange},
-        exclude_input=True, embed_images=True,
+        template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)],
+        filters={"arranged": partial(arrange, beside=beside)}, exclude_input=True, embed_images=True,
     )  # fmt: skip
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     return exporter.from_notebook_node(notebook, {"origin": origin})[0]
 
 
-def arrange(html):
+def arrange(html, beside=()):
     """Arrange the HTML of a notebook's cells for a page: tables that scroll, numbered figures, contents.
 
     Parameters
     ----------
     html : str
+    beside : sequence of str
+        See `render_page`.
 
     Returns
     -------
@@ -80,7 +85,7 @@ def arrange(html):
     for unused in soup.find_all(["script", "style"]):
         unused.decompose()
     for link in soup.find_all("a", href=True):
-        if not link["href"].startswith(("#", "http:", "https:")):
+        if not link["href"].startswith(("#", "http:", "https:")) and link["href"] not in beside:
             link.unwrap()  # the page stands elsewhere than the notebook, and goes on its own
     _wrap_tables(soup)
     contents = _number_figures(soup)

@@ -16,6 +16,7 @@ _FEWEST = 10
 _COMPONENTS = 50  # that landmarks are compared in
 _NEIGHBOURS = 10  # landmarks that place another point, as far as they lie together
 _TOGETHER = 4  # times the usual way from a landmark to the next
+_ITERATIONS = 500  # of t-SNE; twice as many do not agree better
 _PERPLEXITY = 30  # about the neighbours that a landmark keeps near
 _AT_ONCE = 4_096  # points that are projected in one go
 _NOTHING = 1e-6  # share of the spread that is rounding
@@ -90,7 +91,7 @@ def _arrange(points, landmarks, seed):
     known = points[landmarks]
     start = known[:, :2] / known[:, 0].std() * 1e-4
     perplexity = min(_PERPLEXITY, (len(known) - 1) / 3)
-    arranged = TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(known)
+    arranged = TSNE(perplexity=perplexity, max_iter=_ITERATIONS, init=start, random_state=seed).fit_transform(known)
     distances, near = _nearest(known, points, _NEIGHBOURS)
     apart = np.linalg.norm(arranged[near] - arranged[near[:, :1]], axis=-1)
     usual = np.median(_nearest(arranged, arranged, 2)[0][:, -1])

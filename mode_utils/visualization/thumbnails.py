@@ -13,8 +13,12 @@ _SCALED_BY = 512  # inputs whose values are black and white
 
 
 def is_image(inputs):
-    """Tell whether inputs are images: (n, height, width), grey, or (n, height, width, channels)."""
-    return np.ndim(inputs) in (3, 4)
+    """Tell whether inputs are images: (n, height, width), grey, or (n, height, width, channels).
+
+    What has less than 4 pixels on a side, or 8 times as many on the other, is a sequence.
+    """
+    sides = sorted(np.shape(inputs)[1:3])
+    return np.ndim(inputs) in (3, 4) and sides[0] >= 4 and sides[1] <= 8 * sides[0]
 
 
 def describe_inputs(inputs, places, max_bytes):
