@@ -8,6 +8,7 @@ outputs        probabilities and features from any framework, in place of a mode
 pool_scan      one pass over a pool, however large it is
 pool_faults    doubtful labels, copies, foreign samples
 choice         what is wrong, and what to add, from a look at the pool
+mapped_pool    the pool as a map
 steps          a model's steps: diagnose, look at the pool, choose, retrain
 shard_files    the files of a pool in shards
 shards         one shard, and what it hands over
@@ -30,6 +31,7 @@ _HOMES = {
     "choice": ("Diagnosis", "choose_from_scan"),
     "choose": ("choose_from_arrays",),
     "sharded": ("choose_from_shards",),
+    "mapped_pool": ("map_pool", "save_map"),
     "steps": ("RepairOutcome", "choose_inputs", "diagnose", "look_at_pool", "retrain"),
     "worth": ("compare_with_random", "say_health", "say_worth"),
 }

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from mode_utils.repair.command import NOT_SAVED, REPAIRED, run_notebook, status_of
-from mode_utils.repair.folder import PAGE, check_files, check_new
+from mode_utils.repair.folder import MAP, PAGE, check_files, check_new
 
 
 def _build_parser():
@@ -94,7 +94,7 @@ def _run(given, case, names, options):
     parameters["compare"] = given.compare or ""
     for note in case.notes:
         print(note)
-    run_notebook("repair.ipynb", given.folder, parameters, beside=[PAGE])
+    run_notebook("repair.ipynb", given.folder, parameters, beside=[PAGE, MAP])
 
 
 def _tell(given):

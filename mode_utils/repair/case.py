@@ -6,17 +6,60 @@ from pathlib import Path
 import numpy as np
 
 from mode_utils.data import load_dataset
+from mode_utils.layer_selection import last_hidden_layer
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import read_classifier
+from mode_utils.networks.feature_models import GRID
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import DebugOptions
-from mode_utils.repair.arrays import OwnData, check_arrays, check_class_names, load_own_data, read_arrays
+from mode_utils.repair.arrays import (
+    OwnData,
+    check_arrays,
+    check_class_names,
+    in_chunks,
+    load_own_data,
+    read_arrays,
+    scattered,
+)
 from mode_utils.repair.folder import check_files
 from mode_utils.repair.image_folders import read_images
 from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels
 from mode_utils.run_setup import RunSetup, split_for_run
 from mode_utils.support.checks import check_choice, check_least, check_share
+
+
+class ModelOutputs:
+    """What a model makes of samples, in its last hidden layer and at its end; see `pool_scan.Outputs`.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Holds the model.
+    data : OwnData
+    """
+
+    def __init__(self, trainer, data):
+        self._trainer, self._data = trainer, data
+        self._layer = last_hidden_layer(trainer.model)
+        self.n_classes, self.n_pool = trainer.n_classes, len(data.x_pool)
+
+    def of_validation(self):
+        """Return states and probabilities of the validation samples."""
+        return self._look(self._data.x_validation)
+
+    def in_chunks(self):
+        """Yield start, states and probabilities of each part of the pool in turn."""
+        for start, x in in_chunks(self._data.x_pool):
+            yield start, *self._look(np.asarray(x, np.float32))
+
+    def states_at(self, places):
+        """Return the states at some places of a pool that may be larger than memory."""
+        parts = scattered(self._data.x_pool, places)
+        return np.concatenate([self._trainer.activations(x, [self._layer], grid=GRID)[0] for x in parts])
+
+    def _look(self, x):
+        return self._trainer.activations(x, [self._layer, self._trainer.output_layer], grid=GRID)
 
 
 @dataclass(frozen=True)
@@ -56,6 +99,12 @@ class Case:
     sources: dict[str, Path] = field(default_factory=dict)
     used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)
     has_samples = True  # which people can look at
+
+    @property
+    def outputs(self):
+        """What the model as it came makes of the samples, `ModelOutputs`."""
+        self.trainer.restore(self.initial_state)
+        return ModelOutputs(self.trainer, self.data)
 
     @property
     def n_pool(self):

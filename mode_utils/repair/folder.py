@@ -18,6 +18,7 @@ from mode_utils.labelling.label_studio import write_tasks
 from mode_utils.labelling.label_table import as_text
 
 PAGE = "label.html"  # where the chosen samples get their labels
+MAP = "map.html"  # of the pool
 _CHUNK = 1 << 20  # bytes read at once
 
 

@@ -44,10 +44,13 @@ class PoolFaults:
         A row a fault: `fault`; `found`, samples; `of`, samples that were looked at; `meaning`, a sentence.
     places : dict of str to (n_found,) int
         By fault, places in the pool, the clearest first.
+    compared : (n_compared,) int
+        Places in the pool at which near copies and foreign samples were looked for.
     """
 
     table: pd.DataFrame
     places: dict[str, np.ndarray]
+    compared: np.ndarray
 
     def sentences(self):
         """Return a sentence for each fault."""
@@ -100,7 +103,7 @@ def find_faults(case, scan):
     some = np.sort(rng.permutation(n_pool)[:_COMPARED])
     for fault, (found, meaning) in _by_distance(case, some, rng).items():
         report(fault, found, len(some), meaning)
-    return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), places)
+    return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), places, some)
 
 
 def doubtful_labels(labels, beliefs):

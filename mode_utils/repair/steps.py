@@ -6,9 +6,6 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.diagnosis import assess, label_accuracies
-from mode_utils.layer_selection import last_hidden_layer
-from mode_utils.networks.feature_models import GRID
-from mode_utils.repair.arrays import in_chunks, scattered
 from mode_utils.repair.choice import asked_of_scan, choose_from_scan, describe
 from mode_utils.repair.pool_scan import scan_pool
 from mode_utils.repair.verdicts import NEW_BUG, judge_labels
@@ -64,37 +61,6 @@ def diagnose(case):
     return describe(case.data, assess(case.trainer, case.data.splits(), case.options.theta, case.options.gamma))
 
 
-class ModelOutputs:
-    """What the model of a case makes of its samples, in its last hidden layer and at its end; see `pool_scan.Outputs`.
-
-    Parameters
-    ----------
-    case : Case
-    """
-
-    def __init__(self, case):
-        self._trainer, self._data = case.trainer, case.data
-        self._layer = last_hidden_layer(case.trainer.model)
-        self.n_classes, self.n_pool = case.trainer.n_classes, len(case.data.x_pool)
-
-    def of_validation(self):
-        """Return states and probabilities of the validation samples."""
-        return self._look(self._data.x_validation)
-
-    def in_chunks(self):
-        """Yield start, states and probabilities of each part of the pool in turn."""
-        for start, x in in_chunks(self._data.x_pool):
-            yield start, *self._look(np.asarray(x, np.float32))
-
-    def states_at(self, places):
-        """Return the states at some places of a pool that may be larger than memory."""
-        parts = scattered(self._data.x_pool, places)
-        return np.concatenate([self._trainer.activations(x, [self._layer], grid=GRID)[0] for x in parts])
-
-    def _look(self, x):
-        return self._trainer.activations(x, [self._layer, self._trainer.output_layer], grid=GRID)
-
-
 def look_at_pool(case):
     """Look at each sample of the pool once, as it is and as a reference sees it.
 
@@ -107,10 +73,9 @@ def look_at_pool(case):
     pool_scan.PoolScan
         For `pool_faults.find_faults` and `choose_inputs`.
     """
-    case.trainer.restore(case.initial_state)
     divides = np.random.default_rng(case.seed).spawn(1)[0]  # as the laboratory does
     asked = asked_of_scan(case.options)
-    return scan_pool(ModelOutputs(case), case.data.y_validation, divides, case.data.y_pool, *asked)
+    return scan_pool(case.outputs, case.data.y_validation, divides, case.data.y_pool, *asked)
 
 
 def choose_inputs(case, diagnosis, scan=None):

@@ -4,6 +4,11 @@ one_model   what the stages find out about one model
 images      images and heat maps in a grid
 strategies  what becomes of the accuracy
 evidence    what many runs say together
+pool_map    a pool as a page of its own: `pool_map.map_positions`, `plot_pool_map` and `write_pool_map`
+positions   where like inputs lie together
+map_colours what the points of a map can be coloured by
+map_page    the page around a map
+thumbnails  inputs as small pictures
 style       the colours
 """
 
@@ -13,6 +18,7 @@ from mode_utils.visualization.one_model import (
     plot_label_accuracies,
     plot_layer_choices,
     plot_layer_evidence,
+    plot_pool_positions,
     plot_training,
 )
 from mode_utils.visualization.strategies import (
@@ -42,6 +48,7 @@ __all__ = [
     "plot_layer_evidence",
     "plot_learning_curves",
     "plot_likeness",
+    "plot_pool_positions",
     "plot_runs_needed",
     "plot_share_map",
     "plot_strategies",

@@ -4,6 +4,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 
+from mode_utils.visualization.map_colours import class_looks, ranked_classes
 from mode_utils.visualization.style import CONTROL, DIAGNOSIS, MARK, MODE, TRAIN
 
 
@@ -98,4 +99,35 @@ def plot_training(losses, ax):
     ax.plot(epochs, losses.mean(axis=1), "o-", color=TRAIN)
     ax.set(xlabel="epoch", ylabel="cross-entropy", title="Training loss, mean of the epoch's steps", ylim=(0, None))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return ax
+
+
+def plot_pool_positions(positions, classes, chosen, ax):
+    """Draw where the inputs of a pool lie, by class, and which are chosen.
+
+    Parameters
+    ----------
+    positions : (n, 2) float
+        As `positions.map_positions` returns them.
+    classes : (n,) pandas.Series
+        Names of labels, guesses or predictions; its name says which.
+    chosen : (n,) bool
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    texts, chosen, ranked = classes.astype(str).to_numpy(), np.asarray(chosen, bool), ranked_classes([classes])
+    colours, markers = class_looks(len(ranked))
+    for name, colour, marker in zip([*ranked, "others"], colours, markers, strict=True):
+        own = positions[texts == name if name != "others" or name in ranked else ~np.isin(texts, ranked)]
+        if len(own):
+            shape = {"circle": "o", "square": "s", "triangle": "^"}[marker]
+            ax.scatter(*own.T, s=4, c=colour, marker=shape, linewidths=0, alpha=0.7, label=name)
+    ring = f"chosen ({chosen.sum():,})"
+    ax.scatter(*positions[chosen].T, s=18, facecolors="none", edgecolors="black", linewidths=0.8, label=ring)
+    ax.legend(title=classes.name, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, markerscale=2)
+    ax.set(xticks=[], yticks=[], xlabel="first dimension of the map", ylabel="second dimension")
+    ax.set_title(f"{len(positions):,} inputs of the pool: like ones lie together")
     return ax

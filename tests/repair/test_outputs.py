@@ -16,7 +16,6 @@ from mode_utils.repair import choose_from_arrays, choose_inputs, diagnose, find_
 from mode_utils.repair.arrays import check_arrays
 from mode_utils.repair.choose import main
 from mode_utils.repair.outputs import make_outputs_example, open_outputs
-from mode_utils.repair.steps import ModelOutputs
 
 ROLES = {"train": slice(0, 600), "validation": slice(600, 1000), "pool": slice(1000, None)}
 
@@ -50,7 +49,7 @@ def test_of_a_models_own_outputs_it_chooses_what_the_repair_chooses(labelled, di
     samples = {f"x_{role}": x[place] for role, place in ROLES.items()}
     labels = {f"y_{role}": y[place] for role, place in ROLES.items() if labelled or role != "pool"}
     case = open_case(model, check_arrays(samples | labels), 80)
-    outputs, arrays = ModelOutputs(case), samples | labels
+    outputs, arrays = case.outputs, samples | labels
     arrays["features_validation"], arrays["probabilities_validation"] = outputs.of_validation()
     arrays["features_pool"] = outputs.states_at(np.arange(outputs.n_pool))
     arrays["probabilities_pool"] = case.trainer.predict(samples["x_pool"])
