@@ -18,7 +18,6 @@ networks/        how Keras models are read, traced and trained
 selection/       who gets how many new samples, and which are wanted
 study/           evidence: reads tables, trains nothing
 repair/          your own model and data
-labelling/       labels from people
 sweep/           a notebook over a grid of parameters, in parallel
 visualization/   plots
 support/         leaves that know no MODE

@@ -5,6 +5,7 @@ arrays         data from an .npz file
 image_folders  data from folders of images
 own_samples    does the model know its own training samples? scaling of pixels, order of classes
 outputs        probabilities and features from any framework, in place of a model
+output_arrays  are these outputs of a classifier?
 pool_scan      one pass over a pool, however large it is
 pool_faults    doubtful labels, copies, foreign samples
 choice         what is wrong, and what to add, from a look at the pool
@@ -19,6 +20,8 @@ folder         what a repair leaves behind
 __main__       the command line of a repair, `mode-repair`
 choose         the command line of a choice without a model, `mode-choose`, and the same in one call
 command        what the two have in common
+
+labelling/     labels from people: a page to label in, tables, Label Studio
 """
 
 import importlib

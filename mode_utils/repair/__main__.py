@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from mode_utils.repair.command import NOT_SAVED, REPAIRED, run_notebook, status_of
+from mode_utils.repair.command import NOT_SAVED, REPAIRED, report_notebook, status_of
 from mode_utils.repair.folder import MAP, PAGE, check_files, check_new
 
 
@@ -62,8 +62,8 @@ def _repair(given):
 
 def _open(given):
     """Open the case, to find out early what is wrong with it; return it and what is to be handed on."""
-    from mode_utils.labelling.agreement import gather_labels
     from mode_utils.repair.case import open_case  # imports TensorFlow
+    from mode_utils.repair.labelling.agreement import gather_labels
 
     names = given.class_names.split(",") if given.class_names else None
     options = ("output", "labels", "pixels", "skip_broken", "even_if_weak", "preset", "tolerance", "seed", "batch_size")
@@ -94,7 +94,7 @@ def _run(given, case, names, options):
     parameters["compare"] = given.compare or ""
     for note in case.notes:
         print(note)
-    run_notebook("repair.ipynb", given.folder, parameters, beside=[PAGE, MAP])
+    report_notebook("repair.ipynb", given.folder, parameters, beside=[PAGE, MAP])
 
 
 def _tell(given):

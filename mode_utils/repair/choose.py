@@ -12,9 +12,10 @@ from pathlib import Path
 import pandas as pd
 
 from mode_utils.repair.choice import Diagnosis, choose_from_scan
-from mode_utils.repair.command import REPAIRED, run_notebook, status_of
-from mode_utils.repair.folder import PAGE, check_files, check_new, save_choice
-from mode_utils.repair.outputs import OPTIONAL, REQUIRED, OutputsCase, diagnose_outputs, open_outputs, scan_outputs
+from mode_utils.repair.command import REPAIRED, report_notebook, status_of
+from mode_utils.repair.folder import MAP, PAGE, check_files, check_new, save_choice
+from mode_utils.repair.output_arrays import OPTIONAL, REQUIRED
+from mode_utils.repair.outputs import OutputsCase, diagnose_outputs, open_outputs, scan_outputs
 from mode_utils.repair.pool_faults import PoolFaults, find_faults
 from mode_utils.repair.shard_files import find_shards
 from mode_utils.support.checks import check_least
@@ -109,7 +110,7 @@ def _choose(given):
     parameters = {"data_path": str(given.data.resolve()), "class_names": names or [], "pool": pool}
     parameters |= {"workers": workers, "scheduler": given.scheduler or ""}
     parameters |= {name: getattr(given, name) for name in ("budget", "preset", "seed", "label_studio")}
-    run_notebook("choose.ipynb", given.folder, parameters, beside=[PAGE])
+    report_notebook("choose.ipynb", given.folder, parameters, beside=[PAGE, MAP])
     return _tell(given.folder)
 
 

@@ -35,7 +35,7 @@ def status_of(work, *arguments):
         return NO_ROOM if _has_no_room(error) else BAD_INPUT
 
 
-def run_notebook(name, folder, parameters, beside=()):
+def report_notebook(name, folder, parameters, beside=()):
     """Execute a copy of a notebook, and put its page, `report.html`, beside what it leaves in a new folder.
 
     Parameters

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mode_utils.labelling.browser_page import write_label_page
-from mode_utils.labelling.label_studio import write_tasks
-from mode_utils.labelling.label_table import as_text
+from mode_utils.repair.labelling.browser_page import write_label_page
+from mode_utils.repair.labelling.label_studio import write_tasks
+from mode_utils.repair.labelling.label_table import as_text
 
 PAGE = "label.html"  # where the chosen samples get their labels
 MAP = "map.html"  # of the pool

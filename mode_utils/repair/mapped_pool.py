@@ -68,8 +68,8 @@ def save_map(folder, case, mapped):
     case : Case or OutputsCase
     mapped : MappedPool
     """
-    pool = case.data.x_pool
-    layout = plot_pool_map(mapped.positions, mapped.table, pool, n_inputs=len(pool), seed=case.seed)
+    pool = case.data.x_pool if case.has_samples else None
+    layout = plot_pool_map(mapped.positions, mapped.table, pool, n_inputs=case.n_pool, seed=case.seed)
     write_pool_map(Path(folder) / MAP, layout)
 
 

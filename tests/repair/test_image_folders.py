@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.labelling.label_table import read_labels
 from mode_utils.networks.backend import keras
 from mode_utils.repair import choose_inputs, diagnose, open_case, save_repair
 from mode_utils.repair.image_folders import read_images
+from mode_utils.repair.labelling.label_table import read_labels
 
 NAMES = ("cross", "frame", "square")
 SIZES = {"train": 240, "validation": 90, "pool": 120, "test": 60}

@@ -11,12 +11,12 @@ from sklearn.datasets import load_breast_cancer, load_digits
 
 from mode_utils.data import DEBIAN_FASHION_MNIST, load_dataset
 from mode_utils.input_selection import select_inputs
-from mode_utils.labelling.agreement import gather_labels
 from mode_utils.networks.backend import keras
 from mode_utils.options import PRESETS
 from mode_utils.repair import choose_inputs, diagnose, next_folder, open_case, retrain, save_repair
 from mode_utils.repair.__main__ import main
 from mode_utils.repair.arrays import check_arrays
+from mode_utils.repair.labelling.agreement import gather_labels
 from mode_utils.selection.selectors import SELECTORS, register_selector
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

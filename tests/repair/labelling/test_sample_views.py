@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mode_utils.labelling.sample_views import view_samples
+from mode_utils.repair.labelling.sample_views import view_samples
 
 
 def picture(view):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mode_utils.labelling.label_table import as_text, read_labels
+from mode_utils.repair.labelling.label_table import as_text, read_labels
 
 NAMES = ("cat", "dog", "=SUM(A1)")
 NUMBERS = tuple("0123456789")

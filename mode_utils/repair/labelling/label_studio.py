@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from mode_utils.labelling.label_table import resolve_rows
-from mode_utils.labelling.sample_views import image_address, view_samples
+from mode_utils.repair.labelling.label_table import resolve_rows
+from mode_utils.repair.labelling.sample_views import image_address, view_samples
 from mode_utils.support.files import write_text
 
 TASKS, CONFIGURATION = "tasks.json", "labelling.xml"

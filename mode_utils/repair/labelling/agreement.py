@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mode_utils.labelling.label_studio import read_export
-from mode_utils.labelling.label_table import as_text, read_labels
+from mode_utils.repair.labelling.label_studio import read_export
+from mode_utils.repair.labelling.label_table import as_text, read_labels
 
 _NONE = -1  # no label
 

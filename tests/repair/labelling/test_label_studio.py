@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.labelling.label_studio import read_export, write_tasks
+from mode_utils.repair.labelling.label_studio import read_export, write_tasks
 
 NAMES = ("cat", "dog", '<b> & "quoted"')
 N_POOL = 50

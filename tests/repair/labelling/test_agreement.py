@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from mode_utils.labelling.agreement import gather_labels
+from mode_utils.repair.labelling.agreement import gather_labels
 
 NAMES = ("cat", "dog", "=SUM(A1)")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.labelling.browser_page import write_label_page
-from mode_utils.labelling.label_table import as_text, read_labels
+from mode_utils.repair.labelling.browser_page import write_label_page
+from mode_utils.repair.labelling.label_table import as_text, read_labels
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 browser_needed = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install chromium")

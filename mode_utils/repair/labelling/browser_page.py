@@ -11,7 +11,7 @@ import json
 import re
 from pathlib import Path
 
-from mode_utils.labelling.sample_views import view_samples
+from mode_utils.repair.labelling.sample_views import view_samples
 from mode_utils.support.files import write_text
 
 _FOLDER = Path(__file__).with_name("page")
