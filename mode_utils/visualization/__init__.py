@@ -26,6 +26,7 @@ from mode_utils.visualization.strategies import (
     plot_differences,
     plot_gain_map,
     plot_learning_curves,
+    plot_rounds,
     plot_share_map,
     plot_strategies,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "plot_learning_curves",
     "plot_likeness",
     "plot_pool_positions",
+    "plot_rounds",
     "plot_runs_needed",
     "plot_share_map",
     "plot_strategies",

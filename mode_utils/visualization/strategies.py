@@ -198,3 +198,30 @@ def _fill_finished_runs(runs, accuracy):
     paired = runs[runs["samples_added"] <= runs["seed"].map(budgets)]
     wide = paired.pivot_table(index=["strategy", "seed"], columns="samples_added", values=accuracy)
     return wide.ffill(axis=1).stack().rename(accuracy).reset_index()
+
+
+def plot_rounds(rounds, ax):
+    """Draw what became of the accuracy, round after round.
+
+    Parameters
+    ----------
+    rounds : pandas.DataFrame
+        A row a round: `total`, samples added so far, `accuracy_before` and `accuracy_after`, in [0, 1], and, if there
+        is a test set, `test_accuracy_before` and `test_accuracy_after`.
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    added = [0, *rounds["total"]]
+    for name, prefix, colour in (("validation", "", MODE), ("test", "test_", CONTROL)):
+        if f"{prefix}accuracy_after" not in rounds:
+            continue
+        accuracies = [rounds[f"{prefix}accuracy_before"].iloc[0], *rounds[f"{prefix}accuracy_after"]]
+        ax.plot(added, 100 * np.array(accuracies), "o-", color=colour, label=name)
+        ax.annotate(f" {name}", (added[-1], 100 * accuracies[-1]), va="center", color=colour)
+    ax.set(title="Round after round", xlabel="samples added", ylabel="accuracy (%)", xticks=added)
+    ax.margins(x=0.12)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
