@@ -98,8 +98,9 @@ def class_looks(n_classes):
 
 
 def _by_class(name, column, ranked):
-    codes = pd.Categorical(column.astype(object).where(column.notna(), "").astype(str), ranked).codes
-    codes = np.where(codes < 0, len(ranked), codes).astype(np.uint8)
+    places = {text: place for place, text in enumerate(ranked)}
+    codes = column.astype(object).where(column.notna(), "").map(lambda text: places.get(str(text), len(ranked)))
+    codes = codes.to_numpy(np.uint8)
     return _colouring(name, _CLASSES[name], codes, [*ranked, "others"], *class_looks(len(ranked)))
 
 
