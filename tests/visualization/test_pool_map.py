@@ -163,6 +163,13 @@ def test_a_class_has_one_look_and_rare_ones_beyond_twenty_are_others():
     assert "others" in label.legend and (label.codes == predicted.codes[::-1]).all()
 
 
+def test_classes_stand_in_the_order_that_people_read_and_long_names_keep_their_ends():
+    names = ["class 11", "class 2", "10", "9", "x" * 50 + "1", "x" * 50 + "2"]
+    (found,) = colourings(pd.DataFrame({"label": names}))
+    assert found.codes.tolist() == [3, 2, 1, 0, 4, 5]
+    assert "x1 (1)" in found.legend and "x2 (1)" in found.legend and "x" * 41 not in found.legend
+
+
 def test_where_nobody_has_looked_the_legend_says_so():
     table = pd.DataFrame({"foreign": pd.array([True, False, pd.NA, pd.NA], dtype="boolean")})
     (found,) = colourings(table)
