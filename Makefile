@@ -23,7 +23,7 @@ $(READY): requirements.txt pyproject.toml constraints.txt
 	@touch $@
 
 $(READY_FOR_TESTS): $(READY)
-	$(INSTALL) -e '.[test,peers,cluster]'
+	$(INSTALL) -e '.[test,peers,shards,cluster]'
 	@touch $@
 
 sweep: $(READY) ## run the nine metrics with and without layer selection; tables, figures, report

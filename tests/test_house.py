@@ -61,6 +61,7 @@ def test_the_docstring_of_the_package_lists_steps_and_rooms():
     [
         ("support", set()),
         ("networks", {"support"}),
+        ("labelling", {"support"}),
         ("sweep", {"support"}),
         ("study", {"support", "options", "heatmaps", "similarity"}),
         ("visualization", {"study", "support"}),

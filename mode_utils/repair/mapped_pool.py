@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mode_utils.layer_selection import last_hidden_layer
-from mode_utils.repair.pool_scan import states_at
+from mode_utils.repair.folder import MAP
 from mode_utils.visualization.pool_map import drawn_rows, map_positions, plot_pool_map, write_pool_map
 
-MAP = "map.html"  # beside the report
 _COPIES = ("exact copies", "near copies", "also in train", "also in validation", "also in test")
 
 
@@ -35,10 +33,10 @@ def map_pool(case, scan, chosen, faults):
 
     Parameters
     ----------
-    case : Case
+    case : Case or OutputsCase
     scan : pool_scan.PoolScan
     chosen : pandas.DataFrame
-        As `steps.choose` returns it.
+        As `steps.choose_inputs` returns it.
     faults : pool_faults.PoolFaults
 
     Returns
@@ -48,8 +46,7 @@ def map_pool(case, scan, chosen, faults):
     """
     flags = _flags(case, scan, chosen, faults)
     rows = drawn_rows(flags, seed=case.seed)
-    case.trainer.restore(case.initial_state)
-    states = states_at(case.trainer, last_hidden_layer(case.trainer.model), case.data.x_pool, rows)
+    states = case.outputs.states_at(rows)
     names = np.array(case.data.class_names)
     table = flags.iloc[rows].reset_index(drop=True)
     own = "guess" if case.data.y_pool is None else "label"
@@ -68,11 +65,11 @@ def save_map(folder, case, mapped):
     Parameters
     ----------
     folder : path
-    case : Case
+    case : Case or OutputsCase
     mapped : MappedPool
     """
-    pool = case.data.x_pool
-    layout = plot_pool_map(mapped.positions, mapped.table, pool, n_inputs=len(pool), seed=case.seed)
+    pool = case.data.x_pool if case.has_samples else None
+    layout = plot_pool_map(mapped.positions, mapped.table, pool, n_inputs=case.n_pool, seed=case.seed)
     write_pool_map(Path(folder) / MAP, layout)
 
 

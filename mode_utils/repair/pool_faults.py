@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from cleanlab.filter import find_label_issues
 
 from mode_utils.repair.arrays import in_chunks, scattered
 from mode_utils.selection.screening import (
@@ -52,6 +51,10 @@ class PoolFaults:
     table: pd.DataFrame
     places: dict[str, np.ndarray]
     compared: np.ndarray
+
+    def sentences(self):
+        """Return a sentence for each fault."""
+        return [f"{row.found} of {row.of}: {row.fault}; {row.meaning}" for row in self.table.itertuples()]
 
 
 def find_faults(case, scan):
@@ -112,6 +115,8 @@ def doubtful_labels(labels, beliefs):
     beliefs : (n, n_classes) float
         Of a reference that has not learned from a sample's own label.
     """
+    from cleanlab.filter import find_label_issues  # takes seconds to import
+
     present = np.unique(labels)
     if len(present) < 2:
         return np.empty(0, int)
