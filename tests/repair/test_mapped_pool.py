@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
 from mode_utils.networks.backend import keras
-from mode_utils.repair import choose, diagnose, find_faults, look_at_pool, map_pool, open_case, save_map
+from mode_utils.repair import choose_inputs, diagnose, find_faults, look_at_pool, map_pool, open_case, save_map
 from mode_utils.repair.arrays import check_arrays
 
 
@@ -31,7 +31,7 @@ def mapped(request):
     model.fit(arrays["x_train"], arrays["y_train"], epochs=8, verbose=0)
     case = open_case(model, check_arrays(arrays), budget=30)
     scan, diagnosis = look_at_pool(case), diagnose(case)
-    chosen, faults = choose(case, diagnosis, scan), find_faults(case, scan)
+    chosen, faults = choose_inputs(case, diagnosis, scan), find_faults(case, scan)
     return case, scan, chosen, faults, map_pool(case, scan, chosen, faults)
 
 
