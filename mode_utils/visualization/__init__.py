@@ -1,15 +1,15 @@
 """Plots of the stages. Each draws on the given axes, titles and labels them, and returns them; none shows or saves.
 
-one_model   what the stages find out about one model
-images      images and heat maps in a grid
-strategies  what becomes of the accuracy
-evidence    what many runs say together
-pool_map    a pool as a page of its own: `pool_map.map_positions`, `plot_pool_map` and `write_pool_map`
-positions   where like inputs lie together
-map_colours what the points of a map can be coloured by
-map_page    the page around a map
-thumbnails  inputs as small pictures
-style       the colours
+one_model    what the stages find out about one model
+images       images and heat maps in a grid
+strategies   what becomes of the accuracy
+evidence     what many runs say together
+pool_map     a pool as a page of its own: `pool_map.map_positions`, `plot_pool_map` and `write_pool_map`
+positions    where like inputs lie together
+map_colours  what the points of a map can be coloured by
+map_page     the page around a map
+thumbnails   inputs as small pictures
+style        the colours
 """
 
 from mode_utils.visualization.evidence import plot_critical_differences, plot_likeness, plot_runs_needed, plot_winners

@@ -1,5 +1,6 @@
 """What the points of a map can be coloured by: classes, and whether something is the matter with an input."""
 
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple
@@ -87,7 +88,13 @@ def ranked_classes(columns):
     if not texts:
         return []
     counts = pd.concat(texts).value_counts(sort=False).sort_index().sort_values(ascending=False, kind="stable")
-    return sorted(counts.index[:_MOST], key=lambda name: (0, int(name), "") if name.isdecimal() else (1, 0, name))
+    return sorted(counts.index[:_MOST], key=_in_order)
+
+
+def _in_order(name):
+    """Return what sorts names as people do: class 2 before class 11."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if place % 2 else (-1, part) for place, part in enumerate(parts)]
 
 
 def class_looks(n_classes):
@@ -98,8 +105,9 @@ def class_looks(n_classes):
 
 
 def _by_class(name, column, ranked):
-    codes = pd.Categorical(column.astype(object).where(column.notna(), "").astype(str), ranked).codes
-    codes = np.where(codes < 0, len(ranked), codes).astype(np.uint8)
+    places = {text: place for place, text in enumerate(ranked)}
+    codes = column.astype(object).where(column.notna(), "").map(lambda text: places.get(str(text), len(ranked)))
+    codes = codes.to_numpy(np.uint8)
     return _colouring(name, _CLASSES[name], codes, [*ranked, "others"], *class_looks(len(ranked)))
 
 
@@ -122,7 +130,7 @@ def _colouring(key, title, codes, names, colours, markers):
 
 
 def _item(name, count, colour, marker):
-    name = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    name = name if len(name) <= _LONGEST else f"{name[: _LONGEST // 2]}…{name[1 - _LONGEST // 2 :]}"
     shape = _SHAPES[marker].format(f'fill="{colour}"')
     drawing = f'<svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">{shape}</svg>'
     return f"<span>{drawing} {escape(name) or '(none)'} ({count:,})</span>"

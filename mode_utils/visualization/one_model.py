@@ -126,8 +126,8 @@ def plot_pool_positions(positions, classes, chosen, ax):
             shape = {"circle": "o", "square": "s", "triangle": "^"}[marker]
             ax.scatter(*own.T, s=4, c=colour, marker=shape, linewidths=0, alpha=0.7, label=name)
     ring = f"chosen ({chosen.sum():,})"
-    ax.scatter(*positions[chosen].T, s=18, facecolors="none", edgecolors="black", linewidths=0.8, label=ring)
-    ax.legend(title=classes.name, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, markerscale=2)
+    ax.scatter(*positions[chosen].T, s=12, facecolors="none", edgecolors="black", linewidths=0.8, label=ring)
+    ax.legend(title=classes.name, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, markerscale=3)
     ax.set(xticks=[], yticks=[], xlabel="first dimension of the map", ylabel="second dimension")
     ax.set_title(f"{len(positions):,} inputs of the pool: like ones lie together")
     return ax

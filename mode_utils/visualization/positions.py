@@ -88,7 +88,7 @@ def _main_components(features, landmarks, seed):
 
 def _arrange(points, landmarks, seed):
     """Arrange the landmarks by t-SNE, and put each other point among the landmarks that are nearest to it."""
-    known = points[landmarks]
+    known = np.unique(points[landmarks], axis=0)  # copies have one place
     start = known[:, :2] / known[:, 0].std() * 1e-4
     perplexity = min(_PERPLEXITY, (len(known) - 1) / 3)
     arranged = TSNE(perplexity=perplexity, max_iter=_ITERATIONS, init=start, random_state=seed).fit_transform(known)
@@ -97,9 +97,7 @@ def _arrange(points, landmarks, seed):
     usual = np.median(_nearest(arranged, arranged, 2)[0][:, -1])
     weights = 1 / np.maximum(distances, 1e-6 * distances.max() or 1.0) ** 2
     weights *= apart <= _TOGETHER * usual  # the middle between two groups is nowhere
-    placed = (arranged[near] * weights[..., None]).sum(axis=1) / weights.sum(axis=1, keepdims=True)
-    placed[landmarks] = arranged
-    return placed
+    return (arranged[near] * weights[..., None]).sum(axis=1) / weights.sum(axis=1, keepdims=True)
 
 
 def _nearest(known, points, n):

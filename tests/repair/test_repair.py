@@ -223,7 +223,7 @@ def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits
     arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz", "out")]
     status = main([*arguments, "--budget", "60", "--keep-new-bugs", "--compare", "random"])
     out = digits_folder / "out"
-    files = {"diagnosis.json", "origin.json", "repaired.keras", "report.html", "selected.csv"}
+    files = {"diagnosis.json", "origin.json", "repaired.keras", "report.html", "selected.csv", "map.html"}
     assert {path.name for path in out.iterdir()} == files
     outcome = json.loads((out / "diagnosis.json").read_text())["outcome"]
     assert status == (0 if outcome["helps"] else 1)
@@ -239,6 +239,7 @@ def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits
     assert of_label == pytest.approx(outcome["labels"][3]["after"], abs=1e-5)
     report = (out / "report.html").read_text()
     assert "The output is softmax" in report and "<script" not in report and report.count("<img") >= 6
+    assert '<a href="map.html">' in report and "inputs are drawn" in (out / "map.html").read_text()
     told = capsys.readouterr().out
     assert "validation samples fixed" in told and "of accuracy" in told and "in 6 repairs each" in told
     assert main([*arguments, "--budget", "60"]) == 2
