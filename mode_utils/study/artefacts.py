@@ -69,13 +69,15 @@ def load_runs(folder, timings=None):
     return merged.assign(**{name: merged[name].where(last.to_numpy(), 0.0) for name in TIMES})
 
 
-def load_gallery(folders):
+def load_gallery(folders, kept=None):
     """Read the gallery of an executed walkthrough.
 
     Parameters
     ----------
     folders : iterable of path
         Of executed cells; the first that has a `gallery.npz` counts, as it has all metrics.
+    kept : path, optional
+        Folder of the `galleries.npz` of an earlier sweep, which counts where nothing was executed here.
 
     Returns
     -------
@@ -92,6 +94,8 @@ def load_gallery(folders):
     for folder in folders:
         if (folder / "gallery.npz").exists():
             return load_arrays(folder, "gallery")
+    if not folders and kept is not None and (Path(kept) / "galleries.npz").exists():
+        return load_arrays(kept, "galleries")
     raise FileNotFoundError(f"none of {len(folders)} executed cells has a gallery: run the sweep first (make sweep)")
 
 
