@@ -4,12 +4,20 @@ one_model   what the stages find out about one model
 images      images and heat maps in a grid
 strategies  what becomes of the accuracy
 evidence    what many runs say together
+turning     a picture with something to turn
 style       the colours
 """
 
 from mode_utils.visualization.evidence import plot_critical_differences, plot_likeness, plot_runs_needed, plot_winners
-from mode_utils.visualization.images import most_square, pick_images, plot_heatmaps, plot_image_grid
+from mode_utils.visualization.images import (
+    most_square,
+    pick_images,
+    plot_heatmaps,
+    plot_image_grid,
+    prediction_captions,
+)
 from mode_utils.visualization.one_model import (
+    plot_confusions,
     plot_label_accuracies,
     plot_layer_choices,
     plot_layer_evidence,
@@ -24,6 +32,7 @@ from mode_utils.visualization.strategies import (
     plot_strategies,
 )
 from mode_utils.visualization.style import CONTROL, MARK, MODE
+from mode_utils.visualization.turning import turn
 
 __all__ = [
     "CONTROL",
@@ -32,6 +41,7 @@ __all__ = [
     "most_square",
     "pick_images",
     "plot_cells",
+    "plot_confusions",
     "plot_critical_differences",
     "plot_differences",
     "plot_gain_map",
@@ -47,4 +57,6 @@ __all__ = [
     "plot_strategies",
     "plot_training",
     "plot_winners",
+    "prediction_captions",
+    "turn",
 ]

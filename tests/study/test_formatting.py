@@ -33,5 +33,5 @@ def test_a_comparison_is_written_in_points_with_units():
     text = format_comparison(compared)
     assert text["metric"].tolist() == ["euclidean", "manhattan"] and (text["runs"] == 20).all()
     assert text["difference (pp)"].tolist() == [points(mean) for mean in compared["mean"]]
-    assert text["p (Holm)"][0] == "< 0.001" and text["won (%)"][0] == f"{100 * compared['won'][0]:.0f}"
+    assert text["p, adjusted (Holm)"][0] == "< 0.001" and text["won (%)"][0] == f"{100 * compared['won'][0]:.0f}"
     assert not any(isinstance(value, float) for value in text.to_numpy().ravel())
