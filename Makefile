@@ -9,7 +9,7 @@ CLAIMS := metrics neurons leak earth_mover
 EXTENSIONS := layers overfitting ratio selectors exploration validation heads cifar10 pools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test claims study report walkthrough notebooks lab lint film readme bench constraints clean
+.PHONY: help setup sweep test claims study report walkthrough notebooks lab lint figures film readme bench constraints clean
 
 help: ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ lab: $(READY) ## open the walkthrough in JupyterLab
 
 lint: $(READY_FOR_TESTS) ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+figures: $(READY) ## draw the figures anew from the tables of data/results; trains nothing
+	$(BIN)/python -m mode_utils.sweep.kernels notebooks/sweep_reports/metrics.ipynb notebooks/sweep_reports/selectors.ipynb notebooks/sweep_reports/pools.ipynb notebooks/results.ipynb
 
 film: $(READY) ## draw the story of the walkthrough as six pictures, figures/story.png; a minute
 	$(BIN)/python docs/film.py

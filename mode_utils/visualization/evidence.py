@@ -37,10 +37,11 @@ def plot_critical_differences(comparison, ax, limits=None):
     for row, rank in enumerate(ranks):
         ax.annotate(f"{rank:.1f}", (rank, row), (7, 0), textcoords="offset points", va="center", fontsize=9)
     for place, (first, last) in enumerate(_groups(comparison.p_matrix().loc[ranks.index, ranks.index].to_numpy())):
-        x = high + (0.04 * place - 0.02) * (high - low)
-        ax.plot([x, x], [first - 0.25, last + 0.25], color="black", linewidth=3, solid_capstyle="butt", clip_on=False)
+        x = high + (0.03 * place + 0.02) * (high - low)
+        ax.plot([x, x], [first - 0.25, last + 0.25], color="black", linewidth=3, solid_capstyle="butt")
     ax.set_yticks(rows, ranks.index)
-    ax.set(xlim=(low, high + 0.06 * (high - low)), ylim=(len(ranks) - 0.5, -0.5), xlabel="mean rank, 1 is best")
+    ax.set(xlim=(low, high + 0.14 * (high - low)), ylim=(len(ranks) - 0.5, -0.5))
+    ax.set_xlabel("mean rank, 1 is best (bars join what is not told apart)")
     ax.set_ylabel("")
     ax.set_title(f"Mean rank over {comparison.n_runs} runs; Friedman {p_equals(comparison.p)}")
     return ax

@@ -5,7 +5,8 @@ import numpy as np
 from mode_utils.visualization.style import BAD, GOOD
 
 _GAP = 1  # pixels between the images of a grid
-_CAPTION = 0.5  # room for a caption, in heights of an image
+_CAPTION = 0.26  # room for a line of a caption, in heights of an image
+_LARGEST = 9  # letters of a caption, in points
 
 
 def plot_image_grid(
@@ -36,7 +37,7 @@ def plot_image_grid(
     images = np.asarray(images, dtype=float)
     image_height = images.shape[2]
     limit = np.nanmax(np.abs(images)) if np.isfinite(images).any() else 1.0
-    images = images if captions is None else _with_room(images, limit)
+    images = images if captions is None else _with_room(images, limit, captions)
     n_rows, n_columns, height, width = images.shape[:4]
     colours = images.shape[4:]
     padding = ((0, 0), (0, 0), (0, _GAP), (0, _GAP), *[(0, 0)] * len(colours))
@@ -85,22 +86,28 @@ def prediction_captions(probabilities, labels, class_names):
     return "is " + names[labels] + ", says " + names[said] + "\n" + percent(sure), said == labels
 
 
-def _with_room(images, limit):
+def _with_room(images, limit, captions):
     """Put white room for a caption below images, and grey where there is none."""
     grey = np.where(np.isnan(images), 0.85 * limit, images)
-    room = np.full((*images.shape[:2], round(_CAPTION * images.shape[2]), *images.shape[3:]), np.nan)
+    lines = 1 + max(caption.count("\n") for row in captions for caption in row)
+    room = np.full((*images.shape[:2], round(lines * _CAPTION * images.shape[2]), *images.shape[3:]), np.nan)
     return np.concatenate([grey, np.ones_like(room) if images.ndim == 5 else room], axis=2)
 
 
 def _write_captions(ax, captions, right, middle, height, width):
     """Write beneath each image; those that are judged get a sign, so that no colour is needed to tell them apart."""
     ax.set_facecolor("white")
+    n_rows, n_columns = np.shape(captions)
+    area = ax.get_position().size * ax.figure.get_size_inches() * 72
+    column = min(area[0] / n_columns, area[1] / n_rows * width / height)
+    longest = max(len(line) for row in captions for caption in row for line in caption.split("\n"))
+    size = min(_LARGEST, column / (0.55 * (longest + 2 * (right is not None))))
     for (row, column), caption in np.ndenumerate(np.asarray(captions, dtype=object)):
         color, sign = "0.15", ""
         if right is not None:
             color, sign = (GOOD, "\N{CHECK MARK} ") if right[row][column] else (BAD, "\N{BALLOT X} ")
         place = (column * width + (width - _GAP - 1) / 2, row * height + middle)
-        ax.text(*place, sign + caption, color=color, ha="center", va="top", fontsize=9, linespacing=1.1)
+        ax.text(*place, sign + caption, color=color, ha="center", va="top", fontsize=size, linespacing=1.1)
 
 
 def plot_heatmaps(heatmaps, ax, row_labels, column_labels, title, shape=None, diverging=False, colorbar_label=None):
