@@ -87,7 +87,8 @@ def plot_strategies(curves, ax, main, accuracy="test_accuracy"):
         ends[name] = own[accuracy].iloc[-1], color
     ax.set(xlabel="samples added", ylabel=accuracy.replace("_", " "))
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
     _name_lines(ax, ends)
     if n_others:
         ax.legend(handles=ax.collections[:1], loc="lower right", frameon=False, fontsize=9)

@@ -157,7 +157,7 @@ def test_main_strategies_are_named_at_their_lines_and_the_others_are_one_grey_ba
 
 def test_no_more_than_five_strategies_are_told_apart_by_colour(ax):
     names = list("abcdef")
-    with pytest.raises(ValueError, match="6 strategies in colour; at most 5 are told apart, not: a, b"):
+    with pytest.raises(ValueError, match="6 strategies in colour; at most 5 are told apart: a, b"):
         viz.plot_strategies(learning_curves(strategies(), 20), ax, names)
 
 
