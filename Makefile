@@ -8,11 +8,10 @@ SITE := docs/_build/html
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SWEEP ?= notebooks/sweeps/metrics.yml
 CLAIMS := metrics neurons leak earth_mover
-FIGURES := sweep_reports/metrics sweep_reports/selectors sweep_reports/pools results
 EXTENSIONS := layers overfitting ratio selectors exploration validation heads cifar10 pools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test claims study report figures walkthrough notebooks lab lint readme docs docs-test dist bench constraints clean
+.PHONY: help setup sweep test claims study report figures film walkthrough notebooks lab lint readme docs docs-test dist bench constraints clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,7 +25,7 @@ $(READY): requirements.txt pyproject.toml constraints.txt
 	@touch $@
 
 $(READY_FOR_TESTS): $(READY)
-	$(INSTALL) -e '.[test,peers,cluster]'
+	$(INSTALL) -e '.[test,peers,shards,cluster]'
 	@touch $@
 
 $(READY_FOR_DOCS): $(READY)
@@ -47,9 +46,6 @@ study: $(READY_FOR_TESTS) ## all sweeps, and with them all tables, figures and n
 report: $(READY) ## the results as one HTML page, report.html, from the tables
 	$(BIN)/python -m mode_utils.sweep.page notebooks/results.ipynb report.html
 
-figures: $(READY) ## draw all figures anew from the tables of the reference study, without training
-	for name in $(FIGURES); do $(BIN)/python -m mode_utils.sweep.page notebooks/$$name.ipynb notebooks/executed/figures/$$name.html || exit 1; done
-
 test: $(READY_FOR_TESTS) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -64,6 +60,12 @@ lab: $(READY) ## open JupyterLab at the top of the repository, with the walkthro
 
 lint: $(READY_FOR_TESTS) ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+figures: $(READY) ## draw the figures anew from the tables of data/results; trains nothing
+	$(BIN)/python -m mode_utils.sweep.kernels notebooks/sweep_reports/metrics.ipynb notebooks/sweep_reports/selectors.ipynb notebooks/sweep_reports/pools.ipynb notebooks/results.ipynb
+
+film: $(READY) ## draw the story of the walkthrough as six pictures, figures/story.png; a minute
+	$(BIN)/python docs/film.py
 
 readme: $(READY) ## copy the tables of the reference sweeps into the README and the pages of docs/
 	$(BIN)/python docs/copy_tables.py

@@ -1,34 +1,34 @@
-"""Puts `notebooks/repair.ipynb` beside `mode-repair` when a wheel is built; all else is in pyproject.toml."""
+"""Puts the notebooks of `mode-repair` and `mode-choose` beside them in a wheel; all else is in pyproject.toml."""
 
 from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-NOTEBOOK = Path("notebooks/repair.ipynb")  # its one home: an editable installation reads it there
+NOTEBOOKS = ("notebooks/repair.ipynb", "notebooks/choose.ipynb")  # an editable installation reads them there
 ROOM = "mode_utils/repair"
 
 
-class BuildWithNotebook(build_py):
-    """The modules of the package, and the notebook that a repair executes."""
+class BuildWithNotebooks(build_py):
+    """The modules of the package, and the notebooks that its commands execute."""
 
     def run(self):
-        """Copy the modules, and the notebook unless the installation is editable."""
+        """Copy the modules, and the notebooks unless the installation is editable."""
         super().run()
-        if not self.editable_mode:
-            self.copy_file(str(NOTEBOOK), self._target())
+        for notebook, target in self._targets().items():
+            self.copy_file(notebook, target)
 
     def get_outputs(self, include_bytecode=True):
         """List what is copied."""
-        copied = [] if self.editable_mode else [self._target()]
-        return [*super().get_outputs(include_bytecode), *copied]
+        return [*super().get_outputs(include_bytecode), *self._targets().values()]
 
     def get_source_files(self):
         """List what has to be in a source distribution."""
-        return [*super().get_source_files(), str(NOTEBOOK)]
+        return [*super().get_source_files(), *NOTEBOOKS]
 
-    def _target(self):
-        return str(Path(self.build_lib, ROOM, NOTEBOOK.name))
+    def _targets(self):
+        copied = () if self.editable_mode else NOTEBOOKS
+        return {notebook: str(Path(self.build_lib, ROOM, Path(notebook).name)) for notebook in copied}
 
 
-setup(cmdclass={"build_py": BuildWithNotebook})
+setup(cmdclass={"build_py": BuildWithNotebooks})

@@ -37,7 +37,7 @@ def debug_model(trainer, splits, options, rng, diagnosis=None, first_view=None, 
     diagnosis : diagnosis.Assessment, optional
         Of the model as it is, with the options' theta and gamma, if it is known.
     first_view : callable, optional
-        In place of `selection.candidates.choose_view` in the first iteration, if what it finds is known.
+        In place of `selection.view.choose_view` in the first iteration, if what it finds is known.
     beliefs : (n_pool, n_classes) float, optional
         Of `selection.reference.believe`, if they are known.
 

@@ -4,11 +4,13 @@ A label is *underfit* when its accuracy is low on training and diagnosis samples
 accuracy exceeds diagnosis accuracy by too much.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mode_utils.support.checks import check_share
+
+_FAR_BETTER = 0.4  # of accuracy, that another order of the labels has to bring
 
 
 @dataclass(frozen=True)
@@ -65,19 +67,66 @@ def assess(trainer, splits, theta=0.92, gamma=0.10):
         label_accuracies(part.y, predictions, splits.n_classes)
         for part, predictions in ((splits.train, train), (splits.diagnosis, diagnosis), (splits.test, test))
     )
-    deficits = {"underfit": theta - unseen, "overfit": seen - unseen - gamma}
-    buggy = {
-        "underfit": find_underfit_labels(seen, unseen, theta),
-        "overfit": find_overfit_labels(seen, unseen, gamma),
-    }
+    found = judge_accuracies(diagnosis, seen, unseen, theta, gamma)
     scores = {
         "test_accuracy": float((test == splits.test.y).mean()),
         "diagnosis_accuracy": float((diagnosis == splits.diagnosis.y).mean()),
         "train_accuracy": float((train == splits.train.y).mean()),
         "weakest_label_accuracy": float(np.nanmin(tested)),
-        **{f"n_{fault}": len(labels) for fault, labels in buggy.items()},
+        **{f"n_{fault}": len(labels) for fault, labels in found.buggy.items()},
     }
-    return Assessment(diagnosis, seen, unseen, buggy, deficits, scores)
+    return replace(found, scores=scores)
+
+
+def judge_accuracies(predictions, seen, unseen, theta=0.92, gamma=0.10):
+    """Find buggy labels by their accuracies.
+
+    Parameters
+    ----------
+    predictions : (n_diagnosis,) int
+        The model's labels for the diagnosis samples.
+    seen, unseen : (n_classes,) float
+        Accuracies of the labels on training and diagnosis samples, see `label_accuracies`. Where nothing is known of
+        training samples, give the others twice: what is below theta counts as underfit then, and nothing as overfit.
+    theta, gamma : float
+        See `find_underfit_labels` and `find_overfit_labels`.
+
+    Returns
+    -------
+    Assessment
+        Without scores.
+    """
+    deficits = {"underfit": theta - unseen, "overfit": seen - unseen - gamma}
+    buggy = {
+        "underfit": find_underfit_labels(seen, unseen, theta),
+        "overfit": find_overfit_labels(seen, unseen, gamma),
+    }
+    return Assessment(predictions, seen, unseen, buggy, deficits, {})
+
+
+def another_order(labels, predictions, n_classes):
+    """Find out whether labels explain predictions far better in another order: 40 points, and at least half of them.
+
+    Parameters
+    ----------
+    labels, predictions : (n,) int
+    n_classes : int
+
+    Returns
+    -------
+    order : (n_classes,) int or None
+        The prediction that each label stands for; None if there is no such order.
+    share : float
+        Of the predictions that it explains, in [0, 1].
+    """
+    from scipy.optimize import linear_sum_assignment  # takes longer to import than all else here
+
+    counts = np.zeros((n_classes, n_classes), int)
+    np.add.at(counts, (labels, predictions), 1)
+    rows, columns = linear_sum_assignment(-counts)
+    share = counts[rows, columns].sum() / len(labels)
+    better = share > (predictions == labels).mean() + _FAR_BETTER and share >= 0.5
+    return (columns, float(share)) if better else (None, 0.0)
 
 
 def label_accuracies(labels, predictions, n_classes):

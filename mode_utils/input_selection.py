@@ -11,12 +11,12 @@ from functools import partial
 import numpy as np
 
 from mode_utils.selection.allocation import allocate
-from mode_utils.selection.candidates import last_states, look_at_candidates
 from mode_utils.selection.pool import Pool, draw_batch, rank_candidates
 from mode_utils.selection.reference import believe
 from mode_utils.selection.schedule import Schedule
 from mode_utils.selection.screening import Screen
 from mode_utils.selection.selectors import looks_of, selector_scores
+from mode_utils.selection.view import last_states, look_at_candidates
 from mode_utils.similarity import similarity_scores
 
 
@@ -42,7 +42,7 @@ def select_inputs(
     target_label : int, optional
         Serve this label, buggy or not, instead of what allocation and schedule say.
     view : callable, optional
-        In place of `selection.candidates.choose_view`, if what it finds is known.
+        In place of `selection.view.choose_view`, if what it finds is known.
     beliefs : (n_pool, n_classes) float, optional
         Of `selection.reference.believe`, which is asked otherwise, if anybody looks at them.
     screen : selection.screening.Screen, optional

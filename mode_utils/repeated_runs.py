@@ -27,7 +27,7 @@ from mode_utils.networks.frozen_body import FrozenBody
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import CONFIGURATION, DebugOptions
 from mode_utils.run_setup import RunSetup, run_streams, split_for_run
-from mode_utils.selection.candidates import View, choose_view
+from mode_utils.selection.view import View, choose_view
 from mode_utils.splits import Splits
 from mode_utils.support.checks import MIN_RUNS, check_least
 from mode_utils.support.code_hash import code_hash
@@ -54,7 +54,7 @@ class Run:
     diagnosis : callable
         From options to the `Assessment` of that model.
     view : callable
-        `selection.candidates.choose_view` for that model and the first numbers of the repair's stream.
+        `selection.view.choose_view` for that model and the first numbers of the repair's stream.
     beliefs : callable
         From the name of a reference to what it believes of the pool's labels.
     control : callable

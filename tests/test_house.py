@@ -61,9 +61,10 @@ def test_the_docstring_of_the_package_lists_steps_and_rooms():
     [
         ("support", set()),
         ("networks", {"support"}),
+        ("labelling", {"support"}),
         ("sweep", {"support"}),
         ("study", {"support", "options", "heatmaps", "similarity"}),
-        ("visualization", {"study"}),
+        ("visualization", {"study", "support"}),
     ],
 )
 def test_a_room_imports_only_what_lies_below_it(room, may):

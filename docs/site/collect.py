@@ -202,8 +202,11 @@ def _overview(folder, name, title):
     for part in re.split(r"\n{2,}", more.removesuffix("Files:\n").strip()):
         part = part.removesuffix("\nFiles:")
         lines += ["```text", part, "```", ""] if part.startswith("  ") else [part, ""]
-    rows = [f"| {{doc}}`{entry} <{name}.{entry}>` | {text} |" for entry, text in listed]
-    lines += ["| name | what |", "|---|---|", *rows]
+    lines += [
+        "| name | what |",
+        "|---|---|",
+        *(f"| {{doc}}`{entry} <{name}.{entry}>` | {text} |" for entry, text in listed),
+    ]
     below = ["", "```{toctree}", ":hidden:", "", *(f"{name}.{entry}" for entry, _ in listed), "```", ""]
     return "\n".join([*lines, *below])
 

@@ -4,24 +4,40 @@ case           the model and its data, checked; an example of both
 arrays         data from an .npz file
 image_folders  data from folders of images
 own_samples    does the model know its own training samples? scaling of pixels, order of classes
+outputs        probabilities and features from any framework, in place of a model
+output_arrays  are these outputs of a classifier?
 pool_scan      one pass over a pool, however large it is
 pool_faults    doubtful labels, copies, foreign samples
-steps          what is wrong, what to add, and what became of it
+choice         what is wrong, and what to add, from a look at the pool
+mapped_pool    the pool as a map
+steps          a model's steps: diagnose, look at the pool, choose, retrain
+shard_files    the files of a pool in shards
+shards         one shard, and what it hands over
+sharded        a choice from all shards, on a cluster
 verdicts       has a label become worse, or is that chance?
 worth          was it worth it to choose?
-label_table    labels as people fill them in
+rounds         round after round
 folder         what a repair leaves behind
-__main__       the command line
+__main__       the command line of a repair, `mode-repair`
+choose         the command line of a choice without a model, `mode-choose`, and the same in one call
+command        what the two have in common
+
+labelling/     labels from people: a page to label in, tables, Label Studio
 """
 
 import importlib
 
 _HOMES = {
     "case": ("Case", "load_model", "make_example", "open_case"),
-    "folder": ("next_folder", "save_repair"),
-    "label_table": ("read_labels",),
+    "folder": ("next_folder", "save_choice", "save_repair"),
+    "outputs": ("diagnose_outputs", "make_outputs_example", "open_outputs", "scan_outputs"),
     "pool_faults": ("find_faults",),
-    "steps": ("Diagnosis", "RepairOutcome", "choose", "diagnose", "look_at_pool", "retrain"),
+    "choice": ("Diagnosis", "choose_from_scan"),
+    "choose": ("choose_from_arrays",),
+    "rounds": ("check_fresh", "round_of", "rounds_table", "say_next_round"),
+    "sharded": ("choose_from_shards",),
+    "mapped_pool": ("map_pool", "save_map"),
+    "steps": ("RepairOutcome", "choose_inputs", "diagnose", "look_at_pool", "retrain"),
     "worth": ("compare_with_random", "say_health", "say_worth"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -1,36 +1,12 @@
 """Command line of a repair: ``python -m mode_utils.repair model.keras data.npz FOLDER --budget 500``."""
 
 import argparse
-import errno
 import json
-import os
-import re
 import sys
-import tempfile
 from pathlib import Path
 
-from mode_utils.repair.folder import check_files, check_new
-from mode_utils.support.files import remove_partial, whole_folder
-
-REPAIRED, NOT_SAVED, BAD_INPUT, NO_ROOM, INTERRUPTED = 0, 1, 2, 3, 130  # exit status
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def find_notebook():
-    """Return the notebook of the repair: of the repository, or where an installation has put it, beside this file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is at neither place.
-    """
-    here = Path(__file__).resolve()
-    places = here.parents[2] / "notebooks" / "repair.ipynb", here.with_name("repair.ipynb")
-    for place in places:
-        if place.exists():
-            return place
-    raise FileNotFoundError(f"the notebook of the repair is missing: there is neither {places[0]} nor {places[1]}")
+from mode_utils.repair.command import NOT_SAVED, REPAIRED, report_notebook, status_of
+from mode_utils.repair.folder import MAP, PAGE, check_files, check_new
 
 
 def _build_parser():
@@ -42,7 +18,10 @@ def _build_parser():
         "or broke more than it fixed; 2 bad input; 3 no room or no permission; 130 interrupted.",
     )
     add = parser.add_argument
-    add("model", type=Path, help="a compiled classifier, saved with model.save('model.keras')")
+    add(
+        "model", type=Path, nargs="?",
+        help="a compiled classifier, saved with model.save('model.keras'); with --continue, the repaired one",
+    )  # fmt: skip
     add("data", type=Path, help=".npz file: x_train, y_train, x_validation, y_validation, x_pool, and y_pool if known")
     add(
         "folder",
@@ -50,7 +29,12 @@ def _build_parser():
         help="where selected.csv, diagnosis.json, report.html and repaired.keras go; must not exist",
     )
     add("--budget", type=int, required=True, help="samples to add")
-    add("--apply", type=Path, metavar="CSV", help="a selected.csv whose column 'label' has been filled in")
+    add(
+        "--apply", type=Path, metavar="FILE", nargs="+", default=[],
+        help="labels.csv or selected.csv with labels, or an export.json of Label Studio; of several, what all agree on",
+    )  # fmt: skip
+    add("--continue", type=Path, metavar="FOLDER", dest="continue_from", help="go on from a repair with the same data")
+    add("--label-studio", action="store_true", help="write tasks for Label Studio, too, where samples need labels")
     add("--class-names", metavar="A,B,...", help="names of the labels 0, 1, ...")
     add("--preset", default="recommended", help="%(default)s, adaptive or original")
     add("--output", help="what the model's output means, if it is not detected: softmax, logits, sigmoid, ...")
@@ -58,7 +42,7 @@ def _build_parser():
     add(
         "--tolerance", type=float, default=0.02, help="validation accuracy that a label may lose (default: %(default)s)"
     )
-    add("--pixels", help="where the model wants pixels, if it is not detected: 0..1, 0..255, -1..1")
+    add("--pixels", help="how the model wants pixels, if it is not detected: 0..1, 0..255, -1..1, caffe, torch")
     add("--skip-broken", action="store_true", help="go on without images that cannot be read")
     add("--even-if-weak", action="store_true", help="go on with a model that knows none of its own training samples")
     add("--compare", choices=["random"], help="repair with inputs drawn at random, too, from several seeds")
@@ -70,81 +54,65 @@ def _build_parser():
 
 def main(arguments=None):
     """Run the command line; return its exit status, which `--help` lists."""
-    given = _build_parser().parse_args(arguments)
-    try:
-        check_new(given.folder)
-        check_files(given.model, given.data, given.apply)
-        _run(given, *_open(given))
-        return _tell(given)
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    except Exception as error:
-        print(f"error: {_sentence(error)}", file=sys.stderr)
-        return NO_ROOM if _has_no_room(error) else BAD_INPUT
+    return status_of(_repair, _build_parser().parse_args(arguments))
 
 
-def _has_no_room(error):
-    """Tell whether an error is about room or permission, here or in the notebook's kernel, of which the text comes."""
-    of_kernel = getattr(error, "ename", "") in ("OSError", "PermissionError")
-    said = of_kernel and any(os.strerror(code) in str(error) for code in _NO_ROOM)
-    return said or getattr(error, "errno", None) in _NO_ROOM
-
-
-def _sentence(error):
-    """Return what an error says; of one that nobody has foreseen, what it is, too."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror if not error.filename else f"{error.strerror}: {error.filename}"
-    text = _ANSI.sub("", str(error)).strip()
-    if isinstance(error, (OSError, ValueError)):
-        return text
-    last, name = text.splitlines()[-1] if text else "without a word", getattr(error, "ename", type(error).__name__)
-    last = last.removeprefix(f"{name}: ")
-    return last if name in ("ValueError", "FileNotFoundError") else f"{name}: {last}"
+def _repair(given):
+    check_new(given.folder)
+    if given.model is None and given.continue_from is None:
+        raise ValueError("a model is needed: mode-repair model.keras data.npz FOLDER, or --continue an earlier repair")
+    check_files(given.model, given.data, given.apply)
+    _run(given, *_open(given))
+    return _tell(given)
 
 
 def _open(given):
     """Open the case, to find out early what is wrong with it; return it and what is to be handed on."""
     from mode_utils.repair.case import open_case  # imports TensorFlow
-    from mode_utils.repair.label_table import read_labels
+    from mode_utils.repair.labelling.agreement import gather_labels
+    from mode_utils.repair.rounds import check_fresh
 
     names = given.class_names.split(",") if given.class_names else None
     options = ("output", "labels", "pixels", "skip_broken", "even_if_weak", "preset", "tolerance", "seed", "batch_size")
     options = {name: getattr(given, name) for name in options}
-    case = open_case(given.model, given.data, given.budget, class_names=names, **options)
+    case = open_case(
+        given.model, given.data, given.budget, class_names=names, continue_from=given.continue_from, **options
+    )
     if given.apply:
-        read_labels(given.apply, case)
+        gathered = gather_labels(given.apply, case.data.class_names, len(case.data.x_pool), case.data.names_pool)
+        check_fresh(gathered.indices, case)
+        _say_agreement(gathered)
     if given.compare and case.data.y_pool is None:
         raise ValueError("--compare random needs a pool with labels: what is drawn at random would need them, too")
     return case, names, options
 
 
+def _say_agreement(gathered):
+    """Print how far several annotators agree, and on what they do not."""
+    if gathered.agreement:
+        print(gathered.agreement)
+    if len(gathered.disagreed):
+        print(f"{len(gathered.disagreed)} samples are given several labels, none of which is taken; see disagreed.csv:")
+        print(*gathered.say_disagreed(), sep="\n")
+
+
 def _run(given, case, names, options):
     """Execute the notebook, and put its page beside what it leaves."""
-    import nbformat
-
-    from mode_utils.sweep.kernels import execute_copy  # imports papermill
-    from mode_utils.sweep.page import describe_origin, render_page
-
-    paths = {"model_path": given.model, "data_path": given.data, "apply": given.apply or ""}
+    paths = {"model_path": given.model, "data_path": given.data, "continue_from": given.continue_from}
     parameters = {name: str(path.resolve()) if path else "" for name, path in paths.items()}
+    parameters |= {"apply": [str(path.resolve()) for path in given.apply], "label_studio": given.label_studio}
     parameters |= {name: value if value is not None else "" for name, value in options.items()}
     parameters |= {"class_names": names or [], "budget": given.budget, "keep_new_bugs": given.keep_new_bugs}
-    parameters["compare"], notebook = given.compare or "", find_notebook()
+    parameters["compare"] = given.compare or ""
     for note in case.notes:
         print(note)
-    remove_partial(given.folder.resolve().parent, recursive=False)  # what a killed repair has left
-    with whole_folder(given.folder) as folder, tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / "copy.ipynb"
-        parameters["output_dir"] = str(folder.resolve())
-        execute_copy(notebook, copy, parameters, cwd=Path(scratch))
-        page = render_page(nbformat.read(copy, as_version=4), describe_origin(Path(__file__).parent))
-        (folder / "report.html").write_text(page, encoding="utf-8")
+    report_notebook("repair.ipynb", given.folder, parameters, beside=[PAGE, MAP])
 
 
 def _tell(given):
     summary = json.loads((given.folder / "diagnosis.json").read_text())
     outcome, worth = summary.get("outcome"), summary.get("worth")
+    page, selected = given.folder / PAGE, given.folder / "selected.csv"
     for sentence in summary.get("remarks", []):
         print(sentence)
     print(f"see {given.folder / 'report.html'}")
@@ -152,11 +120,13 @@ def _tell(given):
         print("nothing to add: the model gets all validation samples right")
         return REPAIRED
     if outcome is None:
-        print(f"fill in the labels of {given.folder / 'selected.csv'}, and give it to --apply with a new folder")
+        print(f"label the inputs in {page}, or fill in {selected}; then give the table to --apply with a new folder")
         return REPAIRED
     print(f"{outcome['fixed']} validation samples fixed, {outcome['broken']} broken")
     if worth:
         print(worth)
+    if summary.get("next_round"):
+        print(summary["next_round"])
     unsure = [row["label"] for row in outcome["labels"] if row["verdict"].startswith("cannot tell")]
     if unsure:
         print(f"too few validation samples to tell whether they became worse: {', '.join(unsure)}")
@@ -166,6 +136,8 @@ def _tell(given):
         saved = (given.folder / "repaired.keras").exists()
         kept = "saved all the same" if saved else "not saved; --keep-new-bugs saves it all the same"
         print(f"the repair did not help: the model is {kept}")
+    if summary["without_label"]:
+        print(f"{summary['without_label']} chosen inputs have no label yet: label them in {page}")
     return REPAIRED if outcome["helps"] else NOT_SAVED
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mode_utils.networks.classifiers import join_inputs
+from mode_utils.diagnosis import another_order
 from mode_utils.splits import Splits, Subset
 from mode_utils.support.files import release_pages
 
@@ -99,14 +99,14 @@ def check_arrays(arrays, class_names=None, n_classes=None, path="the data"):
     arrays, spans = dict(arrays), {}
     for part in ("train", "validation", "pool", "test"):
         if f"x_{part}" in arrays:
-            spans[f"x_{part}"] = _check_samples(f"x_{part}", arrays[f"x_{part}"], arrays["x_train"])
-            _check_span(f"x_{part}", spans[f"x_{part}"], spans["x_train"])
+            spans[f"x_{part}"] = check_samples(f"x_{part}", arrays[f"x_{part}"], arrays["x_train"])
+            check_span(f"x_{part}", spans[f"x_{part}"], spans["x_train"])
             if part != "pool":  # which may be larger than memory
                 arrays[f"x_{part}"] = np.asarray(arrays[f"x_{part}"], np.float32)
         if f"y_{part}" in arrays:
-            arrays[f"y_{part}"] = _labels(f"y_{part}", arrays[f"y_{part}"], len(arrays[f"x_{part}"]))
+            arrays[f"y_{part}"] = labels_of(f"y_{part}", arrays[f"y_{part}"], len(arrays[f"x_{part}"]))
     if "names_pool" in arrays:
-        arrays["names_pool"] = _names(arrays["names_pool"], len(arrays["x_pool"]))
+        arrays["names_pool"] = names_of(arrays["names_pool"], len(arrays["x_pool"]))
     check_class_names(class_names or ())
     largest = max(int(labels.max()) for name, labels in arrays.items() if name.startswith("y_"))
     n_classes = len(class_names) if class_names else n_classes or largest + 1
@@ -128,6 +128,20 @@ def check_class_names(names):
         raise ValueError(
             f"the class name {twice!r} comes {names.count(twice)} times: give each class a name of its own"
         )
+
+
+def check_order(predicted, y, class_names, whose):
+    """Raise a ValueError if labels explain predictions far better in another order, see `diagnosis.another_order`."""
+    order, another = another_order(y, predicted, len(class_names))
+    if order is None:
+        return
+    moved = np.intersect1d(np.flatnonzero(order != np.arange(len(order))), y)
+    first = max(moved, key=lambda label: ((y == label) & (predicted == order[label])).sum())
+    raise ValueError(
+        f"the classes are probably in another order: the model gets {(predicted == y).mean():.0%} {whose} right, "
+        f"but {another:.0%} if {len(moved)} labels are exchanged; what the data call {class_names[first]!r} it takes "
+        f"for label {order[first]} ({class_names[order[first]]!r}): give the classes in its order (--class-names)"
+    )
 
 
 def in_chunks(x):
@@ -198,6 +212,8 @@ def _join(arrays, input_names):
     """Put the arrays of several inputs side by side."""
     if len(input_names) < 2:
         return arrays
+    from mode_utils.networks.classifiers import join_inputs  # imports TensorFlow
+
     joined = {name: array for name, array in arrays.items() if "." not in name}
     for part in sorted({name.split(".", 1)[0] for name in arrays if "." in name}):
         lacking = [name for name in input_names if f"{part}.{name}" not in arrays]
@@ -221,14 +237,15 @@ def _check_names(path, arrays):
         raise ValueError(f"{path} has only one of x_test and y_test: give both or none")
 
 
-def _check_samples(name, x, like):
+def check_samples(name, x, like, whose="x_train"):
+    """Return the least and the largest number of samples; raise a ValueError if they are none, or unlike others."""
     if x.dtype.kind not in "fiub":
         raise ValueError(f"{name} has dtype {x.dtype}: samples must be numbers")
     if x.ndim < 2 or not len(x):
         raise ValueError(f"{name} has shape {x.shape}: samples must be (n, ...) with at least one of them")
     if x.shape[1:] != like.shape[1:]:
         raise ValueError(
-            f"a sample of {name} has shape {x.shape[1:]}, one of x_train {like.shape[1:]}: they must be alike"
+            f"a sample of {name} has shape {x.shape[1:]}, one of {whose} {like.shape[1:]}: they must be alike"
         )
     low, high = np.inf, -np.inf
     for start, chunk in in_chunks(x):
@@ -239,15 +256,17 @@ def _check_samples(name, x, like):
     return float(low), float(high)
 
 
-def _check_span(name, span, like):
+def check_span(name, span, like, whose="x_train"):
+    """Raise a ValueError if samples are scaled in another way than others, by the span of their numbers."""
     sizes = [max(map(abs, ends)) for ends in (span, like)]
     if min(sizes) * 20 < max(sizes):
         raise ValueError(
-            f"{name} spans {span[0]:g} .. {span[1]:g}, but x_train {like[0]:g} .. {like[1]:g}: scale both alike"
+            f"{name} spans {span[0]:g} .. {span[1]:g}, but {whose} {like[0]:g} .. {like[1]:g}: scale both alike"
         )
 
 
-def _labels(name, y, n):
+def labels_of(name, y, n):
+    """Return labels as integers (n,), also from one-hot rows; raise a ValueError if they are none."""
     if y.ndim == 2 and y.shape[1] > 1 and set(np.unique(y)) <= {0, 1} and (y.sum(axis=1) == 1).all():
         y = y.argmax(axis=1)
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
@@ -265,7 +284,8 @@ def _labels(name, y, n):
     return y.astype(np.int32)
 
 
-def _names(names, n):
+def names_of(names, n):
+    """Return names as texts (n,); raise a ValueError if they are none, or two are the same."""
     if names.dtype.kind not in "US" or names.shape != (n,):
         raise ValueError(
             f"names_pool has shape {names.shape} and dtype {names.dtype}: it needs a text for each of the {n} samples"
@@ -274,6 +294,6 @@ def _names(names, n):
     values, counts = np.unique(names, return_counts=True)
     if counts.max() > 1:
         raise ValueError(
-            f"names_pool has {values[counts.argmax()]!r} {counts.max()} times: each name must be there once"
+            f"names_pool has {str(values[counts.argmax()])!r} {counts.max()} times: each name must be there once"
         )
     return names

@@ -6,17 +6,61 @@ from pathlib import Path
 import numpy as np
 
 from mode_utils.data import load_dataset
+from mode_utils.layer_selection import last_hidden_layer
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import read_classifier
+from mode_utils.networks.feature_models import GRID
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import DebugOptions
-from mode_utils.repair.arrays import OwnData, check_arrays, check_class_names, load_own_data
+from mode_utils.repair.arrays import (
+    OwnData,
+    check_arrays,
+    check_class_names,
+    in_chunks,
+    load_own_data,
+    read_arrays,
+    scattered,
+)
 from mode_utils.repair.folder import check_files
 from mode_utils.repair.image_folders import read_images
 from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels
+from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
 from mode_utils.run_setup import RunSetup, split_for_run
 from mode_utils.support.checks import check_choice, check_least, check_share
+
+
+class ModelOutputs:
+    """What a model makes of samples, in its last hidden layer and at its end; see `pool_scan.Outputs`.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Holds the model.
+    data : OwnData
+    """
+
+    def __init__(self, trainer, data):
+        self._trainer, self._data = trainer, data
+        self._layer = last_hidden_layer(trainer.model)
+        self.n_classes, self.n_pool = trainer.n_classes, len(data.x_pool)
+
+    def of_validation(self):
+        """Return states and probabilities of the validation samples."""
+        return self._look(self._data.x_validation)
+
+    def in_chunks(self):
+        """Yield start, states and probabilities of each part of the pool in turn."""
+        for start, x in in_chunks(self._data.x_pool):
+            yield start, *self._look(np.asarray(x, np.float32))
+
+    def states_at(self, places):
+        """Return the states at some places of a pool that may be larger than memory."""
+        parts = scattered(self._data.x_pool, places)
+        return np.concatenate([self._trainer.activations(x, [self._layer], grid=GRID)[0] for x in parts])
+
+    def _look(self, x):
+        return self._trainer.activations(x, [self._layer, self._trainer.output_layer], grid=GRID)
 
 
 @dataclass(frozen=True)
@@ -41,6 +85,10 @@ class Case:
         Sentences on how the data were read.
     sources : dict of str to path
         The files of `model` and `data`, of what came as a file.
+    used : (n_used,) int
+        Places in the pool of what earlier rounds have added, which is not chosen again; see `rounds`.
+    earlier : rounds.Earlier, optional
+        Those rounds.
     """
 
     model: keras.Model
@@ -52,6 +100,20 @@ class Case:
     initial_state: tuple[np.ndarray, ...] = field(repr=False)
     notes: tuple[str, ...] = ()
     sources: dict[str, Path] = field(default_factory=dict)
+    used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)
+    earlier: Earlier | None = field(default=None, repr=False)
+    has_samples = True  # which people can look at
+
+    @property
+    def outputs(self):
+        """What the model as it came makes of the samples, `ModelOutputs`."""
+        self.trainer.restore(self.initial_state)
+        return ModelOutputs(self.trainer, self.data)
+
+    @property
+    def n_pool(self):
+        """Samples of the pool."""
+        return len(self.data.x_pool)
 
     def step_options(self, n_steps):
         """Return the options of a repair that spends the budget in some steps, for a learning curve."""
@@ -60,14 +122,15 @@ class Case:
 
 def open_case(
     model, data, budget, *, class_names=None, output=None, labels=None, pixels=None, skip_broken=False,
-    even_if_weak=False, preset="recommended", tolerance=0.02, seed=0, batch_size=32, **changes,
+    even_if_weak=False, preset="recommended", tolerance=0.02, seed=0, batch_size=32, continue_from=None, **changes,
 ):  # fmt: skip
     """Load a model and its data, and check that they fit.
 
     Parameters
     ----------
     model : keras.Model or path
-        A compiled classifier, or the .keras file of one; files are loaded in safe mode.
+        A compiled classifier, or the .keras file of one; files are loaded in safe mode. None takes the repaired one of
+        `continue_from`.
     data : OwnData or path
         An .npz file, see `arrays.load_own_data`, or a folder of images, see `image_folders.read_images`.
     budget : int
@@ -76,8 +139,8 @@ def open_case(
         One for each label.
     output, labels : str, optional
         What the model's output and its loss mean; detected by default, see `classifiers.read_classifier`.
-    pixels : {"0..1", "0..255", "-1..1"}, optional
-        Where the model wants pixels to lie; detected by default, see `own_samples.choose_pixels`.
+    pixels : {"0..1", "0..255", "-1..1", "caffe", "torch"}, optional
+        How the model wants pixels, see `own_samples.PIXELS`; detected by default, see `own_samples.choose_pixels`.
     skip_broken : bool
         Go on without images that cannot be read.
     even_if_weak : bool
@@ -88,6 +151,8 @@ def open_case(
     seed : int
     batch_size : int
         Samples a step of the retraining.
+    continue_from : path, optional
+        The folder of a repair with the same data, to go on from, see `rounds`.
     **changes
         Options of the preset to change, see `options.DebugOptions`.
 
@@ -109,18 +174,24 @@ def open_case(
         check_choice("pixels", pixels, PIXELS)
     changes = {"reference": "states"} | changes  # which any model has, however it was trained
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, **changes)
+    earlier = read_earlier(continue_from) if continue_from else None
+    model = _model_of(earlier) if model is None and earlier else model
     sources = {"model": model, "data": data}
     sources = {name: Path(source) for name, source in sources.items() if isinstance(source, (str, Path))}
     model = load_model(model) if "model" in sources else model
     _check_model(model)
-    meaning = read_classifier(model, len(class_names) if class_names else None, output, labels)
-    trainer, notes = Trainer(model, meaning, batch_size), ()
+    whole, notes = _followed(model, sources.get("data", data))
+    meaning = read_classifier(whole, len(class_names) if class_names else None, output, labels)
+    trainer = Trainer(whole, meaning, batch_size)
     if "data" in sources:
-        data, notes = _load_data(sources["data"], model, trainer, class_names, pixels, skip_broken)
-    _check_fit(model, data, budget)
+        data, how = _load_data(sources["data"], whole, trainer, class_names, pixels, skip_broken)
+        notes = (*notes, *how)
+    _check_fit(whole, data, budget)
     if not even_if_weak:
         check_known(trainer, data.x_train, data.y_train, data.class_names)
-    return Case(model, trainer, data, options, tolerance, seed, trainer.state(), notes, sources)
+    notes = (*notes, *_unseen_labels(data))
+    case = Case(model, trainer, data, options, tolerance, seed, trainer.state(), notes, sources)
+    return continue_case(case, earlier) if earlier else case
 
 
 def load_model(path):
@@ -186,7 +257,8 @@ def _load_data(path, model, trainer, class_names, pixels, skip_broken):
     if not path.is_dir():
         names = [tensor.name for tensor in model.inputs]
         return load_own_data(path, class_names, n_classes, names), ()
-    found = read_images(path, tuple(model.inputs[0].shape[1:]), class_names, skip_broken)
+    input_shape = tuple(model.inputs[0].shape[1:])
+    found = read_images(path, input_shape, class_names, skip_broken)
     if len(found.class_names) != n_classes:
         raise ValueError(
             f"{path} has {len(found.class_names)} classes, but the model {n_classes}: give the folders of all labels"
@@ -194,10 +266,10 @@ def _load_data(path, model, trainer, class_names, pixels, skip_broken):
     arrays, reason = found.arrays, f"Pixels are given as {pixels}, as stated."
     if pixels is None:
         pixels, reason = choose_pixels(trainer, arrays["x_train"], arrays["y_train"])
-    factor, summand = PIXELS[pixels]
+    if not PIXELS[pixels].fits(arrays["x_train"]):
+        raise ValueError(f"pixels {pixels!r} are of images with three channels, but the model takes {input_shape}")
     for name in [name for name in arrays if name.startswith("x_")]:
-        arrays[name] *= np.float32(factor)
-        arrays[name] += np.float32(summand)
+        arrays[name] = PIXELS[pixels].apply(arrays[name])
     return check_arrays(arrays, found.class_names, path=path), (reason, *found.notes)
 
 
@@ -206,14 +278,63 @@ def _check_model(model):
         raise ValueError(
             f"the model is a {type(model).__name__}: give a compiled keras.Model, or the .keras file of one"
         )
-    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
-        raise ValueError(
-            f"model {model.name!r} is subclassed, so that its layers cannot be followed: wrap it into a "
-            "functional one, inputs = keras.Input(shape); keras.Model(inputs, model(inputs)), and compile that"
-        )
     broken = [weight.path for weight in model.weights if not np.isfinite(weight.numpy()).all()]
     if broken:
         raise ValueError(f"weight {broken[0]!r} of model {model.name!r} is not finite: its training has diverged")
+
+
+def _model_of(earlier):
+    if earlier.model is None:
+        raise ValueError(f"{earlier.folder} has no repaired.keras, as it did not help: give the model to go on with")
+    return earlier.model
+
+
+def _followed(model, data):
+    """Return a model whose inputs and outputs are known, and what is to be said: a subclassed one becomes a layer."""
+    if getattr(model, "inputs", None) and getattr(model, "outputs", None):
+        return model, ()
+    if isinstance(data, Path) and data.is_dir():
+        raise ValueError(
+            f"model {model.name!r} is subclassed, so that it does not say how large its images are: give them as an "
+            ".npz file, or wrap it: inputs = keras.Input(shape); keras.Model(inputs, model(inputs)), and compile that"
+        )
+    if not model.compiled:
+        raise ValueError(f"model {model.name!r} is not compiled: call model.compile(optimizer, loss) first")
+    shape = _sample_shape(data)
+    inputs = keras.Input(shape)
+    try:
+        whole = keras.Model(inputs, model(inputs), name=f"{model.name}_whole")
+        _check_rows(whole(np.zeros((7, *shape), np.float32)))
+    except Exception as error:  # whatever the model's own code raises
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"model {model.name!r} cannot be called on samples of shape {shape}: {reason}") from None
+    whole.compile(optimizer=model.optimizer, loss=model.loss)
+    return whole, (
+        f"Model {model.name!r} is subclassed, so that its layers cannot be followed: its probabilities stand in for "
+        "states, by which samples of a label that it hardly knows are told apart less well.",
+    )
+
+
+def _check_rows(output):
+    if len(output) != 7:
+        raise ValueError(f"it gives {len(output)} rows for 7 samples")
+
+
+def _sample_shape(data):
+    arrays = read_arrays(data) if isinstance(data, Path) else {"x_train": data.x_train}
+    if "x_train" not in arrays:
+        raise ValueError(f"{data} has no array 'x_train': a subclassed model takes one input")
+    return arrays["x_train"].shape[1:]
+
+
+def _unseen_labels(data):
+    """Return a sentence on labels without validation samples, if there are any."""
+    counts = np.bincount(data.y_validation, minlength=data.n_classes)
+    unseen = [data.class_names[label] for label in np.flatnonzero(counts == 0)]
+    if not unseen:
+        return ()
+    named = ", ".join(unseen[:10]) + (", ..." if len(unseen) > 10 else "")
+    return (f"No validation samples of {named}: whether the model fails there cannot be seen, and none are chosen.",)
 
 
 def _check_fit(model, data, budget):

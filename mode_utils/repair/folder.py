@@ -10,10 +10,15 @@ from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from mode_utils.repair.label_table import as_text
+from mode_utils.repair.labelling.browser_page import write_label_page
+from mode_utils.repair.labelling.label_studio import write_tasks
+from mode_utils.repair.labelling.label_table import as_text
 
+PAGE = "label.html"  # where the chosen samples get their labels
+MAP = "map.html"  # of the pool
 _CHUNK = 1 << 20  # bytes read at once
 
 
@@ -34,9 +39,9 @@ def check_new(folder):
         raise PermissionError(errno.EACCES, f"nothing can be written in {above}: name another folder")
 
 
-def check_files(model=None, data=None, labels=None):
+def check_files(model=None, data=None, labels=()):
     """Raise an error if a file is not there, or the model's is no .keras file: before anything slow is imported."""
-    for what, path in {"model file": model, "data file": data, "table": labels}.items():
+    for what, path in [("model file", model), ("data file", data), *(("table", table) for table in labels)]:
         if path is not None and not Path(path).exists():
             raise FileNotFoundError(f"there is no {what} {path}")
     if model is not None and (Path(model).suffix != ".keras" or Path(model).is_dir()):
@@ -44,10 +49,12 @@ def check_files(model=None, data=None, labels=None):
 
 
 def save_repair(
-    folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=False, added=None, labels_file=None, remarks=(),
-    worth="",
+    folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=False, added=None, labels_files=(), remarks=(),
+    worth="", disagreed=None, label_studio=False, rounds=(), next_round="",
 ):  # fmt: skip
     """Write `selected.csv`, `diagnosis.json`, `origin.json` and, if the repair helps, `repaired.keras`.
+
+    Where chosen samples have no label yet, there is a page to label them in, too: `label.html`.
 
     Parameters
     ----------
@@ -61,12 +68,20 @@ def save_repair(
         Save the repaired model even if it does not help.
     added : (indices, labels), optional
         What was added, by place in the pool; by default all that was chosen.
-    labels_file : path, optional
-        The table that the labels are from.
+    labels_files : path or sequence of paths
+        The tables that the labels are from.
     remarks : sequence of str
         Sentences to tell.
     worth : str
         What a comparison with random choice says.
+    disagreed : pandas.DataFrame, optional
+        Samples that people give several labels, see `labelling.agreement.GatheredLabels`; written to `disagreed.csv`.
+    label_studio : bool
+        Write tasks for Label Studio beside the page, `tasks.json` and `labelling.xml`.
+    rounds : sequence of dict
+        A line a round, this one included, see `rounds.round_of`.
+    next_round : str
+        What `rounds.say_next_round` says.
 
     Returns
     -------
@@ -83,9 +98,11 @@ def save_repair(
     folder.mkdir(parents=True, exist_ok=True)
     _selected(case, chosen, added).to_csv(folder / "selected.csv", index=False)
     told = {"chosen": len(chosen), "remarks": [each for each in remarks if each], "worth": worth}
+    told["without_label"] = _ask(folder, case, chosen, added, disagreed, label_studio)
+    told["next_round"] = next_round
     summaries = {"diagnosis": _summary(case, diagnosis, outcome) | told}
     if outcome is not None:
-        summaries["origin"] = _origin(case, chosen, added, labels_file)
+        summaries["origin"] = _origin(case, chosen, added, labels_files, list(rounds))
     for name, summary in summaries.items():
         (folder / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n")
     saved = outcome is not None and (keep_new_bugs or outcome.helps)
@@ -93,6 +110,46 @@ def save_repair(
         case.trainer.restore(outcome.state)
         case.model.save(folder / "repaired.keras")
     return saved
+
+
+def save_choice(folder, case, diagnosis, chosen, remarks=(), label_studio=False):
+    """Write what was chosen without a model: `selected.csv`, `diagnosis.json` and, without labels, `label.html`.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it does not exist.
+    case : outputs.OutputsCase
+    diagnosis : choice.Diagnosis
+    chosen : pandas.DataFrame
+        See `steps.choose_inputs`.
+    remarks, label_studio
+        See `save_repair`.
+
+    Returns
+    -------
+    int
+        How many of the chosen samples have no label.
+
+    Raises
+    ------
+    ValueError
+        If the folder has a choice already.
+    """
+    folder = Path(folder)
+    check_new(folder / "selected.csv")
+    folder.mkdir(parents=True, exist_ok=True)
+    _selected(case, chosen, None).to_csv(folder / "selected.csv", index=False)
+    told = {"chosen": len(chosen), "remarks": [each for each in remarks if each]}
+    told["without_label"] = _ask(folder, case, chosen, None, None, label_studio)
+    made_with = {
+        "options": asdict(case.options),
+        "versions": _versions("numpy", "scikit-learn"),
+        "files": _hashes(case.sources),
+    }
+    summary = {"notes": case.notes} | _sizes(case) | _diagnosed(diagnosis) | told | made_with
+    (folder / "diagnosis.json").write_text(json.dumps(summary, indent=1) + "\n")
+    return told["without_label"]
 
 
 def _selected(case, chosen, added):
@@ -112,26 +169,55 @@ def _selected(case, chosen, added):
     return table.assign(**{name: table[name].map(as_text) for name in texts})
 
 
-def _origin(case, chosen, added, labels_file):
+def _ask(folder, case, chosen, added, disagreed, label_studio):
+    """Write what is needed to label the chosen samples that have no label yet; return how many they are."""
+    if disagreed is not None and len(disagreed):
+        disagreed.to_csv(folder / "disagreed.csv", index=False)
+    asked = chosen[~chosen["index"].isin([] if added is None else added[0])]
+    if case.data.y_pool is not None or not len(asked):
+        return 0
+    if disagreed is not None:
+        again = asked["index"].isin(disagreed["index"])
+        asked = asked.assign(reason=asked["reason"].where(~again, "people disagree on it; " + asked["reason"]))
+    samples = np.asarray(case.data.x_pool[asked["index"].to_numpy()]) if case.has_samples else None
+    write_label_page(folder / PAGE, asked, case.data.class_names, samples)
+    if label_studio:
+        write_tasks(folder, asked, case.data.class_names, samples)
+    return len(asked)
+
+
+def _origin(case, chosen, added, labels_files, rounds):
     """Say exactly what went in: samples and labels, what they are from, seeds and versions."""
     if added is None:
         indices = chosen["index"].to_numpy()
         added = indices, case.data.y_pool[indices]
-    names, files = case.data.names_pool, case.sources | ({"labels": Path(labels_file)} if labels_file else {})
+    names, tables = case.data.names_pool, [Path(path) for path in _several(labels_files)]
+    files = case.sources | {"labels" if n == 1 else f"labels {n}": path for n, path in enumerate(tables, start=1)}
     samples = [
         {"index": int(index), "label": case.data.class_names[label]} | ({} if names is None else {"name": names[index]})
         for index, label in zip(*added, strict=True)
     ]
     return {
-        "samples": samples, "seed": case.seed, "options": asdict(case.options), "batch_size": case.trainer.batch_size,
-        "files": {what: {"name": path.name, "sha256": _sha256(path)} for what, path in files.items()},
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("mode_nn_debugging", "tensorflow", "keras", "numpy")},
+        "samples": samples, "earlier_samples": case.earlier.samples if case.earlier else [],
+        "rounds": rounds, "seed": case.seed, "options": asdict(case.options), "batch_size": case.trainer.batch_size,
+        "files": _hashes(files), "versions": _versions("tensorflow", "keras", "numpy"),
     }  # fmt: skip
 
 
-def _sha256(path):
-    """Hash a file, or the files of a folder with their names."""
+def _hashes(files):
+    return {what: {"name": path.name, "sha256": hash_file(path)} for what, path in files.items()}
+
+
+def _versions(*names):
+    return {"python": platform.python_version()} | {name: version(name) for name in ("mode_nn_debugging", *names)}
+
+
+def _several(paths):
+    return [paths] if isinstance(paths, (str, Path)) else paths
+
+
+def hash_file(path):
+    """Return the SHA-256 of a file, or the files of a folder with their names."""
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
@@ -143,17 +229,21 @@ def _sha256(path):
 
 
 def _summary(case, diagnosis, outcome):
-    options = case.options
-    summary = {
-        "model": {"name": case.model.name, "reading": [*case.trainer.meaning.reasons, *case.notes]},
-        "data": {name: len(getattr(case.data, f"x_{name}")) for name in ("train", "validation", "pool")},
-        "budget": options.batch_size, "tolerance": case.tolerance, "seed": case.seed,
-        "labels": _rows(diagnosis.labels), "confusions": _rows(diagnosis.confusions.head(20)),
-    }  # fmt: skip
+    summary = {"model": {"name": case.model.name, "reading": [*case.trainer.meaning.reasons, *case.notes]}}
+    summary |= _sizes(case) | {"tolerance": case.tolerance} | _diagnosed(diagnosis)
     if outcome is not None:
         found = {"fixed": outcome.fixed, "broken": outcome.broken, "new_bugs": outcome.new_bugs, "helps": outcome.helps}
         summary["outcome"] = {"labels": _rows(outcome.labels), **found, "old_samples_per_new_one": outcome.replay}
     return summary
+
+
+def _sizes(case):
+    sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation")} | {"pool": case.n_pool}
+    return {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
+
+
+def _diagnosed(diagnosis):
+    return {"labels": _rows(diagnosis.labels), "confusions": _rows(diagnosis.confusions.head(20))}
 
 
 def _rows(table):

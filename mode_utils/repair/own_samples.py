@@ -1,24 +1,56 @@
 """Does a model know its own training samples? If it does not, they are not what it was trained on.
 
-Pixels may lie in 0 .. 1, in 0 .. 255 or in -1 .. 1; the classes may be in another order. A wrong one of these makes a
-good model look sick, and every sentence about it false, so it is found out from the training samples, which a trained
-model gets right.
+Pixels may lie in 0 .. 1, in 0 .. 255 or in -1 .. 1, or be standardised as pretrained models want them; the classes may
+be in another order. A wrong one of these makes a good model look sick, and every sentence about it false, so it is
+found out from the training samples, which a trained model gets right.
 """
 
+from typing import NamedTuple
+
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import confusion_matrix
 
+from mode_utils.diagnosis import another_order
 from mode_utils.networks.backend import keras
+from mode_utils.repair.arrays import check_order
 
-PIXELS = {"0..1": (1 / 255, 0.0), "0..255": (1.0, 0.0), "-1..1": (2 / 255, -1.0)}  # factor and summand
+
+class Scale(NamedTuple):
+    """How images are given: times a factor plus a summand, for all channels or for red, green and blue."""
+
+    factor: float | tuple[float, ...]
+    summand: float | tuple[float, ...]
+    blue_first: bool = False
+
+    def apply(self, x):
+        """Return images (n, height, width, channels) as the model gets them, float32."""
+        x = np.multiply(x, np.float32(self.factor), dtype=np.float32)
+        x += np.float32(self.summand)
+        return np.ascontiguousarray(x[..., ::-1]) if self.blue_first else x
+
+    def fits(self, x):
+        """Tell whether samples have the channels that it is about."""
+        return np.ndim(self.summand) == 0 or (x.ndim == 4 and x.shape[-1] == 3)
+
+
+PIXELS = {
+    "0..1": Scale(1 / 255, 0.0), "0..255": Scale(1.0, 0.0), "-1..1": Scale(2 / 255, -1.0),
+    "caffe": Scale(1.0, (-123.68, -116.779, -103.939), blue_first=True),  # ResNet50, VGG16, ... of keras.applications
+    "torch": Scale(
+        tuple(1 / (255 * spread) for spread in (0.229, 0.224, 0.225)),
+        tuple(-mean / spread for mean, spread in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))),
+    ),  # DenseNet
+}  # fmt: skip
 _OTHER_SCALES = {
-    "divided by 255": (1 / 255, 0.0), "brought into -1 .. 1": (2 / 255, -1.0), "times 255": (255.0, 0.0),
-    "from 0 .. 1 brought into -1 .. 1": (2.0, -1.0), "from -1 .. 1 brought into 0 .. 1": (0.5, 0.5),
-    "from -1 .. 1 brought into 0 .. 255": (127.5, 127.5),
+    "divided by 255": Scale(1 / 255, 0.0), "brought into -1 .. 1": Scale(2 / 255, -1.0),
+    "times 255": Scale(255.0, 0.0), "from 0 .. 1 brought into -1 .. 1": Scale(2.0, -1.0),
+    "from -1 .. 1 brought into 0 .. 1": Scale(0.5, 0.5), "from -1 .. 1 brought into 0 .. 255": Scale(127.5, 127.5),
+    "standardised as keras.applications does for caffe": PIXELS["caffe"],
+    "standardised as keras.applications does for torch": PIXELS["torch"],
 }  # fmt: skip
 _ASKED = 2_000  # training samples
 _CLEARLY = 0.05  # lower loss (nats) that speaks against what the layers say
+_NOTABLY = 0.01  # of accuracy, by which standardised pixels explain the data
+_STANDARDISED = ("caffe", "torch")
 _BETTER = 0.2  # of accuracy, by which another reading explains the data
 
 
@@ -43,10 +75,15 @@ def choose_pixels(trainer, x, y):
     x, y = _some(x, y)
     found = _judge_scales(trainer, x, y, PIXELS)
     expected = "0..255" if takes_raw_pixels(trainer.model) else "0..1"
-    best = min(found, key=lambda name: found[name][0])
+    best = min((name for name in found if name not in _STANDARDISED), key=lambda name: found[name][0])
     pixels = best if found[best][0] < found[expected][0] - _CLEARLY else expected
-    right = ", ".join(f"{name} {accuracy:.0%}" for name, (_, accuracy) in found.items())
-    return pixels, f"Pixels are given as {pixels}; of {len(y)} training images the model gets right: {right}."
+    others = [name for name in _STANDARDISED if name in found]  # of wider range: a lower loss says nothing for them
+    best = max(others, key=lambda name: (found[name][1], -found[name][0]), default=pixels)
+    pixels = best if found[best][1] > found[pixels][1] + _NOTABLY else pixels
+    right = ", ".join(f"{name} {accuracy:.1%}" for name, (_, accuracy) in found.items())
+    reason = f"Pixels are given as {pixels}; of {len(y)} training images the model gets right: {right}."
+    alike = [name for name in others if name != pixels and found[name][1] >= found[pixels][1] - _NOTABLY]
+    return pixels, reason + "".join(f" If it was trained with {name}, say --pixels {name}." for name in alike)
 
 
 def takes_raw_pixels(model):
@@ -69,7 +106,7 @@ def check_known(trainer, x, y, class_names):
     x, y = _some(x, y)
     probabilities = trainer.predict(x)
     loss, accuracy = _loss_and_accuracy(probabilities, y)
-    _check_order(probabilities.argmax(axis=1), y, class_names, accuracy)
+    check_order(probabilities.argmax(axis=1), y, class_names, "of its own training samples")
     others = _judge_scales(trainer, x, y, _OTHER_SCALES)
     best = min(others, key=lambda name: others[name][0])
     story = f"the model gets {accuracy:.0%} of {len(y)} of its own training samples right"
@@ -84,31 +121,20 @@ def check_known(trainer, x, y, class_names):
         )
 
 
-def _check_order(predicted, y, class_names, accuracy):
-    counts = confusion_matrix(y, predicted, labels=np.arange(len(class_names)))
-    rows, columns = linear_sum_assignment(-counts)
-    another = counts[rows, columns].sum() / len(y)
-    if another <= accuracy + 2 * _BETTER or another < 0.5:
-        return
-    moved = [place for place in rows[rows != columns] if counts[place].any()]
-    first = max(moved, key=lambda place: counts[place, columns[place]])
-    raise ValueError(
-        f"the classes are probably in another order: the model gets {accuracy:.0%} of its own training samples right, "
-        f"but {another:.0%} if {len(moved)} labels are exchanged; what the data call {class_names[first]!r} it takes "
-        f"for label {columns[first]} ({class_names[columns[first]]!r}): give --class-names in its order"
-    )
-
-
 def _some(x, y):
     places = np.sort(np.random.default_rng(0).permutation(len(y))[:_ASKED])
     return np.asarray(x[places], np.float32), np.asarray(y)[places]
 
 
 def _judge_scales(trainer, x, y, scales):
-    """Return loss and accuracy by the name of each scale, a factor and a summand."""
-    return {
-        name: _loss_and_accuracy(trainer.predict(factor * x + summand), y) for name, (factor, summand) in scales.items()
-    }
+    """Return loss and accuracy by the name of each scale that fits, in whatever order the labels are."""
+    found = {}
+    for name, scale in scales.items():
+        if scale.fits(x):
+            probabilities = trainer.predict(scale.apply(x))
+            order, _ = another_order(y, probabilities.argmax(axis=1), trainer.n_classes)
+            found[name] = _loss_and_accuracy(probabilities, y if order is None else order[y])
+    return found
 
 
 def _loss_and_accuracy(probabilities, y):

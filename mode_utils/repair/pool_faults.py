@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from cleanlab.filter import find_label_issues
 
 from mode_utils.repair.arrays import in_chunks, scattered
 from mode_utils.selection.screening import (
@@ -45,10 +44,17 @@ class PoolFaults:
         A row a fault: `fault`; `found`, samples; `of`, samples that were looked at; `meaning`, a sentence.
     places : dict of str to (n_found,) int
         By fault, places in the pool, the clearest first.
+    compared : (n_compared,) int
+        Places in the pool at which near copies and foreign samples were looked for.
     """
 
     table: pd.DataFrame
     places: dict[str, np.ndarray]
+    compared: np.ndarray
+
+    def sentences(self):
+        """Return a sentence for each fault."""
+        return [f"{row.found} of {row.of}: {row.fault}; {row.meaning}" for row in self.table.itertuples()]
 
 
 def find_faults(case, scan):
@@ -97,7 +103,7 @@ def find_faults(case, scan):
     some = np.sort(rng.permutation(n_pool)[:_COMPARED])
     for fault, (found, meaning) in _by_distance(case, some, rng).items():
         report(fault, found, len(some), meaning)
-    return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), places)
+    return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), places, some)
 
 
 def doubtful_labels(labels, beliefs):
@@ -109,6 +115,8 @@ def doubtful_labels(labels, beliefs):
     beliefs : (n, n_classes) float
         Of a reference that has not learned from a sample's own label.
     """
+    from cleanlab.filter import find_label_issues  # takes seconds to import
+
     present = np.unique(labels)
     if len(present) < 2:
         return np.empty(0, int)

@@ -5,19 +5,39 @@ Where the pool has no labels they are guessed in feature space, by a reference t
 """
 
 from dataclasses import dataclass
-from functools import partial
+from typing import Protocol
 
 import numpy as np
 
 from mode_utils.heatmaps import class_heatmaps
-from mode_utils.layer_selection import last_hidden_layer
-from mode_utils.networks.feature_models import GRID
-from mode_utils.repair.arrays import in_chunks, scattered
 from mode_utils.selection.candidates import Candidates
 from mode_utils.selection.reference import StatesReference
 from mode_utils.selection.selectors import scores_by_name
 
 _MOST_BELIEFS = 20_000_000  # numbers that are kept of all that a reference believes
+
+
+class Outputs(Protocol):
+    """What a model makes of samples: states, (n, n_features), and probabilities, (n, n_classes).
+
+    Attributes
+    ----------
+    n_classes : int
+    n_pool : int
+        Samples of the pool.
+    """
+
+    n_classes: int
+    n_pool: int
+
+    def of_validation(self):
+        """Return states and probabilities of the validation samples."""
+
+    def in_chunks(self):
+        """Yield start, states and probabilities of each part of the pool in turn."""
+
+    def states_at(self, places):
+        """Return the states at some places of the pool, in increasing order."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +70,16 @@ class PoolScan:
     rng: np.random.Generator
     beliefs: np.ndarray | None = None
 
-    def candidates(self, options, groups, fault, errors, rng):
+    def candidates(self, options, errors, groups, fault, rng):
         """Return the members of some groups as a selector gets them: their scores, none of the samples themselves.
 
         Parameters
         ----------
         options : DebugOptions
-        groups : list of allocation.Group
-        fault : {"underfit", "overfit", None}
         errors : (n_classes,) float
             Share of each label's validation samples that is wrong; NaN where there are none.
+        groups : list of allocation.Group
+        fault : {"underfit", "overfit", None}
         rng : numpy.random.Generator
 
         Returns
@@ -72,23 +92,48 @@ class PoolScan:
         return Candidates(options, groups, self.labels[members], errors, fault, rng, scores=scores)
 
 
-def scan_pool(trainer, x_pool, validation, rng, labels=None, selectors=(), ask=True):
+def score_chunk(states, probabilities, beliefs, maps, labels, selectors):
+    """Say what is made of some samples.
+
+    Parameters
+    ----------
+    states : (n, n_features) float32
+    probabilities, beliefs : (n, n_classes) float32
+        Of the model and of a reference.
+    maps : heatmaps.ClassHeatmaps
+        Of the states of validation samples.
+    labels : (n,) int, optional
+        Guessed if they are not given.
+    selectors : sequence of str
+
+    Returns
+    -------
+    labels, predicted : (n,) int32
+    confidence, believed : (n,) float32
+        See `PoolScan`.
+    scores : dict of str to (n,) float
+    """
+    own = np.asarray(beliefs.argmax(axis=1) if labels is None else labels, np.int32)
+    looked_at = {"probabilities": probabilities, "states": states, "state_heatmaps": maps, "beliefs": beliefs}
+    scores = scores_by_name(Candidates(None, [], own, None, labelled=labels is not None, **looked_at), selectors)
+    predicted, confidence = probabilities.argmax(axis=1).astype(np.int32), probabilities.max(axis=1)
+    return own, predicted, confidence, beliefs[np.arange(len(own)), own], scores
+
+
+def scan_pool(outputs, known_labels, rng, labels=None, selectors=(), ask=True):
     """Look at each sample of a pool once.
 
     Parameters
     ----------
-    trainer : Trainer
-    x_pool : (n, ...) array
-        May be a map of a file.
-    validation : splits.Subset
-        Labelled samples that the model has not seen.
+    outputs : Outputs
+    known_labels : (n_validation,) int
+        Labels of the validation samples, which the model has not seen.
     rng : numpy.random.Generator
         Divides the pool for the reference.
-    labels : (n,) int, optional
+    labels : (n_pool,) int, optional
         Labels as they are given; guessed if there are none.
     selectors : sequence of str
-        Selectors that score samples one by one, see `selectors.scanned_selectors`; their states are the activations of
-        the last hidden layer.
+        Selectors that score samples one by one, see `selectors.scanned_selectors`.
     ask : bool
         Whether a reference is asked; it is anyway where there are no labels.
 
@@ -96,35 +141,21 @@ def scan_pool(trainer, x_pool, validation, rng, labels=None, selectors=(), ask=T
     -------
     PoolScan
     """
-    layer = last_hidden_layer(trainer.model)
-    known, probabilities = _look(trainer, layer, validation.x)
-    maps = class_heatmaps(known, validation.y, probabilities.argmax(axis=1), trainer.n_classes)
+    known, probabilities = outputs.of_validation()
+    maps = class_heatmaps(known, known_labels, probabilities.argmax(axis=1), outputs.n_classes)
     reference = None
     if ask or labels is None:
-        own = partial(_states_at, trainer, layer, x_pool)
-        reference = StatesReference(trainer.n_classes, known, validation.y, rng, own, labels)
+        reference = StatesReference(outputs.n_classes, known, known_labels, rng, outputs.states_at, labels)
     parts, scores, kept = [], [], []
-    for start, x in in_chunks(x_pool):
-        states, probabilities = _look(trainer, layer, np.asarray(x, np.float32))
-        places = np.arange(start, start + len(x))
+    for start, states, probabilities in outputs.in_chunks():
+        places = np.arange(start, start + len(states))
         beliefs = reference.believe(places, states) if reference else np.full_like(probabilities, np.nan)
-        own = beliefs.argmax(axis=1) if labels is None else labels[places]
-        looked_at = {"probabilities": probabilities, "states": states, "state_heatmaps": maps, "beliefs": beliefs}
-        chunk = Candidates(None, [], np.asarray(own, np.int32), None, labelled=labels is not None, **looked_at)
-        predicted, confidence = probabilities.argmax(axis=1).astype(np.int32), probabilities.max(axis=1)
-        parts.append((chunk.labels, predicted, confidence, beliefs[np.arange(len(x)), chunk.labels]))
-        scores.append(scores_by_name(chunk, selectors))
-        if labels is not None and reference and beliefs.shape[1] * len(x_pool) <= _MOST_BELIEFS:
+        given = None if labels is None else labels[places]
+        *seen, found = score_chunk(states, probabilities, beliefs, maps, given, selectors)
+        parts.append(seen)
+        scores.append(found)
+        if labels is not None and reference and beliefs.shape[1] * outputs.n_pool <= _MOST_BELIEFS:
             kept.append(beliefs)
     every = {name: np.concatenate([chunk[name] for chunk in scores]) for name in selectors}
     own, predicted, confidence, believed = (np.concatenate(part) for part in zip(*parts, strict=True))
     return PoolScan(own, predicted, confidence, every, believed, rng, np.concatenate(kept) if kept else None)
-
-
-def _look(trainer, layer, x):
-    return trainer.activations(x, [layer, trainer.output_layer], grid=GRID)
-
-
-def _states_at(trainer, layer, x_pool, places):
-    """Return the states at some places of a pool that may be larger than memory."""
-    return np.concatenate([trainer.activations(x, [layer], grid=GRID)[0] for x in scattered(x_pool, places)])

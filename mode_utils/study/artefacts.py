@@ -69,15 +69,13 @@ def load_runs(folder, timings=None):
     return merged.assign(**{name: merged[name].where(last.to_numpy(), 0.0) for name in TIMES})
 
 
-def load_gallery(folders, kept=None):
+def load_gallery(folders):
     """Read the gallery of an executed walkthrough.
 
     Parameters
     ----------
     folders : iterable of path
         Of executed cells; the first that has a `gallery.npz` counts, as it has all metrics.
-    kept : path, optional
-        Folder of the `galleries.npz` of an earlier sweep, which counts where nothing was executed here.
 
     Returns
     -------
@@ -94,8 +92,6 @@ def load_gallery(folders, kept=None):
     for folder in folders:
         if (folder / "gallery.npz").exists():
             return load_arrays(folder, "gallery")
-    if not folders and kept is not None and (Path(kept) / "galleries.npz").exists():
-        return load_arrays(kept, "galleries")
     raise FileNotFoundError(f"none of {len(folders)} executed cells has a gallery: run the sweep first (make sweep)")
 
 
@@ -116,4 +112,4 @@ def save_figure(folder, name, figure):
     with matplotlib.rc_context({"svg.hashsalt": name}):
         for kind, options in {"png": {"dpi": 120}, "svg": {"metadata": {"Date": None}}}.items():
             with whole_file(Path(folder) / f"{name}.{kind}") as partial:
-                figure.savefig(partial, format=kind, **options)
+                figure.savefig(partial, format=kind, bbox_inches="tight", **options)  # nothing is cut off

@@ -43,7 +43,7 @@ class Page(NamedTuple):
     body: str
 
 
-def render_page(notebook, origin, place=""):
+def render_page(notebook, origin, place="", beside=()):
     """Render an executed notebook as a self-contained page.
 
     Parameters
@@ -55,6 +55,8 @@ def render_page(notebook, origin, place=""):
     place : str
         Address of the notebook on the web site, see `address_on_site`: what it links to is linked there. Where there
         is none, such links are plain text.
+    beside : sequence of str
+        Files that stand beside the page: links to them stay, links to other files do not.
 
     Returns
     -------
@@ -67,7 +69,7 @@ def render_page(notebook, origin, place=""):
     exporter = HTMLExporter(
         template_name=_TEMPLATE.name,
         extra_template_basedirs=[str(_TEMPLATE.parent)],
-        filters={"arranged": partial(arrange, place=place)},
+        filters={"arranged": partial(arrange, place=place, beside=beside)},
         exclude_input=True,
         embed_images=True,
     )
@@ -75,13 +77,13 @@ def render_page(notebook, origin, place=""):
     return exporter.from_notebook_node(notebook, {"origin": origin})[0]
 
 
-def arrange(html, place=""):
+def arrange(html, place="", beside=()):
     """Arrange the HTML of a notebook's cells for a page: tables that scroll, numbered figures, contents.
 
     Parameters
     ----------
     html : str
-    place : str
+    place, beside
         See `render_page`.
 
     Returns
@@ -93,7 +95,7 @@ def arrange(html, place=""):
     soup = BeautifulSoup(html, "html.parser")
     for unused in soup.find_all(["script", "style"]):
         unused.decompose()
-    _settle_links(soup, place)
+    _settle_links(soup, place, beside)
     _wrap_tables(soup)
     contents = _number_figures(soup)
     heading = soup.h1.extract() if soup.h1 else ""
@@ -144,10 +146,10 @@ def _as_page(address):
     return re.sub(r"\.(ipynb|md)(?=#|$)", ".html", address)
 
 
-def _settle_links(soup, place):
+def _settle_links(soup, place, beside):
     """Lead links of the notebook to the site; without one the page goes on its own, elsewhere than the notebook."""
     for link in soup.find_all("a", href=True):
-        if link["href"].startswith(("#", "http:", "https:")):
+        if link["href"].startswith(("#", "http:", "https:")) or link["href"] in beside:
             continue
         if place and re.search(r"\.(ipynb|md)(#|$)", link["href"]):
             link["href"] = urljoin(place, _as_page(link["href"]))

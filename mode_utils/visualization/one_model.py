@@ -4,6 +4,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 
+from mode_utils.visualization.map_colours import class_looks, ranked_classes
 from mode_utils.visualization.style import CONTROL, DIAGNOSIS, MARK, MODE, TRAIN
 
 
@@ -76,8 +77,40 @@ def plot_label_accuracies(train_accuracies, diagnosis_accuracies, ax, theta, cla
     start = max(0.0, np.floor(lowest * 20 - 1) / 20)
     ax.set_xticks(places, class_names)
     ax.set(ylim=(start, 1), xlabel="label", ylabel="accuracy")
-    ax.set_title(f"Accuracy of each label{' (the axis does not start at 0)' if start else ''}")
+    below = [
+        str(class_names[label]) for label in np.flatnonzero(np.fmax(train_accuracies, diagnosis_accuracies) < theta)
+    ]
+    verdict = f"underfit: {', '.join(below)}" if below else "no label is underfit"
+    ax.set_title(f"Accuracy of each label; {verdict}{' (the axis does not start at 0)' if start else ''}")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False)
+    return ax
+
+
+def plot_confusions(labels, predictions, ax, class_names):
+    """Draw what samples of each label are taken for: a row a label, the shares of its samples in colour.
+
+    Parameters
+    ----------
+    labels, predictions : (n,) int
+        True and predicted labels 0 .. len(class_names) - 1.
+    ax : matplotlib.axes.Axes
+    class_names : sequence of str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    counts = np.zeros((len(class_names), len(class_names)), dtype=int)
+    np.add.at(counts, (labels, predictions), 1)
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    right = np.eye(len(counts), dtype=bool)
+    scale = {"vmin": 0, "vmax": 130, "cbar": False, "linewidths": 1, "linecolor": "0.9"}  # 100% is not too dark
+    names = {"xticklabels": class_names, "yticklabels": class_names, "ax": ax, "square": True}
+    written = np.where(counts > 0, counts.astype(str), "")
+    for hidden, cmap in ((~right | (counts == 0), "Blues"), (right | (counts == 0), "Oranges")):
+        sns.heatmap(shares, mask=hidden, cmap=cmap, annot=written, fmt="", **scale, **names)
+    ax.tick_params(rotation=0)
+    ax.set(xlabel="what the model says", ylabel="what it is", title="Right (blue) and wrong (orange), samples")
     return ax
 
 
@@ -98,4 +131,35 @@ def plot_training(losses, ax):
     ax.plot(epochs, losses.mean(axis=1), "o-", color=TRAIN)
     ax.set(xlabel="epoch", ylabel="cross-entropy", title="Training loss, mean of the epoch's steps", ylim=(0, None))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return ax
+
+
+def plot_pool_positions(positions, classes, chosen, ax):
+    """Draw where the inputs of a pool lie, by class, and which are chosen.
+
+    Parameters
+    ----------
+    positions : (n, 2) float
+        As `positions.map_positions` returns them.
+    classes : (n,) pandas.Series
+        Names of labels, guesses or predictions; its name says which.
+    chosen : (n,) bool
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    texts, chosen, ranked = classes.astype(str).to_numpy(), np.asarray(chosen, bool), ranked_classes([classes])
+    colours, markers = class_looks(len(ranked))
+    for name, colour, marker in zip([*ranked, "others"], colours, markers, strict=True):
+        own = positions[texts == name if name != "others" or name in ranked else ~np.isin(texts, ranked)]
+        if len(own):
+            shape = {"circle": "o", "square": "s", "triangle": "^"}[marker]
+            ax.scatter(*own.T, s=4, c=colour, marker=shape, linewidths=0, alpha=0.7, label=name)
+    ring = f"chosen ({chosen.sum():,})"
+    ax.scatter(*positions[chosen].T, s=12, facecolors="none", edgecolors="black", linewidths=0.8, label=ring)
+    ax.legend(title=classes.name, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, markerscale=3)
+    ax.set(xticks=[], yticks=[], xlabel="first dimension of the map", ylabel="second dimension")
+    ax.set_title(f"{len(positions):,} inputs of the pool: like ones lie together")
     return ax

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mode_utils.repair.__main__ import find_notebook
+from mode_utils.repair.command import find_notebook
 from mode_utils.sweep.page import describe_origin
 
 ROOT = Path(__file__).parents[2]
@@ -41,10 +41,11 @@ def run_in(folder, code):
     return done.stdout.strip()
 
 
-def test_an_installation_finds_the_notebook_beside_the_command(installed):
-    found = Path(run_in(installed, "from mode_utils.repair.__main__ import find_notebook as f; print(f())"))
-    assert installed in found.parents and found.read_bytes() == (ROOT / "notebooks/repair.ipynb").read_bytes()
-    assert find_notebook() == ROOT / "notebooks/repair.ipynb"
+@pytest.mark.parametrize("name", ["repair.ipynb", "choose.ipynb"])
+def test_an_installation_finds_the_notebook_beside_the_command(installed, name):
+    found = Path(run_in(installed, f"from mode_utils.repair.command import find_notebook as f; print(f({name!r}))"))
+    assert installed in found.parents and found.read_bytes() == (ROOT / "notebooks" / name).read_bytes()
+    assert find_notebook(name) == ROOT / "notebooks" / name
 
 
 def test_an_installation_has_the_template_of_the_page(installed):
@@ -53,10 +54,10 @@ def test_an_installation_has_the_template_of_the_page(installed):
 
 
 def test_a_missing_notebook_is_named(installed):
-    code = "from pathlib import Path; import mode_utils.repair.__main__ as m; Path(m.find_notebook()).unlink()\n"
-    code += "try: m.find_notebook()\nexcept FileNotFoundError as error: print(error)"
+    code = "from mode_utils.repair.command import find_notebook as find; find('repair.ipynb').unlink()\n"
+    code += "try: find('repair.ipynb')\nexcept FileNotFoundError as error: print(error)"
     said = run_in(shutil.copytree(installed, installed.parent / "broken"), code)
-    assert said.startswith("the notebook of the repair is missing: there is neither")
+    assert said.startswith("the notebook of the command is missing: there is neither")
 
 
 def test_an_installation_is_not_taken_for_the_repository_around_it(installed):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mode_utils.networks.backend import keras
-from mode_utils.repair import choose, diagnose, open_case
+from mode_utils.repair import choose_inputs, diagnose, open_case, retrain
 from mode_utils.repair.__main__ import main
 from mode_utils.repair.arrays import check_arrays
 
@@ -221,25 +221,67 @@ def test_whatever_goes_wrong_has_a_status_and_a_line(error, status, text, models
     assert capsys.readouterr().err.strip() == text
 
 
-def test_a_model_that_is_subclassed_is_told_how_to_be_wrapped(tmp_path):
+def subclassed():
     class Own(keras.Model):
         def __init__(self):
             super().__init__()
+            self.first = keras.layers.Dense(16, activation="relu")
             self.last = keras.layers.Dense(3, activation="softmax")
 
         def call(self, x):
-            return self.last(keras.ops.reshape(x, (-1, 20)))
+            return self.last(self.first(keras.ops.reshape(x, (-1, 20))))
 
-    model = Own()
+    return Own()
+
+
+def test_a_model_that_is_subclassed_is_used_where_it_can_be_called_and_what_is_lost_is_said(tmp_path):
+    keras.utils.set_random_seed(0)
+    model, arrays = subclassed(), good_arrays(np.random.default_rng(0))
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    np.savez(tmp_path / "data.npz", **arrays)
+    for data in (check_arrays(arrays), tmp_path / "data.npz"):
+        case = open_case(model, data, 9, even_if_weak=True)
+        assert "its probabilities stand in for states" in case.notes[0]
+        chosen = choose_inputs(case, diagnose(case))
+        assert len(chosen) == 9
+    before = model.predict(arrays["x_pool"], verbose=0)
+    retrain(case, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]])
+    after = model.predict(arrays["x_pool"], verbose=0)
+    assert np.abs(after - before).max() > 1e-4  # it is the model itself that is repaired
+    np.testing.assert_allclose(case.trainer.predict(arrays["x_pool"]), after, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda model, data, folder: (model, data), "is not compiled: call model.compile"),
+        (lambda model, data, folder: (model.compile(loss="mse") or model, folder), "does not say how large its images"),
+        (
+            lambda model, data, folder: (
+                model.compile(loss="mse") or model,
+                check_arrays({name: a[:, :, :3] if name[0] == "x" else a for name, a in data.items()}),
+            ),
+            r"cannot be called on samples of shape \(5, 3\)",
+        ),
+        (lambda model, data, folder: ([1], data), "the model is a list: give a compiled keras.Model"),
+    ],
+)
+def test_a_subclassed_model_that_cannot_be_used_is_told_why(spoil, message, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = subclassed()
     model(np.zeros((1, 5, 4), np.float32))
-    model.compile(loss="sparse_categorical_crossentropy")
-    data = check_arrays(good_arrays(np.random.default_rng(0)))
-    with pytest.raises(ValueError, match=r"is subclassed, so that its layers cannot be followed: wrap it"):
-        open_case(model, data, 9)
-    inputs = keras.Input((5, 4))
-    wrapped = keras.Model(inputs, model(inputs))
-    wrapped.compile(loss="sparse_categorical_crossentropy")
-    case = open_case(wrapped, data, 9, even_if_weak=True)
-    assert len(choose(case, diagnose(case))) == 9
-    with pytest.raises(ValueError, match=r"the model is a list: give a compiled keras.Model"):
-        open_case([1], data, 9)
+    arrays = good_arrays(np.random.default_rng(0))
+    model, data = spoil(model, arrays, tmp_path)
+    with pytest.raises(ValueError, match=message):
+        open_case(model, check_arrays(data) if isinstance(data, dict) else data, 9)
+
+
+def test_labels_without_validation_samples_are_said_before_anything_is_chosen(models):
+    arrays = good_arrays(np.random.default_rng(0))
+    keep = arrays["y_validation"] != 1
+    arrays |= {name: arrays[name][keep] for name in ("x_validation", "y_validation")}
+    case = open_case(models / "good.keras", check_arrays(arrays), 9, even_if_weak=True)
+    assert case.notes == (
+        "No validation samples of 1: whether the model fails there cannot be seen, and none are chosen.",
+    )
+    assert "1" not in set(choose_inputs(case, diagnose(case)).query("score == score")["label"])

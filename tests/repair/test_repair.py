@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,13 @@ from mode_utils.data import DEBIAN_FASHION_MNIST, load_dataset
 from mode_utils.input_selection import select_inputs
 from mode_utils.networks.backend import keras
 from mode_utils.options import PRESETS
-from mode_utils.repair import choose, diagnose, next_folder, open_case, retrain, save_repair
+from mode_utils.repair import choose_inputs, diagnose, next_folder, open_case, retrain, save_repair
 from mode_utils.repair.__main__ import main
 from mode_utils.repair.arrays import check_arrays
+from mode_utils.repair.labelling.agreement import gather_labels
 from mode_utils.selection.selectors import SELECTORS, register_selector
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def shuffled(x, y):
@@ -154,7 +158,7 @@ def test_the_starved_label_rises_and_no_other_falls_beyond_the_tolerance_unsaid(
     case = open_case(folder / "model.keras", folder / data, budget=60)
     diagnosis = diagnose(case)
     assert diagnosis.labels["validation_accuracy"].idxmin() == label and diagnosis.labels["fault"][label]
-    chosen = choose(case, diagnosis)
+    chosen = choose_inputs(case, diagnosis)
     outcome = retrain(case, chosen["index"].to_numpy(), arrays["y_pool"][chosen["index"]])
     change = outcome.labels["change"]
     assert change[label] > 0.1 and outcome.labels["test_after"][label] > outcome.labels["test_before"][label]
@@ -169,7 +173,7 @@ def test_the_starved_label_rises_and_no_other_falls_beyond_the_tolerance_unsaid(
 def test_samples_are_chosen_once_and_explained(example):
     folder, arrays, label = example
     case = open_case(folder / "model.keras", folder / "unlabelled.npz", budget=60)
-    chosen = choose(case, diagnose(case))
+    chosen = choose_inputs(case, diagnose(case))
     assert not chosen["index"].duplicated().any() and chosen["rank"].tolist() == list(range(1, 61))
     assert chosen["confidence"].between(0, 1).all()
     assert all(rows["score"].dropna().is_monotonic_decreasing for _, rows in chosen.groupby("guess"))
@@ -187,7 +191,7 @@ def test_of_a_labelled_pool_it_chooses_what_the_laboratory_would(example):
     diagnosis = diagnose(case)
     splits, rng = case.data.splits(arrays["y_pool"]), np.random.default_rng(case.seed)
     batch = select_inputs(case.trainer, splits, case.options, diagnosis.assessment, rng)
-    assert set(choose(case, diagnosis)["index"]) == set(batch.indices)
+    assert set(choose_inputs(case, diagnosis)["index"]) == set(batch.indices)
 
 
 @pytest.mark.parametrize("one_by_one", [True, False])
@@ -200,26 +204,26 @@ def test_a_selector_of_ones_own_chooses_also_under_a_name_that_is_taken(one_by_o
 
     register_selector(name, least_sure, ["probabilities"], one_by_one)
     case = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, temperature=0.0)
-    chosen = choose(case, diagnose(case))
+    chosen = choose_inputs(case, diagnose(case))
     np.testing.assert_allclose(chosen["score"], -chosen["confidence"], rtol=1e-6)
 
 
 def test_other_presets_choose_as_they_do_in_the_laboratory(digits_folder):
     case = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, preset="original", metric="l2")
     diagnosis = diagnose(case)
-    chosen = choose(case, diagnosis)
+    chosen = choose_inputs(case, diagnosis)
     ranked = chosen[chosen["score"].notna()]
     assert len(chosen) == 40 and len(ranked) == 10  # a quarter of the batch
     assert set(ranked["label"]) == {"3"} and "3" not in set(chosen.loc[chosen["score"].isna(), "label"])
     every = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, preset="original", alpha=1.0)
-    assert set(choose(every, diagnosis)["label"]) == {"3"}
+    assert set(choose_inputs(every, diagnosis)["label"]) == {"3"}
 
 
 def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits_folder, capsys):
     arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz", "out")]
     status = main([*arguments, "--budget", "60", "--keep-new-bugs", "--compare", "random"])
     out = digits_folder / "out"
-    files = {"diagnosis.json", "origin.json", "repaired.keras", "report.html", "selected.csv"}
+    files = {"diagnosis.json", "origin.json", "repaired.keras", "report.html", "selected.csv", "map.html"}
     assert {path.name for path in out.iterdir()} == files
     outcome = json.loads((out / "diagnosis.json").read_text())["outcome"]
     assert status == (0 if outcome["helps"] else 1)
@@ -235,6 +239,7 @@ def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits
     assert of_label == pytest.approx(outcome["labels"][3]["after"], abs=1e-5)
     report = (out / "report.html").read_text()
     assert "The output is softmax" in report and "<script" not in report and report.count("<img") >= 6
+    assert '<a href="map.html">' in report and "inputs are drawn" in (out / "map.html").read_text()
     told = capsys.readouterr().out
     assert "validation samples fixed" in told and "of accuracy" in told and "in 6 repairs each" in told
     assert main([*arguments, "--budget", "60"]) == 2
@@ -249,7 +254,7 @@ def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder):
     arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz")]
     common = ["--budget", "60", "--tolerance", "0"]
     case = open_case(*arguments, 60, tolerance=0, replay=0.0)
-    chosen = choose(case, diagnose(case))["index"].to_numpy()
+    chosen = choose_inputs(case, diagnose(case))["index"].to_numpy()
     assert not retrain(case, chosen, case.data.y_pool[chosen]).helps  # without old samples it forgets
     status = main([*arguments, str(digits_folder / "a"), *common])
     assert (digits_folder / "a/repaired.keras").exists() == (status == 0)
@@ -260,7 +265,11 @@ def test_labels_that_were_filled_in_are_applied(digits_folder, capsys):
         y_pool = arrays["y_pool"]
         np.savez(digits_folder / "unlabelled.npz", **{name: arrays[name] for name in arrays if name != "y_pool"})
     arguments = [str(digits_folder / name) for name in ("model.keras", "unlabelled.npz")]
-    assert main([*arguments, str(digits_folder / "first"), "--budget", "60"]) == 0
+    assert main([*arguments, str(digits_folder / "first"), "--budget", "60", "--label-studio"]) == 0
+    page, report = (digits_folder / "first" / name for name in ("label.html", "report.html"))
+    assert page.exists() and '<a href="label.html">' in report.read_text()
+    assert f"label the inputs in {page}, or fill in" in capsys.readouterr().out.splitlines()[-1]
+    assert len(json.loads((digits_folder / "first/tasks.json").read_text())) == 60
     table = pd.read_csv(digits_folder / "first/selected.csv")
     assert table["label"].isna().all() and not (digits_folder / "first/repaired.keras").exists()
     filled = digits_folder / "filled.csv"
@@ -268,7 +277,7 @@ def test_labels_that_were_filled_in_are_applied(digits_folder, capsys):
     status = main([*arguments, str(digits_folder / "second"), "--budget", "60", "--apply", str(filled)])
     assert status in (0, 1) and "validation samples fixed" in capsys.readouterr().out
     outcome = json.loads((digits_folder / "second/diagnosis.json").read_text())["outcome"]
-    assert outcome["labels"][3]["change"] > 0.1
+    assert outcome["labels"][3]["change"] > 0.1 and not (digits_folder / "second/label.html").exists()
     kept = pd.read_csv(digits_folder / "second/selected.csv")
     assert dict(zip(kept["index"], kept["label"], strict=True)) == dict(
         zip(table["index"], y_pool[table["index"]], strict=True)
@@ -281,6 +290,55 @@ def test_labels_that_were_filled_in_are_applied(digits_folder, capsys):
         spoilt.to_csv(filled, index=False)
         assert main([*arguments, str(digits_folder / "third"), "--budget", "60", "--apply", str(filled)]) == 2
         assert message in capsys.readouterr().err and not (digits_folder / "third").exists()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install chromium")
+def test_labels_given_in_the_browser_repair_the_model_and_what_two_disagree_on_is_asked_again(digits_folder, capsys):
+    from playwright.sync_api import sync_playwright
+
+    with np.load(digits_folder / "data.npz") as arrays:
+        y_pool = arrays["y_pool"]
+        np.savez(digits_folder / "unlabelled.npz", **{name: arrays[name] for name in arrays if name != "y_pool"})
+    arguments = [str(digits_folder / name) for name in ("model.keras", "unlabelled.npz")]
+    case = open_case(*arguments, 60)
+    diagnosis = diagnose(case)
+    chosen = choose_inputs(case, diagnosis)
+    save_repair(digits_folder / "first", case, diagnosis, chosen)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page()
+        tab.goto((digits_folder / "first/label.html").as_uri())
+        for label in y_pool[chosen["index"]]:
+            tab.keyboard.press(str(label))
+        with tab.expect_download() as waiting:
+            tab.click("#download")
+        waiting.value.save_as(digits_folder / "labels.csv")
+        browser.close()
+    other = chosen.assign(label=y_pool[chosen["index"]])[["index", "label"]]
+    other.loc[:1, "label"] = (other["label"] + 1) % 10
+    other.to_csv(digits_folder / "other.csv", index=False)
+    tables = [str(digits_folder / name) for name in ("labels.csv", "other.csv")]
+    status = main([*arguments, str(digits_folder / "second"), "--budget", "60", "--apply", *tables])
+    second, told = digits_folder / "second", capsys.readouterr().out
+    outcome = json.loads((second / "diagnosis.json").read_text())["outcome"]
+    assert status in (0, 1) and outcome["labels"][3]["change"] > 0.1
+    assert "of 60 samples that both labelled, they agree on 58 (97%); Cohen's kappa" in told
+    assert pd.read_csv(second / "disagreed.csv")["index"].tolist() == chosen["index"].tolist()[:2]
+    samples = json.loads((second / "origin.json").read_text())["samples"]
+    assert {row["index"]: int(row["label"]) for row in samples} == {
+        index: y_pool[index] for index in chosen["index"].tolist()[2:]
+    }
+    assert (
+        "2 chosen inputs have no label yet" in told and "people disagree on it" in (second / "label.html").read_text()
+    )
+    agreed = gather_labels([second / "selected.csv"], case.data.class_names, len(y_pool))  # to go on from
+    assert dict(zip(agreed.indices, agreed.labels, strict=True)) == {i: y_pool[i] for i in chosen["index"][2:]}
+    (digits_folder / "other.csv").write_text(
+        f"index,label\n{samples[0]['index']},{(int(samples[0]['label']) + 1) % 10}\n"
+    )
+    (digits_folder / "labels.csv").write_text(f"index,label\n{samples[0]['index']},{samples[0]['label']}\n")
+    assert main([*arguments, str(digits_folder / "third"), "--budget", "60", "--apply", *tables]) == 2
+    assert "nothing is agreed on" in capsys.readouterr().err and not (digits_folder / "third").exists()
 
 
 def test_what_is_frozen_stays_as_it_was(tmp_path):
@@ -310,5 +368,5 @@ def test_token_ids_are_data_too():
     expected = (model.predict(arrays["x_validation"], verbose=0).argmax(axis=1) == arrays["y_validation"]).mean()
     diagnosis = diagnose(case)
     assert diagnosis.assessment.scores["diagnosis_accuracy"] == pytest.approx(expected)
-    indices = choose(case, diagnosis)["index"].to_numpy()
+    indices = choose_inputs(case, diagnosis)["index"].to_numpy()
     assert len(indices) == 60 and np.isfinite(retrain(case, indices, arrays["y_pool"][indices]).labels["after"]).all()

@@ -10,10 +10,10 @@ from mode_utils.diagnosis import assess
 from mode_utils.heatmaps import class_heatmaps
 from mode_utils.options import DebugOptions
 from mode_utils.selection.allocation import Group
-from mode_utils.selection.candidates import choose_view, look_at_candidates
 from mode_utils.selection.peers import register_peers
 from mode_utils.selection.pool import standardise
 from mode_utils.selection.selectors import SELECTORS, register_selector, selector_scores
+from mode_utils.selection.view import choose_view, look_at_candidates
 from mode_utils.similarity import similarity_scores
 
 NEURONS = DebugOptions(metric="euclidean", space="neurons", layer_selection=False)

@@ -57,14 +57,6 @@ def test_the_gallery_is_that_of_the_first_cell_that_has_one(tmp_path):
         np.testing.assert_array_equal(loaded[name], array)
 
 
-def test_the_gallery_of_an_earlier_sweep_counts_where_nothing_was_executed(tmp_path):
-    save_arrays(tmp_path / "kept", "galleries", {"metrics": np.array(["a"])})
-    (tmp_path / "cell").mkdir()
-    assert load_gallery([], kept=tmp_path / "kept")["metrics"].tolist() == ["a"]
-    with pytest.raises(FileNotFoundError, match="none of 1 executed cells"):
-        load_gallery([tmp_path / "cell"], kept=tmp_path / "kept")
-
-
 def test_no_gallery_is_an_error_that_says_what_to_run(tmp_path):
     with pytest.raises(FileNotFoundError, match="none of 1 executed cells has a gallery: run the sweep first"):
         load_gallery([tmp_path])

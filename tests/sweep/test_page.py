@@ -95,8 +95,20 @@ def test_the_page_the_readme_and_the_csv_have_the_same_verdicts(page):
     found = tables_of(page)[0]
     for column in csv:
         plain = csv[column].str.replace("`", "")
-        assert found[column.capitalize()].tolist() == plain.tolist()
+        shown = found[column.capitalize()].str.replace(r"^[\N{CHECK MARK}\N{BALLOT X}?] ", "", regex=True)
+        assert shown.tolist() == plain.tolist()
         assert all(text in readme for text in csv[column])
+
+
+def test_each_verdict_has_a_sign_and_leads_to_its_evidence(page):
+    soup = BeautifulSoup(page.read_text(), "html.parser")
+    links = [cell.a for cell in soup.select("table")[0].select("tr td:nth-of-type(3)")]
+    sections = {node["id"] for node in soup.find_all("h2")}
+    assert len(links) > 15 and {link["href"].lstrip("#") for link in links} <= sections
+    signs = {"confirmed": "\N{CHECK MARK}", "refuted": "\N{BALLOT X}"}
+    for link in links:
+        sign, verdict = link.get_text().split(" ", 1)
+        assert sign == signs.get(verdict.split()[0], "?") and "color" in link.span["style"]
 
 
 def test_the_page_is_one_file_without_code(page):

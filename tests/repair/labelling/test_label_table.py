@@ -1,20 +1,17 @@
 """Tables as people give them back: read, or refused with line, column and remedy."""
 
-from types import SimpleNamespace
-
-import numpy as np
 import pytest
 
-from mode_utils.repair.label_table import as_text, read_labels
+from mode_utils.repair.labelling.label_table import as_text, read_labels
 
-DATA = SimpleNamespace(x_pool=np.zeros((20, 2)), class_names=("cat", "dog", "=SUM(A1)"), names_pool=None)
-NUMBERS = SimpleNamespace(x_pool=np.zeros((20, 2)), class_names=tuple("0123456789"), names_pool=None)
+NAMES = ("cat", "dog", "=SUM(A1)")
+NUMBERS = tuple("0123456789")
 
 
-def read(tmp_path, content, data=DATA):
+def read(tmp_path, content, class_names=NAMES):
     path = tmp_path / "filled.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return [list(map(int, part)) for part in read_labels(path, SimpleNamespace(data=data))]
+    return [list(map(int, part)) for part in read_labels(path, class_names, 20)]
 
 
 @pytest.mark.parametrize(
@@ -75,4 +72,4 @@ def test_what_cannot_be_read_is_refused_with_line_column_and_remedy(content, mes
 
 def test_a_table_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no table .*nothing.csv"):
-        read_labels(tmp_path / "nothing.csv", None)
+        read_labels(tmp_path / "nothing.csv", NAMES, 20)

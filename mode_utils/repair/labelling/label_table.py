@@ -21,13 +21,18 @@ def as_text(value):
     return f"'{value}" if risky else value
 
 
-def read_labels(path, case):
+def read_labels(path, class_names, n_pool, names_pool=None):
     """Read a `selected.csv` in which the column `label` has been filled in.
 
     Parameters
     ----------
     path : path
-    case : Case
+    class_names : sequence of str
+        Of the labels 0, 1, ...
+    n_pool : int
+        Samples of the pool.
+    names_pool : (n_pool,) str, optional
+        What they are called.
 
     Returns
     -------
@@ -46,20 +51,44 @@ def read_labels(path, case):
     rows = [row for row in _rows(path) if row["label"]]
     if not rows:
         raise ValueError(f"{path} has no label: fill in the column 'label'")
-    labels = _labels(path, rows, case.data.class_names)
-    indices = [_index(path, row, case.data) for row in rows]
+    return resolve_rows(path, rows, class_names, n_pool, names_pool)
+
+
+def resolve_rows(path, rows, class_names, n_pool, names_pool=None):
+    """Find out which samples and labels the rows of a table are about.
+
+    Parameters
+    ----------
+    path : path
+        Where the rows are from.
+    rows : sequence of dict of str
+        `label`, and `index`, `name` or both, as texts; `where` in the file, such as "line 2". Each has a label.
+    class_names, n_pool, names_pool
+        See `read_labels`.
+
+    Returns
+    -------
+    indices, labels : (n,) int
+
+    Raises
+    ------
+    ValueError
+        As `read_labels` does.
+    """
+    labels = _labels(path, rows, class_names)
+    indices = [_index(path, row, n_pool, names_pool) for row in rows]
     seen = {}
     for row, index in zip(rows, indices, strict=True):
         if index in seen:
             raise ValueError(
-                f"{path}, line {row['line']}, column 'index': {index} is in line {seen[index]}, too: keep one of them"
+                f"{path}, {row['where']}, column 'index': {index} is in {seen[index]}, too: keep one of them"
             )
-        seen[index] = row["line"]
+        seen[index] = row["where"]
     return np.array(indices), np.array(labels, np.int32)
 
 
 def _rows(path):
-    """Return the rows of a table, not the blank ones, as dicts of texts with their `line`."""
+    """Return the rows of a table, not the blank ones, as dicts of texts with their line."""
     raw = path.read_bytes()
     if b"\0" in raw[:1000]:
         raise ValueError(f"{path} is no table of text: save it as CSV")
@@ -81,7 +110,7 @@ def _rows(path):
     for cells in reader:
         row = {name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()}
         if any(row.values()):
-            rows.append(row | {"line": reader.line_num})
+            rows.append(row | {"where": f"line {reader.line_num}"})
     return rows
 
 
@@ -97,31 +126,31 @@ def _labels(path, rows, class_names):
             near = difflib.get_close_matches(text, known, 1) or [name for name in known if name.lower() == text.lower()]
             guess = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(
-                f"{path}, line {row['line']}, column 'label': unknown label {row['label']!r}; {guess}choose from "
+                f"{path}, {row['where']}, column 'label': unknown label {row['label']!r}; {guess}choose from "
                 f"{', '.join(list(known)[:30])}{', ...' if len(known) > 30 else ''}"
             )
     return [known[text] for text in texts]
 
 
-def _index(path, row, data):
+def _index(path, row, n_pool, names_pool):
     """Return the place in the pool that a row is about, by its name if there is one."""
-    where, n_pool, index = f"{path}, line {row['line']}", len(data.x_pool), None
+    where, index = f"{path}, {row['where']}", None
     if row.get("index"):
         text = _plain(row["index"])
         if not text.isdigit() or int(text) >= n_pool:
             raise ValueError(f"{where}, column 'index': has index {row['index']!r}; it must lie in 0 .. {n_pool - 1}")
         index = int(text)
-    if not row.get("name") or data.names_pool is None:
+    if not row.get("name") or names_pool is None:
         if index is None:
             raise ValueError(f"{where}, column 'index': is empty; it must lie in 0 .. {n_pool - 1}")
         return index
     names = (row["name"], row["name"].removeprefix("'"))
-    found = np.flatnonzero(np.isin(data.names_pool, names))
+    found = np.flatnonzero(np.isin(names_pool, names))
     if not len(found):
         raise ValueError(f"{where}, column 'name': {row['name']!r} is not in the pool: give the table of this pool")
     if index is not None and index != found[0]:
         raise ValueError(
-            f"{where}: index {index} of the pool is {str(data.names_pool[index])!r}, but the name is {row['name']!r}: "
+            f"{where}: index {index} of the pool is {str(names_pool[index])!r}, but the name is {row['name']!r}: "
             "give the table of this pool, or leave the column 'index' away"
         )
     return int(found[0])

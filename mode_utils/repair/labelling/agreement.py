@@ -1,0 +1,139 @@
+"""Labels of several people: what they agree on is taken, what they disagree on is to be asked again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mode_utils.repair.labelling.label_studio import read_export
+from mode_utils.repair.labelling.label_table import as_text, read_labels
+
+_NONE = -1  # no label
+
+
+@dataclass(frozen=True)
+class GatheredLabels:
+    """Labels of one or several people.
+
+    Attributes
+    ----------
+    indices, labels : (n,) int
+        Samples, by place in the pool, that all who have labelled them give the same label.
+    disagreed : pandas.DataFrame
+        A row a sample that is given several labels: `index`; `name`, if the pool has names; and what each annotator
+        says, "" where nothing.
+    agreement : str
+        How far people agree, in a sentence; "" if one person alone has labelled.
+    """
+
+    indices: np.ndarray
+    labels: np.ndarray
+    disagreed: pd.DataFrame
+    agreement: str
+
+    def say_disagreed(self, most=20):
+        """Return a line for each of the first samples that are given several labels, and how many more there are."""
+        lines = [_say(row) for row in self.disagreed.head(most).to_dict("records")]
+        more = len(self.disagreed) - len(lines)
+        return [*lines, *([f"... and {more} more"] if more > 0 else [])]
+
+
+def gather_labels(paths, class_names, n_pool, names_pool=None):
+    """Read tables of labels and exports, and keep what all agree on.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths
+        Tables, see `label_table.read_labels`, and exports of Label Studio (.json), see `label_studio.read_export`. Each
+        table is one annotator's. What one has left blank is taken from the others.
+    class_names, n_pool, names_pool
+        See `label_table.read_labels`.
+
+    Returns
+    -------
+    GatheredLabels
+        Samples in the order in which they first come.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a file cannot be read or is given twice, or if nothing is agreed on.
+    """
+    paths = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
+    if not paths:
+        raise ValueError("no table of labels is given: give a labels.csv, a selected.csv or an export.json")
+    said = _read_all(paths, class_names, n_pool, names_pool)
+    order = pd.unique(np.concatenate([indices for indices, _ in said.values()]))
+    votes = np.full((len(order), len(said)), _NONE)
+    place_of = {index: place for place, index in enumerate(order)}
+    for column, (indices, labels) in enumerate(said.values()):
+        votes[[place_of[index] for index in indices], column] = labels
+    highest = votes.max(axis=1)
+    agreed = ((votes == highest[:, None]) | (votes == _NONE)).all(axis=1)
+    disagreed = _table(order[~agreed], votes[~agreed], list(said), class_names, names_pool)
+    if not agreed.any():
+        first = "; ".join(map(_say, disagreed.head(3).to_dict("records")))
+        raise ValueError(f"nothing is agreed on, so that no label is left: {first}")
+    return GatheredLabels(order[agreed], highest[agreed].astype(np.int32), disagreed, _agreement(votes, list(said)))
+
+
+def _read_all(paths, class_names, n_pool, names_pool):
+    """Return the labels of each annotator, called by the file, and in an export of several by the person."""
+    names = _short_names(paths)
+    said = {}
+    for path, name in zip(paths, names, strict=True):
+        if path.suffix.lower() != ".json":
+            said[name] = read_labels(path, class_names, n_pool, names_pool)
+            continue
+        export = read_export(path, class_names, n_pool, names_pool)
+        said |= {name if len(export) == 1 else f"{name}, {who}": labels for who, labels in export.items()}
+    return said
+
+
+def _short_names(paths):
+    """Return the names of files; where two have one name, whole paths."""
+    whole = [path.resolve() for path in paths]
+    twice = next((path for path in whole if whole.count(path) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice} is given {whole.count(twice)} times: give each table once")
+    names = [path.name for path in paths]
+    return [name if names.count(name) == 1 else str(path) for name, path in zip(names, paths, strict=True)]
+
+
+def _table(indices, votes, annotators, class_names, names_pool):
+    table = pd.DataFrame({"index": indices})
+    if names_pool is not None:
+        table["name"] = [as_text(str(names_pool[index])) for index in indices]
+    texts = np.array([*(as_text(str(name)) for name in class_names), ""], dtype=object)
+    for annotator, column in zip(annotators, votes.T, strict=True):
+        table[annotator] = texts[column]  # no label is -1, the last of the texts
+    return table
+
+
+def _say(row):
+    said = [f"{text} ({who})" for who, text in row.items() if who not in ("index", "name") and text]
+    name = f" ({row['name']})" if "name" in row else ""
+    return f"sample {row['index']}{name}: {', '.join(said)}"
+
+
+def _agreement(votes, annotators):
+    """Say how far annotators agree on the samples that two or more of them have labelled."""
+    if len(annotators) == 1:
+        return ""
+    shared = votes[(votes != _NONE).sum(axis=1) > 1]
+    who = f"{annotators[0]} and {annotators[1]}" if len(annotators) == 2 else f"{len(annotators)} annotators"
+    if not len(shared):
+        return f"{who} have no labelled sample in common: whether they agree cannot be told."
+    same = sum(len(set(row) - {_NONE}) == 1 for row in shared.tolist())
+    common, kappa = ("both", _kappa(shared)) if len(annotators) == 2 else ("two or more of them", "")
+    share = f"{same} ({same / len(shared):.0%})"
+    return f"{who}: of {len(shared)} samples that {common} labelled, they agree on {share}{kappa}."
+
+
+def _kappa(shared):
+    if len(np.unique(shared)) == 1:
+        return "; Cohen's kappa is not defined, as all have one label"
+    from sklearn.metrics import cohen_kappa_score  # slow to import, and one annotator alone does not need it
+
+    return f"; Cohen's kappa, which is 0 for agreement by chance and 1 for full, is {cohen_kappa_score(*shared.T):.2f}"

@@ -1,0 +1,89 @@
+"""The pool of a case as a map: where its samples lie in the model's own states, and what is known of each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mode_utils.repair.folder import MAP
+from mode_utils.visualization.pool_map import drawn_rows, map_positions, plot_pool_map, write_pool_map
+
+_COPIES = ("exact copies", "near copies", "also in train", "also in validation", "also in test")
+
+
+@dataclass(frozen=True)
+class MappedPool:
+    """A map of a pool, or of some of it if it is large.
+
+    Attributes
+    ----------
+    positions : (m, 2) float32
+        See `visualization.positions.map_positions`.
+    table : (m, ...) pandas.DataFrame
+        A row a point, with the columns that `visualization.pool_map` knows; `index` is the place in the pool.
+    """
+
+    positions: np.ndarray
+    table: pd.DataFrame
+
+
+def map_pool(case, scan, chosen, faults):
+    """Map the pool of a case by the states of the last hidden layer.
+
+    Parameters
+    ----------
+    case : Case or OutputsCase
+    scan : pool_scan.PoolScan
+    chosen : pandas.DataFrame
+        As `steps.choose_inputs` returns it.
+    faults : pool_faults.PoolFaults
+
+    Returns
+    -------
+    MappedPool
+        Of at most `visualization.pool_map.MAX_POINTS` samples: the chosen ones, the suspected ones, others at random.
+    """
+    flags = _flags(case, scan, chosen, faults)
+    rows = drawn_rows(flags, seed=case.seed)
+    states = case.outputs.states_at(rows)
+    names = np.array(case.data.class_names)
+    table = flags.iloc[rows].reset_index(drop=True)
+    own = "guess" if case.data.y_pool is None else "label"
+    columns = {own: names[scan.labels[rows]], "predicted": names[scan.predicted[rows]]}
+    if case.data.names_pool is not None:
+        columns["name"] = case.data.names_pool[rows]
+    reasons = dict(zip(chosen["index"], chosen["reason"], strict=True))
+    reason = [reasons.get(row, "") for row in rows]
+    table = table.assign(index=rows, **columns, confidence=scan.confidence[rows], reason=reason)
+    return MappedPool(map_positions(states.reshape(len(states), -1), case.seed), table)
+
+
+def save_map(folder, case, mapped):
+    """Write the map of a pool into a folder, as `map.html`.
+
+    Parameters
+    ----------
+    folder : path
+    case : Case or OutputsCase
+    mapped : MappedPool
+    """
+    pool = case.data.x_pool if case.has_samples else None
+    layout = plot_pool_map(mapped.positions, mapped.table, pool, n_inputs=case.n_pool, seed=case.seed)
+    write_pool_map(Path(folder) / MAP, layout)
+
+
+def _flags(case, scan, chosen, faults):
+    """Return what is the matter with each sample of the pool; missing where nobody has looked."""
+    n_pool = len(case.data.x_pool)
+
+    def marked(*names):
+        places = [faults.places[name] for name in names if name in faults.places]
+        return np.isin(np.arange(n_pool), np.concatenate(places)) if places else np.zeros(n_pool, bool)
+
+    flags = {"chosen": np.isin(np.arange(n_pool), chosen["index"])}
+    if case.data.y_pool is not None and scan.beliefs is not None:
+        flags["doubtful"] = marked("doubtful labels")
+    foreign = pd.array(marked("foreign"), dtype="boolean")
+    foreign[~np.isin(np.arange(n_pool), faults.compared)] = pd.NA
+    return pd.DataFrame(flags | {"foreign": foreign, "copy": marked(*_COPIES)})

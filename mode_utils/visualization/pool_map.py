@@ -1,0 +1,272 @@
+"""The map of the pool: a page on which like inputs lie together, to look at, to select from and to take a table along.
+
+It takes plain arrays, of whatever framework, and needs no server and no network: the page is one file.
+
+A table of the pool has a row a point, and of these columns those that are known:
+
+index                   place in the pool, and in `inputs`; by default the row
+name                    what the input is called
+label, or guess         its label, or what somebody takes it for
+predicted, confidence   the model's label and its probability, in [0, 1]
+reason                  why it was chosen, a sentence
+chosen, doubtful,       bool: chosen, its label is probably wrong, unlike all known inputs, a copy of another one;
+foreign, copy           missing (pandas.NA) where nobody has looked
+"""
+
+from html import escape
+
+import numpy as np
+from bokeh.layouts import column
+from bokeh.models import (
+    Button,
+    ColumnDataSource,
+    CustomJS,
+    DataTable,
+    Div,
+    HoverTool,
+    NumberFormatter,
+    Select,
+    TableColumn,
+)
+from bokeh.plotting import figure
+
+from mode_utils.visualization import map_page
+from mode_utils.visualization.map_colours import FLAGS, colourings
+from mode_utils.visualization.map_page import write_pool_map
+from mode_utils.visualization.positions import map_positions
+from mode_utils.visualization.thumbnails import describe_inputs, is_image, shown_size
+
+__all__ = ["MAX_POINTS", "drawn_rows", "map_positions", "plot_pool_map", "write_pool_map"]
+
+MAX_POINTS = 25_000
+_SUSPICIONS = tuple(name for name in FLAGS if name != "chosen")
+_LISTED = ("index", "name", "label", "guess", "predicted", "confidence")  # of the selected inputs
+_TEXTS = ("name", "label", "guess", "predicted", "reason")
+_HELP = (
+    "Like inputs lie together; how far apart groups lie means nothing. A black ring: chosen. Draw a line around "
+    "points, or a box with the tool beside it, and they are listed below; the arrows move the map, the wheel zooms."
+)
+_CARD = {"background-color": "white", "color": "#1b1b1b", "color-scheme": "light", "padding": "12px"}
+_TEXT = {"disable_math": True, "styles": {"font-size": "14px"}, "sizing_mode": "stretch_width"}
+
+
+def drawn_rows(table, max_points=MAX_POINTS, seed=0):
+    """Return the rows of a table that are drawn: all of them if they are few enough.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of the pool, see above.
+    max_points : int
+    seed : int
+        Of what is drawn at random.
+
+    Returns
+    -------
+    (m,) int
+        Sorted. All chosen rows, however many they are; the suspected ones as far as there is room, others at random.
+    """
+    if len(table) <= max_points:
+        return np.arange(len(table))
+    chosen, suspected = _flags(table, ("chosen",)), _flags(table, _SUSPICIONS)
+    order = np.random.default_rng(seed).permutation(len(table))
+    order = order[np.argsort(2 - 2 * chosen[order] - (suspected & ~chosen)[order], kind="stable")]
+    return np.sort(order[: max(max_points, int(chosen.sum()))])
+
+
+def plot_pool_map(
+    positions, table, inputs=None, *, n_inputs=None, max_points=MAX_POINTS, max_picture_bytes=4_000_000, seed=0
+):
+    """Draw a pool as a map, with what is known of each input.
+
+    Parameters
+    ----------
+    positions : (n, 2) float
+        As `map_positions` returns them.
+    table : (n, ...) pandas.DataFrame
+        Of the pool, see above.
+    inputs : (N, ...) array, optional
+        What `index` points into, to be shown: images (N, height, width[, channels]), or values (N, d). It may be mapped
+        from a file: only what is shown is read.
+    n_inputs : int, optional
+        Inputs of the whole pool, if the points are some of them.
+    max_points : int
+        That are drawn; see `drawn_rows` for which.
+    max_picture_bytes : int
+        That pictures or values may take in the page, the chosen first.
+    seed : int
+        Of what is drawn at random.
+
+    Returns
+    -------
+    bokeh.models.Column
+        For `write_pool_map`, or `bokeh.plotting.show`.
+
+    Raises
+    ------
+    ValueError
+        If positions and table do not fit, positions are NaN or infinite, or `index` leads out of the inputs.
+    """
+    positions, table = _checked(positions, table, inputs)
+    rows = drawn_rows(table, max_points, seed)
+    said = _say_drawn(table, rows, n_inputs or len(table), seed)
+    positions, table = positions[rows], table.iloc[rows]
+    front = np.argsort(2 * _flags(table, ("chosen",)) + _flags(table, _SUSPICIONS), kind="stable")  # drawn last
+    positions, table = positions[front], table.iloc[front]
+    data, template = _texts(table), _hover_lines(table)
+    if inputs is not None:
+        shown, line, sentence = _show_inputs(table, inputs, max_picture_bytes, seed)
+        data, template, said = data | shown, line + template, [*said, sentence]
+    return _lay_out(positions, table, data, template, " ".join([_HELP, *filter(None, said)]))
+
+
+def _checked(positions, table, inputs):
+    positions = np.asarray(positions)
+    if positions.ndim != 2 or positions.shape[1] != 2 or positions.dtype.kind not in "fiu" or not len(positions):
+        raise ValueError(f"positions have shape {positions.shape} and dtype {positions.dtype}: they must be (n, 2)")
+    if len(table) != len(positions):
+        raise ValueError(f"the table has {len(table)} rows for {len(positions)} positions: one each is needed")
+    if not np.isfinite(positions).all():
+        raise ValueError(
+            f"position {np.flatnonzero(~np.isfinite(positions).all(axis=1))[0]} is NaN or infinite: leave it out"
+        )
+    if "index" not in table:
+        table = table.assign(index=np.arange(len(table)))
+    if inputs is not None and not (table["index"].min() >= 0 and table["index"].max() < len(inputs)):
+        ends = f"{table['index'].min()} .. {table['index'].max()}"
+        raise ValueError(f"index spans {ends}, but there are {len(inputs)} inputs: give the inputs of this table")
+    return positions.astype(np.float32), table
+
+
+def _flags(table, names):
+    """Return whether a row has one of some flags; where nobody has looked, it has not."""
+    found = [table[name].astype("boolean").fillna(False).to_numpy(bool) for name in names if name in table]
+    return np.any(found, axis=0) if found else np.zeros(len(table), bool)
+
+
+def _say_drawn(table, rows, n_inputs, seed):
+    if len(rows) == n_inputs:
+        return [f"{n_inputs:,} inputs are drawn."]
+    kept = []
+    for what, flags in (("chosen", _flags(table, ("chosen",))), ("suspected", _flags(table, _SUSPICIONS))):
+        n, n_all = int(flags[rows].sum()), int(flags.sum())
+        kept += [f"{'all' if n == n_all else f'{n:,} of the'} {n_all:,} {what} ones"] * (n_all > 0)
+    some = f"{' and '.join(kept)}, and others" if kept else "some,"
+    return [f"{len(rows):,} of {n_inputs:,} inputs are drawn: {some} at random (seed {seed})."]
+
+
+def _texts(table):
+    """Return the columns that are shown as they are."""
+    data = {"index": table["index"].to_numpy(np.int32)}
+    for name in _TEXTS:
+        if name in table:
+            data[name] = table[name].astype(object).where(table[name].notna(), "").map(str).tolist()
+    if "confidence" in table:
+        data["confidence"] = table["confidence"].to_numpy(float).round(4)
+    remarks = np.full(len(table), "", dtype=object)
+    for name, flag in FLAGS.items():
+        if name in table:
+            remarks[_flags(table, (name,))] += f"{flag.yes}; "
+    data["remarks"] = [each.removesuffix("; ") for each in remarks]
+    return data
+
+
+def _hover_lines(table):
+    """Return the lines of the hover; values that it names are escaped by Bokeh."""
+    lines = ["<b>@name</b> (input @index)" if "name" in table else "<b>input @index</b>"]
+    lines += [f"{name}: <b>@{name}</b>" for name in ("label", "guess") if name in table]
+    sure = " (confidence @confidence{0.00})" if "confidence" in table else ""
+    lines += [f"predicted: <b>@predicted</b>{sure}"] if "predicted" in table else []
+    lines += ["<i>@remarks</i>", *(["@reason"] if "reason" in table else [])]
+    return "".join(f"<div>{line}</div>" for line in lines)
+
+
+def _show_inputs(table, inputs, max_bytes, seed):
+    """Return columns that show inputs, the line of the hover, and a sentence on what has no place."""
+    order = np.random.default_rng(seed).permutation(len(table))
+    wanted = 2 * _flags(table, ("chosen",)) + _flags(table, _SUSPICIONS)
+    order = order[np.argsort(-wanted[order], kind="stable")]
+    made = describe_inputs(inputs, table["index"].to_numpy()[order], max_bytes)
+    texts, has = np.full(len(table), "", dtype=object), np.zeros(len(table), bool)
+    texts[order[: len(made)]], has[order[: len(made)]] = made, True
+    what, data = ("pictures", "picture") if is_image(inputs) else ("values", "values")
+    columns, line = {data: texts.tolist()}, "<div>@values</div>"
+    if what == "pictures":
+        sizes = has[:, None] * np.array(shown_size(inputs.shape[1:]))
+        columns |= {"wide": sizes[:, 0].astype(np.uint8), "high": sizes[:, 1].astype(np.uint8)}
+        line = (
+            '<img src="@picture" alt="the input" style="display: block; overflow: hidden; width: @{wide}px; '
+            'height: @{high}px; image-rendering: pixelated">'
+        )
+    return columns, line, _say_shown(table, has, what, max_bytes)
+
+
+def _say_shown(table, has, what, max_bytes):
+    if has.all():
+        return ""
+    chosen = _flags(table, ("chosen",))
+    n, n_all = int((has & chosen).sum()), int(chosen.sum())
+    among = f"{'all' if n == n_all else f'{n:,} of the'} {n_all:,} chosen ones among them, " if n_all else ""
+    limit = f"as they may take {max_bytes / 1e6:g} MB"
+    return f"The page has {what} of {int(has.sum()):,} of {len(has):,} inputs, {among}{limit}."
+
+
+def _lay_out(positions, table, data, template, sentence):
+    found = colourings(table)
+    chosen = _flags(table, ("chosen",))
+    size = 5 if len(table) > 5_000 else 7 if len(table) > 500 else 9
+    first = found[0]
+    source = ColumnDataSource(data | {f"code_{each.key}": each.codes for each in found} | {
+        "x": positions[:, 0], "y": positions[:, 1], "size": (size + 4 * chosen).astype(np.uint8),
+        "ring": chosen.astype(np.uint8), "colour": [first.colours[code] for code in first.codes],
+        "marker": [first.markers[code] for code in first.codes],
+    })  # fmt: skip
+    legend = Div(text=first.legend, **_TEXT)
+    select = Select(title="Colour by", value=first.key, options=[(each.key, each.title) for each in found], width=280)
+    parts = {name: [list(getattr(each, name)) for each in found] for name in ("colours", "markers")}
+    select.js_on_change("value", CustomJS(code=map_page.RECOLOUR, args={
+        "source": source, "legend": legend, "keys": [each.key for each in found],
+        "legends": [each.legend for each in found], **parts,
+    }))  # fmt: skip
+    above = Div(text=escape(sentence), **_TEXT)
+    below = _selection(source, [name for name in _LISTED if name in data])
+    plot = _draw(source, template)
+    return column(above, select, legend, plot, *below, sizing_mode="stretch_width", styles=_CARD)
+
+
+def _draw(source, template):
+    plot = figure(
+        height=600, sizing_mode="stretch_width", output_backend="webgl", lod_threshold=2_000,
+        tools="pan,wheel_zoom,lasso_select,box_select,reset", active_drag="lasso_select", active_scroll="wheel_zoom",
+        background_fill_color="white", border_fill_color="white", outline_line_color="#cccccc",
+        toolbar_location="above",
+    )  # fmt: skip
+    plot.axis.visible, plot.grid.visible, plot.toolbar.logo = False, False, None
+    look = {"marker": "marker", "size": "size", "fill_color": "colour", "line_color": "black", "line_width": 1.5}
+    points = plot.scatter(
+        "x", "y", source=source, **look, line_alpha="ring", fill_alpha=0.75, nonselection_fill_alpha=0.12,
+        nonselection_line_alpha="ring",
+    )  # fmt: skip
+    html = (
+        f'<div style="font-size: 14px; max-width: 260px; overflow-wrap: anywhere; white-space: normal">{template}</div>'
+    )
+    plot.add_tools(HoverTool(renderers=[points], tooltips=html, limit=1, sort_by=[("$index", "descending")]))
+    plot.js_on_change("inner_width", CustomJS(code=map_page.ALL_WHILE_MOVING))
+    return plot
+
+
+def _selection(source, names):
+    """Return the list of what is selected, a button that downloads it, and what says how many there are."""
+    listed = ColumnDataSource({name: [] for name in names})
+    said = Div(text="No input is selected.", **_TEXT)
+    button = Button(label="Download the selected inputs as CSV", disabled=True, width=340)
+    formats = {"confidence": {"formatter": NumberFormatter(format="0.00")}, "name": {"width": 600}}
+    columns = [TableColumn(field=name, title=name, **formats.get(name, {})) for name in names]
+    table = DataTable(
+        source=listed, columns=columns, index_position=None, reorderable=False, height=280,
+        sizing_mode="stretch_width",
+    )  # fmt: skip
+    changed = {"source": source, "listed": listed, "names": names, "button": button, "said": said}
+    source.selected.js_on_change("indices", CustomJS(code=map_page.LIST, args=changed))
+    button.js_on_event("button_click", CustomJS(code=map_page.DOWNLOAD, args={"listed": listed, "names": names}))
+    return said, button, table

@@ -1,0 +1,116 @@
+"""Where do the inputs of a pool lie? Two dimensions of a state space, in which like is near like.
+
+t-SNE of some landmarks, drawn at random; all others are placed by the landmarks that are nearest to them. It needs no
+labels. How it was chosen: ``python benchmarks/pool_map.py`` compares how often ten nearest neighbours in the map vote
+as those in the whole space do.
+"""
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+LANDMARKS = 3_000
+_FEWEST = 10
+_COMPONENTS = 50  # that landmarks are compared in
+_NEIGHBOURS = 10  # landmarks that place another point, as far as they lie together
+_TOGETHER = 4  # times the usual way from a landmark to the next
+_ITERATIONS = 500  # of t-SNE; twice as many do not agree better
+_PERPLEXITY = 30  # about the neighbours that a landmark keeps near
+_AT_ONCE = 4_096  # points that are projected in one go
+_NOTHING = 1e-6  # share of the spread that is rounding
+
+
+def map_positions(features, seed=0, n_landmarks=LANDMARKS):
+    """Place points of a state space in a plane, so that like is near like; how far apart unlike ones are means nothing.
+
+    Parameters
+    ----------
+    features : (n, d) float
+        States, pixels or whatever describes an input; differences count as they are, so scale columns of unlike units.
+    seed : int
+        Of the landmarks and of all else that is drawn: the same map again, however many cores there are.
+    n_landmarks : int
+        Points that t-SNE arranges, at least 10; others are placed by them.
+
+    Returns
+    -------
+    (n, 2) float32
+        In [-1, 1], around 0. With one varying feature the second dimension is drawn at random, only to keep points
+        apart; with two there is nothing to reduce. Where all points are the same, they are at 0.
+
+    Raises
+    ------
+    ValueError
+        If the features are no table of numbers, or some are NaN or infinite.
+
+    References
+    ----------
+    van der Maaten and Hinton, JMLR 9 (2008), with scikit-learn's Barnes-Hut approximation.
+    """
+    features = _checked(features)
+    if n_landmarks < _FEWEST:
+        raise ValueError(f"n_landmarks = {n_landmarks}; it must be at least {_FEWEST}")
+    rng = np.random.default_rng(seed)
+    landmarks = np.sort(rng.permutation(len(features))[:n_landmarks])
+    with threadpool_limits(1), np.errstate(invalid="ignore", divide="ignore"):  # other sums are another map
+        points = _main_components(features, landmarks, seed)
+        if points.shape[1] > 2:
+            points = _arrange(points, landmarks, seed)
+    return _framed(points, rng)
+
+
+def _checked(features):
+    features = np.asarray(features)
+    if features.ndim != 2 or features.dtype.kind not in "fiub" or not features.size:
+        raise ValueError(
+            f"features have shape {features.shape} and dtype {features.dtype}: they must be (n, d) numbers, n > 0"
+        )
+    for start in range(0, len(features), _AT_ONCE):
+        bad = ~np.isfinite(features[start : start + _AT_ONCE]).all(axis=1)
+        if bad.any():
+            raise ValueError(f"features of point {start + bad.argmax()} are NaN or infinite: replace them")
+    return features
+
+
+def _main_components(features, landmarks, seed):
+    """Project points on the main components of the landmarks, those that vary."""
+    scale = float(np.abs(features).max()) or 1.0
+    known = features[landmarks] / scale
+    solver = "randomized" if min(known.shape) > 4 * _COMPONENTS else "full"
+    found = PCA(min(_COMPONENTS, *known.shape), svd_solver=solver, random_state=seed).fit(known)
+    spread = np.sqrt(found.explained_variance_)
+    axes = found.components_[spread > _NOTHING * max(spread.max(), 1e-3)]
+    chunks = np.array_split(features, len(features) // _AT_ONCE + 1)
+    return np.concatenate([(chunk / scale - found.mean_) @ axes.T for chunk in chunks]).astype(np.float32)
+
+
+def _arrange(points, landmarks, seed):
+    """Arrange the landmarks by t-SNE, and put each other point among the landmarks that are nearest to it."""
+    known = np.unique(points[landmarks], axis=0)  # copies have one place
+    start = known[:, :2] / known[:, 0].std() * 1e-4
+    perplexity = min(_PERPLEXITY, (len(known) - 1) / 3)
+    arranged = TSNE(perplexity=perplexity, max_iter=_ITERATIONS, init=start, random_state=seed).fit_transform(known)
+    distances, near = _nearest(known, points, _NEIGHBOURS)
+    apart = np.linalg.norm(arranged[near] - arranged[near[:, :1]], axis=-1)
+    usual = np.median(_nearest(arranged, arranged, 2)[0][:, -1])
+    weights = 1 / np.maximum(distances, 1e-6 * distances.max() or 1.0) ** 2
+    weights *= apart <= _TOGETHER * usual  # the middle between two groups is nowhere
+    return (arranged[near] * weights[..., None]).sum(axis=1) / weights.sum(axis=1, keepdims=True)
+
+
+def _nearest(known, points, n):
+    """Return distances to the nearest of some known points, and which these are."""
+    return NearestNeighbors(n_neighbors=min(n, len(known))).fit(known).kneighbors(points)
+
+
+def _framed(points, rng):
+    """Bring points into [-1, 1]; what is missing to two dimensions is 0, or drawn."""
+    if points.shape[1] == 1:
+        apart = rng.uniform(-0.2, 0.2, len(points)) * np.abs(points).max()
+        points = np.column_stack([points, apart])
+    if points.shape[1] == 0:
+        return np.zeros((len(points), 2), np.float32)
+    points = points - (points.max(axis=0) + points.min(axis=0)) / 2
+    return (points / np.abs(points).max()).astype(np.float32)

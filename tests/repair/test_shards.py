@@ -1,0 +1,237 @@
+"""A pool in shards: whatever the workers, their number and the order, the choice is the same."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+import fsspec
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+from mode_utils.repair.choose import choose_from_arrays, main
+from mode_utils.repair.outputs import diagnose_outputs, open_outputs
+from mode_utils.repair.shard_files import find_shards
+from mode_utils.repair.sharded import choose_from_shards, make_plan
+from mode_utils.repair.shards import scan_shard
+
+N_CLASSES, N_FEATURES, N_SHARDS = 6, 12, 5
+
+
+def draw(n, seed):
+    """Draw features about a centre for each class, and the probabilities of a model that hardly knows two of them."""
+    rng = np.random.default_rng([7, seed])
+    centres = np.random.default_rng(7).standard_normal((N_CLASSES, N_FEATURES))
+    y = rng.integers(N_CLASSES, size=n)
+    features = (centres[y] + rng.standard_normal((n, N_FEATURES))).astype(np.float32)
+    logits = features @ centres.T + np.where(np.arange(N_CLASSES) < 2, -6, 0)
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return features, (p / p.sum(axis=1, keepdims=True)).astype(np.float32), y
+
+
+@pytest.fixture(scope="module")
+def base():
+    features, p, y = draw(900, 0)
+    return {"features_validation": features, "probabilities_validation": p, "y_validation": y}
+
+
+def write(folder, labelled=False, named=False, n=1500):
+    folder.mkdir(exist_ok=True)
+    for shard in range(N_SHARDS):
+        features, p, y = draw(n, shard + 1)
+        arrays = {"features_pool": features, "probabilities_pool": p} | ({"y_pool": y} if labelled else {})
+        if named:
+            arrays["names_pool"] = np.array([f"photo-{shard}-{row}" for row in range(n)])
+        np.savez(folder / f"part-{shard}.npz", **arrays)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("pool"))
+
+
+def scanned(base, shards):
+    case = open_outputs(base, 120, in_shards=True)
+    plan = make_plan(case, diagnose_outputs(case))
+    return plan, [scan_shard(plan, name, url) for name, url in find_shards(str(shards)).items()]
+
+
+def workers():
+    """Return the processes that were forked for a cluster, those that live."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            found += [child.pid] if "forkserver" in " ".join(child.cmdline()) else []
+    return found
+
+
+def test_summaries_merge_in_any_order_and_grouping(base, shards):
+    plan, parts = scanned(base, shards)
+    left = parts[0]
+    for part in parts[1:]:
+        left = left.merged(part, plan.wanted)
+    tree = parts[4].merged(parts[1], plan.wanted).merged(parts[3].merged(parts[2], plan.wanted), plan.wanted)
+    tree = tree.merged(parts[0], plan.wanted)
+    assert left.rows == tree.rows and sum(left.rows.values()) == N_SHARDS * 1500
+    for name in ("moments", "confidences", "hashes"):
+        np.testing.assert_array_equal(getattr(left, name), getattr(tree, name))
+    assert left.moments[:, 0].sum() == left.confidences.sum() == N_SHARDS * 1500
+    rows = [each.candidates.sort_values(["shard", "row"]).reset_index(drop=True) for each in (left, tree)]
+    pd.testing.assert_frame_equal(*rows)
+
+
+def test_what_is_handed_over_are_the_best_of_all_rows(base, shards):
+    plan, parts = scanned(base, shards)
+    everything = parts[0].merged(parts[1], plan.wanted)
+    few = plan.wanted // 4
+    kept = everything.merged(parts[2], few).candidates
+    every = pd.concat([part.candidates for part in parts[:3]])
+    for (label, skipped), group in every.groupby(["label", "skipped"]):
+        best = set(group.nlargest(few[label], "key")["name"])
+        assert best == set(kept[(kept["label"] == label) & (kept["skipped"] == skipped)]["name"])
+
+
+def test_workers_their_number_the_order_and_one_that_is_killed_change_nothing(base, shards, monkeypatch):
+    one = choose_from_shards(base, str(shards), 120, workers=1)
+    backwards = lambda pool: dict(reversed(find_shards(pool).items()))  # noqa: E731
+    monkeypatch.setattr("mode_utils.repair.sharded.find_shards", backwards)
+    killed = []
+
+    def kill(done, total):
+        if done == 1:
+            killed.append(workers()[-1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    two = choose_from_shards(base, str(shards), 120, workers=2, on_shard=kill)
+    assert killed
+    pd.testing.assert_frame_equal(one.chosen, two.chosen)
+    pd.testing.assert_frame_equal(one.faults.table, two.faults.table)
+    assert len(one.chosen) == 120 and one.chosen["index"].is_unique
+
+
+def test_the_choice_is_about_that_of_the_same_pool_in_one_file(base, shards):
+    parts = [draw(1500, shard + 1) for shard in range(N_SHARDS)]
+    pool = {"features_pool": np.concatenate([part[0] for part in parts])}
+    pool["probabilities_pool"] = np.concatenate([part[1] for part in parts])
+    truth = np.concatenate([part[2] for part in parts])
+    whole = choose_from_arrays(base | pool, 120)
+    split = choose_from_shards(base, str(shards), 120, workers=1)
+    for table in (whole.chosen, split.chosen):
+        assert np.isin(truth[table["index"]], [0, 1]).mean() > 0.6  # a third of the pool
+    shares = [table["guess"].value_counts(normalize=True).reindex(list("012345"), fill_value=0) for table in
+              (whole.chosen, split.chosen)]  # fmt: skip
+    np.testing.assert_allclose(*shares, atol=0.03)
+    assert abs(whole.chosen["score"].mean() - split.chosen["score"].mean()) < 0.1
+    row = split.chosen.iloc[0]
+    shard, place = row["name"].split(":")
+    assert row["index"] == 1500 * int(shard[5]) + int(place)
+
+
+def test_copies_are_chosen_once_and_counted(base, tmp_path):
+    for name in ("a", "b"):
+        features, p, _ = draw(400, 1)
+        np.savez(tmp_path / f"{name}.npz", features_pool=features, probabilities_pool=p)
+    found = choose_from_shards(base, str(tmp_path / "*.npz"), 60, workers=1)
+    table = found.faults.table.set_index("fault")
+    assert table.loc["exact copies", "found"] == 400
+    assert len({name.split(":")[1] for name in found.chosen["name"]}) == 60
+
+
+def test_labels_names_and_parquet(base, tmp_path):
+    pa = pytest.importorskip("pyarrow", reason="install pyarrow")
+    from pyarrow import parquet
+
+    write(tmp_path / "npz", labelled=True, named=True, n=300)
+    (tmp_path / "parquet").mkdir()
+    for shard in range(N_SHARDS):
+        features, p, y = draw(300, shard + 1)
+        names = [f"photo-{shard}-{row}" for row in range(300)]
+        columns = {"features": list(features), "probabilities": list(p), "name": names, "label": y}
+        parquet.write_table(pa.table(columns), tmp_path / "parquet" / f"part-{shard}.parquet", row_group_size=100)
+    found = [choose_from_shards(base, str(tmp_path / kind), 60, workers=1).chosen for kind in ("npz", "parquet")]
+    pd.testing.assert_frame_equal(*found)
+    assert found[0]["name"].str.startswith("photo-").all() and "label" in found[0]
+
+
+def test_any_url_that_fsspec_knows(base, shards):
+    memory = fsspec.filesystem("memory")
+    for path in shards.iterdir():
+        memory.pipe(f"/pool/deep/{path.name}", path.read_bytes())
+    found = find_shards("memory://pool/deep/*.npz")
+    assert list(found) == [f"part-{shard}.npz" for shard in range(N_SHARDS)]
+    case = open_outputs(base, 120, in_shards=True)
+    plan = make_plan(case, diagnose_outputs(case))
+    here = {name: scan_shard(plan, name, url) for name, url in find_shards(str(shards)).items()}
+    there = {name: scan_shard(plan, name, url) for name, url in found.items()}
+    for name in here:
+        pd.testing.assert_frame_equal(here[name].candidates, there[name].candidates)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:900]), "shard part-3.npz is damaged: .* no complete .npz"),
+        (lambda path: np.savez(path, features_pool=draw(9, 1)[0]), "has no array 'probabilities_pool'"),
+        (lambda path: np.savez(path, features_pool=draw(9, 1)[0], probabilities_pool=draw(8, 1)[1]), "8 and 9 rows"),
+        (lambda path: np.savez(path, features_pool=draw(9, 1)[0][:, :3], probabilities_pool=draw(9, 1)[1]), "features"),
+        (lambda path: np.savez(path, features_pool=draw(9, 1)[0], probabilities_pool=draw(9, 1)[1] * 3), "logits|sums"),
+        (lambda path: np.savez(path, features_pool=draw(9, 1)[0] * np.nan, probabilities_pool=draw(9, 1)[1]), "NaN"),
+        (
+            lambda path: np.savez(
+                path, features_pool=draw(9, 1)[0], probabilities_pool=draw(9, 1)[1], y_pool=np.full(9, 77)
+            ),
+            "labels span 77",
+        ),
+        (lambda path: path.with_suffix(".parquet").write_bytes(b"PAR1"), "shard part-3.parquet is damaged"),
+    ],
+)
+def test_a_damaged_shard_is_named(spoil, message, base, tmp_path):
+    spoil(write(tmp_path / "pool", n=30) / "part-3.npz")
+    case = open_outputs(base, 12, in_shards=True)
+    plan = make_plan(case, diagnose_outputs(case))
+    with pytest.raises(ValueError, match=message) as error:
+        for name, url in find_shards(str(tmp_path / "pool")).items():
+            scan_shard(plan, name, url)
+    assert "\n" not in str(error.value)
+
+
+def test_the_command_chooses_from_shards_and_names_what_is_wrong(base, shards, tmp_path, capsys):
+    np.savez(tmp_path / "base.npz", **base)
+    command = [str(tmp_path / "base.npz"), str(tmp_path / "out"), "--budget", "60"]
+    assert main([*command, "--pool", str(shards), "--workers", "1"]) == 0
+    table = pd.read_csv(tmp_path / "out/selected.csv")
+    expected = choose_from_shards(base, str(shards), 60, workers=1).chosen
+    assert table["name"].tolist() == expected["name"].tolist()
+    assert '"pool": 7500' in (tmp_path / "out/diagnosis.json").read_text()
+    for more, message in {
+        ("--pool", str(tmp_path / "none")): "has no shards",
+        ("--pool", "nosuch://pool"): "cannot be looked into",
+        ("--workers", "2"): "give it with --pool",
+        ("--pool", str(shards), "--workers", "0"): "workers",
+    }.items():
+        assert main([command[0], str(tmp_path / "other"), "--budget", "60", *more]) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="peak memory is read from /proc")
+def test_memory_does_not_grow_with_the_shard(base, tmp_path):
+    peaks = []
+    for n in (20_000, 200_000):
+        features, p, _ = draw(n, 1)
+        np.savez(tmp_path / "base.npz", **base)
+        np.savez(tmp_path / "part.npz", features_pool=features, probabilities_pool=p)
+        code = (
+            "from mode_utils.repair.outputs import diagnose_outputs, open_outputs\n"
+            "from mode_utils.repair.sharded import make_plan\n"
+            "from mode_utils.repair.shards import scan_shard\n"
+            f"case = open_outputs({str(tmp_path / 'base.npz')!r}, 60, in_shards=True)\n"
+            f"scan_shard(make_plan(case, diagnose_outputs(case)), 'part', {str(tmp_path / 'part.npz')!r})\n"
+            "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+        )
+        peaks.append(int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout))
+    assert peaks[1] - peaks[0] < 15_000  # kB; ten times the rows are 13 MB more on the disk
