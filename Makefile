@@ -71,6 +71,7 @@ readme: $(READY) ## copy the tables of the reference sweeps into the README and 
 	$(BIN)/python docs/copy_tables.py
 
 docs: $(READY_FOR_DOCS) ## build the web site into docs/_build/html, without the net; a minute
+	rm -rf $(SITE)
 	$(BIN)/python docs/site/collect.py docs/_build/source
 	$(BIN)/python -m sphinx -W --keep-going -q -j auto -c docs/site docs/_build/source $(SITE)
 

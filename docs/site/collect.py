@@ -56,7 +56,8 @@ DRAWN_ELSEWHERE = {  # figures whose names do not stand in a notebook: what draw
     "story": ("docs/film.py", "make film"),
 }
 _LISTED = re.compile(r"^(\w+)/? {2,}(\S.*)$", re.MULTILINE)
-_BESIDE = re.compile(r"\[(map\.html)\]\(map\.html\)")  # a link of a report to what is written beside it
+_BESIDE = re.compile(r"\[([^\]]*)\]\((?:map|label)\.html\)|<a href=\"(?:map|label)\.html\">(.*?)</a>")
+_SECTION = re.compile(r"\]\(#([^)\s]+)\)")
 _DRAWN = re.compile(r"save_figure\(\w+, \"(\w+)\"")
 
 
@@ -85,8 +86,7 @@ def collect(target):
     pages = sorted({path.relative_to(ROOT) for pattern in PAGES for path in ROOT.glob(pattern)})
     for page in pages:
         text = _to_first_page((ROOT / page).read_text(encoding="utf-8"), depth=len(page.parts) - 1)
-        text = text if page.suffix == ".md" else _BESIDE.sub(r"\1", text)
-        _write(target / page, with_alt_texts(text) if page.suffix == ".ipynb" else text)
+        _write(target / page, with_alt_texts(with_links_of_the_site(text)) if page.suffix == ".ipynb" else text)
     for path in sorted(path for pattern in FILES for path in ROOT.glob(pattern) if path.is_file()):
         place = target / path.relative_to(ROOT)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -134,6 +134,27 @@ def _with_title(path):
     text = path.read_text(encoding="utf-8").replace("### ", "## ")
     name = path.relative_to(ROOT).as_posix()
     return "---\norphan: true\n---\n\n" + (text if text.startswith("# ") else f"# `{name}`\n\n{text}")
+
+
+def with_links_of_the_site(notebook):
+    """Return a notebook, as JSON, that links to sections by the names that they have on the site.
+
+    What a repair writes beside its report, the map of its pool and the page to label in, is not on the site: its name
+    stands there without a link.
+    """
+    read = nbformat.reads(notebook, as_version=4)
+    for cell in read.cells:
+        shown = [output["data"] for output in cell.get("outputs", []) if "data" in output]
+        for part, key in [(data, kind) for data in shown for kind in ("text/markdown", "text/html")] + [
+            (cell, "source")
+        ]:
+            if key in part and (key != "source" or cell.cell_type == "markdown"):
+                part[key] = _SECTION.sub(lambda found: f"](#{_slug(found[1])})", _BESIDE.sub(r"\1\2", part[key]))
+    return nbformat.writes(read)
+
+
+def _slug(heading):
+    return re.sub(r"[^\w\-]", "", heading.lower())
 
 
 def with_alt_texts(notebook):
