@@ -354,7 +354,10 @@ def test_25_000_points_are_moved_and_zoomed_and_the_seconds_are_noted(browser, t
 )
 def test_webgl_draws_where_a_graphics_card_does_it_and_a_canvas_otherwise(browser, page, renderer, drawn_by, threshold):
     tab = browser.new_page()
-    tab.add_init_script(f"WebGLRenderingContext.prototype.getParameter = () => '{renderer}'")
+    tab.add_init_script(f"""const get = WebGLRenderingContext.prototype.getParameter;
+      WebGLRenderingContext.prototype.getParameter = function (name) {{
+        return name == 37446 || name == this.RENDERER ? "{renderer}" : get.call(this, name);
+      }};""")
     tab.goto(page[0].as_uri())
     tab.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle")
     figure = 'Bokeh.documents[0].all_models.values().find(model => model.type == "Figure")'
