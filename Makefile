@@ -3,16 +3,18 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_FOR_TESTS := $(VENV)/.ready-for-tests
+READY_FOR_DOCS := $(VENV)/.ready-for-docs
+SITE := docs/_build/html
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SWEEP ?= notebooks/sweeps/metrics.yml
 CLAIMS := metrics neurons leak earth_mover
 EXTENSIONS := layers overfitting ratio selectors exploration validation heads cifar10 pools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test claims study report walkthrough notebooks lab lint readme bench constraints clean
+.PHONY: help setup sweep test claims study report figures film walkthrough notebooks lab lint readme docs docs-test dist bench constraints clean
 
 help: ## show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY) ## make the environment in .venv
 
@@ -24,6 +26,10 @@ $(READY): requirements.txt pyproject.toml constraints.txt
 
 $(READY_FOR_TESTS): $(READY)
 	$(INSTALL) -e '.[test,peers,shards,cluster]'
+	@touch $@
+
+$(READY_FOR_DOCS): $(READY)
+	$(INSTALL) -e '.[docs]'
 	@touch $@
 
 sweep: $(READY) ## run the nine metrics with and without layer selection; tables, figures, report
@@ -49,14 +55,31 @@ walkthrough: $(READY) ## execute the walkthrough in place
 notebooks: $(READY_FOR_TESTS) ## execute all notebooks in place, after the sweeps
 	$(BIN)/python -m mode_utils.sweep.kernels notebooks/studies/*.ipynb notebooks/sweep_reports/*.ipynb notebooks/*.ipynb
 
-lab: $(READY) ## open the walkthrough in JupyterLab
-	$(BIN)/jupyter lab notebooks/walkthrough.ipynb
+lab: $(READY) ## open JupyterLab at the top of the repository, with the walkthrough
+	$(BIN)/jupyter lab --notebook-dir=. notebooks/walkthrough.ipynb
 
 lint: $(READY_FOR_TESTS) ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
+figures: $(READY) ## draw the figures anew from the tables of data/results; trains nothing
+	$(BIN)/python -m mode_utils.sweep.kernels notebooks/sweep_reports/metrics.ipynb notebooks/sweep_reports/selectors.ipynb notebooks/sweep_reports/pools.ipynb notebooks/results.ipynb
+
+film: $(READY) ## draw the story of the walkthrough as six pictures, figures/story.png; a minute
+	$(BIN)/python docs/film.py
+
 readme: $(READY) ## copy the tables of the reference sweeps into the README and the pages of docs/
 	$(BIN)/python docs/copy_tables.py
+
+docs: $(READY_FOR_DOCS) ## build the web site into docs/_build/html, without the net; a minute
+	$(BIN)/python docs/site/collect.py docs/_build/source
+	$(BIN)/python -m sphinx -W --keep-going -q -j auto -c docs/site docs/_build/source $(SITE)
+
+docs-test: docs $(READY_FOR_TESTS) ## build the web site, and look at each page in a browser; a few minutes
+	MODE_SITE=$(abspath $(SITE)) $(BIN)/python -m pytest -n 0 -rs tests/site $(ARGS)
+
+dist: $(READY) ## build wheel and source distribution, check them, and repair a model with the wheel alone; needs the net
+	$(INSTALL) '.[dist]'
+	bash .ci/dist $(BIN)/python
 
 bench: $(READY_FOR_TESTS) ## measure the speed, as ratios
 	$(BIN)/python benchmarks/bench.py
@@ -68,4 +91,4 @@ constraints: $(READY) ## resolve the exact versions of constraints.txt anew
 	mv $(VENV)/constraints.txt constraints.txt
 
 clean: ## remove the environment and all caches
-	rm -rf $(VENV) data/cache notebooks/executed .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) data/cache notebooks/executed docs/_build build dist .pytest_cache .ruff_cache .hypothesis

@@ -47,12 +47,13 @@ _STAGES = {
     "input_selection": ("extreme_inputs", "select_inputs"),
     "debugging": ("debug_model", "retrain_at_random"),
     "repeated_runs": ("repeat_runs",),
-    "options": ("DebugOptions",),
+    "options": ("DebugOptions", "PRESETS"),
     "sweep.parameters": ("check_injected",),
     "study.outcomes": ("paired_outcomes",),
     "study.comparisons": ("compare_with_control",),
     "study.accuracy_table": ("accuracy_table", "format_accuracy_table"),
     "study.artefacts": ("save_arrays", "save_results"),
+    "study.formatting": ("reader_table",),
 }
 _HOMES = {name: module for module, names in _STAGES.items() for name in names}
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-DATA_DIR = Path(os.environ.get("MODE_DATA_DIR", Path(__file__).resolve().parents[1] / "data"))
+_OF_REPOSITORY = Path(__file__).resolve().parents[1] / "data"
+_OF_USER = Path.home() / ".cache" / "mode_nn_debugging"  # where the package is installed without its repository
+DATA_DIR = Path(os.environ.get("MODE_DATA_DIR", _OF_REPOSITORY if _OF_REPOSITORY.is_dir() else _OF_USER))
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
 _MNIST_SHA256 = "b5e394bc34918bacb3c7d30dae8a52f2e99dbccb1317eccfc24e1d09f564e406"
@@ -85,6 +87,8 @@ def load_dataset(name="mnist"):
 
     Raises
     ------
+    FileNotFoundError
+        If MNIST is asked for where there is no repository, such as beside an installed wheel.
     ValueError
         If the name is unknown, or if the data is not what was published, byte for byte; of a local CIFAR-10, if its
         arrays have other shapes.
@@ -169,6 +173,8 @@ def _check_samples(what, x, y, n_classes):
 
 def _load_mnist():
     path = DATA_DIR / "mnist.npz"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing; it comes with the repository: let MODE_DATA_DIR name its data/")
     _check_digest(path, hashlib.sha256(path.read_bytes()).hexdigest(), _MNIST_SHA256)
     with np.load(path, allow_pickle=False) as arrays:
         return {part: arrays[part] for part in _PARTS}, tuple("0123456789")

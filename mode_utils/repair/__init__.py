@@ -16,6 +16,7 @@ shards         one shard, and what it hands over
 sharded        a choice from all shards, on a cluster
 verdicts       has a label become worse, or is that chance?
 worth          was it worth it to choose?
+rounds         round after round
 folder         what a repair leaves behind
 __main__       the command line of a repair, `mode-repair`
 choose         the command line of a choice without a model, `mode-choose`, and the same in one call
@@ -33,6 +34,7 @@ _HOMES = {
     "pool_faults": ("find_faults",),
     "choice": ("Diagnosis", "choose_from_scan"),
     "choose": ("choose_from_arrays",),
+    "rounds": ("check_fresh", "round_of", "rounds_table", "say_next_round"),
     "sharded": ("choose_from_shards",),
     "mapped_pool": ("map_pool", "save_map"),
     "steps": ("RepairOutcome", "choose_inputs", "diagnose", "look_at_pool", "retrain"),

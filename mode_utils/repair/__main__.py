@@ -18,7 +18,10 @@ def _build_parser():
         "or broke more than it fixed; 2 bad input; 3 no room or no permission; 130 interrupted.",
     )
     add = parser.add_argument
-    add("model", type=Path, help="a compiled classifier, saved with model.save('model.keras')")
+    add(
+        "model", type=Path, nargs="?",
+        help="a compiled classifier, saved with model.save('model.keras'); with --continue, the repaired one",
+    )  # fmt: skip
     add("data", type=Path, help=".npz file: x_train, y_train, x_validation, y_validation, x_pool, and y_pool if known")
     add(
         "folder",
@@ -30,6 +33,7 @@ def _build_parser():
         "--apply", type=Path, metavar="FILE", nargs="+", default=[],
         help="labels.csv or selected.csv with labels, or an export.json of Label Studio; of several, what all agree on",
     )  # fmt: skip
+    add("--continue", type=Path, metavar="FOLDER", dest="continue_from", help="go on from a repair with the same data")
     add("--label-studio", action="store_true", help="write tasks for Label Studio, too, where samples need labels")
     add("--class-names", metavar="A,B,...", help="names of the labels 0, 1, ...")
     add("--preset", default="recommended", help="%(default)s, adaptive or original")
@@ -55,6 +59,8 @@ def main(arguments=None):
 
 def _repair(given):
     check_new(given.folder)
+    if given.model is None and given.continue_from is None:
+        raise ValueError("a model is needed: mode-repair model.keras data.npz FOLDER, or --continue an earlier repair")
     check_files(given.model, given.data, given.apply)
     _run(given, *_open(given))
     return _tell(given)
@@ -64,13 +70,18 @@ def _open(given):
     """Open the case, to find out early what is wrong with it; return it and what is to be handed on."""
     from mode_utils.repair.case import open_case  # imports TensorFlow
     from mode_utils.repair.labelling.agreement import gather_labels
+    from mode_utils.repair.rounds import check_fresh
 
     names = given.class_names.split(",") if given.class_names else None
     options = ("output", "labels", "pixels", "skip_broken", "even_if_weak", "preset", "tolerance", "seed", "batch_size")
     options = {name: getattr(given, name) for name in options}
-    case = open_case(given.model, given.data, given.budget, class_names=names, **options)
+    case = open_case(
+        given.model, given.data, given.budget, class_names=names, continue_from=given.continue_from, **options
+    )
     if given.apply:
-        _say_agreement(gather_labels(given.apply, case.data.class_names, len(case.data.x_pool), case.data.names_pool))
+        gathered = gather_labels(given.apply, case.data.class_names, len(case.data.x_pool), case.data.names_pool)
+        check_fresh(gathered.indices, case)
+        _say_agreement(gathered)
     if given.compare and case.data.y_pool is None:
         raise ValueError("--compare random needs a pool with labels: what is drawn at random would need them, too")
     return case, names, options
@@ -87,7 +98,8 @@ def _say_agreement(gathered):
 
 def _run(given, case, names, options):
     """Execute the notebook, and put its page beside what it leaves."""
-    parameters = {"model_path": str(given.model.resolve()), "data_path": str(given.data.resolve())}
+    paths = {"model_path": given.model, "data_path": given.data, "continue_from": given.continue_from}
+    parameters = {name: str(path.resolve()) if path else "" for name, path in paths.items()}
     parameters |= {"apply": [str(path.resolve()) for path in given.apply], "label_studio": given.label_studio}
     parameters |= {name: value if value is not None else "" for name, value in options.items()}
     parameters |= {"class_names": names or [], "budget": given.budget, "keep_new_bugs": given.keep_new_bugs}
@@ -113,6 +125,8 @@ def _tell(given):
     print(f"{outcome['fixed']} validation samples fixed, {outcome['broken']} broken")
     if worth:
         print(worth)
+    if summary.get("next_round"):
+        print(summary["next_round"])
     unsure = [row["label"] for row in outcome["labels"] if row["verdict"].startswith("cannot tell")]
     if unsure:
         print(f"too few validation samples to tell whether they became worse: {', '.join(unsure)}")

@@ -25,6 +25,7 @@ from mode_utils.repair.arrays import (
 from mode_utils.repair.folder import check_files
 from mode_utils.repair.image_folders import read_images
 from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels
+from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
 from mode_utils.run_setup import RunSetup, split_for_run
 from mode_utils.support.checks import check_choice, check_least, check_share
 
@@ -86,6 +87,8 @@ class Case:
         The files of `model` and `data`, of what came as a file.
     used : (n_used,) int
         Places in the pool of what earlier rounds have added, which is not chosen again; see `rounds`.
+    earlier : rounds.Earlier, optional
+        Those rounds.
     """
 
     model: keras.Model
@@ -98,6 +101,7 @@ class Case:
     notes: tuple[str, ...] = ()
     sources: dict[str, Path] = field(default_factory=dict)
     used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)
+    earlier: Earlier | None = field(default=None, repr=False)
     has_samples = True  # which people can look at
 
     @property
@@ -118,14 +122,15 @@ class Case:
 
 def open_case(
     model, data, budget, *, class_names=None, output=None, labels=None, pixels=None, skip_broken=False,
-    even_if_weak=False, preset="recommended", tolerance=0.02, seed=0, batch_size=32, **changes,
+    even_if_weak=False, preset="recommended", tolerance=0.02, seed=0, batch_size=32, continue_from=None, **changes,
 ):  # fmt: skip
     """Load a model and its data, and check that they fit.
 
     Parameters
     ----------
     model : keras.Model or path
-        A compiled classifier, or the .keras file of one; files are loaded in safe mode.
+        A compiled classifier, or the .keras file of one; files are loaded in safe mode. None takes the repaired one of
+        `continue_from`.
     data : OwnData or path
         An .npz file, see `arrays.load_own_data`, or a folder of images, see `image_folders.read_images`.
     budget : int
@@ -146,6 +151,8 @@ def open_case(
     seed : int
     batch_size : int
         Samples a step of the retraining.
+    continue_from : path, optional
+        The folder of a repair with the same data, to go on from, see `rounds`.
     **changes
         Options of the preset to change, see `options.DebugOptions`.
 
@@ -167,6 +174,8 @@ def open_case(
         check_choice("pixels", pixels, PIXELS)
     changes = {"reference": "states"} | changes  # which any model has, however it was trained
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, **changes)
+    earlier = read_earlier(continue_from) if continue_from else None
+    model = _model_of(earlier) if model is None and earlier else model
     sources = {"model": model, "data": data}
     sources = {name: Path(source) for name, source in sources.items() if isinstance(source, (str, Path))}
     model = load_model(model) if "model" in sources else model
@@ -181,7 +190,8 @@ def open_case(
     if not even_if_weak:
         check_known(trainer, data.x_train, data.y_train, data.class_names)
     notes = (*notes, *_unseen_labels(data))
-    return Case(model, trainer, data, options, tolerance, seed, trainer.state(), notes, sources)
+    case = Case(model, trainer, data, options, tolerance, seed, trainer.state(), notes, sources)
+    return continue_case(case, earlier) if earlier else case
 
 
 def load_model(path):
@@ -271,6 +281,12 @@ def _check_model(model):
     broken = [weight.path for weight in model.weights if not np.isfinite(weight.numpy()).all()]
     if broken:
         raise ValueError(f"weight {broken[0]!r} of model {model.name!r} is not finite: its training has diverged")
+
+
+def _model_of(earlier):
+    if earlier.model is None:
+        raise ValueError(f"{earlier.folder} has no repaired.keras, as it did not help: give the model to go on with")
+    return earlier.model
 
 
 def _followed(model, data):

@@ -12,7 +12,22 @@ from mode_utils.support.files import remove_partial, whole_folder
 REPAIRED, NOT_SAVED, BAD_INPUT, NO_ROOM, INTERRUPTED = 0, 1, 2, 3, 130  # exit status
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+
+
+def find_notebook(name):
+    """Return a notebook of the repair: of the repository, or where an installation has put it, beside this file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is at neither place.
+    """
+    here = Path(__file__).resolve()
+    places = here.parents[2] / "notebooks" / name, here.with_name(name)
+    for place in places:
+        if place.exists():
+            return place
+    raise FileNotFoundError(f"the notebook of the command is missing: there is neither {places[0]} nor {places[1]}")
 
 
 def status_of(work, *arguments):
@@ -41,7 +56,7 @@ def report_notebook(name, folder, parameters, beside=()):
     Parameters
     ----------
     name : str
-        Of a notebook in `NOTEBOOKS`.
+        Of the notebook, see `find_notebook`.
     folder : path
         Appears whole or not at all.
     parameters : dict
@@ -57,8 +72,8 @@ def report_notebook(name, folder, parameters, beside=()):
     remove_partial(folder.resolve().parent, recursive=False)  # what a killed command has left
     with whole_folder(folder) as partial, tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy.ipynb"
-        execute_copy(NOTEBOOKS / name, copy, parameters | {"output_dir": str(partial.resolve())}, cwd=Path(scratch))
-        page = render_page(nbformat.read(copy, as_version=4), describe_origin(NOTEBOOKS), beside=beside)
+        execute_copy(find_notebook(name), copy, parameters | {"output_dir": str(partial.resolve())}, cwd=Path(scratch))
+        page = render_page(nbformat.read(copy, as_version=4), describe_origin(Path(__file__).parent), beside=beside)
         (partial / "report.html").write_text(page, encoding="utf-8")
 
 

@@ -50,7 +50,7 @@ def check_files(model=None, data=None, labels=()):
 
 def save_repair(
     folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=False, added=None, labels_files=(), remarks=(),
-    worth="", disagreed=None, label_studio=False,
+    worth="", disagreed=None, label_studio=False, rounds=(), next_round="",
 ):  # fmt: skip
     """Write `selected.csv`, `diagnosis.json`, `origin.json` and, if the repair helps, `repaired.keras`.
 
@@ -78,6 +78,10 @@ def save_repair(
         Samples that people give several labels, see `labelling.agreement.GatheredLabels`; written to `disagreed.csv`.
     label_studio : bool
         Write tasks for Label Studio beside the page, `tasks.json` and `labelling.xml`.
+    rounds : sequence of dict
+        A line a round, this one included, see `rounds.round_of`.
+    next_round : str
+        What `rounds.say_next_round` says.
 
     Returns
     -------
@@ -95,9 +99,10 @@ def save_repair(
     _selected(case, chosen, added).to_csv(folder / "selected.csv", index=False)
     told = {"chosen": len(chosen), "remarks": [each for each in remarks if each], "worth": worth}
     told["without_label"] = _ask(folder, case, chosen, added, disagreed, label_studio)
+    told["next_round"] = next_round
     summaries = {"diagnosis": _summary(case, diagnosis, outcome) | told}
     if outcome is not None:
-        summaries["origin"] = _origin(case, chosen, added, labels_files)
+        summaries["origin"] = _origin(case, chosen, added, labels_files, list(rounds))
     for name, summary in summaries.items():
         (folder / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n")
     saved = outcome is not None and (keep_new_bugs or outcome.helps)
@@ -181,7 +186,7 @@ def _ask(folder, case, chosen, added, disagreed, label_studio):
     return len(asked)
 
 
-def _origin(case, chosen, added, labels_files):
+def _origin(case, chosen, added, labels_files, rounds):
     """Say exactly what went in: samples and labels, what they are from, seeds and versions."""
     if added is None:
         indices = chosen["index"].to_numpy()
@@ -193,13 +198,14 @@ def _origin(case, chosen, added, labels_files):
         for index, label in zip(*added, strict=True)
     ]
     return {
-        "samples": samples, "seed": case.seed, "options": asdict(case.options), "batch_size": case.trainer.batch_size,
+        "samples": samples, "earlier_samples": case.earlier.samples if case.earlier else [],
+        "rounds": rounds, "seed": case.seed, "options": asdict(case.options), "batch_size": case.trainer.batch_size,
         "files": _hashes(files), "versions": _versions("tensorflow", "keras", "numpy"),
     }  # fmt: skip
 
 
 def _hashes(files):
-    return {what: {"name": path.name, "sha256": _sha256(path)} for what, path in files.items()}
+    return {what: {"name": path.name, "sha256": hash_file(path)} for what, path in files.items()}
 
 
 def _versions(*names):
@@ -210,8 +216,8 @@ def _several(paths):
     return [paths] if isinstance(paths, (str, Path)) else paths
 
 
-def _sha256(path):
-    """Hash a file, or the files of a folder with their names."""
+def hash_file(path):
+    """Return the SHA-256 of a file, or the files of a folder with their names."""
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():

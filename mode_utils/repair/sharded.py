@@ -24,7 +24,7 @@ from mode_utils.selection.screening import FOREIGN_SHARE, foreign_limit, known_s
 from mode_utils.selection.selectors import SELECTORS
 
 _SURELY = 0.05  # share of copies that a sketch cannot be wrong about
-_MORE, _LEAST = 4, 64  # rows of a label that a shard hands over, for each that it is meant to get, and beside these
+_MORE, _LEAST = 2, 64  # rows of a label that a shard hands over, for each that it is meant to get, and beside these
 
 
 @dataclass(frozen=True)
@@ -189,4 +189,4 @@ def _faults(summary):
     if summary.foreign > 2 * FOREIGN_SHARE * summary.tested + 2:
         meaning = f"unlike all validation samples ({FOREIGN_SHARE:.0%} of those would be, too), of rows drawn at random"
         rows.append(("foreign", summary.foreign, summary.tested, meaning))
-    return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), {})
+    return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), {}, np.empty(0, int))

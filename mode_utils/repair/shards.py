@@ -20,7 +20,7 @@ from mode_utils.selection.screening import DOUBT, nearest, outlines
 BINS = 10  # of the model's confidence
 _FIXED = 2**24  # parts that a score's unit is divided into, to add up integers
 _SKETCH = 4_096  # smallest hashes that are kept, by which different rows are counted
-_TESTED = np.uint64(2**64 // 32)  # rows with a smaller number tell the share of foreign ones
+_TESTED = np.uint64(2**64 // 128)  # rows with a smaller number tell the share of foreign ones
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _scan_chunk(plan, shard, start, features, probabilities, names, labels, best
         "drawn": drawn, "content": _hash_rows(features), "skipped": believed <= DOUBT,
     })  # fmt: skip
     promising = np.flatnonzero(table["key"].to_numpy() >= _thresholds(best, plan.wanted)[label])
-    promising = promising[_best(table.iloc[promising], 4 * plan.wanted)]
+    promising = promising[_best(table.iloc[promising], 2 * plan.wanted)]
     some = np.flatnonzero(drawn < _TESTED)
     tested = np.union1d(promising, some)
     strange = np.zeros(len(table), bool)

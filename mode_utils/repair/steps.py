@@ -31,6 +31,9 @@ class RepairOutcome:
         Old samples for each new one, in the retraining that this is the outcome of.
     state : tuple of arrays
         Of the repaired model, for `Trainer.restore`.
+    accuracies : dict of str to float
+        Shares of all samples that are right, in [0, 1]: `accuracy_before`, `accuracy_after`; of a test set, if there is
+        one, `test_accuracy_before`, `test_accuracy_after`.
     """
 
     labels: pd.DataFrame
@@ -39,6 +42,7 @@ class RepairOutcome:
     new_bugs: list[str]
     replay: float
     state: tuple[np.ndarray, ...]
+    accuracies: dict[str, float]
 
     @property
     def helps(self):
@@ -156,11 +160,12 @@ def _predictions(case):
 def _outcome(case, before, after, replay):
     data = case.data
     truth = {"validation": data.y_validation, "test": data.y_test}
-    columns = {"label": data.class_names}
+    columns, overall = {"label": data.class_names}, {}
     for part in before:
         prefix = "" if part == "validation" else f"{part}_"
         for when, predictions in (("before", before), ("after", after)):
             columns[prefix + when] = label_accuracies(truth[part], predictions[part], data.n_classes)
+            overall[f"{prefix}accuracy_{when}"] = float((predictions[part] == truth[part]).mean())
     labels = pd.DataFrame(columns)
     was, is_ = (predictions["validation"] == data.y_validation for predictions in (before, after))
     counts = {"samples": np.ones_like(was), "fixed": ~was & is_, "broken": was & ~is_}
@@ -174,4 +179,4 @@ def _outcome(case, before, after, replay):
         labels.insert(place, name, column)
     new_bugs = labels.loc[labels["verdict"] == NEW_BUG, "label"].tolist()
     fixed, broken = (int(counts[name].sum()) for name in ("fixed", "broken"))
-    return RepairOutcome(labels, fixed, broken, new_bugs, replay, case.trainer.state())
+    return RepairOutcome(labels, fixed, broken, new_bugs, replay, case.trainer.state(), overall)

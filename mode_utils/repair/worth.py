@@ -38,8 +38,9 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS):
     data, rows = case.data, []
     if data.y_pool is None:
         raise ValueError("the pool has no labels: to compare with random choice, what is drawn would need labels, too")
+    left = np.setdiff1d(np.arange(len(data.x_pool)), case.used)
     for seed in range(case.seed, case.seed + n_seeds):
-        drawn = np.random.default_rng([seed, 1]).choice(len(data.x_pool), len(indices), replace=False)
+        drawn = np.random.default_rng([seed, 1]).choice(left, len(indices), replace=False)
         own = replace(case, seed=seed)
         chosen, at_random = (_accuracy(own, *added) for added in ((indices, labels), (drawn, data.y_pool[drawn])))
         rows.append({"seed": seed, "chosen": chosen, "random": at_random, "difference": chosen - at_random})

@@ -112,4 +112,4 @@ def save_figure(folder, name, figure):
     with matplotlib.rc_context({"svg.hashsalt": name}):
         for kind, options in {"png": {"dpi": 120}, "svg": {"metadata": {"Date": None}}}.items():
             with whole_file(Path(folder) / f"{name}.{kind}") as partial:
-                figure.savefig(partial, format=kind, **options)
+                figure.savefig(partial, format=kind, bbox_inches="tight", **options)  # nothing is cut off

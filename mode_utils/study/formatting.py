@@ -1,5 +1,12 @@
 """How numbers are written, everywhere alike: accuracies, percentage points (pp) of them, intervals, p-values."""
 
+import numbers
+
+import pandas as pd
+from IPython.display import Markdown
+
+NOTHING = "\N{EN DASH}"  # where there is no number
+
 
 def points(share):
     """Return a difference of accuracies in percentage points, with its sign unless it is rounded to nothing."""
@@ -49,15 +56,113 @@ def format_comparison(compared):
     Returns
     -------
     pandas.DataFrame
-        What is compared, "difference (pp)", "95% CI (pp)", "p", "p (Holm)", "rank-biserial" (effect size in [-1, 1]),
-        "won" and "lost" (shares of the runs in %), "runs".
+        What is compared, "difference (pp)", "95% interval (pp)", "p", "p, adjusted (Holm)", "effect (rank-biserial)" in
+        [-1, 1], "won" and "lost" (shares of the runs in %), "runs".
     """
     text = compared.iloc[:, [0]].copy()
     text["difference (pp)"] = compared["mean"].map(points)
-    text["95% CI (pp)"] = [interval(low, high) for low, high in zip(compared["low"], compared["high"], strict=True)]
-    for name, title in {"p": "p", "p_holm": "p (Holm)"}.items():
+    text["95% interval (pp)"] = [interval(*ends) for ends in zip(compared["low"], compared["high"], strict=True)]
+    for name, title in {"p": "p", "p_holm": "p, adjusted (Holm)"}.items():
         text[title] = compared[name].map(p_value)
-    text["rank-biserial"] = compared["rank_biserial"].map("{:+.2f}".format)
+    text["effect (rank-biserial)"] = compared["rank_biserial"].map("{:+.2f}".format)
     for name in ("won", "lost"):
         text[f"{name} (%)"] = compared[name].map("{:.0%}".format).str.rstrip("%")
     return text.assign(runs=compared["runs"])
+
+
+def percent(share):
+    """Return a share in percent, with a digit after the point."""
+    return f"{100 * share:.1f}%"
+
+
+def significant(number):
+    """Return a number with three significant digits, thousands apart; whole numbers whole."""
+    if number == round(number) or abs(number) >= 1_000:
+        return f"{number:,.0f}"
+    return f"{number:.3g}" if abs(number) >= 0.001 else f"{number:.1e}"
+
+
+def reader_table(table, index=False):
+    """Return a table as people read it: titles and units instead of columns' names, digits that say something.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns that this project's tables have in common get the titles of `TITLES`; all others keep their names,
+        without underscores.
+    index : bool
+        Whether the index is a column of the table, the first.
+
+    Returns
+    -------
+    IPython.display.Markdown
+        Numbers stand on the right; what is missing is a dash, and no text is cut.
+    """
+    table = _with_intervals(table.reset_index() if index else table)
+    text = pd.DataFrame({_title(name): [_written(name, value) for value in table[name]] for name in table})
+    sides = ["right" if _is_numeric(table[name]) else "left" for name in table]
+    return Markdown(text.to_markdown(index=False, disable_numparse=True, colalign=sides))
+
+
+def _with_intervals(table):
+    """Put the ends of intervals into one column."""
+    if not {"low", "high"} <= set(table) or "ratio" in table:
+        return table
+    ends = [interval(low, high) for low, high in zip(table["low"], table["high"], strict=True)]
+    place = table.columns.get_loc("low")
+    table = table.drop(columns=["low", "high"])
+    table.insert(place, "95% interval (pp)", ends)
+    return table
+
+
+def _title(name):
+    return TITLES[name][0] if name in TITLES else str(name).replace("_", " ")
+
+
+def _is_numeric(column):
+    known = column.dropna()
+    return all(isinstance(value, numbers.Number) and not isinstance(value, bool) for value in known)
+
+
+def _written(name, value):
+    if pd.isna(value):
+        return NOTHING
+    if isinstance(value, bool) or str(value) in ("True", "False"):
+        return "yes" if value else "no"
+    if not isinstance(value, numbers.Number):
+        return str(value)
+    if value in (float("inf"), float("-inf")):
+        return "never"
+    return TITLES[name][1](value) if name in TITLES else significant(value)
+
+
+_ACCURACIES = {
+    "initial": "before",
+    "final": "after",
+    "control": "control, at random",
+    "weakest_label": "weakest label, after",
+    "control_weakest_label": "weakest label, control",
+    "test_accuracy": "test accuracy",
+    "diagnosis_accuracy": "validation accuracy",
+    "train_accuracy": "training accuracy",
+    "weakest_label_accuracy": "accuracy of the weakest label",
+    "accuracy": "accuracy",
+    "won": "runs won",
+    "lost": "runs lost",
+    "initial_gap": "gap before",
+    "gap": "gap after",
+    "control_gap": "gap of control",
+}
+_DIFFERENCES = {
+    "mean": "mean difference (pp)",
+    "difference": "gain over control (pp)",
+}
+TITLES = (  # by column: its title, and how its numbers are written
+    {name: (title, percent) for name, title in _ACCURACIES.items()}
+    | {name: (title, points) for name, title in _DIFFERENCES.items()}
+    | {"p": ("p", p_value), "p_holm": ("p, adjusted (Holm)", p_value)}
+    | {"rank_biserial": ("effect (rank-biserial)", "{:+.2f}".format)}
+    | {"samples": ("samples added", significant), "samples_added": ("samples added", significant)}
+    | {"n_underfit": ("underfit labels", significant), "n_overfit": ("overfit labels", significant)}
+    | {"target_label": ("label that got most", str), "ratio": ("times as many", significant)}
+)

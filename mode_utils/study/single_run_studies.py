@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from mode_utils.similarity import similarity_scores
 from mode_utils.study.significance import runs_needed
 
 
@@ -78,3 +79,25 @@ def image_likeness(images, heatmaps):
     """
     flat, maps = images.reshape(*images.shape[:2], -1), heatmaps.reshape(len(heatmaps), -1)
     return np.array([np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(own, maps, strict=True)]) for own in flat])
+
+
+def image_scores(images, heatmaps, metrics):
+    """Return how similar each metric finds its images to the heat map of their label, in pixels.
+
+    Parameters
+    ----------
+    images : (n_metrics, n_classes, height, width) float
+    heatmaps : (n_classes, height, width) float
+    metrics : sequence of str
+
+    Returns
+    -------
+    (n_metrics, n_classes) float
+        Higher is more similar, on the scale of the metric of the row; NaN where there is no image or no heat map.
+    """
+    scores = np.full(images.shape[:2], np.nan)
+    for row, label in np.ndindex(scores.shape):
+        image, heatmap = images[row, label], heatmaps[label]
+        if not (np.isnan(image).any() or np.isnan(heatmap).any()):
+            scores[row, label] = similarity_scores(image.reshape(1, -1), heatmap.ravel(), str(metrics[row]))[0]
+    return scores

@@ -5,18 +5,23 @@ page. How the page looks is said in `page_template`, a template of nbconvert.
 """
 
 import argparse
+import os
+import re
 import subprocess
 import tempfile
 from base64 import b64decode
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urljoin
 
 import nbformat
 
 from mode_utils.support.files import write_text
 
 _TEMPLATE = Path(__file__).with_name("page_template")
+_DISTRIBUTION = "mode_nn_debugging"
 _SCALE = 0.77  # of a figure's pixels on the page: a 13 inch figure is as wide as the text
 _LONG = 80  # characters; a table with a longer cell turns into cards on a narrow screen
 
@@ -38,7 +43,7 @@ class Page(NamedTuple):
     body: str
 
 
-def render_page(notebook, origin, beside=()):
+def render_page(notebook, origin, place="", beside=()):
     """Render an executed notebook as a self-contained page.
 
     Parameters
@@ -47,6 +52,9 @@ def render_page(notebook, origin, beside=()):
         Its first heading is the page's title; figures are its PNG outputs.
     origin : str
         Where it came from, shown below the title.
+    place : str
+        Address of the notebook on the web site, see `address_on_site`: what it links to is linked there. Where there
+        is none, such links are plain text.
     beside : sequence of str
         Files that stand beside the page: links to them stay, links to other files do not.
 
@@ -59,20 +67,23 @@ def render_page(notebook, origin, beside=()):
     from nbconvert import HTMLExporter  # only needed when a page is made
 
     exporter = HTMLExporter(
-        template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)],
-        filters={"arranged": partial(arrange, beside=beside)}, exclude_input=True, embed_images=True,
-    )  # fmt: skip
+        template_name=_TEMPLATE.name,
+        extra_template_basedirs=[str(_TEMPLATE.parent)],
+        filters={"arranged": partial(arrange, place=place, beside=beside)},
+        exclude_input=True,
+        embed_images=True,
+    )
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     return exporter.from_notebook_node(notebook, {"origin": origin})[0]
 
 
-def arrange(html, beside=()):
+def arrange(html, place="", beside=()):
     """Arrange the HTML of a notebook's cells for a page: tables that scroll, numbered figures, contents.
 
     Parameters
     ----------
     html : str
-    beside : sequence of str
+    place, beside
         See `render_page`.
 
     Returns
@@ -84,9 +95,7 @@ def arrange(html, beside=()):
     soup = BeautifulSoup(html, "html.parser")
     for unused in soup.find_all(["script", "style"]):
         unused.decompose()
-    for link in soup.find_all("a", href=True):
-        if not link["href"].startswith(("#", "http:", "https:")) and link["href"] not in beside:
-            link.unwrap()  # the page stands elsewhere than the notebook, and goes on its own
+    _settle_links(soup, place, beside)
     _wrap_tables(soup)
     contents = _number_figures(soup)
     heading = soup.h1.extract() if soup.h1 else ""
@@ -95,18 +104,57 @@ def arrange(html, beside=()):
 
 
 def describe_origin(folder):
-    """Say which commit a folder is at, and whether it has changes of its own; or that it is in no repository."""
+    """Say where the code in a folder is from: its commit, and whether that was changed; or the version installed.
+
+    A folder that a repository does not track is not part of it, such as an environment inside somebody's project.
+    """
     try:
-        commit = _git(folder, "log", "-1", "--format=%h of %cs")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        tracked = _git(folder, "ls-files", ".")
+        commit = _git(folder, "log", "-1", "--format=%h of %cs") if tracked else ""
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no") if tracked else ""
     except (OSError, subprocess.CalledProcessError):
-        return "From a copy that is in no repository"
-    return f"From commit {commit}{', with changes that are not committed' if changed else ''}"
+        commit = ""
+    if commit:
+        return f"From commit {commit}{', with changes that are not committed' if changed else ''}"
+    if {"site-packages", "dist-packages"} & set(Path(folder).resolve().parts):
+        return f"From version {version(_DISTRIBUTION)} of {_DISTRIBUTION}"
+    return "From a copy that is in no repository"
 
 
 def _git(folder, *arguments):
     found = subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True)
     return found.stdout.strip()
+
+
+def address_on_site(notebook):
+    """Return the address of a notebook's page on the web site that MODE_SITE_URL names; "" if it names none.
+
+    Parameters
+    ----------
+    notebook : path
+        In the repository that the site was built from.
+    """
+    site, notebook = os.environ.get("MODE_SITE_URL", ""), Path(notebook).resolve()
+    try:
+        top = _git(notebook.parent, "rev-parse", "--show-toplevel") if site else ""
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"{site.rstrip('/')}/{_as_page(notebook.relative_to(top).as_posix())}" if site else ""
+
+
+def _as_page(address):
+    return re.sub(r"\.(ipynb|md)(?=#|$)", ".html", address)
+
+
+def _settle_links(soup, place, beside):
+    """Lead links of the notebook to the site; without one the page goes on its own, elsewhere than the notebook."""
+    for link in soup.find_all("a", href=True):
+        if link["href"].startswith(("#", "http:", "https:")) or link["href"] in beside:
+            continue
+        if place and re.search(r"\.(ipynb|md)(#|$)", link["href"]):
+            link["href"] = urljoin(place, _as_page(link["href"]))
+        else:
+            link.unwrap()
 
 
 def _wrap_tables(soup):
@@ -154,11 +202,11 @@ def main(arguments=None):
     parser.add_argument("notebook", type=Path)
     parser.add_argument("page", type=Path)
     given = parser.parse_args(arguments)
-    folder = given.notebook.resolve().parent
+    folder, place = given.notebook.resolve().parent, address_on_site(given.notebook)
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy.ipynb"
         execute_copy(given.notebook, copy)
-        write_text(given.page, render_page(nbformat.read(copy, as_version=4), describe_origin(folder)))
+        write_text(given.page, render_page(nbformat.read(copy, as_version=4), describe_origin(folder), place))
     print(f"{given.page}: {given.page.stat().st_size / 1e6:.1f} MB")
 
 

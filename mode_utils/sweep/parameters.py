@@ -134,7 +134,7 @@ def notebook_cells(notebook: str) -> list[tuple[str, str, list[str]]]:
 
 
 def without_tagged(notebook: str, tags: Collection[str], where: str) -> str:
-    """Return a notebook as JSON without the code cells that have one of some tags, and with a note that says so.
+    """Return a notebook as JSON without the cells that have one of some tags, and with a note that says so.
 
     Parameters
     ----------
@@ -146,9 +146,7 @@ def without_tagged(notebook: str, tags: Collection[str], where: str) -> str:
         Name of the copy that has them.
     """
     content = json.loads(notebook)
-    kept = [
-        c for c in content["cells"] if c["cell_type"] != "code" or not set(tags) & set(c["metadata"].get("tags", []))
-    ]
+    kept = [c for c in content["cells"] if not set(tags) & set(c["metadata"].get("tags", []))]
     note = f"*What is the same in all copies of this sweep is left out here: see the copy `{where}`.*"
     content["cells"] = [{"cell_type": "markdown", "id": "left-out", "metadata": {}, "source": [note]}, *kept]
     return json.dumps(content)

@@ -18,7 +18,7 @@ from .cluster import thread_environment
 from .grid import Sweep, read_declared
 from .kernels import Watch, run_notebook
 from .manifest import NOTEBOOK, PACKAGE, describe_files, find_damage, fingerprint
-from .page import describe_origin, render_page
+from .page import address_on_site, describe_origin, render_page
 from .stores import LocalStore
 from .tasks import CellOutcome
 
@@ -60,7 +60,7 @@ def make_report(
         scratch = Path(scratch)
         outcome = _execute(sweep, store, text, scratch, results_dir, timeout)
         if outcome.error is None:
-            _publish(scratch, store.folder, state, folders)
+            _publish(scratch, store.folder, state, folders, address_on_site(sweep.report.notebook))
     return outcome
 
 
@@ -140,11 +140,11 @@ def _keep_failure(scratch: Path, store: LocalStore) -> str:
     return ""
 
 
-def _publish(scratch: Path, folder: Path, state: dict, folders: dict[str, Path]) -> None:
+def _publish(scratch: Path, folder: Path, state: dict, folders: dict[str, Path], address: str) -> None:
     """Put the files in place, and last the state, without which the report counts as missing."""
     (folder / STATE).unlink(missing_ok=True)
     state = state | {"files": {}}
-    page = render_page(nbformat.read(scratch / NOTEBOOK, as_version=4), describe_origin(PACKAGE))
+    page = render_page(nbformat.read(scratch / NOTEBOOK, as_version=4), describe_origin(PACKAGE), address)
     (scratch / "kept" / "report.html").write_text(page, encoding="utf-8")
     (scratch / NOTEBOOK).rename(scratch / "kept" / "report.ipynb")
     for kind, target in folders.items():

@@ -9,12 +9,20 @@ positions    where like inputs lie together
 map_colours  what the points of a map can be coloured by
 map_page     the page around a map
 thumbnails   inputs as small pictures
+turning      a picture with something to turn
 style        the colours
 """
 
 from mode_utils.visualization.evidence import plot_critical_differences, plot_likeness, plot_runs_needed, plot_winners
-from mode_utils.visualization.images import most_square, pick_images, plot_heatmaps, plot_image_grid
+from mode_utils.visualization.images import (
+    most_square,
+    pick_images,
+    plot_heatmaps,
+    plot_image_grid,
+    prediction_captions,
+)
 from mode_utils.visualization.one_model import (
+    plot_confusions,
     plot_label_accuracies,
     plot_layer_choices,
     plot_layer_evidence,
@@ -26,10 +34,12 @@ from mode_utils.visualization.strategies import (
     plot_differences,
     plot_gain_map,
     plot_learning_curves,
+    plot_rounds,
     plot_share_map,
     plot_strategies,
 )
 from mode_utils.visualization.style import CONTROL, MARK, MODE
+from mode_utils.visualization.turning import turn
 
 __all__ = [
     "CONTROL",
@@ -38,6 +48,7 @@ __all__ = [
     "most_square",
     "pick_images",
     "plot_cells",
+    "plot_confusions",
     "plot_critical_differences",
     "plot_differences",
     "plot_gain_map",
@@ -49,9 +60,12 @@ __all__ = [
     "plot_learning_curves",
     "plot_likeness",
     "plot_pool_positions",
+    "plot_rounds",
     "plot_runs_needed",
     "plot_share_map",
     "plot_strategies",
     "plot_training",
     "plot_winners",
+    "prediction_captions",
+    "turn",
 ]

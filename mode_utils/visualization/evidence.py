@@ -1,21 +1,25 @@
 """Plots of what many runs say together: which metrics differ, who wins by chance, and how many runs it takes."""
 
 import numpy as np
-import pandas as pd
+from matplotlib.patches import Patch
+from matplotlib.ticker import StrMethodFormatter
 
 from mode_utils.study.comparisons import SIGNIFICANCE
+from mode_utils.study.formatting import p_equals
 from mode_utils.visualization.style import CONTROL, MARK, MODE
 
 
-def plot_critical_differences(comparison, ax):
-    """Draw the mean ranks of metrics on a line, best on the left.
+def plot_critical_differences(comparison, ax, limits=None):
+    """Draw the mean rank of each metric, a row a metric, the best on top.
 
-    A bar joins neighbours of which no two were told apart.
+    A bar on the right joins metrics of which no two were told apart; metrics without a common bar differ.
 
     Parameters
     ----------
     comparison : comparisons.MetricComparison
     ax : matplotlib.axes.Axes
+    limits : (float, float), optional
+        Ends of the axis of ranks, so that several plots have one scale.
 
     Returns
     -------
@@ -25,36 +29,32 @@ def plot_critical_differences(comparison, ax):
     ----------
     Demsar, JMLR 7 (2006); here with pairwise signed-rank tests after Holm instead of Nemenyi's distance.
     """
-    import scikit_posthocs as posthocs  # only needed here, and slow to import
-
     ranks = comparison.ranks.sort_values()
-    drawn = posthocs.critical_difference_diagram(
-        ranks, _neighbours(comparison.p_matrix().loc[ranks.index, ranks.index]), ax=ax, alpha=SIGNIFICANCE,
-        label_props={"fontsize": 9}, text_h_margin=0.02, color_palette=dict.fromkeys(ranks.index, MODE),
-    )  # fmt: skip
-    _redraw_bars([line for bar in drawn["crossbars"] for line in np.ravel(bar)], ax)
-    ax.set_title(f"Mean rank over {comparison.n_runs} runs (1 is best); Friedman p = {comparison.p:.2g}")
+    rows = np.arange(len(ranks))
+    low, high = limits or (ranks.min() - 0.25, ranks.max() + 0.25)
+    ax.hlines(rows, low, ranks, color="0.88", linewidth=1.5)
+    ax.plot(ranks, rows, "o", color=MODE)
+    for row, rank in enumerate(ranks):
+        ax.annotate(f"{rank:.1f}", (rank, row), (7, 0), textcoords="offset points", va="center", fontsize=9)
+    for place, (first, last) in enumerate(_groups(comparison.p_matrix().loc[ranks.index, ranks.index].to_numpy())):
+        x = high + (0.03 * place + 0.02) * (high - low)
+        ax.plot([x, x], [first - 0.25, last + 0.25], color="black", linewidth=3, solid_capstyle="butt")
+    ax.set_yticks(rows, ranks.index)
+    ax.set(xlim=(low, high + 0.14 * (high - low)), ylim=(len(ranks) - 0.5, -0.5))
+    ax.set_xlabel("mean rank, 1 is best (bars join what is not told apart)")
+    ax.set_ylabel("")
+    ax.set_title(f"Mean rank over {comparison.n_runs} runs; Friedman {p_equals(comparison.p)}")
     return ax
 
 
-def _redraw_bars(bars, ax):
-    """Stack the bars from left to right: the order in which the library draws them is not the same each time."""
-    spans = sorted((min(bar.get_xdata()), max(bar.get_xdata())) for bar in bars)
-    heights = sorted((bar.get_ydata()[0] for bar in bars), reverse=True)
-    for bar in bars:
-        bar.remove()
-    for span, height in zip(spans, heights, strict=True):
-        ax.plot(span, [height, height], color="black", linewidth=2.5, solid_capstyle="butt")
-
-
-def _neighbours(p):
-    """Give each pair the least p of all pairs between the two, so that a bar never passes over a difference."""
-    low = p.to_numpy().copy()
-    for span in range(2, len(low)):
-        for first in range(len(low) - span):
-            last = first + span
-            low[first, last] = low[last, first] = min(low[first, last], low[first + 1, last], low[first, last - 1])
-    return pd.DataFrame(low, index=p.index, columns=p.columns)
+def _groups(p):
+    """Return first and last of each longest row of neighbours in which no pair has a p below the level."""
+    n, spans = len(p), []
+    for first in range(n):
+        last = next((end for end in range(first, n - 1) if (p[first : end + 1, end + 1] < SIGNIFICANCE).any()), n - 1)
+        if last > first and not (spans and spans[-1][1] >= last):
+            spans.append((first, last))
+    return spans
 
 
 def plot_winners(studies, ax, highlighted):
@@ -73,11 +73,12 @@ def plot_winners(studies, ax, highlighted):
     matplotlib.axes.Axes
     """
     shares = studies["winner"].value_counts(normalize=True).sort_values()
-    colors = [MODE if name == highlighted else CONTROL for name in shares.index]
+    colors = [MARK if name == highlighted else CONTROL for name in shares.index]
     bars = ax.barh(shares.index, 100 * shares, color=colors)
     ax.bar_label(bars, [f"{100 * share:.0f}%" for share in shares], padding=3)
-    ax.set(xlabel="share of the studies that it wins, %", ylabel="metric", xlim=(0, 115 * shares.max()))
-    ax.set_title("Best of nine, a single run each")
+    ax.set(xlabel="studies that it wins, %", ylabel="metric", xlim=(0, 115 * shares.max()))
+    ax.set_title("Who is best of nine, if each has a single run?")
+    ax.legend(handles=[Patch(color=MARK, label="as the replication ran it")], loc="lower right", frameon=False)
     return ax
 
 
@@ -97,13 +98,17 @@ def plot_runs_needed(needed, ax):
     finite = needed[np.isfinite(needed["runs"])]
     for selected, marker in ((True, "o"), (False, "s")):
         rows = finite[finite["layer_selection"] == selected]
-        style = {"marker": marker, "color": MODE if selected else MARK}
+        style = {"marker": marker, "color": MODE if selected else MARK, "zorder": 3}
         label = f"reported {'with' if selected else 'without'} layer selection"
         ax.scatter(100 * rows["reported"].abs(), rows["runs"], label=label, **style)
-    ax.axhline(1, color="0.3", linewidth=1, linestyle="--", label="what the replication had")
-    ax.axhline(30, color="0.3", linewidth=1, linestyle=":", label="what there is here")
-    ax.set(yscale="log", xlabel="size of the difference from control, percentage points", ylabel="paired runs needed")
-    ax.set_title("Runs to find the differences of the replication (power 80%)")
+    for runs, who in ((1, "the replication had 1 run"), (30, "there are 30 here")):
+        ax.axhline(runs, color="0.5", linewidth=1, linestyle="--")
+        place = {"xytext": (-4, 3), "textcoords": "offset points", "ha": "right"}
+        ax.annotate(who, (1, runs), xycoords=("axes fraction", "data"), **place)
+    ax.set(yscale="log", ylim=(0.7, None), ylabel="paired runs that it takes")
+    ax.set_xlabel("size of the reported difference from control, percentage points")
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.set_title("Small differences take many runs: how many, for a power of 80%?")
     ax.legend(frameon=False)
     return ax
 
@@ -123,8 +128,9 @@ def plot_likeness(likeness, ax, highlighted):
     -------
     matplotlib.axes.Axes
     """
-    colors = [MARK if metric == highlighted else MODE for metric in likeness["metric"]]
-    ax.scatter(likeness["likeness"], 100 * likeness["mean"], c=colors, zorder=3)
+    own = likeness["metric"] == highlighted
+    for rows, color, label in ((likeness[~own], MODE, "a metric"), (likeness[own], MARK, "named best by its images")):
+        ax.scatter(rows["likeness"], 100 * rows["mean"], color=color, zorder=3, label=label)
     x, y = (likeness[name].to_numpy() / np.ptp(likeness[name]) for name in ("likeness", "mean"))
     near = (np.abs(x[:, None] - x) < 0.2) & (np.abs(y[:, None] - y) < 0.05)
     crowded = np.tril(near, -1).any(axis=1)
@@ -133,7 +139,8 @@ def plot_likeness(likeness, ax, highlighted):
         ax.annotate(row.metric, (row.likeness, 100 * row.mean), textcoords="offset points", va="center", **side)
     ax.axhline(0, color="0.3", linewidth=1)
     ax.margins(x=0.3, y=0.15)
-    ax.set(xlabel="likeness of the best images to the heat maps (correlation)")
-    ax.set_ylabel("final - control, percentage points")
-    ax.set_title("Do good looks help?")
+    ax.set_xlabel("how much its best images look like the heat maps (correlation, right: more)")
+    ax.set_ylabel("gain over control, percentage points")
+    ax.set_title("Do metrics whose images look better repair better?")
+    ax.legend(loc="lower left", frameon=False)
     return ax

@@ -2,10 +2,16 @@
 
 import numpy as np
 
+from mode_utils.visualization.style import BAD, GOOD
+
 _GAP = 1  # pixels between the images of a grid
+_CAPTION = 0.26  # room for a line of a caption, in heights of an image
+_LARGEST = 9  # letters of a caption, in points
 
 
-def plot_image_grid(images, ax, row_labels, column_labels, title, diverging=False, colorbar_label=None):
+def plot_image_grid(
+    images, ax, row_labels, column_labels, title, diverging=False, colorbar_label=None, captions=None, right=None
+):
     """Draw images in rows and columns on one scale.
 
     Parameters
@@ -19,14 +25,20 @@ def plot_image_grid(images, ax, row_labels, column_labels, title, diverging=Fals
         Draw differences: white at 0, equal limits on both sides. Otherwise black is 0 or less.
     colorbar_label : str, optional
         Name and unit of the values; no colour bar without it.
+    captions : (n_rows, n_columns) str, optional
+        What stands beneath each image, of at most two lines.
+    right : (n_rows, n_columns) bool, optional
+        Whether what a caption says is right: it gets a sign and a colour.
 
     Returns
     -------
     matplotlib.axes.Axes
     """
     images = np.asarray(images, dtype=float)
-    n_rows, n_columns, height, width = images.shape[:4]
+    image_height = images.shape[2]
     limit = np.nanmax(np.abs(images)) if np.isfinite(images).any() else 1.0
+    images = images if captions is None else _with_room(images, limit, captions)
+    n_rows, n_columns, height, width = images.shape[:4]
     colours = images.shape[4:]
     padding = ((0, 0), (0, 0), (0, _GAP), (0, _GAP), *[(0, 0)] * len(colours))
     sides = (n_rows * (height + _GAP), n_columns * (width + _GAP))
@@ -39,13 +51,63 @@ def plot_image_grid(images, ax, row_labels, column_labels, title, diverging=Fals
     picture = ax.imshow(mosaic[:-_GAP, :-_GAP], interpolation="nearest", **scale)
     ax.set_facecolor("0.85")
     ax.set_xticks(np.arange(n_columns) * (width + _GAP) + (width - 1) / 2, column_labels)
-    ax.set_yticks(np.arange(n_rows) * (height + _GAP) + (height - 1) / 2, row_labels)
+    ax.set_yticks(np.arange(n_rows) * (height + _GAP) + (image_height - 1) / 2, row_labels)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_title(title)
+    if captions is not None:
+        _write_captions(ax, captions, right, image_height, height + _GAP, width + _GAP)
     if colorbar_label:
         ax.figure.colorbar(picture, cax=ax.inset_axes((1.02, 0, 0.015, 1)), label=colorbar_label)
     return ax
+
+
+def prediction_captions(probabilities, labels, class_names):
+    """Say what samples are and what a model takes them for.
+
+    Parameters
+    ----------
+    probabilities : (..., n_classes) float
+        Of the model; the largest one is its confidence.
+    labels : (...) int
+        True labels.
+    class_names : sequence of str
+
+    Returns
+    -------
+    captions : (...) str
+        Such as "is 5, says 3" and, in a second line, "97% sure".
+    right : (...) bool
+        Whether both are the same.
+    """
+    said, sure, labels = probabilities.argmax(axis=-1), probabilities.max(axis=-1), np.asarray(labels)
+    names = np.asarray(list(map(str, class_names)), dtype=object)
+    percent = np.vectorize("{:.0%} sure".format, otypes=[object])
+    return "is " + names[labels] + ", says " + names[said] + "\n" + percent(sure), said == labels
+
+
+def _with_room(images, limit, captions):
+    """Put white room for a caption below images, and grey where there is none."""
+    grey = np.where(np.isnan(images), 0.85 * limit, images)
+    lines = 1 + max(caption.count("\n") for row in captions for caption in row)
+    room = np.full((*images.shape[:2], round(lines * _CAPTION * images.shape[2]), *images.shape[3:]), np.nan)
+    return np.concatenate([grey, np.ones_like(room) if images.ndim == 5 else room], axis=2)
+
+
+def _write_captions(ax, captions, right, middle, height, width):
+    """Write beneath each image; those that are judged get a sign, so that no colour is needed to tell them apart."""
+    ax.set_facecolor("white")
+    n_rows, n_columns = np.shape(captions)
+    area = ax.get_position().size * ax.figure.get_size_inches() * 72
+    column = min(area[0] / n_columns, area[1] / n_rows * width / height)
+    longest = max(len(line) for row in captions for caption in row for line in caption.split("\n"))
+    size = min(_LARGEST, column / (0.55 * (longest + 2 * (right is not None))))
+    for (row, column), caption in np.ndenumerate(np.asarray(captions, dtype=object)):
+        color, sign = "0.15", ""
+        if right is not None:
+            color, sign = (GOOD, "\N{CHECK MARK} ") if right[row][column] else (BAD, "\N{BALLOT X} ")
+        place = (column * width + (width - _GAP - 1) / 2, row * height + middle)
+        ax.text(*place, sign + caption, color=color, ha="center", va="top", fontsize=size, linespacing=1.1)
 
 
 def plot_heatmaps(heatmaps, ax, row_labels, column_labels, title, shape=None, diverging=False, colorbar_label=None):

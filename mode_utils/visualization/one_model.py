@@ -77,8 +77,40 @@ def plot_label_accuracies(train_accuracies, diagnosis_accuracies, ax, theta, cla
     start = max(0.0, np.floor(lowest * 20 - 1) / 20)
     ax.set_xticks(places, class_names)
     ax.set(ylim=(start, 1), xlabel="label", ylabel="accuracy")
-    ax.set_title(f"Accuracy of each label{' (the axis does not start at 0)' if start else ''}")
+    below = [
+        str(class_names[label]) for label in np.flatnonzero(np.fmax(train_accuracies, diagnosis_accuracies) < theta)
+    ]
+    verdict = f"underfit: {', '.join(below)}" if below else "no label is underfit"
+    ax.set_title(f"Accuracy of each label; {verdict}{' (the axis does not start at 0)' if start else ''}")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False)
+    return ax
+
+
+def plot_confusions(labels, predictions, ax, class_names):
+    """Draw what samples of each label are taken for: a row a label, the shares of its samples in colour.
+
+    Parameters
+    ----------
+    labels, predictions : (n,) int
+        True and predicted labels 0 .. len(class_names) - 1.
+    ax : matplotlib.axes.Axes
+    class_names : sequence of str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    counts = np.zeros((len(class_names), len(class_names)), dtype=int)
+    np.add.at(counts, (labels, predictions), 1)
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    right = np.eye(len(counts), dtype=bool)
+    scale = {"vmin": 0, "vmax": 130, "cbar": False, "linewidths": 1, "linecolor": "0.9"}  # 100% is not too dark
+    names = {"xticklabels": class_names, "yticklabels": class_names, "ax": ax, "square": True}
+    written = np.where(counts > 0, counts.astype(str), "")
+    for hidden, cmap in ((~right | (counts == 0), "Blues"), (right | (counts == 0), "Oranges")):
+        sns.heatmap(shares, mask=hidden, cmap=cmap, annot=written, fmt="", **scale, **names)
+    ax.tick_params(rotation=0)
+    ax.set(xlabel="what the model says", ylabel="what it is", title="Right (blue) and wrong (orange), samples")
     return ax
 
 

@@ -2,12 +2,15 @@
 
 import numpy as np
 import seaborn as sns
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mode_utils.visualization.style import CONTROL, MODE
 
 _MARKERS = ("^", "v", "s", "D", "P", "X")
+_MOST_COLOURED = 5  # lines of different colours that are told apart at a glance
+_LINE_HEIGHT = 1.35  # of a name at a line, in font sizes
 
 
 def plot_learning_curves(runs, ax, accuracy="test_accuracy"):
@@ -39,12 +42,14 @@ def plot_learning_curves(runs, ax, accuracy="test_accuracy"):
     ax.set(xlabel="samples added", ylabel=accuracy.replace("_", " "))
     ax.set_title(f"Retraining step by step ({what})")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    ax.legend(ax.get_legend().legend_handles, ["MODE", "control"], frameon=False)
+    ax.get_legend().remove()
+    ends = filled[filled["samples_added"] == filled["samples_added"].max()].groupby("strategy")[accuracy].mean()
+    _name_lines(ax, {"MODE": (ends["mode"], MODE), "control": (ends["control"], "0.35")})
     return ax
 
 
 def plot_strategies(curves, ax, main, accuracy="test_accuracy"):
-    """Draw the learning curves of many strategies: some with a 95% band, the others as thin lines.
+    """Draw the learning curves of many strategies: a few by name, with a 95% band, and the range of all others in grey.
 
     Parameters
     ----------
@@ -52,30 +57,41 @@ def plot_strategies(curves, ax, main, accuracy="test_accuracy"):
         As `label_economy.learning_curves` returns it.
     ax : matplotlib.axes.Axes
     main : sequence of str
-        Names to draw with a band, first in the legend.
+        At most five names to draw in colour; each stands at the end of its line.
     accuracy : str
         Name of the column to draw.
 
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If more than five are to be told apart by their colours.
     """
-    colors = dict(zip(main, sns.color_palette("colorblind", len(main)), strict=True))
-    others = [name for name in curves["name"].unique() if name not in colors]
-    styles = ("-", "--", ":", "-.")
-    for name, color in colors.items():
+    if len(main) > _MOST_COLOURED:
+        raise ValueError(
+            f"{len(main)} strategies in colour; at most {_MOST_COLOURED} are told apart: {', '.join(main)}"
+        )
+    others = curves[~curves["name"].isin(main)].groupby("samples_added")[accuracy].agg(["min", "max"])
+    n_others, ends = curves["name"].nunique() - len(main), {}
+    if n_others:
+        label = f"range of {n_others} other strategies"
+        ax.fill_between(others.index, others["min"], others["max"], color="0.8", linewidth=0, label=label)
+    for name, color in zip(main, sns.color_palette("colorblind", len(main)), strict=True):
         own = curves[curves["name"] == name]
         ax.plot(own["samples_added"], own[accuracy], "o-", color=color, linewidth=2, label=name, zorder=3)
         low, high = (own[f"{accuracy}_{end}"] for end in ("low", "high"))
         ax.fill_between(own["samples_added"], low, high, color=color, alpha=0.2, linewidth=0)
-    for place, name in enumerate(others):
-        own, shade = curves[curves["name"] == name], str(0.35 + 0.1 * (place // len(styles)))
-        style = styles[place % len(styles)]
-        ax.plot(own["samples_added"], own[accuracy], style, color=shade, linewidth=1, label=name)
-    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+        ends[name] = own[accuracy].iloc[-1], color
     ax.set(xlabel="samples added", ylabel=accuracy.replace("_", " "))
-    ax.set_xticks(curves["samples_added"].unique())
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     ax.yaxis.set_major_formatter(PercentFormatter(1))
+    _name_lines(ax, ends)
+    if n_others:
+        ax.legend(handles=ax.collections[:1], loc="lower right", frameon=False, fontsize=9)
     return ax
 
 
@@ -146,24 +162,34 @@ def plot_cells(cells, ax, strategy, peers):
     return ax
 
 
-def plot_gain_map(gains, ax):
-    """Draw gains over control as a table of colours, white at 0.
+def plot_gain_map(gains, ax, significant=None):
+    """Draw gains over control as a table of colours, white at 0 and as far as the largest of them.
 
     Parameters
     ----------
     gains : (n_rows, n_columns) pandas.DataFrame
-        In percentage points; the colours are cut at the third quartile of their sizes.
+        In percentage points.
     ax : matplotlib.axes.Axes
+    significant : (n_rows, n_columns) pandas.DataFrame of bool, optional
+        Which of them differ from 0: these have a star and bold figures, the others are written in grey.
 
     Returns
     -------
     matplotlib.axes.Axes
     """
-    limit = np.nanquantile(np.abs(gains.to_numpy()), 0.75)
+    limit = np.nanmax(np.abs(gains.to_numpy()))
+    marked = np.zeros(gains.shape, dtype=bool) if significant is None else significant.to_numpy()
+    written = [[f"{gain:+.1f}{'*' * bool(mark)}" for gain, mark in zip(*row, strict=True)]
+               for row in zip(gains.to_numpy(), marked, strict=True)]  # fmt: skip
     sns.heatmap(
-        gains, annot=True, fmt="+.1f", cmap="RdBu", vmin=-limit, vmax=limit, linewidths=1, ax=ax,
-        cbar_kws={"label": "gain over control, percentage points", "extend": "both"},
+        gains, annot=np.array(written), fmt="", cmap="RdBu", vmin=-limit, vmax=limit, linewidths=1, ax=ax,
+        cbar_kws={"label": "gain over control, percentage points"},
     )  # fmt: skip
+    for text, mark, gain in zip(ax.texts, marked.ravel(), gains.to_numpy().ravel(), strict=True):
+        if mark:
+            text.set_weight("bold")
+        elif significant is not None and abs(gain) < limit / 2:
+            text.set_color("0.35")
     ax.set(xlabel="", ylabel="")
     ax.tick_params(axis="both", rotation=0)
     return ax
@@ -192,9 +218,60 @@ def plot_share_map(gains, ax, best):
     return ax
 
 
+def _name_lines(ax, ends):
+    """Write names beside the ends of their lines, moved apart where they would overlap.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With its lines and its final size.
+    ends : dict of str to (float, colour)
+        By name: the height of the line's end, and its colour.
+    """
+    size = 9
+    low, high = ax.get_ylim()
+    points = ax.get_position().height * ax.figure.get_size_inches()[1] * 72
+    apart, names = _LINE_HEIGHT * size * (high - low) / points, sorted(ends, key=lambda name: ends[name][0])
+    wanted = np.array([ends[name][0] for name in names])
+    heights = np.maximum.accumulate(wanted - apart * np.arange(len(names))) + apart * np.arange(len(names))
+    heights -= (heights - wanted).max() / 2
+    x = max(line.get_xdata()[-1] for line in ax.lines if len(line.get_xdata()))
+    for name, height in zip(names, heights, strict=True):
+        dark = 0.7 * np.array(to_rgb(ends[name][1]))  # enough for small print
+        style = {"color": dark, "fontsize": size, "va": "center", "weight": "bold"}
+        ax.annotate(name, (x, height), (9, 0), textcoords="offset points", annotation_clip=False, **style)
+
+
 def _fill_finished_runs(runs, accuracy):
     """Stop each control where its MODE run finished, and carry the last accuracies forward."""
     budgets = runs[runs["strategy"] == "mode"].groupby("seed")["samples_added"].max()
     paired = runs[runs["samples_added"] <= runs["seed"].map(budgets)]
     wide = paired.pivot_table(index=["strategy", "seed"], columns="samples_added", values=accuracy)
     return wide.ffill(axis=1).stack().rename(accuracy).reset_index()
+
+
+def plot_rounds(rounds, ax):
+    """Draw what became of the accuracy, round after round.
+
+    Parameters
+    ----------
+    rounds : pandas.DataFrame
+        A row a round: `total`, samples added so far, `accuracy_before` and `accuracy_after`, in [0, 1], and, if there
+        is a test set, `test_accuracy_before` and `test_accuracy_after`.
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    added = [0, *rounds["total"]]
+    for name, prefix, colour in (("validation", "", MODE), ("test", "test_", CONTROL)):
+        if f"{prefix}accuracy_after" not in rounds:
+            continue
+        accuracies = [rounds[f"{prefix}accuracy_before"].iloc[0], *rounds[f"{prefix}accuracy_after"]]
+        ax.plot(added, 100 * np.array(accuracies), "o-", color=colour, label=name)
+        ax.annotate(f" {name}", (added[-1], 100 * accuracies[-1]), va="center", color=colour)
+    ax.set(title="Round after round", xlabel="samples added", ylabel="accuracy (%)", xticks=added)
+    ax.margins(x=0.12)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax

@@ -3,7 +3,17 @@ import pytest
 from made_runs import outcomes_of
 
 from mode_utils.study.comparisons import compare_differences
-from mode_utils.study.formatting import format_comparison, interval, mean_interval, p_equals, p_value, points, pp
+from mode_utils.study.formatting import (
+    format_comparison,
+    interval,
+    mean_interval,
+    p_equals,
+    p_value,
+    points,
+    pp,
+    reader_table,
+    significant,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,5 +43,27 @@ def test_a_comparison_is_written_in_points_with_units():
     text = format_comparison(compared)
     assert text["metric"].tolist() == ["euclidean", "manhattan"] and (text["runs"] == 20).all()
     assert text["difference (pp)"].tolist() == [points(mean) for mean in compared["mean"]]
-    assert text["p (Holm)"][0] == "< 0.001" and text["won (%)"][0] == f"{100 * compared['won'][0]:.0f}"
+    assert text["p, adjusted (Holm)"][0] == "< 0.001" and text["won (%)"][0] == f"{100 * compared['won'][0]:.0f}"
     assert not any(isinstance(value, float) for value in text.to_numpy().ravel())
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(12, "12"), (0.12345, "0.123"), (2244.4, "2,244"), (0.00001, "1.0e-05"), (-1.5, "-1.5"), (3.0, "3")],
+)
+def test_a_number_has_three_significant_digits(number, text):
+    assert significant(number) == text
+
+
+def test_a_table_for_readers_has_titles_units_and_no_nan():
+    table = pd.DataFrame({
+        "name": ["own", "x" * 90], "final": [0.93312, None], "mean": [0.0123, -0.002],
+        "low": [0.01, -0.003], "high": [0.02, 0.001], "p_holm": [0.00001, 0.25], "won": [1.0, 0.5],
+        "target_label": pd.array([5, None], dtype="Int64"), "ratio_of_it": [float("inf"), 2.5],
+    })  # fmt: skip
+    lines = reader_table(table).data.splitlines()
+    header, own, other = ([cell.strip() for cell in line.strip("|").split("|")] for line in (lines[0], *lines[2:]))
+    assert header == ["name", "after", "mean difference (pp)", "95% interval (pp)", "p, adjusted (Holm)", "runs won",
+                      "label that got most", "ratio of it"]  # fmt: skip
+    assert own == ["own", "93.3%", "+1.23", "+1.00 to +2.00", "< 0.001", "100.0%", "5", "never"]
+    assert other == ["x" * 90, "\N{EN DASH}", "-0.20", "-0.30 to +0.10", "0.250", "50.0%", "\N{EN DASH}", "2.5"]

@@ -11,10 +11,11 @@ from bs4 import BeautifulSoup
 
 from mode_utils.study.formatting import points
 from mode_utils.sweep.kernels import execute_copy
-from mode_utils.sweep.page import describe_origin, render_page
+from mode_utils.sweep.page import address_on_site, describe_origin, render_page
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "data" / "results"
+LOOK = (ROOT / "tests/site/look_at_page.js").read_text(encoding="utf-8")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 browser_needed = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install chromium")
 
@@ -94,8 +95,20 @@ def test_the_page_the_readme_and_the_csv_have_the_same_verdicts(page):
     found = tables_of(page)[0]
     for column in csv:
         plain = csv[column].str.replace("`", "")
-        assert found[column.capitalize()].tolist() == plain.tolist()
+        shown = found[column.capitalize()].str.replace(r"^[\N{CHECK MARK}\N{BALLOT X}?] ", "", regex=True)
+        assert shown.tolist() == plain.tolist()
         assert all(text in readme for text in csv[column])
+
+
+def test_each_verdict_has_a_sign_and_leads_to_its_evidence(page):
+    soup = BeautifulSoup(page.read_text(), "html.parser")
+    links = [cell.a for cell in soup.select("table")[0].select("tr td:nth-of-type(3)")]
+    sections = {node["id"] for node in soup.find_all("h2")}
+    assert len(links) > 15 and {link["href"].lstrip("#") for link in links} <= sections
+    signs = {"confirmed": "\N{CHECK MARK}", "refuted": "\N{BALLOT X}"}
+    for link in links:
+        sign, verdict = link.get_text().split(" ", 1)
+        assert sign == signs.get(verdict.split()[0], "?") and "color" in link.span["style"]
 
 
 def test_the_page_is_one_file_without_code(page):
@@ -120,35 +133,117 @@ def test_the_page_links_to_itself_and_the_web_alone(page):
     assert "in the walkthrough" in " ".join(soup.get_text().split())
 
 
+def test_links_of_the_notebook_lead_to_the_site_where_its_address_is_known(executed, monkeypatch, tmp_path):
+    monkeypatch.setenv("MODE_SITE_URL", "https://example.org/site/")
+    place = address_on_site(ROOT / "notebooks/results.ipynb")
+    assert place == "https://example.org/site/notebooks/results.html"
+    html = render_page(nbformat.read(executed / "copy.ipynb", as_version=4), "", place)
+    links = {link["href"] for link in BeautifulSoup(html, "html.parser").main.find_all("a") if link["href"][0] != "#"}
+    assert "https://example.org/site/notebooks/studies/ratio.html" in links
+    for link in links:
+        if link.startswith("https://example.org"):
+            assert (ROOT / link.removeprefix("https://example.org/site/").replace(".html", ".ipynb")).exists()
+    assert address_on_site(tmp_path / "alone.ipynb") == ""
+    monkeypatch.delenv("MODE_SITE_URL")
+    assert address_on_site(ROOT / "notebooks/results.ipynb") == ""
+
+
 def test_the_page_names_the_commit_it_came_from(page, tmp_path):
     assert "From commit abc" in page.read_text()
     assert re.fullmatch(r"From commit [0-9a-f]{7,} of \d{4}-\d\d-\d\d(, with changes .*)?", describe_origin(ROOT))
     assert describe_origin(tmp_path) == "From a copy that is in no repository"
 
 
-@browser_needed
-@pytest.mark.parametrize("width", [1280, 400])
-def test_a_browser_shows_every_image_without_errors_at_the_width_of(page, width):
+@pytest.fixture(scope="module")
+def browser():
     from playwright.sync_api import sync_playwright
 
-    complaints, requests = [], []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": width, "height": 800})
-        tab.on("console", lambda message: complaints.append(message.text))
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("request", lambda request: requests.append(request.url))
-        tab.goto(page.as_uri())
-        images = tab.evaluate(
-            "[...document.images].map(i => i.complete && i.naturalWidth > 100 && i.clientWidth > 300)"
-        )
-        overflow = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        sizes = tab.evaluate(
-            "[...document.querySelectorAll('p, td, li, figcaption')].map(e => parseFloat(getComputedStyle(e).fontSize))"
-        )
-        narrow = tab.evaluate("[...document.querySelectorAll('p, table.cards td')].map(e => e.clientWidth)")
-        browser.close()
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@browser_needed
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_browser_shows_every_image_without_errors_at_the_width_of(browser, page, width):
+    complaints, requests = [], []
+    tab = browser.new_page(viewport={"width": width, "height": 800})
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.goto(page.as_uri())
+    images = tab.evaluate("[...document.images].map(i => i.complete && i.naturalWidth > 100 && i.clientWidth > 300)")
+    overflow = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    sizes = tab.evaluate(
+        "[...document.querySelectorAll('p, td, li, figcaption')].map(e => parseFloat(getComputedStyle(e).fontSize))"
+    )
+    narrow = tab.evaluate("[...document.querySelectorAll('p, table.cards td')].map(e => e.clientWidth)")
+    tab.close()
     assert len(images) > 10 and all(images)
     assert not complaints and [url for url in requests if not url.startswith("data:")] == [page.as_uri()]
     assert overflow <= 0, "the page scrolls sideways"
     assert min(sizes) >= 14 and min(narrow) >= 60
+
+
+@browser_needed
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_all_text_can_be_read_in_light_and_in_the_dark(browser, page, scheme, width):
+    tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    tab.goto(page.as_uri())
+    looked = tab.evaluate(LOOK)
+    ground = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    cards = tab.evaluate("[...document.images].map(i => getComputedStyle(i).backgroundColor)")
+    tab.close()
+    assert looked.pop("texts") > 300 and not any(looked.values()), looked
+    assert (ground == "rgb(255, 255, 255)") == (scheme == "light") and set(cards) == {"rgb(255, 255, 255)"}
+
+
+@browser_needed
+@pytest.mark.parametrize(
+    "path", [*sorted((ROOT / "notebooks/sweep_reports").glob("*.ipynb")), ROOT / "notebooks/repair.ipynb"]
+)
+def test_the_page_of_every_report_fits_a_phone_and_a_desk(browser, path, tmp_path):
+    (tmp_path / "page.html").write_text(render_page(nbformat.read(path, as_version=4), ""))
+    tab = browser.new_page(color_scheme="dark")
+    for width in (400, 1280):
+        tab.set_viewport_size({"width": width, "height": 800})
+        tab.goto((tmp_path / "page.html").as_uri())
+        looked = tab.evaluate(LOOK)
+        assert looked.pop("texts") > 100 and not any(looked.values()), looked
+    tab.close()
+
+
+@browser_needed
+def test_contents_stay_beside_a_wide_page_and_stand_above_a_narrow_one(browser, page):
+    tab = browser.new_page(viewport={"width": 1280, "height": 800})
+    tab.goto(page.as_uri())
+    box = (
+        "(name => { const b = document.querySelector(name).getBoundingClientRect(); return [b.left, b.top, b.right] })"
+    )
+    left, top, right = tab.evaluate(f"{box}('nav')")
+    assert right <= tab.evaluate(f"{box}('main')")[0] and top >= 0
+    tab.evaluate("window.scrollTo(0, 5000)")
+    assert tab.evaluate(f"{box}('nav')")[:2] == [left, 16] and tab.evaluate(f"{box}('main')")[1] < -4000
+    tab.set_viewport_size({"width": 400, "height": 800})
+    tab.evaluate("window.scrollTo(0, 5000)")
+    assert tab.evaluate(f"{box}('nav')")[1] < -100
+    tab.close()
+
+
+@browser_needed
+def test_the_first_column_of_a_table_stands_while_the_others_scroll(browser, page):
+    tab = browser.new_page(viewport={"width": 400, "height": 800})
+    tab.goto(page.as_uri())
+    moved = tab.evaluate(
+        """() => [...document.querySelectorAll(".wide")].filter(b => b.querySelector("table:not(.cards)")
+               && b.scrollWidth > b.clientWidth + 100).map(b => {
+             const cells = [...b.querySelectorAll("tbody tr")][0].children;
+             const before = [...cells].map(c => c.getBoundingClientRect().left);
+             b.scrollLeft = 90;
+             return [...cells].map((c, i) => Math.round(before[i] - c.getBoundingClientRect().left));
+           })"""
+    )
+    tab.close()
+    assert len(moved) >= 4 and all(first == 0 and last == 90 for first, *_, last in moved)

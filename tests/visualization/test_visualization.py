@@ -67,6 +67,7 @@ def all_plots(runs):
         "cells": lambda ax: viz.plot_cells(cells(), ax, "own", ["peer"]).set_title("t").axes,
         "shares": lambda ax: viz.plot_share_map(shares, ax, shares.idxmax(axis=1)).set_title("t").axes,
         "critical differences": lambda ax: viz.plot_critical_differences(comparison(), ax),
+        "confusions": lambda ax: viz.plot_confusions(np.arange(10), np.arange(10), ax, names),
         "winners": lambda ax: viz.plot_winners(pd.DataFrame({"winner": list("aab"), "difference": 0.1}), ax, "a"),
         "runs needed": lambda ax: viz.plot_runs_needed(needed, ax),
         "likeness": lambda ax: viz.plot_likeness(likeness, ax, "a"),
@@ -145,12 +146,49 @@ def test_learning_curves_compare_at_the_same_number_of_samples(runs, ax):
     np.testing.assert_allclose(control, [0.55, 0.65, 0.725])
 
 
-def test_every_strategy_is_in_the_legend_and_only_the_main_ones_have_a_band(ax):
+def test_main_strategies_are_named_at_their_lines_and_the_others_are_one_grey_band(ax):
     viz.plot_strategies(learning_curves(strategies(), 20), ax, ["b"])
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["b", "a", "c"]
-    assert len(ax.collections) == 1
-    line = next(line for line in ax.lines if line.get_label() == "a")
-    assert list(line.get_ydata()) == pytest.approx([0.5, 0.6, 0.8])
+    assert [text.get_text() for text in ax.texts] == ["b"] and len(ax.lines) == 1
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["range of 2 other strategies"]
+    at_10 = [y for x, y in ax.collections[0].get_paths()[0].vertices if x == 10]
+    assert (min(at_10), max(at_10)) == pytest.approx((0.6, 0.8))
+    assert ax.lines[0].get_ydata() == pytest.approx([0.5, 0.7, 0.8])
+
+
+def test_no_more_than_five_strategies_are_told_apart_by_colour(ax):
+    names = list("abcdef")
+    with pytest.raises(ValueError, match="6 strategies in colour; at most 5 are told apart: a, b"):
+        viz.plot_strategies(learning_curves(strategies(), 20), ax, names)
+
+
+def test_names_at_lines_that_end_together_do_not_overlap(ax):
+    viz.plot_strategies(learning_curves(strategies(), 20), ax, ["a", "b", "c"])
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert len(boxes) == 3
+    assert not any(first.overlaps(second) for first, second in combinations(boxes, 2))
+
+
+def test_what_is_significant_is_marked_and_no_colour_is_cut(ax):
+    gains = pd.DataFrame([[4.0, -0.1], [0.2, -8.0]], index=["a", "b"], columns=["x", "y"])
+    viz.plot_gain_map(gains, ax, gains.abs() > 1)
+    assert [text.get_text() for text in ax.texts] == ["+4.0*", "-0.1", "+0.2", "-8.0*"]
+    assert ax.collections[0].get_clim() == (-8, 8)
+
+
+def test_captions_stand_beneath_their_images_and_say_what_is_right(ax):
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8]])
+    captions, right = viz.prediction_captions(probabilities, [0, 0], ["cat", "dog"])
+    assert captions.tolist() == ["is cat, says cat\n90% sure", "is cat, says dog\n80% sure"]
+    assert right.tolist() == [True, False]
+    viz.plot_image_grid(np.ones((1, 2, 8, 8)), ax, [""], ["", ""], "t", captions=[captions], right=[right])
+    below = [text.get_position()[1] for text in ax.texts]
+    assert [text.get_text()[0] for text in ax.texts] == ["\N{CHECK MARK}", "\N{BALLOT X}"] and min(below) >= 8
+    assert not ax.texts[0].get_window_extent().overlaps(ax.texts[1].get_window_extent())
+
+
+def test_confusions_count_what_is_taken_for_what(ax):
+    viz.plot_confusions(np.array([0, 0, 1]), np.array([0, 1, 1]), ax, ["a", "b"])
+    assert sorted(text.get_text() for text in ax.texts if text.get_text()) == ["1", "1", "1"]
 
 
 def test_the_best_share_of_each_row_is_framed(ax):
@@ -165,8 +203,8 @@ def test_a_bar_joins_neighbours_that_were_not_told_apart_and_never_passes_over_a
     pairs["p_holm"] = [0.01 if pair == ("b", "c") else 1.0 for pair in combinations(names, 2)]
     ranks = pd.Series([1.0, 2.0, 3.0, 4.0], index=names)
     viz.plot_critical_differences(MetricComparison(20, 1.0, 0.01, ranks, pairs), ax)
-    spans = {(min(line.get_xdata()), max(line.get_xdata())) for line in ax.lines if len(set(line.get_ydata())) == 1}
-    assert {span for span in spans if span in {(1, 2), (3, 4), (1, 4), (2, 3), (1, 3)}} == {(1, 2), (3, 4)}
+    bars = [line.get_ydata() for line in ax.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2]
+    assert [(round(low), round(high)) for low, high in bars] == [(0, 1), (2, 3)]
 
 
 def test_runs_needed_leaves_out_differences_of_0(ax):

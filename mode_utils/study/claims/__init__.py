@@ -25,7 +25,7 @@ from mode_utils.study.claims.protocol import (
     single_differences_mean_something,
     single_runs_find_the_best,
 )
-from mode_utils.study.claims.verdict import Verdict, verdict_table
+from mode_utils.study.claims.verdict import Verdict, linked_verdicts, verdict_table
 
 __all__ = [
     "Verdict",
@@ -33,6 +33,7 @@ __all__ = [
     "layer_selection_is_vain",
     "leak_is_harmless",
     "least_similar_helps_overfit",
+    "linked_verdicts",
     "looks_predict_outcome",
     "metrics_differ",
     "model_was_too_good",

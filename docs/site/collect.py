@@ -1,0 +1,220 @@
+"""Gather what the web site is built from: ``python docs/site/collect.py docs/_build/source``.
+
+Pages, notebooks and figures are copied to where they stand in the repository, so that a link which works there works
+on the site, too. The README is the first page. Pages of the figures, of the tables and of the code are written.
+"""
+
+import ast
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ("notebooks/*.ipynb", "notebooks/studies/*.ipynb", "notebooks/sweep_reports/*.ipynb")
+PAGES = ("docs/*.md", "CHANGELOG.md", "CONTRIBUTING.md", *NOTEBOOKS)
+FILES = ("figures/*.png", "data/README.md", "data/results/**/*", "notebooks/sweeps/*.yml", "LICENSE", "CITATION.cff")
+SUFFIXES = (".md", ".ipynb", ".rst")
+CONTENTS = {  # what stands where in the contents; a page that is named nowhere stands at the end of the first group
+    "Start": [
+        "docs/README", "docs/which-strategy", "docs/walkthrough", "notebooks/walkthrough", "docs/glossary",
+        "docs/anywhere",
+    ],
+    "Your own model": ["docs/own-model", "docs/labelling", "notebooks/repair"],
+    "Evidence": [
+        "docs/claims", "notebooks/results", "docs/which-inputs", "docs/accuracy-tables", "docs/questions",
+        "docs/differences", "figures/gallery", "notebooks/sweep_reports/*",
+    ],
+    "Studies": ["notebooks/studies/*"],
+    "Build on it": ["docs/sweeps", "docs/extending", "docs/code", "CONTRIBUTING", "api/mode_utils", "CHANGELOG"],
+}  # fmt: skip
+TITLES = {  # in the contents, where a page's own title would not tell it from another's
+    "docs/README": "All pages",
+    "docs/walkthrough": "The walkthrough and its parameters",
+    "notebooks/walkthrough": "Notebook: MODE, step by step",
+    "notebooks/repair": "Notebook: repair, step by step",
+    "notebooks/results": "Notebook: the results",
+}
+DRAWN_IN_A_LOOP = {  # figures whose names do not stand in the notebook that draws them
+    "best": "notebooks/sweep_reports/metrics.ipynb",
+    "worst": "notebooks/sweep_reports/metrics.ipynb",
+    "pools_*": "notebooks/sweep_reports/pools.ipynb",
+}
+_LISTED = re.compile(r"^(\w+)/? {2,}(\S.*)$", re.MULTILINE)
+_DRAWN = re.compile(r"save_figure\(\w+, \"(\w+)\"")
+
+
+def repository_address():
+    """Return where the repository is on the web: as a workflow says, or CITATION.cff; "" if neither knows."""
+    if os.environ.get("GITHUB_REPOSITORY"):
+        return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{os.environ['GITHUB_REPOSITORY']}"
+    found = re.search(r"^repository-code: *\"?([^\"\s]+)", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def collect(target):
+    """Fill an empty folder with the sources of the site.
+
+    Parameters
+    ----------
+    target : path
+        Removed first, if it exists.
+
+    Returns
+    -------
+    int
+        Number of pages.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    pages = sorted({path.relative_to(ROOT) for pattern in PAGES for path in ROOT.glob(pattern)})
+    for page in pages:
+        text = _to_first_page((ROOT / page).read_text(encoding="utf-8"), depth=len(page.parts) - 1)
+        _write(target / page, with_alt_texts(text) if page.suffix == ".ipynb" else text)
+    for path in sorted(path for pattern in FILES for path in ROOT.glob(pattern) if path.is_file()):
+        place = target / path.relative_to(ROOT)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".md":  # a table by itself, which a page links to
+            _write(place, _with_title(path))
+        else:
+            shutil.copyfile(path, place)
+    _write(target / "figures/gallery.md", gallery(target))
+    for name, text in reference().items():
+        _write(target / f"api/{name}{'.md' if text.startswith('# ') else '.rst'}", text)
+    _write(target / "index.md", (ROOT / "README.md").read_text(encoding="utf-8") + contents(target))
+    return len(_pages_of(target))
+
+
+def contents(target):
+    """Return the contents of the site as directives, a group each, of the pages that there are."""
+    there = {path.relative_to(target).with_suffix("").as_posix() for path in _pages_of(target)}
+    placed = {page for pages in CONTENTS.values() for entry in pages for page in _matching(entry, target)}
+    rest = sorted(page for page in there - placed if page.startswith(("docs/", "notebooks/")))
+    groups = CONTENTS | {"Start": [*CONTENTS["Start"], *rest]}
+    lines = []
+    for caption, entries in groups.items():
+        pages = [page for entry in entries for page in _matching(entry, target)]
+        pages = [f"{TITLES[page]} <{page}>" if page in TITLES else page for page in pages]
+        lines += ["", "```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _pages_of(folder):
+    return [path for path in folder.rglob("*") if path.suffix in SUFFIXES]
+
+
+def _matching(entry, target):
+    found = [path.relative_to(target) for suffix in SUFFIXES for path in target.glob(entry + suffix)]
+    return sorted(path.with_suffix("").as_posix() for path in found)
+
+
+def _to_first_page(text, depth):
+    """Let links to the README of the repository, so many folders up, lead to the first page."""
+    return text.replace(f"]({'../' * depth}README.md", f"]({'../' * depth}index.md")
+
+
+def _with_title(path):
+    """Return a table or a note as a page that stands in no contents."""
+    text = path.read_text(encoding="utf-8").replace("### ", "## ")
+    name = path.relative_to(ROOT).as_posix()
+    return "---\norphan: true\n---\n\n" + (text if text.startswith("# ") else f"# `{name}`\n\n{text}")
+
+
+def with_alt_texts(notebook):
+    """Return a notebook, as JSON, in which each figure says for who cannot see it what it is about.
+
+    That is the section it stands in, and the sentence before it.
+    """
+    read = nbformat.reads(notebook, as_version=4)
+    section = sentence = ""
+    for cell in read.cells:
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)
+            section, sentence = headings[-1] if headings else section, _first_sentence(cell.source)
+        elif any("image/png" in output.get("data", {}) for output in cell.outputs):
+            about = ": ".join(_plain(part) for part in (section, sentence) if part)
+            cell.metadata["mystnb"] = {"image": {"alt": f"Figure. {about}"}}
+    return nbformat.writes(read)
+
+
+def _first_sentence(markdown):
+    text = " ".join(line for line in markdown.splitlines() if line and not line.startswith("#"))
+    return re.split(r"(?<=[.?!:]) ", text)[0].rstrip(":")
+
+
+def _plain(markdown):
+    return re.sub(r"[*`_]|\]\([^)]*\)|\[", "", markdown)
+
+
+def gallery(target):
+    """Return the page of all figures, each with what it shows and the command that draws it."""
+    shown, drawn = _captions(target), drawn_by()
+    parts = ["# Gallery", "All figures of the reference study; `make figures` draws them anew from its tables."]
+    for path in sorted((target / "figures").glob("*.png")):
+        name = path.stem
+        caption = shown.get(name, name.replace("_", " ").capitalize())
+        source = f"Drawn by [`{drawn[name]}`](../{drawn[name]}): `make figures`."
+        parts += [f"## {name.replace('_', ' ').capitalize()}", f"![{caption}]({path.name})", f"{caption}. {source}"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _captions(target):
+    """Return what the pages say each figure shows, by the figure's name."""
+    texts = [path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted(target.glob("docs/*.md"))]]
+    found = re.findall(r"!\[([^\]]+)\]\([^)]*figures/(\w+)\.png\)", "\n".join(texts))
+    return {name: caption for caption, name in reversed(found)}
+
+
+def drawn_by():
+    """Return the notebook that draws a figure, by the figure's name."""
+    looped = {pattern: ROOT.glob(f"figures/{pattern}.png") for pattern in DRAWN_IN_A_LOOP}
+    drawn = {path.stem: DRAWN_IN_A_LOOP[pattern] for pattern, paths in looped.items() for path in paths}
+    for pattern in NOTEBOOKS:
+        for path in sorted(ROOT.glob(pattern)):
+            code = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+            drawn |= dict.fromkeys(_DRAWN.findall(code), path.relative_to(ROOT).as_posix())
+    return drawn
+
+
+def reference():
+    """Return the pages of the code by name: the package, its rooms and all public modules, as their docstrings say."""
+    package = ROOT / "mode_utils"
+    pages = {"mode_utils": _overview(package, "mode_utils", "The code")}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if parts[-1] == "__init__" and name != "mode_utils":
+            pages[name] = _overview(path.parent, name, f"`{name}`")
+        elif not parts[-1].startswith("_"):
+            title = name.replace("_", "\\_")
+            pages[name] = f"{title}\n{'=' * len(title)}\n\n.. automodule:: {name}\n   :members:\n"
+    return pages
+
+
+def _overview(folder, name, title):
+    """Return the page of a room: what its docstring says, and a line for each of its files with a link."""
+    docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    listed = [entry for entry in _LISTED.findall(docstring) if not entry[0].startswith("_")]
+    summary, _, more = _LISTED.sub("", docstring).partition("\n\n")
+    lines = [f"# {title}", "", summary, ""]
+    for part in re.split(r"\n{2,}", more.removesuffix("Files:\n").strip()):
+        part = part.removesuffix("\nFiles:")
+        lines += ["```text", part, "```", ""] if part.startswith("  ") else [part, ""]
+    lines += [
+        "| name | what |",
+        "|---|---|",
+        *(f"| {{doc}}`{entry} <{name}.{entry}>` | {text} |" for entry, text in listed),
+    ]
+    below = ["", "```{toctree}", ":hidden:", "", *(f"{name}.{entry}" for entry, _ in listed), "```", ""]
+    return "\n".join([*lines, *below])
+
+
+def _write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    print(f"{collect(Path(sys.argv[1]))} pages")

@@ -1,0 +1,63 @@
+"""A picture with something to turn: controls where a notebook is live, the picture alone in an executed copy."""
+
+import matplotlib.pyplot as plt
+from IPython import get_ipython
+from IPython.display import display
+
+
+def turn(draw, **choices):
+    """Show a picture, and in a live notebook a control for each of its settings that draws it anew.
+
+    The picture is an ordinary output of the cell, so that copies that nobody looks at while they are executed, on a
+    page or in the repository, have the one of the first settings.
+
+    Parameters
+    ----------
+    draw : callable
+        Takes a value of each setting by its name, and returns a matplotlib.figure.Figure.
+    **choices : (value, sequence)
+        By setting: what it is first, and all that it may be. Numbers get a slider, all else a list.
+
+    Raises
+    ------
+    ValueError
+        If a first value is not among what the setting may be.
+    """
+    for name, (value, possible) in choices.items():
+        if value not in list(possible):
+            raise ValueError(f"{name} = {value!r} is not one of: {', '.join(map(str, possible))}")
+    controls = _controls(choices) if is_live() else {}
+    picture = display(_closed(draw(**{name: value for name, (value, _) in choices.items()})), display_id=True)
+
+    def redraw(_):
+        picture.update(_closed(draw(**{name: control.value for name, control in controls.items()})))
+
+    for control in controls.values():
+        control.observe(redraw, "value")
+
+
+def is_live():
+    """Tell whether a person may turn something: JupyterLab and its like name the cell they run, executors do not."""
+    parent = getattr(get_ipython(), "get_parent", dict)()
+    return "cellId" in parent.get("metadata", {})
+
+
+def _controls(choices):
+    """Show the controls and return them by name."""
+    import ipywidgets as widgets  # only needed where somebody looks
+
+    controls = {}
+    for name, (value, possible) in choices.items():
+        settings = {"options": list(possible), "value": value, "description": name}
+        if all(isinstance(each, int | float) for each in possible):
+            controls[name] = widgets.SelectionSlider(**settings, continuous_update=False)
+        else:
+            controls[name] = widgets.Dropdown(**settings)
+    display(widgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap"}))
+    return controls
+
+
+def _closed(figure):
+    """Take a figure from pyplot, which would show it a second time at the end of the cell."""
+    plt.close(figure)
+    return figure

@@ -1,0 +1,161 @@
+"""Round after round: what was used stays used, what was labelled stays training data, and nothing is lost between."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+
+from mode_utils.networks.backend import keras
+from mode_utils.repair import (
+    choose_inputs,
+    diagnose,
+    open_case,
+    retrain,
+    round_of,
+    rounds_table,
+    save_repair,
+    say_next_round,
+)
+from mode_utils.repair.__main__ import main
+from mode_utils.repair.rounds import check_fresh, read_earlier
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory):
+    """Return the folder of a model in which two digits are starved, the data without labels of the pool, and these."""
+    keras.utils.set_random_seed(0)
+    folder, rng = tmp_path_factory.mktemp("campaign"), np.random.default_rng(0)
+    x, y = load_digits(return_X_y=True)
+    order = rng.permutation(len(y))
+    x, y = (x[order] / 16).astype(np.float32).reshape(-1, 8, 8), y[order]
+    train = np.setdiff1d(np.arange(500), np.flatnonzero(np.isin(y[:500], [3, 8]))[6:])
+    places = {"train": train, "validation": np.arange(500, 900), "pool": np.arange(900, 1500)}
+    places |= {"test": np.arange(1500, len(y))}
+    arrays = {f"x_{role}": x[place] for role, place in places.items()}
+    arrays |= {f"y_{role}": y[place] for role, place in places.items()}
+    image = keras.Input((8, 8))
+    hidden = keras.layers.Dense(32, activation="relu")(keras.layers.Flatten()(image))
+    model = keras.Model(image, keras.layers.Dense(10, activation="softmax")(hidden))
+    model.compile(optimizer=keras.optimizers.Adam(0.003), loss="sparse_categorical_crossentropy")
+    model.fit(arrays["x_train"], arrays["y_train"], epochs=30, verbose=0)
+    model.save(folder / "model.keras")
+    np.savez(folder / "labelled.npz", **arrays)
+    hidden = arrays.pop("y_pool")
+    np.savez(folder / "data.npz", **arrays)
+    return folder, hidden
+
+
+def play_round(folder, number, hidden, budget=25, data="data.npz"):
+    """Choose, label with what is hidden, retrain and save, as the command does."""
+    model, earlier = (folder / "model.keras", None) if number == 1 else (None, folder / f"round-{number - 1}")
+    case = open_case(model, folder / data, budget, continue_from=earlier)
+    diagnosis = diagnose(case)
+    chosen = choose_inputs(case, diagnosis)
+    indices = chosen["index"].to_numpy()
+    outcome = retrain(case, indices, hidden[indices])
+    rounds = [*(case.earlier.rounds if case.earlier else []), round_of(case, outcome, len(indices))]
+    added = indices, hidden[indices]
+    save_repair(
+        folder / f"round-{number}", case, diagnosis, chosen, outcome, added=added, rounds=rounds, keep_new_bugs=True
+    )
+    return case, indices, rounds
+
+
+@pytest.fixture(scope="module")
+def played(campaign):
+    return [play_round(campaign[0], number, campaign[1]) for number in range(1, 6)]
+
+
+def test_a_campaign_of_five_rounds(campaign, played):
+    folder, hidden = campaign
+    every = np.concatenate([indices for _, indices, _ in played])
+    assert len(np.unique(every)) == len(every) == 125
+    for number, (case, _, rounds) in enumerate(played, start=1):
+        before = every[: 25 * (number - 1)]
+        np.testing.assert_array_equal(case.used, before)
+        np.testing.assert_array_equal(case.data.y_train[len(case.data.y_train) - len(before) :], hidden[before])
+        assert len(rounds) == number and rounds[-1]["total"] == 25 * number
+    table = rounds_table(rounds)
+    np.testing.assert_allclose(table["accuracy_before"][1:], table["accuracy_after"][:-1], atol=1e-6)
+    assert table["test_accuracy_after"].iloc[-1] > table["test_accuracy_before"].iloc[0] + 0.05
+    origin = json.loads((folder / "round-5/origin.json").read_text())
+    assert len(origin["earlier_samples"]) == 100 and len(origin["samples"]) == 25 and origin["rounds"] == rounds
+
+
+def test_a_round_that_is_killed_loses_nothing_but_itself(campaign, played, monkeypatch, tmp_path):
+    folder, hidden = campaign
+    monkeypatch.setattr("mode_utils.repair.folder.json.dumps", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        play_round(folder, 6, hidden)
+    monkeypatch.undo()
+    case = open_case(None, folder / "data.npz", 25, continue_from=folder / "round-5")
+    assert len(case.used) == 125 and len(case.earlier.rounds) == 5
+
+
+def test_the_command_goes_on_and_says_what_the_round_gained(campaign, played, tmp_path, capsys):
+    folder, hidden = campaign
+    first = pd.DataFrame({"index": played[0][1][:3], "label": hidden[played[0][1][:3]]})
+    first.to_csv(tmp_path / "again.csv", index=False)
+    command = [str(folder / "data.npz"), str(tmp_path / "out"), "--budget", "20", "--continue", str(folder / "round-2")]
+    assert main([*command, "--apply", str(tmp_path / "again.csv")]) == 2
+    assert "was added in an earlier round: label others" in capsys.readouterr().err
+    fresh = np.setdiff1d(np.arange(600), np.concatenate([played[0][1], played[1][1]]))[:20]
+    pd.DataFrame({"index": fresh, "label": hidden[fresh]}).to_csv(tmp_path / "labels.csv", index=False)
+    assert main([*command, "--keep-new-bugs", "--apply", str(tmp_path / "labels.csv")]) in (0, 1)
+    said = capsys.readouterr().out
+    assert "Round 3: 50 samples were added before, and are kept." in said and "round 3 fixed" in said
+    origin = json.loads((tmp_path / "out/origin.json").read_text())
+    assert [line["total"] for line in origin["rounds"]] == [25, 50, 70]
+    table = pd.read_csv(tmp_path / "out/selected.csv")
+    assert not set(table["index"]) & {each["index"] for each in origin["earlier_samples"]}
+
+
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        ({"fixed": 30, "broken": 2, "accuracy_after": 0.95}, "likely to pay"),
+        ({"fixed": 5, "broken": 4, "accuracy_after": 0.95}, "not worth its labels"),
+        ({"fixed": 0, "broken": 0, "accuracy_after": 0.95}, "not worth its labels"),
+        ({"fixed": 3, "broken": 9, "accuracy_after": 0.95}, "not worth its labels"),
+        ({"fixed": 12, "broken": 1, "accuracy_after": 0.95}, "less than half of the round before"),
+        ({"fixed": 12, "broken": 0, "accuracy_after": 1.0}, "none is wrong any more"),
+    ],
+)
+def test_what_is_said_of_the_next_round(last, message):
+    before = {"round": 1, "fixed": 40, "broken": 2, "samples": 400}
+    assert message in say_next_round([before, {"round": 2, "samples": 400, **last}])
+
+
+def test_what_cannot_be_gone_on_from(campaign, played, tmp_path):
+    folder, _ = campaign
+    data = folder / "data.npz"
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        open_case(None, data, 9, continue_from=tmp_path / "none")
+    with pytest.raises(ValueError, match=r"no origin.json: it is no folder of a repair"):
+        open_case(None, data, 9, continue_from=tmp_path)
+    (tmp_path / "selected.csv").write_text("index,label\n")
+    with pytest.raises(ValueError, match="waits for labels"):
+        read_earlier(tmp_path)
+    (tmp_path / "origin.json").write_text("{}")
+    with pytest.raises(ValueError, match="is damaged"):
+        read_earlier(tmp_path)
+    with pytest.raises(ValueError, match=r"is not what .*round-1 was made with"):
+        open_case(None, folder / "labelled.npz", 9, continue_from=folder / "round-1")
+    with pytest.raises(ValueError, match="larger than the 575 samples left of the pool"):
+        open_case(None, data, 580, continue_from=folder / "round-1")
+    with pytest.raises(ValueError, match="that is not among the class names"):
+        open_case(None, data, 9, continue_from=folder / "round-1", class_names=list("abcdefghij"))
+    (folder / "round-1/repaired.keras").rename(tmp_path / "repaired.keras")
+    with pytest.raises(ValueError, match=r"has no repaired\.keras"):
+        open_case(None, data, 9, continue_from=folder / "round-1")
+    case = open_case(tmp_path / "repaired.keras", data, 9, continue_from=folder / "round-1")
+    with pytest.raises(ValueError, match="added in an earlier round"):
+        check_fresh(case.used[:2], case)
+    (tmp_path / "repaired.keras").rename(folder / "round-1/repaired.keras")
+
+
+def test_a_model_is_needed_to_begin_with(tmp_path, capsys):
+    assert main([str(tmp_path / "data.npz"), str(tmp_path / "out"), "--budget", "9"]) == 2
+    assert "a model is needed" in capsys.readouterr().err

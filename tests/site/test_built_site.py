@@ -1,0 +1,200 @@
+"""The web site as it was built, link by link and in a browser; `make docs-test` builds it and runs this.
+
+MODE_SITE names the folder of the site. Nothing but the site's own server can be reached from the browser.
+"""
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin
+
+import pytest
+from bs4 import BeautifulSoup
+
+SITE = Path(os.environ.get("MODE_SITE", ""))
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(not os.environ.get("MODE_SITE"), reason="no built site: run make docs-test")
+browser_needed = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install chromium")
+LOOK = Path(__file__).with_name("look_at_page.js").read_text(encoding="utf-8")
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 800}
+LOADED = "script[src], link[rel=stylesheet], img, iframe, link[rel=preload]"
+
+
+def page_names():
+    return sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
+
+
+@pytest.fixture(scope="module")
+def soups():
+    return {name: BeautifulSoup((SITE / name).read_text(encoding="utf-8"), "html.parser") for name in page_names()}
+
+
+def test_the_site_has_pages_notebooks_and_code(soups):
+    expected = {"index.html", "docs/claims.html", "notebooks/walkthrough.html", "figures/gallery.html"}
+    assert len(soups) > 100 and expected | {"api/mode_utils.similarity.html"} <= set(soups)
+
+
+def test_every_link_and_anchor_leads_somewhere(soups):
+    anchors = {name: {node["id"] for node in soup.find_all(id=True)} for name, soup in soups.items()}
+    lost, n_links = [], 0
+    for name, soup in soups.items():
+        for link in soup.find_all("a", href=True):
+            place, anchor = urldefrag(urljoin(name, unquote(link["href"])))
+            if "://" in place or link["href"].startswith("mailto:"):
+                continue
+            n_links += 1
+            good = (SITE / place).is_file() and (not anchor or place not in anchors or anchor in anchors[place])
+            lost += [] if good else [f"{name}: {link['href']}"]
+    assert n_links > 5_000 and not lost
+
+
+def test_nothing_is_loaded_from_elsewhere(soups):
+    sources = [(name, node.get("src") or node["href"]) for name, soup in soups.items() for node in soup.select(LOADED)]
+    assert len(sources) > 1_000 and not [each for each in sources if each[1].startswith(("http:", "https:", "//"))]
+
+
+def test_each_page_can_be_reached_from_the_one_before(soups):
+    reached, place = [], "index.html"
+    while place and place not in reached:
+        reached.append(place)
+        following = soups[place].select_one("a.right-next")
+        place = urldefrag(urljoin(place, following["href"]))[0] if following else None
+    alone = {name for name in soups if name.startswith(("data/", "genindex", "py-modindex", "search"))}
+    assert set(soups) - alone == set(reached)
+
+
+def test_the_gallery_says_how_each_figure_is_made(soups):
+    page = soups["figures/gallery.html"].find("article")
+    assert len(page.find_all("img")) == len(list((SITE.parents[2] / "figures").glob("*.png")))
+    assert page.get_text().count("make figures") > len(page.find_all("img"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(SITE)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        chromium.address = f"http://127.0.0.1:{server.server_port}/"
+        yield chromium
+        chromium.close()
+    server.shutdown()
+
+
+def open_tab(browser, complaints, **options):
+    """Open a tab that reaches the site alone, and notes what goes wrong."""
+    tab = browser.new_context(viewport=WIDE, **options).new_page()
+
+    def within(route):
+        own = route.request.url.startswith((browser.address, "data:"))
+        complaints.extend([] if own else [f"asks for {route.request.url}"])
+        route.continue_() if own else route.abort()
+
+    tab.route("**/*", within)
+    tab.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    return tab
+
+
+@pytest.fixture(scope="module")
+def seen(browser):
+    """Look at each page: wide and narrow, in light and dark; a dict from what is wrong to where."""
+    complaints, found, n_texts = [], {}, 0
+    tab = open_tab(browser, complaints, color_scheme="light", reduced_motion="reduce")
+    for name in page_names():
+        tab.goto(browser.address + name)
+        for mode in ("light", "dark"):
+            tab.evaluate("mode => document.documentElement.setAttribute('data-theme', mode)", mode)
+            for size in (WIDE, NARROW):
+                tab.set_viewport_size(size)
+                looked = tab.evaluate(LOOK)
+                n_texts += looked.pop("texts")
+                for what, wrong in looked.items():
+                    found.setdefault(what, []).extend([f"{name} {mode} {size['width']}: {wrong}"] if wrong else [])
+        found.setdefault("complaints", []).extend(f"{name}: {complaint}" for complaint in complaints)
+        complaints.clear()
+    assert n_texts > 100_000
+    return found
+
+
+@browser_needed
+@pytest.mark.parametrize(
+    ("what", "law"),
+    [
+        ("complaints", "no page logs an error or asks for anything from elsewhere"),
+        ("faint", "all text has a contrast of 4.5 or more, in light and dark"),
+        ("mute", "every figure has an alternative text"),
+        ("broken", "every figure is shown"),
+        ("sideways", "no page scrolls sideways, at 1280 and 400 pixels"),
+        ("cut", "what is wider than the page scrolls in its own box"),
+        ("small", "all text has 12 pixels or more"),
+    ],
+)
+def test_in_a_browser(seen, what, law):
+    assert not seen[what], f"{law}; {len(seen[what])} times not: {seen[what][:10]}"
+
+
+@browser_needed
+@pytest.mark.parametrize("words", ["earth mover", "HCI", "register_metric"])
+def test_the_search_finds(browser, words):
+    complaints = []
+    tab = open_tab(browser, complaints)
+    tab.goto(f"{browser.address}search.html?q={words.replace(' ', '+')}")
+    tab.wait_for_selector("#search-results li a")
+    tab.wait_for_function("!document.querySelector('#search-results h2').textContent.startsWith('Searching')")
+    titles = tab.eval_on_selector_all("#search-results li a", "links => links.map(link => link.textContent)")
+    assert len(titles) >= 3 and not complaints
+    assert words != "earth mover" or any("earth mover" in title.lower() for title in titles)
+
+
+@browser_needed
+def test_the_search_field_opens_and_leads_to_results(browser):
+    tab = open_tab(browser, [])
+    tab.goto(browser.address)
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type("earth mover")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#search-results li a")
+    assert "search.html" in tab.url
+
+
+@browser_needed
+def test_the_switch_makes_the_page_dark_and_it_stays_dark(browser):
+    tab = open_tab(browser, [], color_scheme="light")
+    tab.goto(browser.address)
+    of_page = "getComputedStyle(document.body).backgroundColor"
+    light = tab.evaluate(of_page)
+    tab.locator(".theme-switch-button:visible").first.click()
+    tab.locator(".theme-change-button[data-mode=dark]:visible").first.click()
+    dark = tab.evaluate(of_page)
+    tab.goto(f"{browser.address}docs/claims.html")
+    assert dark != light and tab.evaluate(of_page) == dark
+
+
+@browser_needed
+def test_a_dark_system_gets_a_dark_page_with_figures_on_light_cards(browser):
+    tab = open_tab(browser, [], color_scheme="dark")
+    tab.goto(f"{browser.address}notebooks/results.html")
+    assert tab.get_attribute("html", "data-theme") == "dark"
+    cards = tab.eval_on_selector_all("article img", "all => all.map(i => getComputedStyle(i).backgroundColor)")
+    assert len(cards) > 5 and set(cards) == {"rgb(255, 255, 255)"}
+
+
+@browser_needed
+def test_on_a_phone_the_contents_open_and_lead_to_a_page(browser):
+    tab = open_tab(browser, [])
+    tab.set_viewport_size(NARROW)
+    tab.goto(browser.address)
+    tab.locator("button.primary-toggle:visible").click()
+    tab.get_by_role("link", name="Glossary").first.click()
+    tab.wait_for_url("**/docs/glossary.html")
+    assert tab.locator("h1").inner_text().startswith("Glossary")

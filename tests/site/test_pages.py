@@ -1,0 +1,191 @@
+"""The pages of the site before it is built: links, words for figures, docstrings, and code that works."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+import mode_utils as mode
+from mode_utils import similarity
+from mode_utils.run_setup import SCENARIOS
+from mode_utils.selection import selectors
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOTEBOOKS = [
+    path for folder in ("", "studies", "sweep_reports") for path in (ROOT / "notebooks" / folder).glob("*.ipynb")
+]
+MODULES = sorted(ROOT.glob("mode_utils/**/*.py"))
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def collect():
+    sys.path.insert(0, str(ROOT / "docs/site"))
+    try:
+        import collect as module
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+@pytest.fixture(scope="module")
+def sources(collect, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site") / "source"
+    collect.collect(folder)
+    return folder
+
+
+def text_of(path):
+    if path.suffix == ".md":
+        return path.read_text(encoding="utf-8")
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def slugs(path):
+    """Return the anchors that GitHub, and the site, give to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", text_of(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def blocks(name):
+    return BLOCK.findall((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=lambda path: path.stem)
+def test_every_link_and_its_anchor_lead_somewhere(path):
+    for place, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", text_of(path)):
+        target = path.parent / place if place else path
+        assert target.exists(), place
+        assert not anchor or anchor in slugs(target), f"{place}#{anchor}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_every_figure_of_a_page_says_what_it_shows(path):
+    assert all(len(words) > 20 for words in re.findall(r"!\[([^\]]*)\]\(", path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_figure_of_a_notebook_gets_words_of_its_own_section(collect, path):
+    cells = nbformat.reads(collect.with_alt_texts(path.read_text(encoding="utf-8")), as_version=4).cells
+    drawn = [cell for cell in cells if any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))]
+    words = [cell.metadata["mystnb"]["image"]["alt"] for cell in drawn]
+    assert all(each.startswith("Figure. ") and len(each) > 15 and "](" not in each for each in words)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_every_public_name_has_a_docstring(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    named = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    public = [node for node in named if not node.name.startswith("_")]
+    methods = [node for each in public if isinstance(each, ast.ClassDef) for node in each.body]
+    public += [node for node in methods if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    assert ast.get_docstring(tree) and not [node.name for node in public if not ast.get_docstring(node)]
+
+
+def test_each_page_notebook_and_module_stands_in_the_contents_once(collect, sources):
+    index = (sources / "index.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^(?:\w.* <)?((?:docs|notebooks|figures|api)/[^\s>]+|C[A-Z]+)>?$", index, re.MULTILINE)
+    pages = {path.relative_to(sources).with_suffix("").as_posix() for path in sources.rglob("*") if path.is_file()}
+    expected = {page for page in pages if page.startswith(("docs/", "notebooks/")) and "/sweeps/" not in page}
+    assert len(listed) == len(set(listed)) and expected <= set(listed) <= pages
+    modules = {path.stem for path in MODULES if not path.stem.startswith("_")}
+    assert {path.name.split(".")[-2] for path in (sources / "api").iterdir()} >= modules
+
+
+def test_a_new_page_finds_its_place_by_itself_and_a_missing_one_is_not_missed(collect, sources, tmp_path):
+    (tmp_path / "docs").mkdir()
+    for name in ("claims", "brand-new"):
+        (tmp_path / f"docs/{name}.md").write_text("# A page\n")
+    found = collect.contents(tmp_path)
+    assert "docs/brand-new" in found.split(":caption: Your own model")[0] and found.count("docs/claims") == 1
+    assert "docs/labelling" not in found
+
+
+def test_each_figure_of_the_gallery_names_the_notebook_that_draws_it(collect, sources):
+    drawn = collect.drawn_by()
+    names = {path.stem for path in (ROOT / "figures").glob("*.png")}
+    assert names <= set(drawn) and all((ROOT / path).exists() for path in drawn.values())
+    figures = re.search(r"^FIGURES := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()
+    assert {drawn[name] for name in names} == {f"notebooks/{each}.ipynb" for each in figures}
+
+
+def test_the_address_of_the_repository_is_that_of_the_workflow_or_unknown(collect, monkeypatch):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    known = re.search(r"^repository-code: *(\S+)", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert collect.repository_address() == (known[1].strip('"') if known else "")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "somebody/something")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://example.org")
+    assert collect.repository_address() == "https://example.org/somebody/something"
+
+
+@pytest.fixture
+def own_names():
+    """Take away afterwards what a page has added to the lists of names."""
+    lists = similarity._METRICS, selectors.SELECTORS, SCENARIOS
+    before = [dict(each) for each in lists]
+    yield
+    for each, old in zip(lists, before, strict=True):
+        each.clear()
+        each.update(old)
+
+
+def test_what_the_page_adds_works(own_names, monkeypatch, trainer, splits, rng):
+    monkeypatch.chdir(ROOT)
+    added, options = {}, []
+    for block in blocks("extending"):
+        exec(compile(block, "extending.md", "exec"), added)
+        options += [added["options"]] if "options" in block else []
+    assert options[0].metric == "correlation" and options[1].selector == "second guess"
+    images = splits.bug_fixing.x[:20]
+    known = [np.corrcoef(image.ravel(), images[0].ravel())[0, 1] for image in images]
+    assert np.allclose(mode.similarity_scores(images, images[0], "correlation"), known, atol=1e-5)
+    diagnosis = mode.assess(trainer, splits, theta=1.0)
+    for each in options:
+        batch = mode.select_inputs(trainer, splits, replace(each, batch_size=100), diagnosis, rng)
+        assert len(np.unique(batch.indices)) == 100
+    assert 0 < added["samples_of_7"] < 20
+    assert added["table"]["evidence"][0].endswith("of 540 runs did.")
+
+
+def test_lines_that_stand_alone_fetch_the_repository(tmp_path):
+    if not (ROOT / ".git").exists():
+        pytest.skip("this copy is in no repository: there is nothing to fetch")
+    (fetch,) = blocks("anywhere")
+    hide = "import sys, pathlib\nsys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f)]\n"
+    hide += "sys.path = [p for p in sys.path if p and not pathlib.Path(p, 'mode_utils').exists()]\n"
+    found = "import mode_utils\nprint(pathlib.Path.cwd(), mode_utils.__file__, len(mode_utils.load_dataset().y_train))"
+    environment = os.environ | {"MODE_REPOSITORY": ROOT.as_uri(), "PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1"}
+    environment.pop("PYTHONPATH", None)
+    command = [sys.executable, "-c", hide + fetch + found]
+    for _ in ("first", "again"):
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        here = tmp_path / "mode_nn_debugging"
+        assert done.stdout.split() == [str(here / "notebooks"), str(here / "mode_utils/__init__.py"), "60000"], (
+            done.stderr
+        )
+
+
+def test_binder_reads_the_requirements_of_the_repository():
+    lines = [line for line in (ROOT / ".binder/requirements.txt").read_text().splitlines() if line[:1] != "#"]
+    assert lines == ["-c ../constraints.txt", "-r ../requirements.txt", "-e ."]
+    assert (ROOT / ".binder/runtime.txt").read_text().strip() == "python-3.11"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.stem)
+def test_every_workflow_runs_what_there_is(path):
+    import yaml
+
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    steps = [step for job in yaml.safe_load(path.read_text())["jobs"].values() for step in job["steps"]]
+    commands = [step["run"].split() for step in steps if "run" in step]
+    for program, what, *_ in commands:
+        assert what in targets if program == "make" else (ROOT / what).exists()
