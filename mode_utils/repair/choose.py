@@ -128,7 +128,10 @@ def _pool(given):
 
 def _tell(folder):
     summary = json.loads((folder / "diagnosis.json").read_text())
-    print(*summary["remarks"], sep="\n")
+    for sentence in summary["remarks"]:
+        print(sentence)
+    if not summary["chosen"]:
+        print("nothing to add: the model gets all validation samples right")
     print(f"{summary['chosen']} samples chosen: see {folder / 'report.html'}")
     if summary["without_label"]:
         print(f"label them in {folder / PAGE}, or fill in {folder / 'selected.csv'}")

@@ -34,6 +34,9 @@ def check_outputs(arrays, where="the set of arrays", required=REQUIRED):
     _check_names(where, arrays, required)
     for name in [name for name in arrays if name.startswith("probabilities_")]:
         check_probabilities(name, arrays[name])
+    for name in [name for name in arrays if name.startswith("features_") and arrays[name].ndim > 2]:
+        shape = arrays[name].shape
+        raise ValueError(f"{name} has shape {shape}: features must be (n, n_features), feature maps averaged or flat")
     for what in ("features", "x"):
         names = [name for name in arrays if name.startswith(f"{what}_")]
         spans = {name: check_samples(name, arrays[name], arrays[names[0]], names[0]) for name in names}

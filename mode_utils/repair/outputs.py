@@ -26,6 +26,7 @@ from mode_utils.repair.pool_scan import scan_pool
 from mode_utils.support.checks import check_least
 
 _PRESETS = ("recommended", "adaptive")
+_FEW = 10  # validation samples of a label
 _WHAT = ("features", "probabilities")
 
 
@@ -263,4 +264,10 @@ def _notes(arrays, data, predicted):
     if unseen:
         named = ", ".join(unseen[:10]) + (", ..." if len(unseen) > 10 else "")
         notes.append(f"No validation samples of {named}: whether the model fails there cannot be seen.")
+    few = [data.class_names[label] for label in np.flatnonzero((counts > 0) & (counts < _FEW))]
+    if few:
+        named = ", ".join(few[:10]) + (", ..." if len(few) > 10 else "")
+        notes.append(
+            f"Fewer than {_FEW} validation samples of {named}: how often the model fails there is hardly known."
+        )
     return tuple(notes)

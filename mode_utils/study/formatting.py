@@ -1,6 +1,8 @@
 """How numbers are written, everywhere alike: accuracies, percentage points (pp) of them, intervals, p-values."""
 
+import html
 import numbers
+import re
 
 import pandas as pd
 from IPython.display import Markdown
@@ -96,7 +98,7 @@ def reader_table(table, index=False):
     Returns
     -------
     IPython.display.Markdown
-        Numbers stand on the right; what is missing is a dash, and no text is cut.
+        Numbers stand on the right; what is missing is a dash. Texts are neither cut nor taken for formatting.
     """
     table = _with_intervals(table.reset_index() if index else table)
     text = pd.DataFrame({_title(name): [_written(name, value) for value in table[name]] for name in table})
@@ -124,13 +126,18 @@ def _is_numeric(column):
     return all(isinstance(value, numbers.Number) and not isinstance(value, bool) for value in known)
 
 
+def _as_is(text):
+    """Return a text that Markdown shows as it is: names of files and of labels are no formatting, and no HTML."""
+    return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(text, quote=False))
+
+
 def _written(name, value):
     if pd.isna(value):
         return NOTHING
     if isinstance(value, bool) or str(value) in ("True", "False"):
         return "yes" if value else "no"
     if not isinstance(value, numbers.Number):
-        return str(value)
+        return _as_is(str(value))
     if value in (float("inf"), float("-inf")):
         return "never"
     return TITLES[name][1](value) if name in TITLES else significant(value)

@@ -170,6 +170,7 @@ SPOILT = [
     (to("probabilities_train", lambda f: f[:-1]), "the arrays of train must have a row for each"),
     (to("features_pool", lambda f: f[:, :9]), r"features_.* has shape \(64,\), one of features_.* \(9,\)|\(9,\), one"),
     (to("features_pool", lambda f: f * 255), "scale both alike"),
+    (to("features_pool", lambda f: f.reshape(-1, 8, 8)), "must be .n, n_features., feature maps averaged or flat"),
     (to("features_pool", lambda f: f[:, 0]), r"samples must be \(n, \.\.\.\)"),
     (to("features_pool", lambda f: f.astype(str)), "samples must be numbers"),
     (to("y_validation", lambda y: y[:-1]), "the arrays of validation must have a row for each"),
