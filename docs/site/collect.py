@@ -16,14 +16,24 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ("notebooks/*.ipynb", "notebooks/studies/*.ipynb", "notebooks/sweep_reports/*.ipynb")
 PAGES = ("docs/*.md", "CHANGELOG.md", "CONTRIBUTING.md", *NOTEBOOKS)
-FILES = ("figures/*.png", "data/README.md", "data/results/**/*", "notebooks/sweeps/*.yml", "LICENSE", "CITATION.cff")
+FILES = (
+    "figures/**/*.png",
+    "docs/*.py",
+    "data/README.md",
+    "data/results/**/*",
+    "notebooks/sweeps/*.yml",
+    "LICENSE",
+    "CITATION.cff",
+)
 SUFFIXES = (".md", ".ipynb", ".rst")
 CONTENTS = {  # what stands where in the contents; a page that is named nowhere stands at the end of the first group
     "Start": [
         "docs/README", "docs/which-strategy", "docs/walkthrough", "notebooks/walkthrough", "docs/glossary",
         "docs/anywhere",
     ],
-    "Your own model": ["docs/own-model", "docs/labelling", "notebooks/repair"],
+    "Your own model": [
+        "docs/own-model", "docs/labelling", "notebooks/repair", "docs/any-framework", "notebooks/choose",
+    ],
     "Evidence": [
         "docs/claims", "notebooks/results", "docs/which-inputs", "docs/accuracy-tables", "docs/questions",
         "docs/differences", "figures/gallery", "notebooks/sweep_reports/*",
@@ -36,14 +46,17 @@ TITLES = {  # in the contents, where a page's own title would not tell it from a
     "docs/walkthrough": "The walkthrough and its parameters",
     "notebooks/walkthrough": "Notebook: MODE, step by step",
     "notebooks/repair": "Notebook: repair, step by step",
+    "notebooks/choose": "Notebook: choose, from any framework",
     "notebooks/results": "Notebook: the results",
 }
-DRAWN_IN_A_LOOP = {  # figures whose names do not stand in the notebook that draws them
-    "best": "notebooks/sweep_reports/metrics.ipynb",
-    "worst": "notebooks/sweep_reports/metrics.ipynb",
-    "pools_*": "notebooks/sweep_reports/pools.ipynb",
+DRAWN_ELSEWHERE = {  # figures whose names do not stand in a notebook: what draws them, and the command
+    "best": ("notebooks/sweep_reports/metrics.ipynb", "make figures"),
+    "worst": ("notebooks/sweep_reports/metrics.ipynb", "make figures"),
+    "pools_*": ("notebooks/sweep_reports/pools.ipynb", "make figures"),
+    "story": ("docs/film.py", "make film"),
 }
 _LISTED = re.compile(r"^(\w+)/? {2,}(\S.*)$", re.MULTILINE)
+_BESIDE = re.compile(r"\[(map\.html)\]\(map\.html\)")  # a link of a report to what is written beside it
 _DRAWN = re.compile(r"save_figure\(\w+, \"(\w+)\"")
 
 
@@ -72,6 +85,7 @@ def collect(target):
     pages = sorted({path.relative_to(ROOT) for pattern in PAGES for path in ROOT.glob(pattern)})
     for page in pages:
         text = _to_first_page((ROOT / page).read_text(encoding="utf-8"), depth=len(page.parts) - 1)
+        text = text if page.suffix == ".md" else _BESIDE.sub(r"\1", text)
         _write(target / page, with_alt_texts(text) if page.suffix == ".ipynb" else text)
     for path in sorted(path for pattern in FILES for path in ROOT.glob(pattern) if path.is_file()):
         place = target / path.relative_to(ROOT)
@@ -151,12 +165,19 @@ def _plain(markdown):
 def gallery(target):
     """Return the page of all figures, each with what it shows and the command that draws it."""
     shown, drawn = _captions(target), drawn_by()
-    parts = ["# Gallery", "All figures of the reference study; `make figures` draws them anew from its tables."]
+    parts = [
+        "# Gallery",
+        "All figures, each with the command that draws it; `make figures` needs nothing but the committed tables.",
+    ]
     for path in sorted((target / "figures").glob("*.png")):
         name = path.stem
         caption = shown.get(name, name.replace("_", " ").capitalize())
-        source = f"Drawn by [`{drawn[name]}`](../{drawn[name]}): `make figures`."
-        parts += [f"## {name.replace('_', ' ').capitalize()}", f"![{caption}]({path.name})", f"{caption}. {source}"]
+        source, command = drawn[name]
+        parts += [
+            f"## {name.replace('_', ' ').capitalize()}",
+            f"![{caption}]({path.name})",
+            f"{caption}. Drawn by [`{source}`](../{source}): `{command}`.",
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -168,13 +189,13 @@ def _captions(target):
 
 
 def drawn_by():
-    """Return the notebook that draws a figure, by the figure's name."""
-    looped = {pattern: ROOT.glob(f"figures/{pattern}.png") for pattern in DRAWN_IN_A_LOOP}
-    drawn = {path.stem: DRAWN_IN_A_LOOP[pattern] for pattern, paths in looped.items() for path in paths}
+    """Return the notebook or script that draws a figure, and its command: two str by the figure's name."""
+    looped = {pattern: ROOT.glob(f"figures/{pattern}.png") for pattern in DRAWN_ELSEWHERE}
+    drawn = {path.stem: DRAWN_ELSEWHERE[pattern] for pattern, paths in looped.items() for path in paths}
     for pattern in NOTEBOOKS:
         for path in sorted(ROOT.glob(pattern)):
             code = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
-            drawn |= dict.fromkeys(_DRAWN.findall(code), path.relative_to(ROOT).as_posix())
+            drawn |= dict.fromkeys(_DRAWN.findall(code), (path.relative_to(ROOT).as_posix(), "make figures"))
     return drawn
 
 

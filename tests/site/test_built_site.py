@@ -69,7 +69,7 @@ def test_each_page_can_be_reached_from_the_one_before(soups):
 def test_the_gallery_says_how_each_figure_is_made(soups):
     page = soups["figures/gallery.html"].find("article")
     assert len(page.find_all("img")) == len(list((SITE.parents[2] / "figures").glob("*.png")))
-    assert page.get_text().count("make figures") > len(page.find_all("img"))
+    assert page.get_text().count("Drawn by") == page.get_text().count(": make f") == len(page.find_all("img"))
 
 
 @pytest.fixture(scope="module")
