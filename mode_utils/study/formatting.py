@@ -161,9 +161,23 @@ _ACCURACIES = {
     "gap": "gap after",
     "control_gap": "gap of control",
 }
+_ACCURACIES |= {  # of a repair
+    "validation_accuracy": "validation accuracy",
+    "before": "before",
+    "after": "after",
+    "test_before": "test, before",
+    "test_after": "test, after",
+    "accuracy_before": "accuracy before",
+    "accuracy_after": "accuracy after",
+    "test_accuracy_before": "test accuracy before",
+    "test_accuracy_after": "test accuracy after",
+    "confidence": "confidence",
+    "share of the label": "share of the label",
+}
 _DIFFERENCES = {
     "mean": "mean difference (pp)",
     "difference": "gain over control (pp)",
+    "change": "change (pp)",
 }
 TITLES = (  # by column: its title, and how its numbers are written
     {name: (title, percent) for name, title in _ACCURACIES.items()}
