@@ -1,4 +1,4 @@
-"""Which two dimensions show the neighbours of a pool? Ways to map it, by agreement and seconds.
+"""Which two dimensions show the neighbours of a pool? Ways to map it, by agreement and processor seconds.
 
 ``python benchmarks/pool_map.py [N_INPUTS]`` maps states of the last hidden layer and pixels of MNIST's bug-fixing pool.
 Agreement: how often the labels of the ten nearest neighbours in the map vote as those in the whole space do. Linear
@@ -58,13 +58,13 @@ def ways(labels):
 def main(n_inputs=25_000):
     """Print a row a space and way."""
     found, labels = spaces(n_inputs)
-    print("| space | map | agreement | seconds |\n|---|---|---|---|")
+    print("| space | map | agreement | processor seconds |\n|---|---|---|---|")
     for space, features in found.items():
         whole = vote(features, labels)
         for name, way in ways(labels).items():
-            start = time.perf_counter()
+            start = time.process_time()
             points = way(features)
-            seconds = time.perf_counter() - start
+            seconds = time.process_time() - start
             print(f"| {space} | {name} | {(vote(points, labels) == whole).mean():.1%} | {seconds:.0f} |", flush=True)
 
 

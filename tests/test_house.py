@@ -47,7 +47,7 @@ def test_the_docstring_of_each_room_lists_its_files(room):
     docstring = ast.get_docstring(ast.parse((room / "__init__.py").read_text()))
     names = {path.stem for path in room.glob("*.py")} | {path.parent.name for path in room.glob("*/__init__.py")}
     names -= {"__init__"}
-    assert names <= set(re.findall(r"^(\w+)  ", docstring, re.MULTILINE)), room.name
+    assert names <= set(re.findall(r"^(\w+)/?  ", docstring, re.MULTILINE)), room.name
 
 
 def test_the_docstring_of_the_package_lists_steps_and_rooms():

@@ -5,7 +5,6 @@ import numbers
 import re
 
 import pandas as pd
-from IPython.display import Markdown
 
 NOTHING = "\N{EN DASH}"  # where there is no number
 
@@ -100,6 +99,8 @@ def reader_table(table, index=False):
     IPython.display.Markdown
         Numbers stand on the right; what is missing is a dash. Texts are neither cut nor taken for formatting.
     """
+    from IPython.display import Markdown  # only needed in notebooks, and slow to import
+
     table = _with_intervals(table.reset_index() if index else table)
     text = pd.DataFrame({_title(name): [_written(name, value) for value in table[name]] for name in table})
     sides = ["right" if _is_numeric(table[name]) else "left" for name in table]
@@ -160,9 +161,23 @@ _ACCURACIES = {
     "gap": "gap after",
     "control_gap": "gap of control",
 }
+_ACCURACIES |= {  # of a repair
+    "validation_accuracy": "validation accuracy",
+    "before": "before",
+    "after": "after",
+    "test_before": "test, before",
+    "test_after": "test, after",
+    "accuracy_before": "accuracy before",
+    "accuracy_after": "accuracy after",
+    "test_accuracy_before": "test accuracy before",
+    "test_accuracy_after": "test accuracy after",
+    "confidence": "confidence",
+    "share of the label": "share of the label",
+}
 _DIFFERENCES = {
     "mean": "mean difference (pp)",
     "difference": "gain over control (pp)",
+    "change": "change (pp)",
 }
 TITLES = (  # by column: its title, and how its numbers are written
     {name: (title, percent) for name, title in _ACCURACIES.items()}

@@ -200,6 +200,7 @@ def main(notebooks: Sequence[str]) -> None:
             executed = nbformat.read(copy, as_version=4)
         for part in (executed, *executed.cells):  # times and paths, which differ each time
             part.metadata.pop("papermill", None)
+            part.metadata.pop("execution", None)
         write_text(notebook, nbformat.writes(executed) + "\n")
         print(f"executed {notebook}", flush=True)
 

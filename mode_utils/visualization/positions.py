@@ -76,7 +76,7 @@ def _checked(features):
 
 def _main_components(features, landmarks, seed):
     """Project points on the main components of the landmarks, those that vary."""
-    scale = float(np.abs(features).max()) or 1.0
+    scale = max(abs(float(end)) for end in (features.min(), features.max())) or 1.0
     known = features[landmarks] / scale
     solver = "randomized" if min(known.shape) > 4 * _COMPONENTS else "full"
     found = PCA(min(_COMPONENTS, *known.shape), svd_solver=solver, random_state=seed).fit(known)

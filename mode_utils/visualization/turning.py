@@ -48,7 +48,7 @@ def _controls(choices):
 
     controls = {}
     for name, (value, possible) in choices.items():
-        settings = {"options": list(possible), "value": value, "description": name}
+        settings = {"options": list(possible), "value": value, "description": name.replace("_", " ")}
         if all(isinstance(each, int | float) for each in possible):
             controls[name] = widgets.SelectionSlider(**settings, continuous_update=False)
         else:

@@ -346,3 +346,20 @@ def test_25_000_points_are_moved_and_zoomed_and_the_seconds_are_noted(browser, t
     record_property("median_frame_ms", float(np.median(times)))
     assert not tab.complaints
     tab.close()
+
+
+@browser_needed
+@pytest.mark.parametrize(
+    ("renderer", "drawn_by", "threshold"), [("SwiftShader", "canvas", 2_000), ("Fast", "webgl", None)]
+)
+def test_webgl_draws_where_a_graphics_card_does_it_and_a_canvas_otherwise(browser, page, renderer, drawn_by, threshold):
+    tab = browser.new_page()
+    tab.add_init_script(f"""const get = WebGLRenderingContext.prototype.getParameter;
+      WebGLRenderingContext.prototype.getParameter = function (name) {{
+        return name == 37446 || name == this.RENDERER ? "{renderer}" : get.call(this, name);
+      }};""")
+    tab.goto(page[0].as_uri())
+    tab.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle")
+    figure = 'Bokeh.documents[0].all_models.values().find(model => model.type == "Figure")'
+    assert tab.evaluate(f"[drawnBy, {figure}.lod_threshold]") == [drawn_by, threshold]
+    tab.close()
