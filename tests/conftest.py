@@ -6,12 +6,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a core each, before anything reads ho
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from mode_utils.data import load_dataset
 from mode_utils.model_training import build_model, train_initial_model
 from mode_utils.networks.trainer import Trainer
 from mode_utils.run_setup import RunSetup, split_for_run
 
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it, and so would sweeps
 SMALL = RunSetup(n_train=2_000, n_bug_fixing=1_500, n_validation=500, n_test=1_000, initial_epochs=1)
 

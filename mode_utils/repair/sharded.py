@@ -118,29 +118,38 @@ def make_plan(case, diagnosis):
 
 
 def scan_shards(plan, shards, workers=None, scheduler=None, on_shard=None):
-    """Look at all shards on a cluster; return their merged `shards.ShardSummary`.
+    """Look at all shards; return their merged `shards.ShardSummary`.
 
-    A worker that dies costs its shard, which another looks at again.
+    One worker is this process; more are a cluster, in which a worker that dies costs its shard: another looks at it.
     """
-    from distributed import as_completed  # takes a second to import, and is not needed for a pool in one file
+    from mode_utils.sweep.cluster import count_workers  # takes a second to import; a pool in one file does without
 
-    from mode_utils.sweep.cluster import count_workers, local_client, remote_client
-
+    workers = 0 if scheduler else min(count_workers(workers), len(shards))
+    each = (scan_shard(plan, name, url) for name, url in shards.items())
     whole = None
-    with remote_client(scheduler) if scheduler else local_client(min(count_workers(workers), len(shards))) as client:
+    for done, summary in enumerate(each if workers == 1 else _on_cluster(plan, shards, workers, scheduler), start=1):
+        whole = summary if whole is None else whole.merged(summary, plan.wanted)
+        if on_shard:
+            on_shard(done, len(shards))
+    return whole
+
+
+def _on_cluster(plan, shards, workers, scheduler):
+    """Yield the summaries of shards as they come."""
+    from distributed import as_completed
+
+    from mode_utils.sweep.cluster import local_client, remote_client
+
+    with remote_client(scheduler) if scheduler else local_client(workers) as client:
         shared = client.scatter(plan, broadcast=True)
         futures = [client.submit(scan_shard, shared, name, url, pure=False) for name, url in shards.items()]
         try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                summary = future.result()
-                whole = summary if whole is None else whole.merged(summary, plan.wanted)
+            for future in as_completed(futures):
+                yield future.result()
                 future.release()
-                if on_shard:
-                    on_shard(done, len(shards))
         except BaseException:
             client.cancel(futures)
             raise
-    return whole
 
 
 def _spreads(scores, own, n_classes):
