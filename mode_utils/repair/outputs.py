@@ -140,6 +140,8 @@ def open_outputs(arrays, budget, *, in_shards=False, class_names=None, preset="r
         raise ValueError(f"a budget of {budget} is larger than the pool, which has {len(data.x_pool)} samples")
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
+    if data.y_pool is not None:
+        check_order(_predicted(arrays["probabilities_pool"]), data.y_pool, data.class_names, "of the pool")
     seen = None
     if "probabilities_train" in arrays:
         seen = label_accuracies(arrays["y_train"], _predicted(arrays["probabilities_train"]), data.n_classes)

@@ -93,7 +93,9 @@ def find_faults(case, scan):
     found = exact_copies(roles["pool"])
     report("exact copies", found, n_pool, "the same as a sample before them: each such picture counts once")
     for role in [role for role in roles if role != "pool"]:
-        found = np.flatnonzero(np.isin(roles["pool"], roles[role]))
+        found = np.setdiff1d(
+            np.flatnonzero(np.isin(roles["pool"], roles[role])), case.used
+        )  # these are in train by now
         report(f"also in {role}", found, n_pool, f"the same as a sample of {role}: {_harm(role)}")
     for role in [role for role in ("validation", "test") if role in roles]:
         n = int(np.isin(roles[role], roles["train"]).sum())

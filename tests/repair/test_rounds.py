@@ -11,6 +11,8 @@ from mode_utils.networks.backend import keras
 from mode_utils.repair import (
     choose_inputs,
     diagnose,
+    find_faults,
+    look_at_pool,
     open_case,
     retrain,
     round_of,
@@ -77,6 +79,7 @@ def test_a_campaign_of_five_rounds(campaign, played):
         np.testing.assert_array_equal(case.used, before)
         np.testing.assert_array_equal(case.data.y_train[len(case.data.y_train) - len(before) :], hidden[before])
         assert len(rounds) == number and rounds[-1]["total"] == 25 * number
+    assert "also in train" not in find_faults(case, look_at_pool(case)).places  # what rounds have added is no copy
     table = rounds_table(rounds)
     np.testing.assert_allclose(table["accuracy_before"][1:], table["accuracy_after"][:-1], atol=1e-6)
     assert table["test_accuracy_after"].iloc[-1] > table["test_accuracy_before"].iloc[0] + 0.05
