@@ -109,9 +109,9 @@ def scaled(x, pixels):
     return x / 255 if pixels == "0..1" else x
 
 
-def trained(model, x, y, epochs=25):
-    model.compile(optimizer=keras.optimizers.Adam(0.003), loss="sparse_categorical_crossentropy")
-    model.fit(x, y, epochs=epochs, batch_size=16, verbose=0)
+def trained(model, x, y):
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy")
+    model.fit(x, y, epochs=25, batch_size=48, verbose=0)
     return model
 
 

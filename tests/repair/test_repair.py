@@ -252,12 +252,14 @@ def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits
 
 def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder):
     arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz")]
-    common = ["--budget", "60", "--tolerance", "0"]
     case = open_case(*arguments, 60, tolerance=0, replay=0.0)
-    chosen = choose_inputs(case, diagnose(case))["index"].to_numpy()
-    assert not retrain(case, chosen, case.data.y_pool[chosen]).helps  # without old samples it forgets
-    status = main([*arguments, str(digits_folder / "a"), *common])
-    assert (digits_folder / "a/repaired.keras").exists() == (status == 0)
+    diagnosis = diagnose(case)
+    chosen = choose_inputs(case, diagnosis)
+    outcome = retrain(case, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]])
+    assert not outcome.helps  # without old samples it forgets
+    for name, keep in {"a": False, "b": True}.items():
+        assert save_repair(digits_folder / name, case, diagnosis, chosen, outcome, keep) == keep
+        assert (digits_folder / name / "repaired.keras").exists() == keep
 
 
 def test_labels_that_were_filled_in_are_applied(digits_folder, capsys):

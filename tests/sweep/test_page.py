@@ -1,5 +1,6 @@
 """The results notebook, its page, the README and the tables say the same, and the page can be read."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ import nbformat
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from filelock import FileLock
 
 from mode_utils.study.formatting import points
 from mode_utils.sweep.kernels import execute_copy
@@ -22,17 +24,19 @@ browser_needed = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on thi
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
-    """Execute the results notebook on a copy of the committed tables."""
-    folder = tmp_path_factory.mktemp("results")
-    shutil.copytree(RESULTS, folder / "tables")
-    parameters = {"results_dir": str(folder / "tables"), "figures_dir": str(folder / "figures")}
-    execute_copy(ROOT / "notebooks/results.ipynb", folder / "copy.ipynb", parameters)
+    """Execute the results notebook on a copy of the committed tables, once for all processes that run tests."""
+    folder = tmp_path_factory.getbasetemp().parent / f"results-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "copy.ipynb").exists():
+            shutil.copytree(RESULTS, folder / "tables")
+            parameters = {"results_dir": str(folder / "tables"), "figures_dir": str(folder / "figures")}
+            execute_copy(ROOT / "notebooks/results.ipynb", folder / "copy.ipynb", parameters)
     return folder
 
 
 @pytest.fixture(scope="module")
-def page(executed):
-    path = executed / "report.html"
+def page(executed, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(render_page(nbformat.read(executed / "copy.ipynb", as_version=4), "From commit abc"))
     return path
 
