@@ -5,7 +5,10 @@ READY := $(VENV)/.ready
 READY_FOR_TESTS := $(VENV)/.ready-for-tests
 READY_FOR_DOCS := $(VENV)/.ready-for-docs
 SITE := docs/_build/html
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+comma := ,
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# uv installs many times as fast as pip, which steps in where uv does not find the packages: it does not read pip's settings
+install = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt $(1) || $(PIP) -c constraints.txt $(1)
 SWEEP ?= notebooks/sweeps/metrics.yml
 CLAIMS := metrics neurons leak earth_mover
 EXTENSIONS := layers overfitting ratio selectors exploration validation heads cifar10 pools
@@ -21,15 +24,16 @@ setup: $(READY) ## make the environment in .venv
 $(READY): requirements.txt pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 13) and "Python %d.%d is not supported by TensorFlow here: use 3.11, 3.12 or 3.13, e.g. make PYTHON=python3.11" % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) -e .
+	$(PIP) 'uv>=0.5'
+	$(call install,-e .)
 	@touch $@
 
 $(READY_FOR_TESTS): $(READY)
-	$(INSTALL) -e '.[test,peers,shards,cluster]'
+	$(call install,-e '.[test$(comma)peers$(comma)shards$(comma)cluster]')
 	@touch $@
 
 $(READY_FOR_DOCS): $(READY)
-	$(INSTALL) -e '.[docs]'
+	$(call install,-e '.[docs]')
 	@touch $@
 
 sweep: $(READY) ## run the nine metrics with and without layer selection; tables, figures, report
@@ -79,14 +83,13 @@ docs-test: docs $(READY_FOR_TESTS) ## build the web site, and look at each page 
 	MODE_SITE=$(abspath $(SITE)) $(BIN)/python -m pytest -n 0 -rs tests/site $(ARGS)
 
 dist: $(READY) ## build wheel and source distribution, check them, and repair a model with the wheel alone; needs the net
-	$(INSTALL) '.[dist]'
+	$(call install,'.[dist]')
 	bash .ci/dist $(BIN)/python
 
 bench: $(READY_FOR_TESTS) ## measure the speed, as ratios
 	$(BIN)/python benchmarks/bench.py
 
 constraints: $(READY) ## resolve the exact versions of constraints.txt anew
-	$(BIN)/python -m pip install --quiet uv
 	@echo '# The exact versions that were tested last, for Python 3.11 to 3.13; made by `make constraints`.' > $(VENV)/constraints.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml >> $(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
