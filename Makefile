@@ -8,7 +8,7 @@ SITE := docs/_build/html
 comma := ,
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # uv installs many times as fast as pip, which steps in where uv does not find the packages: it does not read pip's settings
-install = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt $(1) || $(PIP) -c constraints.txt $(1)
+install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt $(1) || $(PIP) -c constraints.txt $(1)
 SWEEP ?= notebooks/sweeps/metrics.yml
 CLAIMS := metrics neurons leak earth_mover
 EXTENSIONS := layers overfitting ratio selectors exploration validation heads cifar10 pools

@@ -111,7 +111,7 @@ def _choose(given):
     parameters |= {"workers": workers, "scheduler": given.scheduler or ""}
     parameters |= {name: getattr(given, name) for name in ("budget", "preset", "seed", "label_studio")}
     report_notebook("choose.ipynb", given.folder, parameters, beside=[PAGE, MAP])
-    return _tell(given.folder)
+    return _tell(given.folder, len(case.notes))
 
 
 def _pool(given):
@@ -126,9 +126,9 @@ def _pool(given):
     return given.pool if "://" in given.pool else str(Path(given.pool).resolve()), given.workers or 0
 
 
-def _tell(folder):
+def _tell(folder, n_told):
     summary = json.loads((folder / "diagnosis.json").read_text())
-    for sentence in summary["remarks"]:
+    for sentence in summary["notes"][n_told:] + summary["remarks"]:
         print(sentence)
     if not summary["chosen"]:
         print("nothing to add: the model gets all validation samples right")

@@ -15,7 +15,7 @@ import fsspec
 import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 
-from mode_utils.repair.arrays import CHUNK, in_chunks, read_arrays
+from mode_utils.repair.arrays import CHUNK, in_chunks, labels_of, read_arrays
 
 KINDS = (".npz", ".parquet")
 
@@ -110,9 +110,12 @@ def _parquet(path):
         rows = {}
         for name in ("probabilities", "features"):
             numbers = batch.column(name).flatten().to_numpy(zero_copy_only=False)
-            if len(numbers) % max(len(batch), 1) or batch.column(name).null_count:
+            if len(numbers) % max(len(batch), 1):
                 raise ValueError(f"its column {name!r} has rows of different lengths")
             rows[name] = numbers.reshape(len(batch), -1)
+        empty = [name for name in columns if batch.column(name).null_count]
+        if empty:
+            raise ValueError(f"its column {empty[0]!r} has empty rows")
         others = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in columns[2:]}
         yield _part(rows["features"], rows["probabilities"], others.get("name"), others.get("label"))
 
@@ -120,7 +123,12 @@ def _parquet(path):
 def _part(features, probabilities, names, labels):
     features, probabilities = np.asarray(features, np.float32), np.asarray(probabilities, np.float32)
     names = None if names is None else np.asarray(names).astype(str)
-    return features, probabilities, names, None if labels is None else np.asarray(labels).astype(np.int64)
+    return (
+        features,
+        probabilities,
+        names,
+        None if labels is None else labels_of("label", np.asarray(labels), len(features)),
+    )
 
 
 def _common_folder(paths):

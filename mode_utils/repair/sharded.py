@@ -16,7 +16,7 @@ from mode_utils.repair.outputs import OutputsCase, diagnose_outputs, open_output
 from mode_utils.repair.pool_faults import PoolFaults
 from mode_utils.repair.pool_scan import PoolScan, score_chunk
 from mode_utils.repair.shard_files import find_shards
-from mode_utils.repair.shards import Plan, scan_shard
+from mode_utils.repair.shards import BINS, Plan, confidence_bins, scan_shard
 from mode_utils.selection.allocation import share_by_need
 from mode_utils.selection.reference import StatesReference
 from mode_utils.selection.schedule import Schedule
@@ -112,7 +112,8 @@ def make_plan(case, diagnosis):
     outlined = outlines(known_samples(case.data.splits(), rng))
     temperatures = options.temperature * (errors if options.scale_temperature else np.ones(n_classes))
     return Plan(
-        reference, maps, known.shape[1], options.selector, wanted, _spreads(scores[options.selector], own, n_classes),
+        reference, maps, known.shape[1], options.selector, wanted,
+        _spreads(np.nan_to_num(scores[options.selector]), own, n_classes),
         temperatures, outlined, foreign_limit(outlined), case.seed,
     )  # fmt: skip
 
@@ -172,7 +173,7 @@ def _chosen(case, diagnosis, summary):
         raise ValueError(f"only {len(table)} different rows are of labels in need: choose fewer than {len(table) + 1}")
     labels, names = table["label"].to_numpy(np.int32), table["name"].to_numpy(str)
     data = replace(case.data, x_pool=summary.features, y_pool=labels if summary.labelled else None, names_pool=names)
-    notes = (*case.notes, f"The pool: {n:,} rows in {len(summary.rows):,} shards.")
+    notes = (*case.notes, f"The pool: {n:,} rows in {len(summary.rows):,} shards.", _say_confidence(case, summary))
     case = replace(case, data=data, notes=notes, n_pool=n)
     softened = replace(case, options=replace(case.options, temperature=0.0))  # the keys are
     predicted, confidence, believed = (table[name].to_numpy() for name in ("predicted", "confidence", "believed"))
@@ -184,6 +185,18 @@ def _chosen(case, diagnosis, summary):
     index = rows["row"].to_numpy() + rows["shard"].map(starts).to_numpy(np.int64)
     chosen = chosen.assign(index=index, score=rows["score"].to_numpy())
     return ShardedChoice(case, diagnosis, _faults(summary), chosen, summary.rows)
+
+
+def _say_confidence(case, summary):
+    """Say how the model will do on the pool, by its accuracy at the same confidence on validation samples."""
+    probabilities = case.outputs.of_validation()[1]
+    right, bins = probabilities.argmax(axis=1) == case.data.y_validation, confidence_bins(probabilities.max(axis=1))
+    seen, counts = np.bincount(bins, minlength=BINS), summary.confidences.sum(axis=0)
+    shares = np.where(seen, np.bincount(bins, right, minlength=BINS) / np.maximum(seen, 1), right.mean())
+    expected = (shares * counts).sum() / counts.sum()
+    return (
+        f"By how sure it is, the model gets about {expected:.0%} of the pool right; of validation {right.mean():.0%}."
+    )
 
 
 def _faults(summary):

@@ -174,8 +174,9 @@ def _scan_chunk(plan, shard, start, features, probabilities, names, labels, best
     label, predicted, confidence, believed, scores = score_chunk(
         features, probabilities, beliefs, plan.maps, labels, (plan.selector,)
     )
-    score, drawn = scores[plan.selector], _hash_names(names, plan.seed)
-    gumbel = plan.temperatures[label] * -np.log(-np.log((drawn + 0.5) / 2.0**64))
+    score, drawn = np.nan_to_num(scores[plan.selector]), hash_names(names, plan.seed)  # NaN: any of the label
+    uniform = np.minimum((drawn + 0.5) / 2.0**64, 1 - 2.0**-53)
+    gumbel = plan.temperatures[label] * -np.log(-np.log(uniform))
     table = pd.DataFrame({
         "shard": shard, "row": places, "name": names, "label": label, "predicted": predicted, "confidence": confidence,
         "believed": believed, "score": score, "gumbel": gumbel, "key": score / plan.spreads[label] + gumbel,
@@ -194,7 +195,7 @@ def _scan_chunk(plan, shard, start, features, probabilities, names, labels, best
     squares = np.rint(score.astype(np.float64) ** 2 * _FIXED).astype(np.int64)
     moments, confidences = np.zeros((len(plan.wanted), 3), np.int64), np.zeros((len(plan.wanted), BINS), np.int64)
     np.add.at(moments, label, np.stack([np.ones_like(parts), parts, squares], axis=1))
-    np.add.at(confidences, (predicted, np.minimum((confidence * BINS).astype(int), BINS - 1)), 1)
+    np.add.at(confidences, (predicted, confidence_bins(confidence)), 1)
     return ShardSummary(
         rows={}, labelled=0 if labels is None else len(label), moments=moments, confidences=confidences,
         agreeing=int((beliefs.argmax(axis=1) == label).sum()), doubtful=int((believed <= DOUBT).sum()),
@@ -233,7 +234,13 @@ def _nothing(plan):
     )  # fmt: skip
 
 
-def _hash_names(names, seed):
+def confidence_bins(confidence):
+    """Return the bin (n,) of each confidence."""
+    return np.minimum((np.asarray(confidence) * BINS).astype(int), BINS - 1)
+
+
+def hash_names(names, seed):
+    """Return a number (n,) uint64 for each name, which is random by the seed, and the same wherever it is drawn."""
     return pd.util.hash_array(np.asarray(names, object), hash_key=f"{seed:016d}"[-16:], categorize=False)
 
 

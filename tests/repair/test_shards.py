@@ -155,6 +155,18 @@ def test_labels_names_and_parquet(base, tmp_path):
     found = [choose_from_shards(base, str(tmp_path / kind), 60, workers=1).chosen for kind in ("npz", "parquet")]
     pd.testing.assert_frame_equal(*found)
     assert found[0]["name"].str.startswith("photo-").all() and "label" in found[0]
+    table = pa.table({"features": list(draw(9, 1)[0]), "probabilities": list(draw(9, 1)[1]), "label": [None, *[1] * 8]})
+    parquet.write_table(table, tmp_path / "parquet" / "part-9.parquet")
+    with pytest.raises(ValueError, match=r"shard part-9.parquet is damaged: its column 'label' has empty rows"):
+        choose_from_shards(base, str(tmp_path / "parquet"), 60, workers=1)
+
+
+def test_any_of_the_label_and_what_is_to_be_expected_of_the_model(base, shards):
+    found = choose_from_shards(base, str(shards), 60, workers=1, selector="random")
+    assert len(found.chosen) == 60 and found.chosen["guess"].isin(["0", "1"]).mean() > 0.6
+    truth = np.concatenate([draw(1500, shard + 1)[1].argmax(axis=1) == draw(1500, shard + 1)[2] for shard in range(5)])
+    said = int(found.case.notes[-1].split("about ")[1].split("%")[0])
+    assert abs(said - 100 * truth.mean()) < 4
 
 
 def test_any_url_that_fsspec_knows(base, shards):
@@ -185,6 +197,12 @@ def test_any_url_that_fsspec_knows(base, shards):
                 path, features_pool=draw(9, 1)[0], probabilities_pool=draw(9, 1)[1], y_pool=np.full(9, 77)
             ),
             "labels span 77",
+        ),
+        (
+            lambda path: np.savez(
+                path, features_pool=draw(9, 1)[0], probabilities_pool=draw(9, 1)[1], y_pool=np.full(9, 1.5)
+            ),
+            "labels must be integers",
         ),
         (lambda path: path.with_suffix(".parquet").write_bytes(b"PAR1"), "shard part-3.parquet is damaged"),
     ],
