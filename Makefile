@@ -83,7 +83,7 @@ docs-test: docs $(READY_FOR_TESTS) ## build the web site, and look at each page 
 	MODE_SITE=$(abspath $(SITE)) $(BIN)/python -m pytest -n 0 -rs tests/site $(ARGS)
 
 dist: $(READY) ## build wheel and source distribution, check them, and repair a model with the wheel alone; needs the net
-	$(call install,'.[dist]')
+	$(call install,-e '.[dist]')
 	bash .ci/dist $(BIN)/python
 
 bench: $(READY_FOR_TESTS) ## measure the speed, as ratios
