@@ -6,6 +6,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a core each, before anything reads ho
 
 import numpy as np
 import pytest
+from browsing import open_browser
 from hypothesis import settings
 
 from mode_utils.data import load_dataset
@@ -55,6 +56,12 @@ def trainer(shared_trainer, initial_state):
     """A trainer that holds a briefly trained model; a test may do with it what it likes."""
     shared_trainer.restore(initial_state)
     return shared_trainer
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser() as browser:
+        yield browser
 
 
 def pytest_xdist_auto_num_workers(config):

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from browsing import browser_needed, open_browser
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from mode_utils.data import DEBIAN_FASHION_MNIST, load_dataset
@@ -18,8 +18,6 @@ from mode_utils.repair.__main__ import main
 from mode_utils.repair.arrays import check_arrays
 from mode_utils.repair.labelling.agreement import gather_labels
 from mode_utils.selection.selectors import SELECTORS, register_selector
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def shuffled(x, y):
@@ -294,10 +292,8 @@ def test_labels_that_were_filled_in_are_applied(digits_folder, capsys):
         assert message in capsys.readouterr().err and not (digits_folder / "third").exists()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install chromium")
+@browser_needed
 def test_labels_given_in_the_browser_repair_the_model_and_what_two_disagree_on_is_asked_again(digits_folder, capsys):
-    from playwright.sync_api import sync_playwright
-
     with np.load(digits_folder / "data.npz") as arrays:
         y_pool = arrays["y_pool"]
         np.savez(digits_folder / "unlabelled.npz", **{name: arrays[name] for name in arrays if name != "y_pool"})
@@ -306,8 +302,7 @@ def test_labels_given_in_the_browser_repair_the_model_and_what_two_disagree_on_i
     diagnosis = diagnose(case)
     chosen = choose_inputs(case, diagnosis)
     save_repair(digits_folder / "first", case, diagnosis, chosen)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with open_browser() as browser:
         tab = browser.new_page()
         tab.goto((digits_folder / "first/label.html").as_uri())
         for label in y_pool[chosen["index"]]:
@@ -315,7 +310,6 @@ def test_labels_given_in_the_browser_repair_the_model_and_what_two_disagree_on_i
         with tab.expect_download() as waiting:
             tab.click("#download")
         waiting.value.save_as(digits_folder / "labels.csv")
-        browser.close()
     other = chosen.assign(label=y_pool[chosen["index"]])[["index", "label"]]
     other.loc[:1, "label"] = (other["label"] + 1) % 10
     other.to_csv(digits_folder / "other.csv", index=False)

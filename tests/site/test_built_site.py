@@ -6,18 +6,16 @@ MODE_SITE names the folder of the site. Nothing but the site's own server can be
 import functools
 import http.server
 import os
-import shutil
 import threading
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
+from browsing import browser_needed, open_browser
 from bs4 import BeautifulSoup
 
 SITE = Path(os.environ.get("MODE_SITE", ""))
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(not os.environ.get("MODE_SITE"), reason="no built site: run make docs-test")
-browser_needed = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install chromium")
 LOOK = Path(__file__).with_name("look_at_page.js").read_text(encoding="utf-8")
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 800}
 LOADED = "script[src], link[rel=stylesheet], img, iframe, link[rel=preload]"
@@ -74,19 +72,15 @@ def test_the_gallery_says_how_each_figure_is_made(soups):
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(SITE)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with open_browser() as chromium:
         chromium.address = f"http://127.0.0.1:{server.server_port}/"
         yield chromium
-        chromium.close()
     server.shutdown()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from browsing import browser_needed
 from bs4 import BeautifulSoup
 from filelock import FileLock
 
@@ -18,8 +19,6 @@ from mode_utils.sweep.page import address_on_site, describe_origin, render_page
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "data" / "results"
 LOOK = (ROOT / "tests/site/look_at_page.js").read_text(encoding="utf-8")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-browser_needed = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install chromium")
 
 
 @pytest.fixture(scope="module")
@@ -156,16 +155,6 @@ def test_the_page_names_the_commit_it_came_from(page, tmp_path):
     assert "From commit abc" in page.read_text()
     assert re.fullmatch(r"From commit [0-9a-f]{7,} of \d{4}-\d\d-\d\d(, with changes .*)?", describe_origin(ROOT))
     assert describe_origin(tmp_path) == "From a copy that is in no repository"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @browser_needed

@@ -1,7 +1,6 @@
 """The map of a pool: like inputs lie together, a page shows each, and what is selected becomes a table."""
 
 import csv
-import shutil
 import subprocess
 import sys
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bokeh.models import ColumnDataSource, Select
+from browsing import browser_needed
 from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
@@ -16,8 +16,6 @@ from mode_utils.visualization.map_colours import colourings
 from mode_utils.visualization.pool_map import drawn_rows, map_positions, plot_pool_map, write_pool_map
 from mode_utils.visualization.thumbnails import describe_inputs, is_image
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-browser_needed = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install chromium")
 HOSTILE = '<img src=x onerror="window.hit=1">=@predicted $index $$x$$ {{y}}</script><script>window.hit=1</script>'
 
 
@@ -234,16 +232,6 @@ TEXT = """() => {
     node.nodeType == 3 ? node.data : /STYLE|SCRIPT/.test(node.tagName) ? "" : [...node.childNodes].map(read).join(" "));
   return read(document.body);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def opened(browser, path, width=1280):

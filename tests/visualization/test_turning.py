@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -12,12 +11,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
+from browsing import browser_needed, open_browser
 
 from mode_utils import visualization as viz
 from mode_utils.sweep.kernels import execute_copy
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CELL = """\
 import matplotlib.pyplot as plt
 import mode_utils.visualization as viz
@@ -71,12 +70,11 @@ def lab(notebook, tmp_path):
     server.wait(30)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install chromium")
+@browser_needed
 def test_in_jupyterlab_turning_changes_the_picture(lab):
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with open_browser() as browser:
         page = browser.new_page()
         page.set_default_timeout(60_000)
         expect.set_options(timeout=60_000)
@@ -103,5 +101,4 @@ def test_in_jupyterlab_turning_changes_the_picture(lab):
         expect(picture).to_have_count(1)
         if folder := os.environ.get("SHOTS"):
             page.screenshot(path=f"{folder}/turning.png")
-        browser.close()
     assert not errors

@@ -2,17 +2,15 @@
 
 import json
 import re
-import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from browsing import browser_needed
 
 from mode_utils.repair.labelling.browser_page import write_label_page
 from mode_utils.repair.labelling.label_table import as_text, read_labels
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-browser_needed = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install chromium")
 NAMES = ("cat", "dog", "=SUM(A1)", "</script><img src=x onerror=window.acted=1>")
 EVIL = "</script><script>window.acted=1</script><img src=x onerror=window.acted=1>"
 N_POOL = 30_000
@@ -41,16 +39,6 @@ def chosen(n, names=NAMES, **columns):
     guess, predicted = (np.array(names)[rng.integers(len(names), size=n)] for _ in range(2))
     table = {"rank": range(1, n + 1), "index": rng.permutation(N_POOL)[:n], "guess": guess, "predicted": predicted}
     return pd.DataFrame(table | {"confidence": rng.random(n), "reason": [f"{EVIL} {i}" for i in range(n)]} | columns)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
