@@ -8,9 +8,9 @@ outputs        probabilities and features from any framework, in place of a mode
 output_arrays  are these outputs of a classifier?
 pool_scan      one pass over a pool, however large it is
 pool_faults    doubtful labels, copies, foreign samples
-choice         what is wrong, and what to add, from a look at the pool
+choice         a look at the pool, and what is to be added, by it alone
 mapped_pool    the pool as a map
-steps          a model's steps: diagnose, look at the pool, choose, retrain
+steps          a model's steps: diagnose, choose, retrain
 shard_files    the files of a pool in shards
 shards         one shard, and what it hands over
 sharded        a choice from all shards, on a cluster
@@ -30,14 +30,14 @@ import importlib
 _HOMES = {
     "case": ("Case", "load_model", "make_example", "open_case"),
     "folder": ("next_folder", "save_choice", "save_repair"),
-    "outputs": ("diagnose_outputs", "make_outputs_example", "open_outputs", "scan_outputs"),
+    "outputs": ("diagnose_outputs", "make_outputs_example", "open_outputs"),
     "pool_faults": ("find_faults",),
-    "choice": ("Diagnosis", "choose_from_scan"),
+    "choice": ("ArraysChoice", "Diagnosis", "choose_from_scan", "look_at_pool"),
     "choose": ("choose_from_arrays",),
-    "rounds": ("check_fresh", "round_of", "rounds_table", "say_next_round"),
+    "rounds": ("check_fresh", "round_of", "say_next_round"),
     "sharded": ("choose_from_shards",),
     "mapped_pool": ("map_pool", "save_map"),
-    "steps": ("RepairOutcome", "choose_inputs", "diagnose", "look_at_pool", "retrain"),
+    "steps": ("RepairOutcome", "choose_inputs", "diagnose", "retrain"),
     "worth": ("compare_with_random", "say_health", "say_worth"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -18,6 +18,7 @@ from mode_utils.support.files import release_pages
 REQUIRED = ("x_train", "y_train", "x_validation", "y_validation", "x_pool")
 OPTIONAL = ("y_pool", "names_pool", "x_test", "y_test")
 CHUNK = 16_384  # samples looked at in one go
+_NAMED = 10  # labels in a sentence
 _AT_ONCE = 1_024  # samples that are read from all over an array
 
 
@@ -142,6 +143,17 @@ def check_order(predicted, y, class_names, whose):
         f"but {another:.0%} if {len(moved)} labels are exchanged; what the data call {class_names[first]!r} it takes "
         f"for label {order[first]} ({class_names[order[first]]!r}): give the classes in its order (--class-names)"
     )
+
+
+def unseen_labels(data):
+    """Return the names of labels without validation samples, as they stand in a sentence; none is an empty text."""
+    return listed(data, np.bincount(data.y_validation, minlength=data.n_classes) == 0)
+
+
+def listed(data, marked):
+    """Return the names of some labels, (n_classes,) bool, as they stand in a sentence, of many the first."""
+    names = [data.class_names[label] for label in np.flatnonzero(marked)]
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def in_chunks(x):

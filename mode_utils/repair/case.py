@@ -21,6 +21,7 @@ from mode_utils.repair.arrays import (
     load_own_data,
     read_arrays,
     scattered,
+    unseen_labels,
 )
 from mode_utils.repair.folder import check_files
 from mode_utils.repair.image_folders import read_images
@@ -189,7 +190,9 @@ def open_case(
     _check_fit(whole, data, budget)
     if not even_if_weak:
         check_known(trainer, data.x_train, data.y_train, data.class_names)
-    notes = (*notes, *_unseen_labels(data))
+    if unseen := unseen_labels(data):
+        told = f"No validation samples of {unseen}: whether the model fails there cannot be seen, and none are chosen."
+        notes = (*notes, told)
     case = Case(model, trainer, data, options, tolerance, seed, trainer.state(), notes, sources)
     return continue_case(case, earlier) if earlier else case
 
@@ -325,16 +328,6 @@ def _sample_shape(data):
     if "x_train" not in arrays:
         raise ValueError(f"{data} has no array 'x_train': a subclassed model takes one input")
     return arrays["x_train"].shape[1:]
-
-
-def _unseen_labels(data):
-    """Return a sentence on labels without validation samples, if there are any."""
-    counts = np.bincount(data.y_validation, minlength=data.n_classes)
-    unseen = [data.class_names[label] for label in np.flatnonzero(counts == 0)]
-    if not unseen:
-        return ()
-    named = ", ".join(unseen[:10]) + (", ..." if len(unseen) > 10 else "")
-    return (f"No validation samples of {named}: whether the model fails there cannot be seen, and none are chosen.",)
 
 
 def _check_fit(model, data, budget):

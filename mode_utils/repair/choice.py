@@ -1,13 +1,15 @@
-"""What is wrong, and what to add, from a look at the pool: all that needs no model any more."""
+"""A look at the pool, and what is to be added: the same for a model and for the outputs of one."""
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from mode_utils.diagnosis import Assessment
+from mode_utils.repair.pool_faults import PoolFaults
+from mode_utils.repair.pool_scan import scan_pool
 from mode_utils.selection.allocation import allocate
 from mode_utils.selection.pool import Pool, draw_batch
 from mode_utils.selection.schedule import Schedule
@@ -34,6 +36,31 @@ class Diagnosis:
     assessment: Assessment
 
 
+@dataclass(frozen=True)
+class ArraysChoice:
+    """What is wrong with a model, with the pool, and what to add, from arrays alone.
+
+    Attributes
+    ----------
+    case : outputs.OutputsCase
+        Its `notes` are sentences on how the arrays were read. Of a pool in shards, its samples are the candidates that
+        these have handed over.
+    diagnosis : Diagnosis
+    faults : pool_faults.PoolFaults
+    chosen : pandas.DataFrame
+        See `steps.choose_inputs`. Of a pool in shards, `index` counts the rows of all in the order of their names, and
+        `name` is the row's own, or that of its shard with the row's number.
+    rows : dict of str to int
+        Rows of each shard, if there are any.
+    """
+
+    case: object
+    diagnosis: Diagnosis
+    faults: PoolFaults
+    chosen: pd.DataFrame
+    rows: dict[str, int] = field(default_factory=dict)
+
+
 def describe(data, assessment):
     """Return an assessment of a case's data as a `Diagnosis`."""
     names = np.array(data.class_names)
@@ -46,10 +73,23 @@ def describe(data, assessment):
     return Diagnosis(labels, _confusions(data.y_validation, assessment.predictions, names), assessment)
 
 
-def asked_of_scan(options):
-    """Return what a scan has to find out for some options: selectors, and whether a reference is asked."""
+def look_at_pool(case):
+    """Look at each sample of the pool once, as it is and as a reference sees it.
+
+    Parameters
+    ----------
+    case : Case or OutputsCase
+
+    Returns
+    -------
+    pool_scan.PoolScan
+        For `pool_faults.find_faults` and `choose_from_scan`.
+    """
+    options = case.options
     scanned = None if options.layer_selection else scanned_selectors(options.selector)
-    return scanned or (), "beliefs" in looks_of(options.selector) or "doubtful" in options.skip
+    ask = "beliefs" in looks_of(options.selector) or "doubtful" in options.skip
+    divides = np.random.default_rng(case.seed).spawn(1)[0]  # as the laboratory does
+    return scan_pool(case.outputs, case.data.y_validation, divides, case.data.y_pool, scanned or (), ask)
 
 
 def choose_from_scan(case, diagnosis, scan, look=None):

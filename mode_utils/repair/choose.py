@@ -6,39 +6,16 @@
 import argparse
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from mode_utils.repair.choice import Diagnosis, choose_from_scan
+from mode_utils.repair.choice import ArraysChoice, choose_from_scan, look_at_pool
 from mode_utils.repair.command import REPAIRED, report_notebook, status_of
 from mode_utils.repair.folder import MAP, PAGE, check_files, check_new, save_choice
 from mode_utils.repair.output_arrays import OPTIONAL, REQUIRED
-from mode_utils.repair.outputs import OutputsCase, diagnose_outputs, open_outputs, scan_outputs
-from mode_utils.repair.pool_faults import PoolFaults, find_faults
+from mode_utils.repair.outputs import diagnose_outputs, open_outputs
+from mode_utils.repair.pool_faults import find_faults
 from mode_utils.repair.shard_files import find_shards
 from mode_utils.support.checks import check_least
-
-
-@dataclass(frozen=True)
-class ArraysChoice:
-    """What is wrong with a model, with the pool, and what to add, from arrays alone.
-
-    Attributes
-    ----------
-    case : outputs.OutputsCase
-        Its `notes` are sentences on how the arrays were read.
-    diagnosis : choice.Diagnosis
-    faults : pool_faults.PoolFaults
-    chosen : pandas.DataFrame
-        See `steps.choose_inputs`.
-    """
-
-    case: OutputsCase
-    diagnosis: Diagnosis
-    faults: PoolFaults
-    chosen: pd.DataFrame
 
 
 def choose_from_arrays(arrays, budget, folder=None, **options):
@@ -58,7 +35,7 @@ def choose_from_arrays(arrays, budget, folder=None, **options):
 
     Returns
     -------
-    ArraysChoice
+    choice.ArraysChoice
 
     Raises
     ------
@@ -66,7 +43,7 @@ def choose_from_arrays(arrays, budget, folder=None, **options):
         In one sentence, what is wrong and what to do.
     """
     case = open_outputs(arrays, budget, **options)
-    diagnosis, scan = diagnose_outputs(case), scan_outputs(case)
+    diagnosis, scan = diagnose_outputs(case), look_at_pool(case)
     found = ArraysChoice(case, diagnosis, find_faults(case, scan), choose_from_scan(case, diagnosis, scan))
     if folder is not None:
         save_choice(folder, case, diagnosis, found.chosen, found.faults.sentences())

@@ -94,12 +94,8 @@ def save_repair(
         If the folder has a repair already.
     """
     folder = Path(folder)
-    check_new(folder / "selected.csv")
-    folder.mkdir(parents=True, exist_ok=True)
-    _selected(case, chosen, added).to_csv(folder / "selected.csv", index=False)
-    told = {"chosen": len(chosen), "remarks": [each for each in remarks if each], "worth": worth}
-    told["without_label"] = _ask(folder, case, chosen, added, disagreed, label_studio)
-    told["next_round"] = next_round
+    told = _write_chosen(folder, case, chosen, remarks, label_studio, added, disagreed)
+    told |= {"worth": worth, "next_round": next_round}
     summaries = {"diagnosis": _summary(case, diagnosis, outcome) | told}
     if outcome is not None:
         summaries["origin"] = _origin(case, chosen, added, labels_files, list(rounds))
@@ -137,11 +133,7 @@ def save_choice(folder, case, diagnosis, chosen, remarks=(), label_studio=False)
         If the folder has a choice already.
     """
     folder = Path(folder)
-    check_new(folder / "selected.csv")
-    folder.mkdir(parents=True, exist_ok=True)
-    _selected(case, chosen, None).to_csv(folder / "selected.csv", index=False)
-    told = {"chosen": len(chosen), "remarks": [each for each in remarks if each]}
-    told["without_label"] = _ask(folder, case, chosen, None, None, label_studio)
+    told = _write_chosen(folder, case, chosen, remarks, label_studio)
     made_with = {
         "options": asdict(case.options),
         "versions": _versions("numpy", "scikit-learn"),
@@ -150,6 +142,15 @@ def save_choice(folder, case, diagnosis, chosen, remarks=(), label_studio=False)
     summary = {"notes": case.notes} | _sizes(case) | _diagnosed(diagnosis) | told | made_with
     (folder / "diagnosis.json").write_text(json.dumps(summary, indent=1) + "\n")
     return told["without_label"]
+
+
+def _write_chosen(folder, case, chosen, remarks, label_studio, added=None, disagreed=None):
+    """Write the table of what was chosen, and what asks for its labels; return what is to be told of it."""
+    check_new(folder / "selected.csv")
+    folder.mkdir(parents=True, exist_ok=True)
+    _selected(case, chosen, added).to_csv(folder / "selected.csv", index=False)
+    without_label = _ask(folder, case, chosen, added, disagreed, label_studio)
+    return {"chosen": len(chosen), "remarks": [each for each in remarks if each], "without_label": without_label}
 
 
 def _selected(case, chosen, added):

@@ -17,12 +17,13 @@ from mode_utils.repair.arrays import (
     check_class_names,
     check_order,
     in_chunks,
+    listed,
     read_arrays,
     scattered,
+    unseen_labels,
 )
-from mode_utils.repair.choice import asked_of_scan, describe
+from mode_utils.repair.choice import describe
 from mode_utils.repair.output_arrays import REQUIRED, check_outputs
-from mode_utils.repair.pool_scan import scan_pool
 from mode_utils.support.checks import check_least
 
 _PRESETS = ("recommended", "adaptive")
@@ -170,21 +171,6 @@ def diagnose_outputs(case):
     return describe(case.data, judge_accuracies(predicted, seen, unseen, case.options.theta, case.options.gamma))
 
 
-def scan_outputs(case):
-    """Look at each sample of the pool once: `steps.look_at_pool` for outputs.
-
-    Parameters
-    ----------
-    case : OutputsCase
-
-    Returns
-    -------
-    pool_scan.PoolScan
-    """
-    divides = np.random.default_rng(case.seed).spawn(1)[0]  # as for a model
-    return scan_pool(case.outputs, case.data.y_validation, divides, case.data.y_pool, *asked_of_scan(case.options))
-
-
 def make_outputs_example(seed=0):
     """Make outputs to try: handwritten digits, in whose classifier one of them is starved, and a pool without labels.
 
@@ -261,15 +247,9 @@ def _notes(arrays, data, predicted):
         notes.append(
             "Of training samples nothing is known: what is below theta counts as underfit, nothing as overfit."
         )
+    if unseen := unseen_labels(data):
+        notes.append(f"No validation samples of {unseen}: whether the model fails there cannot be seen.")
     counts = np.bincount(data.y_validation, minlength=data.n_classes)
-    unseen = [data.class_names[label] for label in np.flatnonzero(counts == 0)]
-    if unseen:
-        named = ", ".join(unseen[:10]) + (", ..." if len(unseen) > 10 else "")
-        notes.append(f"No validation samples of {named}: whether the model fails there cannot be seen.")
-    few = [data.class_names[label] for label in np.flatnonzero((counts > 0) & (counts < _FEW))]
-    if few:
-        named = ", ".join(few[:10]) + (", ..." if len(few) > 10 else "")
-        notes.append(
-            f"Fewer than {_FEW} validation samples of {named}: how often the model fails there is hardly known."
-        )
+    if few := listed(data, (counts > 0) & (counts < _FEW)):
+        notes.append(f"Fewer than {_FEW} validation samples of {few}: how often the model fails there is hardly known.")
     return tuple(notes)

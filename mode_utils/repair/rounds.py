@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from scipy.stats import binomtest
 
 from mode_utils.repair.folder import hash_file
@@ -125,11 +124,6 @@ def round_of(case, outcome, n_added):
     line = {"round": len(before) + 1, "added": int(n_added), "total": int(n_added) + len(case.used)}
     line |= {"fixed": outcome.fixed, "broken": outcome.broken, "samples": int(outcome.labels["samples"].sum())}
     return line | {name: round(value, 6) for name, value in outcome.accuracies.items()}
-
-
-def rounds_table(rounds):
-    """Return the rounds as a table, a row a round, accuracies in [0, 1]."""
-    return pd.DataFrame(rounds)
 
 
 def say_next_round(rounds):

@@ -5,14 +5,14 @@ that of `choice`; what differs is where random numbers come from, so that the ch
 workers nor on the order of the shards, and that the reference has learned from validation samples alone.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from mode_utils.heatmaps import class_heatmaps
-from mode_utils.repair.choice import Diagnosis, choose_from_scan
-from mode_utils.repair.outputs import OutputsCase, diagnose_outputs, open_outputs
+from mode_utils.repair.choice import ArraysChoice, choose_from_scan
+from mode_utils.repair.outputs import diagnose_outputs, open_outputs
 from mode_utils.repair.pool_faults import PoolFaults
 from mode_utils.repair.pool_scan import PoolScan, score_chunk
 from mode_utils.repair.shard_files import find_shards
@@ -25,30 +25,6 @@ from mode_utils.selection.selectors import SELECTORS
 
 _SURELY = 0.05  # share of copies that a sketch cannot be wrong about
 _MORE, _LEAST = 2, 64  # rows of a label that a shard hands over, for each that it is meant to get, and beside these
-
-
-@dataclass(frozen=True)
-class ShardedChoice:
-    """What is wrong with a model, with the pool, and what to add.
-
-    Attributes
-    ----------
-    case : outputs.OutputsCase
-        Its pool are the candidates that the shards have handed over.
-    diagnosis : choice.Diagnosis
-    faults : pool_faults.PoolFaults
-    chosen : pandas.DataFrame
-        See `steps.choose_inputs`; `index` counts the rows of all shards in the order of their names, and `name` is the
-        row's own, or that of its shard with the row's number.
-    rows : dict of str to int
-        Rows of each shard.
-    """
-
-    case: OutputsCase
-    diagnosis: Diagnosis
-    faults: PoolFaults
-    chosen: pd.DataFrame
-    rows: dict[str, int]
 
 
 def choose_from_shards(arrays, pool, budget, *, workers=None, scheduler=None, on_shard=None, **options):
@@ -72,7 +48,7 @@ def choose_from_shards(arrays, pool, budget, *, workers=None, scheduler=None, on
 
     Returns
     -------
-    ShardedChoice
+    choice.ArraysChoice
 
     Raises
     ------
@@ -184,7 +160,7 @@ def _chosen(case, diagnosis, summary):
     starts = dict(zip(summary.rows, np.cumsum([0, *summary.rows.values()]), strict=False))
     index = rows["row"].to_numpy() + rows["shard"].map(starts).to_numpy(np.int64)
     chosen = chosen.assign(index=index, score=rows["score"].to_numpy())
-    return ShardedChoice(case, diagnosis, _faults(summary), chosen, summary.rows)
+    return ArraysChoice(case, diagnosis, _faults(summary), chosen, summary.rows)
 
 
 def _say_confidence(case, summary):

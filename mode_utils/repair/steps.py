@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.diagnosis import assess, label_accuracies
-from mode_utils.repair.choice import asked_of_scan, choose_from_scan, describe
-from mode_utils.repair.pool_scan import scan_pool
+from mode_utils.repair.choice import choose_from_scan, describe, look_at_pool
 from mode_utils.repair.verdicts import NEW_BUG, judge_labels
 from mode_utils.selection.replay import Replay
 from mode_utils.selection.selectors import scanned_selectors
@@ -65,23 +64,6 @@ def diagnose(case):
     return describe(case.data, assess(case.trainer, case.data.splits(), case.options.theta, case.options.gamma))
 
 
-def look_at_pool(case):
-    """Look at each sample of the pool once, as it is and as a reference sees it.
-
-    Parameters
-    ----------
-    case : Case
-
-    Returns
-    -------
-    pool_scan.PoolScan
-        For `pool_faults.find_faults` and `choose_inputs`.
-    """
-    divides = np.random.default_rng(case.seed).spawn(1)[0]  # as the laboratory does
-    asked = asked_of_scan(case.options)
-    return scan_pool(case.outputs, case.data.y_validation, divides, case.data.y_pool, *asked)
-
-
 def choose_inputs(case, diagnosis, scan=None):
     """Choose the samples of the pool that are worth adding, or worth a label where the pool has none.
 
@@ -90,7 +72,7 @@ def choose_inputs(case, diagnosis, scan=None):
     case : Case
     diagnosis : Diagnosis
     scan : pool_scan.PoolScan, optional
-        Of `look_at_pool`, if that has been done.
+        Of `choice.look_at_pool`, if that has been done.
 
     Returns
     -------

@@ -16,7 +16,6 @@ from mode_utils.repair import (
     open_case,
     retrain,
     round_of,
-    rounds_table,
     save_repair,
     say_next_round,
 )
@@ -80,7 +79,7 @@ def test_a_campaign_of_five_rounds(campaign, played):
         np.testing.assert_array_equal(case.data.y_train[len(case.data.y_train) - len(before) :], hidden[before])
         assert len(rounds) == number and rounds[-1]["total"] == 25 * number
     assert "also in train" not in find_faults(case, look_at_pool(case)).places  # what rounds have added is no copy
-    table = rounds_table(rounds)
+    table = pd.DataFrame(rounds)
     np.testing.assert_allclose(table["accuracy_before"][1:], table["accuracy_after"][:-1], atol=1e-6)
     assert table["test_accuracy_after"].iloc[-1] > table["test_accuracy_before"].iloc[0] + 0.05
     origin = json.loads((folder / "round-5/origin.json").read_text())
