@@ -75,6 +75,8 @@ def make_plan(case, diagnosis):
         raise ValueError(
             f"selector {options.selector!r} compares samples with each other: a pool in shards needs others"
         )
+    if options.allocation == "whole pool" or options.alpha < 1:
+        raise ValueError("with a pool in shards all places go to labels in need: allocation by label, and alpha 1")
     known, probabilities = case.outputs.of_validation()
     y, n_classes = case.data.y_validation, case.data.n_classes
     maps = class_heatmaps(known, y, probabilities.argmax(axis=1), n_classes)
@@ -82,7 +84,7 @@ def make_plan(case, diagnosis):
     beliefs = reference.believe(np.arange(len(y)), known)
     own, _, _, _, scores = score_chunk(known, probabilities, beliefs, maps, None, (options.selector,))
     errors = np.nan_to_num(diagnosis.assessment.errors, nan=1.0)
-    _, needs = Schedule(options).next_needs(diagnosis.assessment)
+    needs = np.broadcast_to(Schedule(options).next_needs(diagnosis.assessment)[1], n_classes)  # one 0 if there are none
     quotas = share_by_need(options.batch_size, needs, np.full(n_classes, options.batch_size))
     wanted = np.where(needs > 0, np.minimum(_MORE * quotas + _LEAST, options.batch_size + _LEAST), 0)
     outlined = outlines(known_samples(case.data.splits(), rng))

@@ -161,6 +161,18 @@ def test_labels_names_and_parquet(base, tmp_path):
         choose_from_shards(base, str(tmp_path / "parquet"), 60, workers=1)
 
 
+def test_where_no_label_is_in_need_nothing_is_chosen_and_no_shard_is_blamed(base, shards):
+    perfect = base | {"probabilities_validation": np.eye(N_CLASSES, dtype=np.float32)[base["y_validation"]]}
+    found = choose_from_shards(perfect, str(shards), 60, workers=1)
+    assert len(found.chosen) == 0 and found.case.n_pool == N_SHARDS * 1500
+
+
+@pytest.mark.parametrize("changes", [{"alpha": 0.5}, {"allocation": "whole pool"}, {"selector": "k-center"}])
+def test_what_shards_cannot_do_is_refused(changes, base, shards):
+    with pytest.raises(ValueError, match=r"with a pool in shards all places|compares samples with each other"):
+        choose_from_shards(base, str(shards), 60, workers=1, **changes)
+
+
 def test_any_of_the_label_and_what_is_to_be_expected_of_the_model(base, shards):
     found = choose_from_shards(base, str(shards), 60, workers=1, selector="random")
     assert len(found.chosen) == 60 and found.chosen["guess"].isin(["0", "1"]).mean() > 0.6
