@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.repair import choose_inputs, diagnose, make_example, open_case, retrain, round_of, save_repair
-from mode_utils.study.significance import bootstrap_interval
+from mode_utils.study.significance import interval_of_mean
 
 
 def play(folder, hidden, seed, arm, n_rounds, budget):
@@ -54,7 +54,7 @@ def main(n_runs=6, n_rounds=5, budget=100):
     table = pd.DataFrame(lines).pivot(index=["total", "seed"], columns="arm", values="test_accuracy_after")
     for total, part in table.groupby("total"):
         gap = 100 * (part["recommended"] - part["random"])
-        low, high = bootstrap_interval(gap) if gap.any() else (0, 0)
+        low, high = interval_of_mean(gap) if gap.any() else (0, 0)
         means = 100 * part.mean()
         print(
             f"{total:5d} labels: recommended {means['recommended']:.2f}%, random {means['random']:.2f}%, "

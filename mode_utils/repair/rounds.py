@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binom
 
 from mode_utils.repair.folder import hash_file
 from mode_utils.study.formatting import pp
-
-_SIGNIFICANCE = 0.05
+from mode_utils.study.significance import SIGNIFICANCE
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def check_fresh(indices, case):
 
 
 def round_of(case, outcome, n_added):
-    """Return the line of a round: `round`, `added`, `total`, `fixed`, `broken`, `samples`, accuracies, `saved` apart.
+    """Return a line of a round: `round`, `added`, `total`, `fixed`, `broken`, `samples`, `tries`, and accuracies.
 
     Parameters
     ----------
@@ -123,6 +122,7 @@ def round_of(case, outcome, n_added):
     before = case.earlier.rounds if case.earlier else []
     line = {"round": len(before) + 1, "added": int(n_added), "total": int(n_added) + len(case.used)}
     line |= {"fixed": outcome.fixed, "broken": outcome.broken, "samples": int(outcome.labels["samples"].sum())}
+    line["tries"] = outcome.tries
     return line | {name: round(value, 6) for name, value in outcome.accuracies.items()}
 
 
@@ -137,23 +137,36 @@ def say_next_round(rounds):
     Returns
     -------
     str
-        A sentence. It says what validation samples tell of the last round (exact sign test of those that were fixed and
-        broken); nothing foretells the next one surely.
+        A sentence. It says what validation samples tell of the last round, see `_beyond_chance`; nothing foretells the
+        next one surely.
     """
-    last = rounds[-1]
-    changed, gain = last["fixed"] + last["broken"], (last["fixed"] - last["broken"]) / last["samples"]
-    p = binomtest(last["fixed"], changed, alternative="greater").pvalue if changed else 1.0
+    last, gain = rounds[-1], _gain(rounds[-1])
     story = (
         f"round {last['round']} fixed {last['fixed']} and broke {last['broken']} of {last['samples']} validation "
         f"samples ({pp(gain)})"
     )
     if last["accuracy_after"] == 1:
         return f"{story}: none is wrong any more, so that another round cannot show"
-    if p >= _SIGNIFICANCE:
-        return f"{story}, no more than chance: another round of this size is not worth its labels"
+    if not _beyond_chance(rounds):
+        return f"{story}, no more than chance: that another round of this size is worth its labels is not shown"
     if len(rounds) > 1 and gain < _gain(rounds[-2]) / 2:
-        return f"{story}, less than half of the round before: another will gain less still"
+        return f"{story}, less than half of the round before: another is likely to gain less"
     return f"{story}, beyond chance: another round is likely to pay"
+
+
+def _beyond_chance(rounds):
+    """Say whether the last round fixed more than it broke, beyond chance: an exact sign test of the changed samples.
+
+    The model is the best of some tries by the same samples, so p counts their number; and each round asks anew, so the
+    first is judged at half of the 5%, and each that shows nothing halves the level for those after it: in a campaign of
+    any length chance is taken for a gain in at most 5%.
+    """
+    level = SIGNIFICANCE / 2
+    for line in rounds:
+        fixed, broken, tries = line["fixed"], line["broken"], line.get("tries", 1)
+        found = tries * binom.sf(fixed - 1, fixed + broken, 0.5) < level
+        level = level if found else level / 2
+    return bool(found)
 
 
 def _gain(line):

@@ -1,6 +1,6 @@
 """The steps of a repair: what is wrong, what to add, and what became of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,8 @@ class RepairOutcome:
     accuracies : dict of str to float
         Shares of all samples that are right, in [0, 1]: `accuracy_before`, `accuracy_after`; of a test set, if there is
         one, `test_accuracy_before`, `test_accuracy_after`.
+    tries : int
+        Retrainings that this is the best of, by the same validation samples.
     """
 
     labels: pd.DataFrame
@@ -42,6 +44,7 @@ class RepairOutcome:
     replay: float
     state: tuple[np.ndarray, ...]
     accuracies: dict[str, float]
+    tries: int = 1
 
     @property
     def helps(self):
@@ -121,7 +124,9 @@ def retrain(case, indices, labels):
     while not outcome.helps and 0 < replay * len(indices) < len(splits.train):
         replay *= 2
         again = _retrain_once(case, splits, indices, replay, before)
+        tries = outcome.tries + 1
         outcome = min(outcome, again, key=lambda each: (len(each.new_bugs), each.broken - each.fixed))
+        outcome = replace(outcome, tries=tries)
     case.trainer.restore(outcome.state)
     return outcome
 

@@ -1,18 +1,24 @@
 """Has a label become worse, or is that chance? A test of the validation samples that were broken and fixed.
 
-A label of n samples of which b were right and are wrong, and f the other way round, has lost (b - f) / n. If its true
-loss is at most the tolerance t, b is at most binomial of b + f with the probability (b + f + t n) / (2 (b + f)): the
-exact test of paired proportions (McNemar's), with the tolerance as its margin.
+A label of n samples of which b were right and are wrong, and f the other way round, has lost (b - f) / n. Whether its
+true loss is more than the tolerance t is judged by the score of paired proportions with a margin (Tango, Statist. Med.
+17, 1998): b - f - t n over its standard error, if the true loss were t and all else as likely as that allows. Of few
+changed samples the normal distribution of this score promises too much, so p is exact: the largest probability of such
+a score over all shares of changed samples that are plausible (Berger and Boos, J. Am. Statist. Assoc. 89, 1994).
 """
 
-import numpy as np
-from scipy.stats import binom
+from functools import lru_cache
 
-from mode_utils.study.significance import holm
+import numpy as np
+from scipy.stats import beta, binom, norm
+
+from mode_utils.study.significance import SIGNIFICANCE, holm
 
 NEW_BUG = "new bug"
-_SIGNIFICANCE = 0.05
 _MOST = 1_000  # times as many samples; no more are asked for
+_IMPLAUSIBLE = 1e-6  # probability that the share of changed samples is not among those tried; added to p
+_SHARES = 32  # of changed samples, that are tried
+_MANY = 1_000  # changed samples, of which the score is as good as normal
 
 
 def judge_labels(samples, fixed, broken, tolerance):
@@ -29,20 +35,21 @@ def judge_labels(samples, fixed, broken, tolerance):
     -------
     list of str
         A verdict a label: "new bug", if it has lost more than the tolerance, beyond chance (p < 0.05, adjusted by Holm
-        for the labels that lost more); "cannot tell: ...", if it seems to, with the number of samples that it would
+        for all labels that have samples); "cannot tell: ...", if it seems to, with the number of samples that it would
         take, or if it has no samples; "" otherwise.
     """
     samples, fixed, broken = (np.asarray(counts) for counts in (samples, fixed, broken))
-    lost = broken - fixed > tolerance * samples
+    judged = samples > 0
     p = np.ones(len(samples))
-    if lost.any():
-        p[lost] = holm(loss_p(samples[lost], fixed[lost], broken[lost], tolerance))
+    if judged.any():
+        p[judged] = holm(loss_p(samples[judged], fixed[judged], broken[judged], tolerance))
+    lost = broken - fixed > tolerance * samples
     return [
-        "cannot tell: no validation samples" if not samples[label]
+        "cannot tell: no validation samples" if not judged[label]
         else "" if not lost[label]
-        else NEW_BUG if p[label] < _SIGNIFICANCE
-        else f"cannot tell: it would take {_needed(samples[label], fixed[label], broken[label], tolerance)} samples"
-        for label in range(len(samples))
+        else NEW_BUG if p[label] < SIGNIFICANCE
+        else f"cannot tell: it would take {_needed(*counts, tolerance, judged.sum())} samples"
+        for label, counts in enumerate(zip(samples, fixed, broken, strict=True))
     ]  # fmt: skip
 
 
@@ -53,15 +60,64 @@ def loss_p(samples, fixed, broken, tolerance):
     ----------
     samples, fixed, broken : (n,) int
     tolerance : float
+
+    Returns
+    -------
+    (n,) float
+        1 for each label that has not lost more than the tolerance.
     """
-    changed = fixed + broken
-    share = np.divide(changed + tolerance * samples, 2 * changed, out=np.ones(np.shape(changed)), where=changed > 0)
-    return binom.sf(broken - 1, changed, np.minimum(share, 1))
+    rows = zip(*(np.asarray(counts).tolist() for counts in (samples, fixed, broken)), strict=True)
+    return np.array([_exact_p(*row, float(tolerance)) for row in rows])
 
 
-def _needed(samples, fixed, broken, tolerance):
-    """Return about how many samples it would take to see a loss of this size beyond chance."""
-    times = np.geomspace(1, _MOST, 100)
-    more = [np.rint(times * count) for count in (samples, fixed, broken)]
-    enough = np.flatnonzero(loss_p(*more, tolerance) < _SIGNIFICANCE)
-    return f"about {more[0][enough[0]]:,.0f}" if len(enough) else f"more than {_MOST * samples:,}"
+@lru_cache(maxsize=4_096)  # labels of as many samples, and retrainings, share their counts
+def _exact_p(n, fixed, broken, tolerance):
+    changed, score = fixed + broken, _score(n, broken, fixed, tolerance)
+    if score <= 0:
+        return 1.0
+    if changed > _MANY:
+        return float(norm.sf(score))
+    shares = np.linspace(*_plausible_shares(n, changed, tolerance), _SHARES)[:, None]
+    counts = np.arange(binom.ppf(1e-9, n, shares[0, 0]), binom.isf(1e-9, n, shares[-1, 0]) + 1)
+    least = _least_broken(n, counts, score, tolerance)
+    beyond = binom.sf(least - 1, counts, (shares + tolerance) / (2 * shares))
+    return min(1.0, float((binom.pmf(counts, n, shares) * beyond).sum(axis=1).max()) + _IMPLAUSIBLE)
+
+
+def _score(n, broken, fixed, tolerance):
+    """Return Tango's score; the share of fixed samples is the likeliest one if the true loss is the tolerance."""
+    linear = (2 * n - broken + fixed) * tolerance - broken - fixed
+    root = np.sqrt(np.maximum(linear**2 + 8 * n * fixed * tolerance * (1 - tolerance), 0))
+    error = np.sqrt(n * np.maximum((root - linear) / (2 * n) + tolerance * (1 - tolerance), 0))
+    above = broken - fixed - tolerance * n
+    return np.divide(above, error, out=np.zeros(np.shape(above)), where=(error > 0) & (np.abs(above) > 1e-9))
+
+
+def _plausible_shares(n, changed, tolerance):
+    """Return the ends of an exact interval (Clopper-Pearson) of the share of changed samples, from the tolerance on."""
+    low = beta.ppf(_IMPLAUSIBLE / 2, changed, n - changed + 1) if changed else 0.0
+    high = beta.isf(_IMPLAUSIBLE / 2, changed + 1, n - changed) if changed < n else 1.0
+    return max(low, tolerance, 1e-12), max(high, tolerance, 1e-12)
+
+
+def _least_broken(n, changed, score, tolerance):
+    """Return with how many broken of each number of changed samples the score is reached; one more where with none."""
+    low, high = np.zeros(len(changed)), changed + 1.0  # the score rises with each that is broken instead of fixed
+    while (low < high).any():
+        middle = np.floor((low + high) / 2)
+        reached = _score(n, middle, changed - middle, tolerance) >= score - 1e-9
+        low, high = np.where(reached | (low == high), low, middle + 1), np.where(reached, middle, high)
+    return low
+
+
+def _needed(samples, fixed, broken, tolerance, n_judged):
+    """Return about how many samples it would take to see a loss of this size beyond chance, among as many labels."""
+    level = SIGNIFICANCE / n_judged
+
+    def seen(times):
+        return _exact_p(*(round(times * int(count)) for count in (samples, fixed, broken)), float(tolerance)) < level
+
+    times = max(1.0, (norm.isf(level) / float(_score(samples, broken, fixed, tolerance))) ** 2)
+    while times <= _MOST and not seen(times):
+        times *= 1.1
+    return f"about {times * samples:,.0f}" if times <= _MOST else f"more than {_MOST * samples:,}"

@@ -12,10 +12,17 @@ from scipy import stats
 from mode_utils.options import CONFIGURATION
 from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import configuration
-from mode_utils.study.significance import bootstrap_interval, check_enough_runs, equivalence_p, holm, signed_rank
+from mode_utils.study.significance import (
+    SIGNIFICANCE,
+    check_enough_runs,
+    equivalence_p,
+    holm,
+    interval_of_mean,
+    signed_rank,
+    without_noise,
+)
 
 MARGIN = 0.002  # of accuracy: a smaller difference does not matter
-SIGNIFICANCE = 0.05
 
 
 def compare_with_control(runs, by="metric", random_state=0):
@@ -34,10 +41,10 @@ def compare_with_control(runs, by="metric", random_state=0):
     Returns
     -------
     pandas.DataFrame
-        A row a value of `by`: `runs`; `mean`, `low`, `high`, mean difference and its 95% bootstrap interval, in
-        shares; `p`, two-sided Wilcoxon signed-rank test, in which runs without a difference do not count; `p_holm`,
-        adjusted for the number of rows; `rank_biserial`, effect size in [-1, 1]; `won` and `lost`, shares of seeds with
-        a difference above and below 0.
+        A row a value of `by`: `runs`; `mean`, `low`, `high`, mean difference and its 95% interval, in shares; `p`,
+        two-sided Wilcoxon signed-rank test, in which runs without a difference do not count; `p_holm`, adjusted for the
+        number of rows, NaN where the runs are too few for so many (see `significance.holm`); `rank_biserial`, effect
+        size in [-1, 1]; `won` and `lost`, shares of seeds with a difference above and below 0.
 
     Raises
     ------
@@ -69,7 +76,7 @@ def compare_differences(outcomes, by, random_state=0):
         {by: value} | _describe(_differences(group, f"{by} {value!r}"), random_state)
         for value, group in outcomes.groupby(by, sort=False)
     )
-    table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"]))
+    table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"], table["runs"]))
     return table
 
 
@@ -139,7 +146,7 @@ def compare_metrics(runs, by="metric", value="difference", random_state=0):
     pairs = [(first, second) for i, first in enumerate(wide) for second in list(wide)[i + 1 :]]
     rows = [{"first": a, "second": b} | _describe((wide[a] - wide[b]).to_numpy(), random_state) for a, b in pairs]
     pairs = pd.DataFrame(rows)
-    pairs.insert(pairs.columns.get_loc("p") + 1, "p_holm", holm(pairs["p"]))
+    pairs.insert(pairs.columns.get_loc("p") + 1, "p_holm", holm(pairs["p"], len(wide)))
     equal = (wide.nunique(axis=1) == 1).all()
     statistic, p = (0.0, 1.0) if equal else stats.friedmanchisquare(*wide.to_numpy().T)
     return MetricComparison(len(wide), float(statistic), float(p), wide.rank(axis=1, ascending=False).mean(), pairs)
@@ -187,11 +194,11 @@ def _as_outcomes(runs):
 
 
 def _describe(differences, random_state):
-    low, high = bootstrap_interval(differences, random_state)
-    p, rank_biserial = signed_rank(differences)
+    low, high = interval_of_mean(differences, random_state)
+    (p, rank_biserial), signs = signed_rank(differences), np.sign(without_noise(differences))
     return {
         "runs": len(differences), "mean": differences.mean(), "low": low, "high": high,
-        "p": p, "rank_biserial": rank_biserial, "won": (differences > 0).mean(), "lost": (differences < 0).mean(),
+        "p": p, "rank_biserial": rank_biserial, "won": (signs > 0).mean(), "lost": (signs < 0).mean(),
     }  # fmt: skip
 
 
@@ -205,7 +212,7 @@ def _differences(group, name):
 def _pivot(outcomes, by, value):
     for name, group in outcomes.groupby(by, sort=False):
         _check_seeds(group["seed"], f"{by} {name!r}")
-    wide = outcomes.pivot(index="seed", columns=by, values=value)[list(outcomes[by].unique())]
+    wide = without_noise(outcomes.pivot(index="seed", columns=by, values=value)[list(outcomes[by].unique())])
     lacking = wide.isna().stack()
     if lacking.any():
         seed, name = lacking.index[lacking.to_numpy().argmax()]
@@ -221,9 +228,10 @@ def _check_seeds(seeds, name):
 
 
 def _verdict(p_difference, p_equivalence):
+    different = p_difference < SIGNIFICANCE  # not if there are too few runs to say
     if p_equivalence < SIGNIFICANCE:
-        return "equivalent" if p_difference >= SIGNIFICANCE else "different, by less than the margin"
-    return "different" if p_difference < SIGNIFICANCE else "undecided"
+        return "different, by less than the margin" if different else "equivalent"
+    return "different" if different else "undecided"
 
 
 def _check_one_configuration(outcomes, by):

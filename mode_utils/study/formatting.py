@@ -37,12 +37,16 @@ def mean_interval(row):
 
 
 def p_value(p):
-    """Return a p-value with three digits; one below 0.001 as that."""
+    """Return a p-value with three digits; one below 0.001 as that, and a dash where there are too few runs for any."""
+    if pd.isna(p):
+        return NOTHING
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def p_equals(p):
-    """Return a p-value for a sentence: "p = 0.012" or "p < 0.001"."""
+    """Return a p-value for a sentence: "p = 0.012", "p < 0.001" or "too few runs for a p"."""
+    if pd.isna(p):
+        return "too few runs for a p"
     return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from mode_utils.study.runs_table import check_runs_table
-from mode_utils.study.significance import bootstrap_interval
+from mode_utils.study.significance import interval_of_mean
 
 
 def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label_accuracy")):
@@ -85,7 +85,7 @@ def labelling_economy(chosen, control, n_samples, accuracy="test_accuracy", rand
         `accuracy` that the choice reaches on average, `samples` that control needs for it on average, and the `ratio`
         of these to `n_samples` (above 1: the choice saves samples) with its 95% interval `low`, `high`: the numbers of
         samples at which the interval of the paired difference from control contains 0 (see
-        `significance.bootstrap_interval`). Infinite where control does not get there; `measured` is how far it went.
+        `significance.interval_of_mean`). Infinite where control does not get there; `measured` is how far it went.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def labelling_economy(chosen, control, n_samples, accuracy="test_accuracy", rand
         raise ValueError(f"the choice has seeds {list(wide[0].index)}, control {list(wide[1].index)}")
     goals, curves, samples = wide[0][n_samples].to_numpy(), wide[1].to_numpy(), wide[1].columns.to_numpy()
     behind = curves - goals[:, None]  # how far control is, run by run, at each number of samples
-    ends = np.array([bootstrap_interval(column, random_state) for column in behind.T])
+    ends = np.array([interval_of_mean(column, random_state) for column in behind.T])
     needed = samples_to_reach(samples, curves.mean(axis=0), goals.mean())
     low, high = (samples_to_reach(samples, end, 0) for end in ends.T[::-1])
     found = {"accuracy": goals.mean(), "samples": needed, "measured": int(samples[-1])}

@@ -5,9 +5,10 @@ import pandas as pd
 from mode_utils.study.comparisons import compare_with_control
 from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import POOL_COLUMNS
-from mode_utils.study.significance import holm
+from mode_utils.study.significance import SIGNIFICANCE, holm
 
 CELL = ["dataset", "architecture", "scenario", "pool", "labelled", "n_validation", "fine_tune"]  # what its runs share
+MODEL = CELL[:3]  # cells alike in these repair the same models: they are no independent evidence
 WHOLE_POOL = "training and whole pool"  # the yardstick that knows all labels
 _CLEAN = {"wrong_share": 0.0, "distinct_share": 1.0, "foreign_share": 0.0}
 
@@ -65,7 +66,9 @@ def yardstick_rows(yardsticks, initial):
 
 
 def read_cells(*paths):
-    """Read the tables of the cells of some sweeps, and adjust p for all comparisons in them.
+    """Read the tables of the cells of some sweeps, and adjust p for the comparisons of a strategy in a sweep.
+
+    Each sweep asks one question of each strategy: does it end above its control there? Its comparisons are a family.
 
     Parameters
     ----------
@@ -75,12 +78,32 @@ def read_cells(*paths):
     Returns
     -------
     pandas.DataFrame
-        `CELL` and the columns of `cell_rows`; `p_holm`, adjusted for all rows that have a p.
+        `CELL` and the columns of `cell_rows`; `p_holm`, adjusted for all rows of the same path and strategy that have a
+        p; NaN where the runs are too few for so many, see `significance.holm`.
     """
-    cells = pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
-    compared = cells["p"].notna()
-    cells.loc[compared, "p_holm"] = holm(cells.loc[compared, "p"])
+    return pd.concat([_adjusted(pd.read_csv(path)) for path in paths], ignore_index=True)
+
+
+def _adjusted(cells):
+    for _, family in cells[cells["p"].notna()].groupby("strategy"):
+        cells.loc[family.index, "p_holm"] = holm(family["p"], family["runs"])
     return cells
+
+
+def of_models(values):
+    """Average what the repairs of the same models have given, from whatever pool and with however many samples.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Its index has the levels of `MODEL`.
+
+    Returns
+    -------
+    pandas.Series
+        A row for each kind of model. These are independent; its cells are not.
+    """
+    return values.groupby(MODEL, sort=False).mean()
 
 
 def regrets(cells):
@@ -150,9 +173,9 @@ def summarize(cells, groups, preset, peers):
     -------
     pandas.DataFrame
         A row a group: `group`; `comparisons`, cells times numbers of samples; `above`, `below`, in how many the
-        interval lies above or below 0; `gain`, mean difference from control; for each other strategy that all cells
-        have, its name, the mean by which the preset is ahead of it; `behind`, in how many cells it is more than .003
-        behind the best peer.
+        difference is above or below 0 beyond chance (`p_holm` < 0.05); `gain`, mean difference from control; for each
+        other strategy that all cells have, its name, the mean by which the preset is ahead of it; `behind`, in how many
+        cells it is more than .003 behind the best peer.
     """
     rows = []
     for group, part in cells[cells["difference"].notna()].groupby(groups, sort=False):
@@ -160,7 +183,8 @@ def summarize(cells, groups, preset, peers):
         own = part[part["strategy"] == preset]
         ahead = {name: (wide[preset] - wide[name]).mean() for name in wide.dropna(axis=1) if name != preset}
         behind = wide[[name for name in peers if name in wide]].max(axis=1) - wide[preset]
-        signs = {"above": int((own["low"] > 0).sum()), "below": int((own["high"] < 0).sum())}
+        found = own.loc[own["p_holm"] < SIGNIFICANCE, "difference"]
+        signs = {"above": int((found > 0).sum()), "below": int((found < 0).sum())}
         means = {"gain": own["difference"].mean(), **ahead, "behind": int((behind > 0.003).sum())}
         rows.append({"group": group, "comparisons": len(own), **signs, **means})
     return pd.DataFrame(rows)

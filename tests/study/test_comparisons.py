@@ -11,7 +11,7 @@ from mode_utils.study.comparisons import (
     compare_with_control,
 )
 from mode_utils.study.outcomes import paired_outcomes
-from mode_utils.study.significance import bootstrap_interval, signed_rank
+from mode_utils.study.significance import interval_of_mean, signed_rank
 
 METRICS = ("euclidean", "manhattan", "canberra")
 
@@ -27,7 +27,7 @@ def random_runs(shift, n_runs=20, metric="euclidean", **names):
 def test_a_row_is_mean_interval_test_effect_size_and_share_of_seeds():
     outcomes = paired_outcomes(random_runs(0.005))
     differences, row = outcomes["difference"].to_numpy(), compare_with_control(outcomes).iloc[0]
-    assert row["mean"] == differences.mean() and (row["low"], row["high"]) == bootstrap_interval(differences)
+    assert row["mean"] == differences.mean() and (row["low"], row["high"]) == interval_of_mean(differences)
     assert (row["p"], row["rank_biserial"]) == signed_rank(differences)
     assert row["won"] == (differences > 0).mean() and row["lost"] == (differences < 0).mean()
 

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from mode_utils.study.label_economy import labelling_economy, learning_curves, samples_to_reach
-from mode_utils.study.significance import bootstrap_interval
+from mode_utils.study.significance import interval_of_mean
 
 
 def make_curves(slopes, samples, name="a"):
@@ -46,7 +46,7 @@ def test_the_interval_ends_where_the_difference_from_control_stops_being_clear(r
                 lambda run, n=500 * (end + way): np.interp(n, run["samples_added"], run["test_accuracy"]),
                 include_groups=False,
             )
-            low, high = bootstrap_interval(goals - at)
+            low, high = interval_of_mean(goals - at)
             assert (low > 0 or high < 0) == clear
 
 

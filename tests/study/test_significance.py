@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mode_utils.study.significance import MIN_RUNS, bootstrap_interval, equivalence_p, holm, runs_needed, signed_rank
+from mode_utils.study.significance import MIN_RUNS, equivalence_p, holm, interval_of_mean, runs_needed, signed_rank
 
 N_STUDIES, N_RUNS = 1_000, 30
 
@@ -24,7 +24,7 @@ SYNTHETIC = {  # runs, and the true mean
 @pytest.mark.parametrize("name", list(SYNTHETIC))
 def test_the_interval_covers_the_true_mean_in_95_percent_of_studies(name):
     draw, truth = SYNTHETIC[name]
-    intervals = [bootstrap_interval(study, seed, 1_999) for seed, study in enumerate(draw(np.random.default_rng(1)))]
+    intervals = [interval_of_mean(study, seed, 1_999) for seed, study in enumerate(draw(np.random.default_rng(1)))]
     assert np.mean([low <= truth <= high for low, high in intervals]) == pytest.approx(0.95, abs=0.02)
 
 
@@ -69,13 +69,13 @@ def test_the_effect_size_is_the_difference_of_rank_sums_as_a_share():
 
 
 def test_runs_that_never_differ_have_a_p_of_1_and_an_interval_of_0():
-    assert signed_rank(np.zeros(9)) == (1.0, 0.0) and bootstrap_interval(np.zeros(9)) == (0, 0)
+    assert signed_rank(np.zeros(9)) == (1.0, 0.0) and interval_of_mean(np.zeros(9)) == (0, 0)
 
 
 def test_the_interval_can_be_repeated_and_is_as_wide_as_students():
     values = np.random.default_rng(0).normal(1, 1, 30)
-    low, high = bootstrap_interval(values)
-    assert (low, high) == bootstrap_interval(values) and low < values.mean() < high
+    low, high = interval_of_mean(values)
+    assert (low, high) == interval_of_mean(values) and low < values.mean() < high
     assert high - low == pytest.approx(2 * stats.t.ppf(0.975, 29) * stats.sem(values), rel=0.15)
 
 
@@ -106,7 +106,7 @@ def test_fewer_runs_than_the_least_can_never_show_anything():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: bootstrap_interval(np.arange(5)), "5 differences are too few.*fewer than 6"),
+        (lambda: interval_of_mean(np.arange(5)), "5 differences are too few.*fewer than 6"),
         (lambda: equivalence_p(np.arange(5), 0.1), "5 differences are too few"),
         (lambda: equivalence_p(np.arange(9), 0), "margin = 0; it must be greater than 0"),
         (lambda: runs_needed(0.1, 0), "spread = 0; it must be greater than 0"),

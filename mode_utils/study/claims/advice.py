@@ -5,7 +5,7 @@ import numpy as np
 from mode_utils.study.claims.verdict import CONFIRMED, NOT_SHOWN, REFUTED, Verdict, paired_summary
 from mode_utils.study.comparisons import SIGNIFICANCE
 from mode_utils.study.formatting import mean_interval, pp
-from mode_utils.study.strategy_table import CELL, WHOLE_POOL
+from mode_utils.study.strategy_table import CELL, WHOLE_POOL, of_models
 
 AT_RANDOM, STATES = "any of the label", "adaptive"  # the same allocation; the second ranks by differential states
 
@@ -20,13 +20,15 @@ def states_help_beyond_allocation(cells):
     """
     wide = cells.pivot_table(index=[*CELL, "samples"], columns="strategy", values="difference")
     ahead = (wide[STATES] - wide[AT_RANDOM]).dropna()
-    paired = paired_summary(ahead)
+    independent = of_models(ahead)
+    paired = paired_summary(independent)
     found = paired["p"] < SIGNIFICANCE
     verdict = NOT_SHOWN if not found else CONFIRMED if paired["mean"] > 0 else REFUTED
     evidence = (
         f"`{STATES}` ranks by the state of the network within the labels, `{AT_RANDOM}` draws from the same labels: "
-        f"{mean_interval(paired)} (p = {paired['p']:.2g}) in the mean of {len(ahead)} combinations of data, "
-        f"defect, pool and budget, better in {(ahead > 0).sum()}, worse in {(ahead < 0).sum()}."
+        f"{mean_interval(paired)} (p = {paired['p']:.2g}) in the mean of {len(independent)} kinds of models, each of "
+        f"which was repaired from several pools; of {len(ahead)} combinations of data, defect, pool and budget better "
+        f"in {(ahead > 0).sum()}, worse in {(ahead < 0).sum()}."
     )
     return Verdict("The differential state chooses better than chance within a label", "MODE", verdict, evidence)
 

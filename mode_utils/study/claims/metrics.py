@@ -6,7 +6,7 @@ from scipy import stats
 from mode_utils.study.claims.verdict import CONFIRMED, NOT_SHOWN, REFUTED, Verdict, count_significant
 from mode_utils.study.comparisons import SIGNIFICANCE
 from mode_utils.study.formatting import mean_interval, pp
-from mode_utils.study.significance import holm
+from mode_utils.study.significance import holm, without_noise
 
 
 def selection_beats_random(compared):
@@ -114,7 +114,7 @@ def looks_predict_outcome(likeness):
     likeness : pandas.DataFrame
         `metric`, `likeness` and `mean`, see `visualization.plot_likeness`.
     """
-    found = stats.spearmanr(likeness["likeness"], likeness["mean"])
+    found = stats.spearmanr(likeness["likeness"], without_noise(likeness["mean"]))
     places = likeness.set_index("metric").rank(ascending=False).loc["bray curtis"]
     verdict = NOT_SHOWN if found.pvalue >= SIGNIFICANCE else CONFIRMED if found.statistic > 0 else REFUTED
     evidence = (

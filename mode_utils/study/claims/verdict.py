@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.study.comparisons import SIGNIFICANCE
-from mode_utils.study.significance import bootstrap_interval, holm, signed_rank
+from mode_utils.study.significance import holm, interval_of_mean, signed_rank
 
 CONFIRMED, REFUTED, NOT_SHOWN = "confirmed", "refuted", "not shown"  # the last: neither, with these runs
 
@@ -60,5 +60,5 @@ def count_significant(compared):
 
 def paired_summary(differences):
     """Return mean, 95% interval and p of paired differences: a dict with `mean`, `low`, `high` and `p`."""
-    low, high = bootstrap_interval(differences)
+    low, high = interval_of_mean(differences)
     return {"mean": float(np.mean(differences)), "low": low, "high": high, "p": signed_rank(differences)[0]}
