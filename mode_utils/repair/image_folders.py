@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from mode_utils.networks.backend import tf
-from mode_utils.repair.label_arrays import clean, printable
+from mode_utils.repair.label_arrays import clean, printable, shown
 from mode_utils.support.files import whole_file
 
 ROLES = ("train", "validation", "pool", "test")
@@ -138,7 +138,7 @@ def _read(folder, role, shape, names, skip_broken, notes):
     if broken and not skip_broken:
         first, reason = next(iter(broken.items()))
         raise ValueError(
-            f"{printable(str(files[first]))} cannot be decoded as an image ({reason}), one of {len(broken)} in "
+            f"{shown(files[first])} cannot be decoded as an image ({reason}), one of {len(broken)} in "
             f"{folder / role}: replace or remove it, or go on without (--skip-broken)"
         )
     if len(broken) == len(files):
@@ -168,7 +168,7 @@ def _list(place, names, notes):
     beside = [path for path in _files(place, "*") if names and _is_image(path)]
     if beside:
         raise ValueError(
-            f"{place} has {len(beside)} images beside its class folders, such as {printable(beside[0].name)}: put each "
+            f"{place} has {len(beside)} images beside its class folders, such as {shown(beside[0].name)}: put each "
             "into the folder of its class"
         )
     folders = [classes.get(name, []) for name in names] if names else [[place]]
@@ -202,7 +202,7 @@ def _is_image(path):
 
 
 def _some(files, folder):
-    names = [printable(file.relative_to(folder).as_posix()) for file in files[:3]]
+    names = [shown(file.relative_to(folder).as_posix()) for file in files[:3]]
     return ", ".join(names) + (", ..." if len(files) > 3 else "")
 
 
@@ -215,8 +215,7 @@ def _decode(files, shape):
         try:
             pixels, odd = _pixels(content, shape[2])
         except (OSError, ValueError, tf.errors.OpError, Image.DecompressionBombError) as error:
-            reason = str(error).split(": <_io")[0].strip() or type(error).__name__
-            return place, (reason.splitlines()[0] if content else "it is empty"), ()
+            return place, _reason(error) if content else "it is empty", ()
         images[place] = tf.image.resize(pixels, shape[:2]).numpy()
         return place, "", odd
 
@@ -225,6 +224,12 @@ def _decode(files, shape):
             broken |= {place: reason} if reason else {}
             oddities.update(odd)
     return images, broken, oddities
+
+
+def _reason(error):
+    """Return what a decoder says, without the names of its own parts."""
+    said = getattr(error, "message", str(error)).split("}} ")[-1].split(": <_io")[0].split(" <_io")[0]
+    return (said.split(" [Op")[0].strip() or type(error).__name__).splitlines()[0]
 
 
 def _pixels(content, channels):
@@ -247,7 +252,9 @@ def _is_for_tensorflow(image, channels):
     """Tell whether TensorFlow decodes an image right: palettes of BMP it takes for gray, and GIF has three channels."""
     if image.format in ("JPEG", "MPO"):
         return channels == 3 or (channels == 1 and image.mode != "CMYK")
-    return image.format == "PNG" or (image.format == "GIF" and channels == 3)
+    if image.format == "PNG":  # where it gives palettes another alpha
+        return channels < 4 or image.mode in ("RGB", "RGBA")
+    return image.format == "GIF" and channels == 3
 
 
 if __name__ == "__main__":

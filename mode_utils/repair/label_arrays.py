@@ -167,6 +167,11 @@ def printable(name):
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def shown(name):
+    """Return a name as it stands in a sentence: in one line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in printable(str(name)))
+
+
 def _of_rows(name, y, n_classes):
     """Return the label of each one-hot row, -1 of those that are empty."""
     if y.dtype.kind not in "fiub":
