@@ -128,7 +128,7 @@ class _PlainUnpickler(pickle.Unpickler):
         if module in _NUMPY and name in ("_reconstruct", "scalar", "ndarray", "dtype"):
             return getattr(np if module == "numpy" else np._core.multiarray, name)
         if (module, name) == ("numpy._core._internal", "_convert_to_stringdtype_kwargs"):
-            return np.dtypes.StringDType
+            return np._core._internal._convert_to_stringdtype_kwargs
         if module.startswith("pandas") and name in ("NA", "_nat_unpickle"):
             return None if name == "NA" else lambda *_: None
         raise pickle.UnpicklingError(f"{module}.{name}")
