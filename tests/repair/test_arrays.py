@@ -64,12 +64,13 @@ def test_the_inputs_of_a_model_with_several_stand_side_by_side(arrays, tmp_path)
         (lambda a: a.pop("y_test"), "only one of x_test and y_test"),
         (lambda a: a.update(x_pool=a["x_pool"][:, :3]), r"sample of x_pool has shape \(3, 3\), one of x_train"),
         (lambda a: a.update(x_pool=a["x_pool"].astype(str)), "x_pool has dtype <U.*: samples must be numbers"),
-        (lambda a: a["x_pool"].__setitem__((3, 0, 0), np.nan), "x_pool has NaN or infinite values"),
+        (lambda a: a["x_pool"].__setitem__((3, 1, 2), np.nan),
+         r"x_pool has NaN or infinite values, the first in sample 3 \(nan, number 5 of it\): replace them"),
         (lambda a: a.update(x_pool=255 * a["x_pool"]), "x_pool spans .*, but x_train .*: scale both alike"),
         (lambda a: a.update(y_pool=a["y_pool"][:-1]), "y_pool has 39 labels for 40 samples"),
-        (lambda a: a.update(y_pool=a["y_pool"] - 1), "y_pool has label -1"),
-        (lambda a: a.update(y_pool=a["y_pool"] + 0.5), "labels must be integers"),
-        (lambda a: a.update(y_pool=np.array(list("abcd") * 10, object)), "Python objects, which are never unpickled"),
+        (lambda a: a.update(y_test=a["y_test"] - 1), "y_test has label -1 at sample 0, which is none"),
+        (lambda a: a.update(y_validation=a["y_validation"] * 0), r"one class only \(0\), in 20 samples: give validation"),
+        (lambda a: a.update(x_pool=1e39 * a["x_pool"].astype(float)), "too large for float32, the first in sample 0"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_arrays_is_said_in_a_sentence(spoil, message, arrays, tmp_path):
