@@ -300,7 +300,7 @@ def _typical(x):
     """Return sizes (2, n_columns) that half and nearly all numbers stay below, 0 left out; of images, one column."""
     width = max(1, int(np.prod(x.shape[1:])))
     places = np.unique(np.linspace(0, len(x) - 1, max(16, min(len(x), 1_000, _LOOKED_AT // width))).astype(int))
-    rows = np.abs(np.concatenate(list(scattered(x, places)))).reshape(len(places), -1)
+    rows = np.abs(np.concatenate(list(scattered(x, places))).astype(np.float32)).reshape(len(places), -1)
     rows = rows if x.ndim == 2 else rows.reshape(-1, 1)
     rows[rows == 0] = np.nan
     with warnings.catch_warnings():

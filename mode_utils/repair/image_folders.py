@@ -1,4 +1,4 @@
-"""Somebody's own images: a folder a role, in it a folder a class; a pool without labels has no folders.
+"""Somebody's own images: a folder a role, in it a folder a class; images of a pool without labels are in no folder.
 
 Images are decoded and resized as `keras.utils.image_dataset_from_directory` does; what that does not read (TIFF, WebP,
 BMP but for 24 bits, CMYK, GIF for one channel) is decoded as `keras.utils.load_img` does. Like both, it does not rotate
@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from mode_utils.networks.backend import tf
-from mode_utils.repair.label_arrays import clean, printable, shown
+from mode_utils.repair.label_arrays import NO_LABEL, clean, printable, shown
 from mode_utils.support.files import whole_file
 
 ROLES = ("train", "validation", "pool", "test")
@@ -56,8 +56,8 @@ def read_images(folder, input_shape, class_names=None, skip_broken=False):
     Parameters
     ----------
     folder : path
-        Has `train/<class>/`, `validation/<class>/`, `pool/<class>/` or images right in `pool/`; maybe `test/<class>/`.
-        What is hidden is not looked at.
+        Has `train/<class>/`, `validation/<class>/`, `pool/<class>/`; maybe `test/<class>/`. Images right in `pool/`,
+        alone or beside classes, have no label. What is hidden is not looked at.
     input_shape : tuple of int
         Height, width and channels (1, 3 or 4) that the model takes; images are resized to it.
     class_names : sequence of str, optional
@@ -166,7 +166,7 @@ def _list(place, names, notes):
             + ("; images without labels belong right into it" if place.name == "pool" else "")
         )
     beside = [path for path in _files(place, "*") if names and _is_image(path)]
-    if beside:
+    if beside and place.name != "pool":  # where these have no label yet
         raise ValueError(
             f"{place} has {len(beside)} images beside its class folders, such as {shown(beside[0].name)}: put each "
             "into the folder of its class"
@@ -174,7 +174,7 @@ def _list(place, names, notes):
     folders = [classes.get(name, []) for name in names] if names else [[place]]
     every = [[path for folder in same for path in _files(folder, "**/*")] for same in folders]
     found = [[path for path in files if _is_image(path)] for files in every]
-    if not any(found):
+    if not any(found) and not beside:
         raise ValueError(f"{place} has no images: {', '.join(ending[1:] for ending in _ENDINGS)} are read")
     empty = [same[0].name for same, files in zip(folders, found, strict=True) if same and not files]
     if empty and place.name == "train":
@@ -187,8 +187,8 @@ def _list(place, names, notes):
             f"{len(others)} files of {place.name} are of kinds that are not read: {_some(others, place)}; convert them "
             "to PNG if they are images."
         )
-    labels = np.repeat(np.arange(len(folders)), [len(files) for files in found])
-    return [path for files in found for path in files], labels
+    labels = np.repeat([*range(len(folders)), NO_LABEL], [len(files) for files in (*found, beside)])
+    return [path for files in (*found, beside) for path in files], labels
 
 
 def _files(folder, pattern):

@@ -69,7 +69,7 @@ def test_the_inputs_of_a_model_with_several_stand_side_by_side(arrays, tmp_path)
         (lambda a: a.update(x_pool=255 * a["x_pool"]), "x_pool spans .*, but x_train .*: scale both alike"),
         (lambda a: a.update(y_pool=a["y_pool"][:-1]), "y_pool has 39 labels for 40 samples"),
         (lambda a: a.update(y_test=a["y_test"] - 1), "y_test has label -1 at sample 0, which is none"),
-        (lambda a: a.update(y_validation=a["y_validation"] * 0), r"one class only \(0\), in 20 samples: give validation"),
+        (lambda a: a.update(y_validation=a["y_validation"] * 0), r"one class only \(0\), in 20 samples: give"),
         (lambda a: a.update(x_pool=1e39 * a["x_pool"].astype(float)), "too large for float32, the first in sample 0"),
     ],
 )  # fmt: skip
