@@ -270,11 +270,12 @@ def check_span(name, span, like, whose="x_train", even_if_odd=False):
         if not even_if_odd:
             raise ValueError(f"{told}: scale both alike, or go on all the same with --even-if-weak")
         return (f"The scales differ: {told}.",)
+    odd = (far[0] | far[1]) & (min(len(span.x), len(like.x)) >= _FAR)  # of fewer, a column says nothing
     notes = [
         f"Column {column} of {name} is about {ratios[0, column]:.2g} times as large as in {whose}: is it in one unit?"
-        for column in np.flatnonzero(far[0] | far[1])[:_NAMED]
+        for column in np.flatnonzero(odd)[:_NAMED]
     ]
-    return (*notes, *_huge(name, span, like, whose))
+    return (*notes, *_huge(name, span, like, whose, odd))
 
 
 def thin_labels(data):
@@ -308,11 +309,11 @@ def _typical(x):
         return np.nanquantile(rows, (0.5, 0.99), axis=0)
 
 
-def _huge(name, span, like, whose):
-    """Say which sample has the largest number, if that is far beyond all of the others it should be like."""
+def _huge(name, span, like, whose, odd):
+    """Say which sample has the largest number, if that is far beyond all that it should be like; odd columns aside."""
     sizes, known = (np.maximum(np.abs(each.low), np.abs(each.high)).ravel() for each in (span, like))
     known = known if span.x.ndim == 2 else np.broadcast_to(known.max(), known.shape)
-    ratios = sizes / np.where(known > 0, known, np.inf)
+    ratios = np.where(odd, 0, sizes / np.where(known > 0, known, np.inf))
     place = int(ratios.argmax())
     if ratios[place] <= _FAR:
         return ()
