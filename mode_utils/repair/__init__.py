@@ -1,7 +1,9 @@
 """Repair a classifier of one's own: open a case, diagnose, choose, retrain, save.
 
 case           the model and its data, checked; an example of both
-arrays         data from an .npz file
+arrays         data from an .npz file: samples and labels in their roles
+npz_files      the arrays of an .npz file, without running what it brings
+label_arrays   labels and names as people have them: numbers, one-hot rows, texts, and places without one
 image_folders  data from folders of images
 own_samples    does the model know its own training samples? scaling of pixels, order of classes
 outputs        probabilities and features from any framework, in place of a model

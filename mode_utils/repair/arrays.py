@@ -1,25 +1,49 @@
 """Somebody's own data: the named arrays of an .npz file; for folders of images see `image_folders`.
 
-Arrays that are stored without compression (`np.savez`) are mapped into memory, so that a pool may be larger than it.
-Nothing is unpickled.
+How files are read is in `npz_files`, what labels may look like in `label_arrays`.
 """
 
-import zipfile
-import zlib
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from mode_utils.diagnosis import another_order
+from mode_utils.repair.label_arrays import check_class_names, check_several, find_classes, labels_of, names_of
+from mode_utils.repair.npz_files import as_plain, read_arrays
 from mode_utils.splits import Splits, Subset
 from mode_utils.support.files import release_pages
 
 REQUIRED = ("x_train", "y_train", "x_validation", "y_validation", "x_pool")
 OPTIONAL = ("y_pool", "names_pool", "x_test", "y_test")
 CHUNK = 16_384  # samples looked at in one go
+FEW = 10  # validation samples of a label
 _NAMED = 10  # labels in a sentence
+_FAR = 20  # times as large or small
+_LARGEST = float(np.finfo(np.float32).max)
+_LOOKED_AT = 4_000_000  # numbers, for the usual ones
 _AT_ONCE = 1_024  # samples that are read from all over an array
+
+
+@dataclass(frozen=True)
+class Span:
+    """How large the numbers of samples are.
+
+    Attributes
+    ----------
+    x : (n, ...) array
+        The samples.
+    low, high : (...) float
+        The least and the largest number at each place of a sample.
+    typical : (2, n_columns) float
+        See `check_span`; one column for all that is no table.
+    """
+
+    x: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    typical: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -36,6 +60,8 @@ class OwnData:
     class_names : tuple of str
     names_pool : (n,) str, optional
         What the samples of the pool are called, such as the files that they are from.
+    notes : tuple of str
+        Sentences on how the arrays were read, and what is odd about them.
     """
 
     x_train: np.ndarray
@@ -48,6 +74,7 @@ class OwnData:
     y_test: np.ndarray | None
     class_names: tuple[str, ...]
     names_pool: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def n_classes(self):
@@ -64,7 +91,7 @@ class OwnData:
         return Splits(**subsets, n_classes=self.n_classes)
 
 
-def load_own_data(path, class_names=None, n_classes=None, input_names=None):
+def load_own_data(path, class_names=None, n_classes=None, input_names=None, even_if_odd=False):
     """Load and check somebody's own data.
 
     Parameters
@@ -73,11 +100,13 @@ def load_own_data(path, class_names=None, n_classes=None, input_names=None):
         An .npz file with `x_train`, `y_train`, `x_validation`, `y_validation`, `x_pool`, and if there are any `y_pool`,
         `names_pool`, `x_test`, `y_test`; of a model with several inputs `x_train.<input>` and so on for each.
     class_names : sequence of str, optional
-        By default the labels themselves.
+        By default the labels themselves, those that are texts in the order of the alphabet.
     n_classes : int, optional
         Number of labels; by default that of the class names, or the largest label plus 1.
     input_names : sequence of str, optional
         Of a model with several inputs.
+    even_if_odd : bool
+        Go on with samples that seem to be scaled in another way than those of training, see `check_span`.
 
     Returns
     -------
@@ -91,44 +120,31 @@ def load_own_data(path, class_names=None, n_classes=None, input_names=None):
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no data file {path}")
-    return check_arrays(_join(read_arrays(path), input_names or ()), class_names, n_classes, path)
+    return check_arrays(_join(read_arrays(path), input_names or ()), class_names, n_classes, path, even_if_odd)
 
 
-def check_arrays(arrays, class_names=None, n_classes=None, path="the data"):
+def check_arrays(arrays, class_names=None, n_classes=None, path="the data", even_if_odd=False):
     """Check arrays by name and make `OwnData` of them; see `load_own_data`."""
     _check_names(path, arrays)
-    arrays, spans = dict(arrays), {}
+    arrays, spans = {name: as_plain(array) for name, array in arrays.items()}, {}
+    check_class_names(() if class_names is None else class_names)
+    labels = {name: array for name, array in arrays.items() if name.startswith("y_")}
+    class_names, n_classes, notes = find_classes(labels, class_names, n_classes)
     for part in ("train", "validation", "pool", "test"):
         if f"x_{part}" in arrays:
             spans[f"x_{part}"] = check_samples(f"x_{part}", arrays[f"x_{part}"], arrays["x_train"])
-            check_span(f"x_{part}", spans[f"x_{part}"], spans["x_train"])
+            notes += check_span(f"x_{part}", spans[f"x_{part}"], spans["x_train"], even_if_odd=even_if_odd)
             if part != "pool":  # which may be larger than memory
                 arrays[f"x_{part}"] = np.asarray(arrays[f"x_{part}"], np.float32)
-        if f"y_{part}" in arrays:
-            arrays[f"y_{part}"] = labels_of(f"y_{part}", arrays[f"y_{part}"], len(arrays[f"x_{part}"]))
+        if (name := f"y_{part}") in arrays:
+            arrays[name] = labels_of(name, arrays[name], len(arrays[f"x_{part}"]), class_names, n_classes)
     if "names_pool" in arrays:
         arrays["names_pool"] = names_of(arrays["names_pool"], len(arrays["x_pool"]))
-    check_class_names(class_names or ())
-    largest = max(int(labels.max()) for name, labels in arrays.items() if name.startswith("y_"))
-    n_classes = len(class_names) if class_names else n_classes or largest + 1
-    if largest >= n_classes:
-        raise ValueError(
-            f"label {largest} is too large for {n_classes} classes: labels must lie in 0 .. {n_classes - 1}"
-        )
-    names = tuple(map(str, class_names or range(n_classes)))
-    return OwnData(**{name: arrays.get(name) for name in (*REQUIRED, *OPTIONAL)}, class_names=names)
-
-
-def check_class_names(names):
-    """Raise a ValueError if a class has no name, or two have one."""
-    names = [str(name).strip() for name in names]
-    if "" in names:
-        raise ValueError(f"the name of class {names.index('')} is empty: give each class a name")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(
-            f"the class name {twice!r} comes {names.count(twice)} times: give each class a name of its own"
-        )
+    largest = max(int(array.max()) for name, array in arrays.items() if name.startswith("y_"))
+    names = tuple(map(str, class_names or range(n_classes or largest + 1)))
+    check_several("y_validation", arrays["y_validation"], len(names))
+    data = OwnData(**{name: arrays.get(name) for name in (*REQUIRED, *OPTIONAL)}, class_names=names)
+    return replace(data, notes=notes + thin_labels(data))
 
 
 def check_order(predicted, y, class_names, whose):
@@ -170,56 +186,6 @@ def scattered(x, places):
         release_pages(x)  # a sample brings its whole neighbourhood into memory
 
 
-def read_arrays(path):
-    """Read the arrays of an .npz file by name, those that are stored without compression as maps of the file.
-
-    Raises
-    ------
-    ValueError
-        If the file is no .npz file, is truncated or has arrays of Python objects.
-    """
-    arrays = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                arrays[entry.filename.removesuffix(".npy")] = _read_array(path, archive, entry)
-    except RuntimeError:
-        raise ValueError(f"{path} is encrypted: write it again with np.savez") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, zipfile.LargeZipFile) as error:
-        raise ValueError(f"{path} is no complete .npz file ({error}): write it again with np.savez") from None
-    return arrays
-
-
-def _read_array(path, archive, entry):
-    if not entry.filename.endswith(".npy"):
-        raise ValueError(f"{path} has an entry {entry.filename!r} that is no array: write it again with np.savez")
-    with archive.open(entry) as stream:
-        try:
-            version = np.lib.format.read_magic(stream)
-        except ValueError:
-            raise ValueError(f"entry {entry.filename!r} of {path} is no array: write it again with np.savez") from None
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(stream)
-        if dtype.hasobject:
-            raise ValueError(
-                f"array {entry.filename.removesuffix('.npy')!r} of {path} holds Python objects, which are never "
-                "unpickled: save it with a numeric dtype"
-            )
-        if entry.compress_type != zipfile.ZIP_STORED or fortran or not np.prod(shape):
-            stream.seek(0)
-            return np.lib.format.read_array(stream, allow_pickle=False)
-        offset = stream.tell()
-    return np.memmap(path, dtype, "r", _start_of(path, entry) + offset, shape)
-
-
-def _start_of(path, entry):
-    """Return where the content of a stored entry starts: its local header has lengths of its own."""
-    with open(path, "rb") as file:
-        file.seek(entry.header_offset + 26)
-        name, extra = np.frombuffer(file.read(4), "<u2")
-    return entry.header_offset + 30 + int(name) + int(extra)
-
-
 def _join(arrays, input_names):
     """Put the arrays of several inputs side by side."""
     if len(input_names) < 2:
@@ -250,7 +216,7 @@ def _check_names(path, arrays):
 
 
 def check_samples(name, x, like, whose="x_train"):
-    """Return the least and the largest number of samples; raise a ValueError if they are none, or unlike others."""
+    """Return the `Span` of samples; raise a ValueError if they are no finite numbers, or unlike others."""
     if x.dtype.kind not in "fiub":
         raise ValueError(f"{name} has dtype {x.dtype}: samples must be numbers")
     if x.ndim < 2 or not len(x):
@@ -259,53 +225,104 @@ def check_samples(name, x, like, whose="x_train"):
         raise ValueError(
             f"a sample of {name} has shape {x.shape[1:]}, one of {whose} {like.shape[1:]}: they must be alike"
         )
-    low, high = np.inf, -np.inf
+    low, high = np.full(x.shape[1:], np.inf), np.full(x.shape[1:], -np.inf)
     for start, chunk in in_chunks(x):
-        ends = chunk.min(), chunk.max()  # NaN if there is one
-        if not np.isfinite(ends).all():
-            raise ValueError(f"{name} has NaN or infinite values after sample {start}: replace them")
-        low, high = min(low, ends[0]), max(high, ends[1])
-    return float(low), float(high)
+        ends = chunk.min(axis=0), chunk.max(axis=0)  # NaN if there is one
+        if not all((np.abs(end.astype(np.float64)) <= _LARGEST).all() for end in ends):
+            raise ValueError(_not_finite(name, start, chunk))
+        low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
+    return Span(x, low, high, _typical(x))
 
 
-def check_span(name, span, like, whose="x_train"):
-    """Raise a ValueError if samples are scaled in another way than others, by the span of their numbers."""
-    sizes = [max(map(abs, ends)) for ends in (span, like)]
-    if min(sizes) * 20 < max(sizes):
-        raise ValueError(
-            f"{name} spans {span[0]:g} .. {span[1]:g}, but {whose} {like[0]:g} .. {like[1]:g}: scale both alike"
+def check_span(name, span, like, whose="x_train", even_if_odd=False):
+    """Look for samples that are scaled in another way than others.
+
+    What counts are usual numbers, not the largest one: half and nearly all of those that are not 0, of a table in most
+    of its columns.
+
+    Parameters
+    ----------
+    name : str
+    span, like : Span
+        Of the samples, and of those that they should be like.
+    whose : str
+        Name of the latter.
+    even_if_odd : bool
+        Say it in place of an error.
+
+    Returns
+    -------
+    tuple of str
+        A sentence on each other thing that is odd: a column in another unit, one huge number.
+
+    Raises
+    ------
+    ValueError
+    """
+    ratios = span.typical / like.typical  # NaN where there is nothing but 0
+    far = [np.all(ratios > _FAR, axis=0), np.all(ratios < 1 / _FAR, axis=0)]
+    known = max(1, np.isfinite(ratios).all(axis=0).sum())
+    if max(way.sum() for way in far) > known / 2:
+        told = (
+            f"{name} spans {span.low.min():g} .. {span.high.max():g}, but {whose} {like.low.min():g} .. "
+            f"{like.high.max():g}, and its usual numbers are about {np.nanmedian(ratios[0]):.2g} times those"
         )
+        if not even_if_odd:
+            raise ValueError(f"{told}: scale both alike, or go on all the same with --even-if-weak")
+        return (f"The scales differ: {told}.",)
+    odd = (far[0] | far[1]) & (min(len(span.x), len(like.x)) >= _FAR)  # of fewer, a column says nothing
+    notes = [
+        f"Column {column} of {name} is about {ratios[0, column]:.2g} times as large as in {whose}: is it in one unit?"
+        for column in np.flatnonzero(odd)[:_NAMED]
+    ]
+    return (*notes, *_huge(name, span, like, whose, odd))
 
 
-def labels_of(name, y, n):
-    """Return labels as integers (n,), also from one-hot rows; raise a ValueError if they are none."""
-    if y.ndim == 2 and y.shape[1] > 1 and set(np.unique(y)) <= {0, 1} and (y.sum(axis=1) == 1).all():
-        y = y.argmax(axis=1)
-    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    whole = y.dtype.kind in "iub" or (y.dtype.kind == "f" and bool((y == np.floor(y)).all() and np.isfinite(y).all()))
-    if y.ndim != 1 or not whole:
-        raise ValueError(
-            f"{name} has shape {y.shape} and dtype {y.dtype}: labels must be integers (n,) or one-hot rows"
-        )
-    if len(y) != n:
-        raise ValueError(f"{name} has {len(y)} labels for {n} samples: one each is needed")
-    if y.min() < 0:
-        raise ValueError(f"{name} has label {y.min()}: labels must lie in 0 .. n_classes - 1")
-    if y.max() > np.iinfo(np.int32).max:
-        raise ValueError(f"{name} has label {y.max()}: that is too large for a label")
-    return y.astype(np.int32)
+def thin_labels(data):
+    """Return sentences on labels of which training or validation samples say little."""
+    notes = []
+    seen, counts = (np.bincount(y, minlength=data.n_classes) for y in (data.y_train, data.y_validation))
+    if len(data.y_train) and (unknown := listed(data, seen == 0)):
+        notes.append(f"No training samples of {unknown} are given.")
+    if few := listed(data, (counts > 0) & (counts < FEW)):
+        notes.append(f"Fewer than {FEW} validation samples of {few}: how often the model fails there is hardly known.")
+    return tuple(notes)
 
 
-def names_of(names, n):
-    """Return names as texts (n,); raise a ValueError if they are none, or two are the same."""
-    if names.dtype.kind not in "US" or names.shape != (n,):
-        raise ValueError(
-            f"names_pool has shape {names.shape} and dtype {names.dtype}: it needs a text for each of the {n} samples"
-        )
-    names = names.astype(str)
-    values, counts = np.unique(names, return_counts=True)
-    if counts.max() > 1:
-        raise ValueError(
-            f"names_pool has {str(values[counts.argmax()])!r} {counts.max()} times: each name must be there once"
-        )
-    return names
+def _not_finite(name, start, chunk):
+    rows = np.abs(chunk.reshape(len(chunk), -1).astype(np.float64))
+    row, column = np.argwhere(~(rows <= _LARGEST))[0]
+    value = chunk.reshape(len(chunk), -1)[row, column]
+    what = "NaN or infinite values" if not np.isfinite(value) else "numbers that are too large for float32"
+    return f"{name} has {what}, the first in sample {start + row} ({value:g}, number {column} of it): replace them"
+
+
+def _typical(x):
+    """Return sizes (2, n_columns) that half and nearly all numbers stay below, 0 left out; of images, one column."""
+    width = max(1, int(np.prod(x.shape[1:])))
+    places = np.unique(np.linspace(0, len(x) - 1, max(16, min(len(x), 1_000, _LOOKED_AT // width))).astype(int))
+    rows = np.abs(np.concatenate(list(scattered(x, places))).astype(np.float32)).reshape(len(places), -1)
+    rows = rows if x.ndim == 2 else rows.reshape(-1, 1)
+    rows[rows == 0] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of columns of 0 alone
+        return np.nanquantile(rows, (0.5, 0.99), axis=0)
+
+
+def _huge(name, span, like, whose, odd):
+    """Say which sample has the largest number, if that is far beyond all that it should be like; odd columns aside."""
+    sizes, known = (np.maximum(np.abs(each.low), np.abs(each.high)).ravel() for each in (span, like))
+    known = known if span.x.ndim == 2 else np.broadcast_to(known.max(), known.shape)
+    ratios = np.where(odd, 0, sizes / np.where(known > 0, known, np.inf))
+    place = int(ratios.argmax())
+    if ratios[place] <= _FAR:
+        return ()
+    for start, chunk in in_chunks(span.x):
+        column = np.abs(chunk.reshape(len(chunk), -1)[:, place].astype(np.float64))
+        if column.max() >= sizes[place]:
+            where = f"column {place}" if span.x.ndim == 2 else f"number {place}"
+            return (
+                f"Sample {start + int(column.argmax())} of {name} has {sizes[place]:g} in {where}, "
+                f"{ratios[place]:,.0f} times the largest of {whose}: is it right?",
+            )
+    return ()

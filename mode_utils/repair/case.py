@@ -185,8 +185,9 @@ def open_case(
     meaning = read_classifier(whole, len(class_names) if class_names else None, output, labels)
     trainer = Trainer(whole, meaning, batch_size)
     if "data" in sources:
-        data, how = _load_data(sources["data"], whole, trainer, class_names, pixels, skip_broken)
+        data, how = _load_data(sources["data"], whole, trainer, class_names, pixels, skip_broken, even_if_weak)
         notes = (*notes, *how)
+    notes = (*notes, *data.notes)
     _check_fit(whole, data, budget)
     if not even_if_weak:
         check_known(trainer, data.x_train, data.y_train, data.class_names)
@@ -254,12 +255,12 @@ def make_example(folder, labelled=True, seed=0):
     return folder / "model.keras", folder / "data.npz"
 
 
-def _load_data(path, model, trainer, class_names, pixels, skip_broken):
+def _load_data(path, model, trainer, class_names, pixels, skip_broken, even_if_weak):
     """Return data and notes on how they were read."""
     n_classes = trainer.n_classes
     if not path.is_dir():
         names = [tensor.name for tensor in model.inputs]
-        return load_own_data(path, class_names, n_classes, names), ()
+        return load_own_data(path, class_names, n_classes, names, even_if_weak), ()
     input_shape = tuple(model.inputs[0].shape[1:])
     found = read_images(path, input_shape, class_names, skip_broken)
     if len(found.class_names) != n_classes:
@@ -273,7 +274,7 @@ def _load_data(path, model, trainer, class_names, pixels, skip_broken):
         raise ValueError(f"pixels {pixels!r} are of images with three channels, but the model takes {input_shape}")
     for name in [name for name in arrays if name.startswith("x_")]:
         arrays[name] = PIXELS[pixels].apply(arrays[name])
-    return check_arrays(arrays, found.class_names, path=path), (reason, *found.notes)
+    return check_arrays(arrays, found.class_names, path=path, even_if_odd=even_if_weak), (reason, *found.notes)
 
 
 def _check_model(model):

@@ -222,7 +222,7 @@ def hash_file(path):
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
-            digest.update(str(file.relative_to(path)).encode() if path.is_dir() else b"")
+            digest.update(os.fsencode(file.relative_to(path)) if path.is_dir() else b"")
             with open(file, "rb") as stream:
                 while chunk := stream.read(_CHUNK):
                     digest.update(chunk)

@@ -1,22 +1,34 @@
-"""Somebody's own images: a folder a role, in it a folder a class; a pool without labels has no folders.
+"""Somebody's own images: a folder a role, in it a folder a class; images of a pool without labels are in no folder.
 
-Images are decoded and resized as `keras.utils.image_dataset_from_directory` does. ``python -m
+Images are decoded and resized as `keras.utils.image_dataset_from_directory` does; what that does not read (TIFF, WebP,
+BMP but for 24 bits, CMYK, GIF for one channel) is decoded as `keras.utils.load_img` does. Like both, it does not rotate
+by EXIF, takes the first of several pictures, and drops alpha where the model takes none. ``python -m
 mode_utils.repair.image_folders FOLDER FILE.npz`` packs the roles `train` and `test` into a file of bytes, as
 `data.load_dataset` reads a local CIFAR-10.
 """
 
 import argparse
+import io
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from mode_utils.networks.backend import tf
+from mode_utils.repair.label_arrays import NO_LABEL, clean, printable, shown
 from mode_utils.support.files import whole_file
 
 ROLES = ("train", "validation", "pool", "test")
-_ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-_NOT_READ = (".avif", ".heic", ".jp2", ".svg", ".tif", ".tiff", ".webp")
+_ENDINGS = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of Pillow, by channels
+_IGNORED = ("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "thumbs.db", "desktop.ini")
+_ROTATED, _ORIENTATION = "a rotation in EXIF, which is not applied, as Keras does not apply it", 0x0112
+_SIXTEEN_BITS = "16 bits, of which the upper 8 are read, as image_dataset_from_directory does"
+_SEVERAL = "several pictures, of which the first is read"
 
 
 @dataclass(frozen=True)
@@ -44,8 +56,8 @@ def read_images(folder, input_shape, class_names=None, skip_broken=False):
     Parameters
     ----------
     folder : path
-        Has `train/<class>/`, `validation/<class>/`, `pool/<class>/` or images right in `pool/`; maybe `test/<class>/`.
-        What is hidden is not looked at.
+        Has `train/<class>/`, `validation/<class>/`, `pool/<class>/`; maybe `test/<class>/`. Images right in `pool/`,
+        alone or beside classes, have no label. What is hidden is not looked at.
     input_shape : tuple of int
         Height, width and channels (1, 3 or 4) that the model takes; images are resized to it.
     class_names : sequence of str, optional
@@ -71,7 +83,7 @@ def read_images(folder, input_shape, class_names=None, skip_broken=False):
         raise ValueError(
             f"{folder} has no folder {missing[0]!r}: it needs train, validation and pool, and may have test"
         )
-    names = tuple(class_names or _classes(folder / "train"))
+    names = tuple(map(clean, class_names or _classes(folder / "train")))
     arrays, notes = {}, []
     for role in [role for role in ROLES if (folder / role).is_dir()]:
         labelled = role != "pool" or bool(_classes(folder / role))
@@ -108,90 +120,141 @@ def pack_images(folder, file, shape=(32, 32, 3), origin=""):
 
 
 def _classes(folder):
-    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    """Return the folders of classes by name, sorted as Keras sorts them; one name may be written in two ways."""
+    found = {}
+    for path in sorted(path for path in folder.iterdir() if path.is_dir() and not _is_hidden(path.name)):
+        found.setdefault(clean(path.name), []).append(path)
+    return found
+
+
+def _is_hidden(name):
+    return name.startswith(".") or name.lower() in _IGNORED
 
 
 def _read(folder, role, shape, names, skip_broken, notes):
     """Read the images of a role, of classes if they have names; what is left out gets a note."""
     files, labels = _list(folder / role, names, notes)
-    images, broken = _decode(files, shape)
+    images, broken, oddities = _decode(files, shape)
     if broken and not skip_broken:
+        first, reason = next(iter(broken.items()))
         raise ValueError(
-            f"{broken[0]} is no image that can be read, one of {len(broken)} in {folder / role}: replace or remove it, "
-            "or go on without (--skip-broken)"
+            f"{shown(files[first])} cannot be decoded as an image ({reason}), one of {len(broken)} in "
+            f"{folder / role}: replace or remove it, or go on without (--skip-broken)"
         )
     if len(broken) == len(files):
-        raise ValueError(f"{folder / role} has no image that can be read: {broken[0]} is broken, as are all others")
+        raise ValueError(f"{folder / role} has no image that can be decoded: {_some(files, folder)}")
     if broken:
-        notes.append(f"{len(broken)} broken images of {role} were left out: {_some(broken, folder)}.")
-    kept = ~np.isin(files, broken)
-    arrays = {f"x_{role}": images} | ({f"y_{role}": labels[kept]} if names else {})
+        notes.append(
+            f"{len(broken)} broken images of {role} were left out: {_some([files[n] for n in broken], folder)}."
+        )
+    notes += [f"{count} images of {role} have {oddity}." for oddity, count in sorted(oddities.items())]
+    kept = np.setdiff1d(np.arange(len(files)), list(broken))
+    arrays = {f"x_{role}": images[kept] if broken else images} | ({f"y_{role}": labels[kept]} if names else {})
     if role == "pool":
-        arrays["names_pool"] = np.array([Path(file).relative_to(folder).as_posix() for file in np.array(files)[kept]])
+        arrays["names_pool"] = np.array([printable(files[n].relative_to(folder).as_posix()) for n in kept])
     return arrays
 
 
 def _list(place, names, notes):
     """Return the images of a role, sorted, and their labels."""
-    strange = sorted(set(_classes(place)) - set(names)) if names else []
+    classes = _classes(place) if names else {}
+    strange = [name for name in classes if name not in names]
     if strange:
+        near = next((f" (is it {name!r}?)" for name in names if name.lower() == strange[0].lower()), "")
         raise ValueError(
-            f"{place} has a class {strange[0]!r} that is not among {', '.join(names)}: rename or remove it"
+            f"{place} has a class {strange[0]!r} that is not among {', '.join(names)}{near}: rename or remove it"
+            + ("; images without labels belong right into it" if place.name == "pool" else "")
         )
-    beside = [path for path in _images(place, "*") if names]
-    if beside:
+    beside = [path for path in _files(place, "*") if names and _is_image(path)]
+    if beside and place.name != "pool":  # where these have no label yet
         raise ValueError(
-            f"{place} has {len(beside)} images beside its class folders, such as {beside[0].name}: put each into the "
-            "folder of its class"
+            f"{place} has {len(beside)} images beside its class folders, such as {shown(beside[0].name)}: put each "
+            "into the folder of its class"
         )
-    folders = [place / name for name in names] if names else [place]
-    found = [_images(folder, "**/*") if folder.is_dir() else [] for folder in folders]
-    if not any(found):
+    folders = [classes.get(name, []) for name in names] if names else [[place]]
+    every = [[path for folder in same for path in _files(folder, "**/*")] for same in folders]
+    found = [[path for path in files if _is_image(path)] for files in every]
+    if not any(found) and not beside:
         raise ValueError(f"{place} has no images: {', '.join(ending[1:] for ending in _ENDINGS)} are read")
-    empty = [folder.name for folder, files in zip(folders, found, strict=True) if folder.is_dir() and not files]
+    empty = [same[0].name for same, files in zip(folders, found, strict=True) if same and not files]
     if empty and place.name == "train":
         raise ValueError(f"{place / empty[0]} has no images: fill it, or remove the folder")
     if empty:
-        notes.append(f"{place.name} has no images of {', '.join(empty)}.")
-    others = [path for folder in folders if folder.is_dir() for path in _images(folder, "**/*", _NOT_READ)]
+        notes.append(f"{place.name} has no images of {', '.join(map(printable, empty))}.")
+    others = [path for files in every for path in files if not _is_image(path)]
     if others:
         notes.append(
             f"{len(others)} files of {place.name} are of kinds that are not read: {_some(others, place)}; convert them "
-            "to PNG."
+            "to PNG if they are images."
         )
-    labels = np.repeat(np.arange(len(folders)), [len(files) for files in found])
-    return [str(path) for files in found for path in files], labels
+    labels = np.repeat([*range(len(folders)), NO_LABEL], [len(files) for files in (*found, beside)])
+    return [path for files in (*found, beside) for path in files], labels
 
 
-def _images(folder, pattern, endings=_ENDINGS):
-    files = (path for path in folder.glob(pattern) if path.suffix.lower() in endings and path.is_file())
-    return sorted(path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+def _files(folder, pattern):
+    """Return the files of a folder, sorted, but for those that file managers and archives leave behind."""
+    files = (path for path in folder.glob(pattern) if path.is_file())
+    return sorted(path for path in files if not any(map(_is_hidden, path.relative_to(folder).parts)))
+
+
+def _is_image(path):
+    return path.suffix.lower() in _ENDINGS
 
 
 def _some(files, folder):
-    names = [Path(file).relative_to(folder).as_posix() for file in files[:3]]
+    names = [shown(file.relative_to(folder).as_posix()) for file in files[:3]]
     return ", ".join(names) + (", ..." if len(files) > 3 else "")
 
 
 def _decode(files, shape):
-    """Return the images (n_read, *shape) float32 in 0 .. 255, and the files that are none."""
+    """Return images (n, *shape) float32 in 0 .. 255, what is wrong with which of them, and oddities with counts."""
+    images, broken, oddities = np.zeros((len(files), *shape), np.float32), {}, Counter()
 
-    def read(file):
-        image = tf.io.decode_image(tf.io.read_file(file), channels=shape[2], expand_animations=False)
-        image.set_shape((None, None, shape[2]))
-        return tf.image.resize(image, shape[:2])
+    def read(place):
+        content = files[place].read_bytes()
+        try:
+            pixels, odd = _pixels(content, shape[2])
+        except (OSError, ValueError, tf.errors.OpError, Image.DecompressionBombError) as error:
+            return place, _reason(error) if content else "it is empty", ()
+        images[place] = tf.image.resize(pixels, shape[:2]).numpy()
+        return place, "", odd
 
-    try:
-        read_all = tf.data.Dataset.from_tensor_slices(files).map(read, num_parallel_calls=tf.data.AUTOTUNE)
-        return np.stack(list(read_all.as_numpy_iterator())), []
-    except tf.errors.OpError:  # does not say which
-        images, broken = [], []
-        for file in files:
-            try:
-                images.append(read(file).numpy())
-            except tf.errors.OpError:
-                broken.append(file)
-        return np.array(images, np.float32).reshape(-1, *shape), broken
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for place, reason, odd in threads.map(read, range(len(files))):
+            broken |= {place: reason} if reason else {}
+            oddities.update(odd)
+    return images, broken, oddities
+
+
+def _reason(error):
+    """Return what a decoder says, without the names of its own parts."""
+    said = getattr(error, "message", str(error)).split("}} ")[-1].split(": <_io")[0].split(" <_io")[0]
+    return (said.split(" [Op")[0].strip() or type(error).__name__).splitlines()[0]
+
+
+def _pixels(content, channels):
+    """Return the pixels (height, width, channels) of an image in 0 .. 255, and what is odd about it."""
+    with Image.open(io.BytesIO(content)) as image:
+        odd = [_ROTATED] if image.getexif().get(_ORIENTATION, 1) != 1 else []
+        odd += [_SEVERAL] if image.format != "MPO" and getattr(image, "is_animated", False) else []
+        odd += [_SIXTEEN_BITS] if image.mode.startswith("I") else []
+        if _is_for_tensorflow(image, channels):
+            return tf.io.decode_image(content, channels=channels, expand_animations=False), odd
+        if image.mode in ("I", "F"):
+            raise ValueError(f"pixels of 32 bits, {image.mode}: save it with 8 or 16")
+        if image.mode.startswith("I;16"):
+            image = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+        pixels = np.asarray(image.convert(_MODES[channels]))
+    return pixels.reshape(*pixels.shape[:2], channels), odd
+
+
+def _is_for_tensorflow(image, channels):
+    """Tell whether TensorFlow decodes an image right: palettes of BMP it takes for gray, and GIF has three channels."""
+    if image.format in ("JPEG", "MPO"):
+        return channels == 3 or (channels == 1 and image.mode != "CMYK")
+    if image.format == "PNG":  # where it gives palettes another alpha
+        return channels < 4 or image.mode in ("RGB", "RGBA")
+    return image.format == "GIF" and channels == 3
 
 
 if __name__ == "__main__":

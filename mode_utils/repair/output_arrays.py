@@ -4,7 +4,9 @@ import difflib
 
 import numpy as np
 
-from mode_utils.repair.arrays import check_samples, check_span, in_chunks, labels_of, names_of
+from mode_utils.repair.arrays import check_samples, check_span, in_chunks
+from mode_utils.repair.label_arrays import check_class_names, check_several, find_classes, labels_of, names_of
+from mode_utils.repair.npz_files import as_plain
 
 REQUIRED = ("probabilities_pool", "features_pool", "probabilities_validation", "features_validation", "y_validation")
 OPTIONAL = (
@@ -14,8 +16,8 @@ OPTIONAL = (
 _ROUNDING = 0.02  # by which probabilities may miss a sum of 1, as those in half precision do
 
 
-def check_outputs(arrays, where="the set of arrays", required=REQUIRED):
-    """Check outputs by name, and return them: labels and names as they are used, all else as it is.
+def check_outputs(arrays, where="the set of arrays", required=REQUIRED, class_names=None, even_if_odd=False):
+    """Check outputs by name; return them, with labels and names as they are used, and sentences on what is odd.
 
     Parameters
     ----------
@@ -24,16 +26,23 @@ def check_outputs(arrays, where="the set of arrays", required=REQUIRED):
         What an error says that they are from.
     required : sequence of str
         Names that have to be there.
+    class_names : sequence of str, optional
+        In place of the array `class_names`, which is among what is returned if labels are texts.
+    even_if_odd : bool
+        See `arrays.check_span`.
 
     Raises
     ------
     ValueError
         In one sentence, what is wrong and what to do.
     """
-    arrays = {name: np.asanyarray(array) for name, array in arrays.items()}
+    arrays = {name: as_plain(array) for name, array in arrays.items()}
     _check_names(where, arrays, required)
-    for name in [name for name in arrays if name.startswith("probabilities_")]:
-        check_probabilities(name, arrays[name])
+    notes = tuple(
+        note
+        for name in arrays if name.startswith("probabilities_")
+        for note in check_probabilities(name, arrays[name])
+    )  # fmt: skip
     for name in [name for name in arrays if name.startswith("features_") and arrays[name].ndim > 2]:
         shape = arrays[name].shape
         raise ValueError(f"{name} has shape {shape}: features must be (n, n_features), feature maps averaged or flat")
@@ -41,13 +50,30 @@ def check_outputs(arrays, where="the set of arrays", required=REQUIRED):
         names = [name for name in arrays if name.startswith(f"{what}_")]
         spans = {name: check_samples(name, arrays[name], arrays[names[0]], names[0]) for name in names}
         for name in names[1:]:
-            check_span(name, spans[name], spans[names[0]], names[0])
+            notes += check_span(name, spans[name], spans[names[0]], names[0], even_if_odd)
+    class_names, told = _classes(arrays, class_names)
     for role in ("pool", "validation", "train"):
-        _check_role(role, arrays)
+        _check_role(role, arrays, class_names)
+    arrays |= {} if class_names is None else {"class_names": np.array(class_names, str)}
     widths = {name: array.shape[1] for name, array in arrays.items() if name.startswith("probabilities_")}
     if len(set(widths.values())) > 1:
         raise ValueError(f"{_listed(widths)} classes: they must be columns of the same classes, in one order")
-    return arrays
+    return arrays, told + notes
+
+
+def _classes(arrays, class_names):
+    """Return the names of classes and what is to be said of them; None where nobody knows them."""
+    class_names = arrays.get("class_names") if class_names is None else class_names
+    n_classes = arrays["probabilities_validation"].shape[1]
+    if class_names is not None:
+        names = [str(name) for name in np.asarray(class_names).ravel()]
+        check_class_names(names)
+        if len(names) != n_classes:
+            raise ValueError(f"{len(names)} class names for {n_classes} columns of probabilities: one each is needed")
+        return names, ()
+    labels = {name: array for name, array in arrays.items() if name.startswith("y_")}
+    names, _, notes = find_classes(labels, None, n_classes)
+    return names, notes
 
 
 def _check_names(where, arrays, required):
@@ -73,32 +99,49 @@ def _check_names(where, arrays, required):
 
 
 def check_probabilities(name, p):
-    """Raise a ValueError if rows (n, n_classes) are no probabilities, in one sentence."""
+    """Raise a ValueError if rows (n, n_classes) are no probabilities; return sentences on what is odd about them."""
     if p.dtype.kind not in "fiub" or p.ndim != 2 or not len(p):
-        raise ValueError(f"{name} has shape {p.shape} and dtype {p.dtype}: it must be (n, n_classes) numbers")
+        hint = ""
+        if p.ndim == 1 and p.dtype.kind in "fiub":
+            hint = ", a column for each class; of two classes, np.stack([1 - p, p], axis=1), where p is that of class 1"
+        raise ValueError(f"{name} has shape {p.shape} and dtype {p.dtype}: it must be (n, n_classes) numbers{hint}")
     if p.shape[1] < 2:
         raise ValueError(f"{name} has {p.shape[1]} column: give one for each class, of two classes 1 - p and p")
+    certain = True
     for start, chunk in in_chunks(p):
         rows = np.asarray(chunk, np.float32)
-        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-        if bad.size:
-            raise ValueError(f"{name} has NaN or infinite values in row {start + bad[0]}: replace them")
-        bad = np.flatnonzero((rows < -1e-6).any(axis=1) | (rows > 1 + _ROUNDING).any(axis=1))
-        if bad.size:
-            raise ValueError(
-                f"row {start + bad[0]} of {name} spans {rows[bad[0]].min():.3g} .. {rows[bad[0]].max():.3g}: these "
-                "look like logits, not like probabilities; apply a softmax"
-            )
         sums = rows.sum(axis=1)
-        bad = np.flatnonzero(np.abs(sums - 1) > _ROUNDING)
+        bad = ~np.isfinite(sums) | (rows < -1e-6).any(axis=1) | (rows > 1 + _ROUNDING).any(axis=1)
+        bad = np.flatnonzero(bad | (np.abs(sums - 1) > _ROUNDING))
         if bad.size:
-            raise ValueError(
-                f"row {start + bad[0]} of {name} sums to {sums[bad[0]]:.3g}: probabilities of one label a sample must "
-                "sum to 1"
-            )
+            raise ValueError(_no_probabilities(name, start + bad[0], rows[bad[0]], np.asarray(chunk[bad], np.float64)))
+        certain = certain and bool((rows.max(axis=1) == 1).all())
+    if certain and len(p) > 1:
+        return (f"{name} are 0 and 1 only: are they predicted labels? How sure the model is cannot be seen.",)
+    return ()
 
 
-def _check_role(role, arrays):
+def _no_probabilities(name, row, values, others):
+    """Say what rows are that are no probabilities: the first of them, and all others in the same part."""
+    if not np.isfinite(values).all() and not (np.isneginf(values).any() and (values <= 0).all()):
+        return f"{name} has NaN or infinite values in row {row}: replace them"
+    story = f"row {row} of {name} spans {values.min():.3g} .. {values.max():.3g}"
+    with np.errstate(over="ignore"):
+        if np.allclose(np.exp(others).sum(axis=1), 1, atol=_ROUNDING):
+            return f"{story}: these look like logarithms of probabilities; apply np.exp"
+    if (others >= 0).all() and np.allclose(others.sum(axis=1), 100, atol=1.5):
+        return f"{story}: these look like percentages, not like probabilities; divide by 100"
+    if (others >= 0).all() and np.allclose(others.sum(axis=1), 255, atol=len(values)):
+        return f"{story}: these look like quantized probabilities; divide by 255"
+    if (values < -1e-6).any() or (values > 1 + _ROUNDING).any():
+        return (
+            f"{story}: these look like logits, not like probabilities; apply a softmax (of scores of scikit-learn's "
+            "decision_function, too)"
+        )
+    return f"row {row} of {name} sums to {values.sum():.3g}: probabilities of one label a sample must sum to 1"
+
+
+def _check_role(role, arrays, class_names):
     """Check that the arrays of a role have a row each for the same samples, and its labels and names."""
     own = {name: array for name, array in arrays.items() if name.endswith(f"_{role}")}
     sizes = {name: len(array) for name, array in own.items() if array.ndim}
@@ -109,14 +152,9 @@ def _check_role(role, arrays):
     n, n_classes = max(sizes.values()), arrays["probabilities_validation"].shape[1]
     name = f"y_{role}"
     if name in own:
-        y = arrays[name] = labels_of(name, own[name], n)
-        if y.max() >= n_classes:
-            raise ValueError(
-                f"{name} has label {y.max()}, but probabilities_validation {n_classes} columns: labels must lie in 0 "
-                f".. {n_classes - 1}"
-            )
-    if role == "validation" and len(np.unique(arrays[name])) == 1:
-        raise ValueError(f"{name} has one class only ({arrays[name][0]}): give validation samples of several")
+        arrays[name] = labels_of(name, own[name], n, class_names, n_classes)
+    if role == "validation":
+        check_several(name, arrays[name], n_classes)
     if role == "pool" and "names_pool" in own:
         arrays["names_pool"] = names_of(own["names_pool"], n)
 

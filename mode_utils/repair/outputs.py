@@ -14,12 +14,11 @@ from mode_utils.diagnosis import judge_accuracies, label_accuracies
 from mode_utils.options import DebugOptions
 from mode_utils.repair.arrays import (
     OwnData,
-    check_class_names,
     check_order,
     in_chunks,
-    listed,
     read_arrays,
     scattered,
+    thin_labels,
     unseen_labels,
 )
 from mode_utils.repair.choice import describe
@@ -27,7 +26,6 @@ from mode_utils.repair.output_arrays import REQUIRED, check_outputs
 from mode_utils.support.checks import check_least
 
 _PRESETS = ("recommended", "adaptive")
-_FEW = 10  # validation samples of a label
 _WHAT = ("features", "probabilities")
 
 
@@ -96,7 +94,9 @@ class OutputsCase:
     n_pool: int = 0
 
 
-def open_outputs(arrays, budget, *, in_shards=False, class_names=None, preset="recommended", seed=0, **changes):
+def open_outputs(
+    arrays, budget, *, in_shards=False, class_names=None, preset="recommended", seed=0, even_if_weak=False, **changes
+):  # fmt: skip
     """Check outputs of a model, and make a case of them.
 
     Parameters
@@ -108,9 +108,11 @@ def open_outputs(arrays, budget, *, in_shards=False, class_names=None, preset="r
     in_shards : bool
         Whether the pool is elsewhere: then no array of `REQUIRED` is of the pool.
     class_names : sequence of str, optional
-        One for each label; by default the array `class_names`, or the numbers.
+        One for each label; by default the array `class_names`, the labels where they are texts, or the numbers.
     preset : {"recommended", "adaptive"}
     seed : int
+    even_if_weak : bool
+        Go on with a pool that seems to be scaled in another way than validation samples, see `arrays.check_span`.
     **changes
         Options of the preset to change, see `options.DebugOptions`.
 
@@ -134,19 +136,22 @@ def open_outputs(arrays, budget, *, in_shards=False, class_names=None, preset="r
         if not where.exists():
             raise FileNotFoundError(f"there is no data file {where}")
         arrays, sources = read_arrays(where), {"data": where}
-    arrays = (_without_pool if in_shards else check_outputs)(arrays, where)
-    names = class_names or arrays.get("class_names")
-    data = _as_data(arrays, names)
+    required = _without_pool(arrays, where) if in_shards else REQUIRED
+    arrays, told = check_outputs(arrays, where, required, class_names or None, even_if_weak)
+    if in_shards:
+        arrays |= {f"{what}_pool": np.asarray(arrays[f"{what}_validation"][:0]) for what in _WHAT}
+    data = _as_data(arrays, arrays.get("class_names"))
     if budget > len(data.x_pool) and not in_shards:
         raise ValueError(f"a budget of {budget} is larger than the pool, which has {len(data.x_pool)} samples")
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
-    if data.y_pool is not None:
-        check_order(_predicted(arrays["probabilities_pool"]), data.y_pool, data.class_names, "of the pool")
+    if data.y_pool is not None and (known := data.y_pool >= 0).any():
+        of_pool = _predicted(arrays["probabilities_pool"])[known]
+        check_order(of_pool, data.y_pool[known], data.class_names, "of the pool")
     seen = None
     if "probabilities_train" in arrays:
         seen = label_accuracies(arrays["y_train"], _predicted(arrays["probabilities_train"]), data.n_classes)
-    notes = _notes(arrays, data, predicted)
+    notes = told + _notes(arrays, data, predicted)
     outputs, has_samples = GivenOutputs(arrays), "x_pool" in arrays
     return OutputsCase(
         outputs, data, options, seed, seen, notes, sources, has_samples=has_samples, n_pool=outputs.n_pool
@@ -201,24 +206,20 @@ def make_outputs_example(seed=0):
 
 
 def _without_pool(arrays, where):
-    """Check outputs without a pool, and put an empty one among them."""
+    """Return which arrays are needed without a pool, after a look at whether there is one."""
     own = next((name for name in arrays if name.endswith("_pool")), None)
     if own:
         raise ValueError(f"{where} has an array {own!r}, but the pool is in shards: give one of them")
     own = next((name for name in arrays if name.startswith("x_")), None)
     if own:
         raise ValueError(f"{where} has an array {own!r}: with a pool in shards, only features are looked at")
-    arrays = check_outputs(arrays, where, [name for name in REQUIRED if not name.endswith("_pool")])
-    return arrays | {f"{what}_pool": np.asarray(arrays[f"{what}_validation"][:0]) for what in _WHAT}
+    return [name for name in REQUIRED if not name.endswith("_pool")]
 
 
 def _as_data(arrays, names):
     """Return the arrays as data of a repair: the samples, or features in their place."""
     n_classes = arrays["probabilities_validation"].shape[1]
-    names = [str(name) for name in (range(n_classes) if names is None else np.asarray(names).ravel())]
-    check_class_names(names)
-    if len(names) != n_classes:
-        raise ValueError(f"{len(names)} class names for {n_classes} columns of probabilities: one each is needed")
+    names = [str(name) for name in (range(n_classes) if names is None else names)]
     what = "x" if "x_pool" in arrays else "features"
     known = {role: np.asarray(arrays[f"{what}_{role}"], np.float32) for role in ("validation", "train")
              if f"{what}_{role}" in arrays}  # fmt: skip
@@ -249,7 +250,4 @@ def _notes(arrays, data, predicted):
         )
     if unseen := unseen_labels(data):
         notes.append(f"No validation samples of {unseen}: whether the model fails there cannot be seen.")
-    counts = np.bincount(data.y_validation, minlength=data.n_classes)
-    if few := listed(data, (counts > 0) & (counts < _FEW)):
-        notes.append(f"Fewer than {_FEW} validation samples of {few}: how often the model fails there is hardly known.")
-    return tuple(notes)
+    return (*notes, *thin_labels(data))

@@ -1,23 +1,29 @@
 """The files of a pool in shards: where they are, and their rows, a part at a time.
 
 A shard is an .npz file as `outputs` describes them, with the arrays of the pool, or a Parquet file with a list of
-numbers a row in the columns `probabilities` and `features`, and maybe `name` and `label`; under any URL that fsspec
-knows.
+numbers a row in the columns `probabilities` and `features`, and maybe `name` and `label`, empty where there is none;
+under any URL that fsspec knows. Folders are looked through to the bottom, as a pool may be divided into
+``label=cat/part-0.parquet``, which is where the label is then.
 """
 
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
+from urllib.parse import unquote
 
 import fsspec
 import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 
-from mode_utils.repair.arrays import CHUNK, in_chunks, labels_of, read_arrays
+from mode_utils.repair.arrays import CHUNK, in_chunks
+from mode_utils.repair.label_arrays import labels_of, printable
+from mode_utils.repair.npz_files import as_plain, read_arrays
 
 KINDS = (".npz", ".parquet")
+_COLUMNS = {"features": "features_pool", "probabilities": "probabilities_pool", "name": "names_pool", "label": "y_pool"}
 
 
 def find_shards(pattern):
@@ -40,29 +46,43 @@ def find_shards(pattern):
     """
     try:
         filesystem, path = fsspec.core.url_to_fs(str(pattern))
-        folder = filesystem.isdir(path)
-        found = sorted(filesystem.glob(f"{path.rstrip('/')}/*" if folder else path))
+        exact = filesystem.exists(path)
+        root = path if exact else re.split(r"[*?\[]", path)[0].rpartition("/")[0]
+        places = [path] if exact else filesystem.glob(path)
+        found = sorted({file for place in places for file in _below(filesystem, place, len(root))})
     except (ImportError, OSError, ValueError) as error:
         raise ValueError(f"{pattern} cannot be looked into: {error}") from None
-    found = [each for each in found if each.endswith(KINDS)]
     if not found:
         raise ValueError(f"{pattern} has no shards: files that end with {' or '.join(KINDS)} are wanted")
     above = _common_folder(found)
     return {each[len(above) :].lstrip("/"): filesystem.unstrip_protocol(each) for each in found}
 
 
+def _below(filesystem, place, root):
+    """Return the shards of a folder, or of a file itself; what writers leave beside them begins with _ or a dot."""
+    files = filesystem.find(place) if filesystem.isdir(place) else [place]
+    parts = {file: file[root:].split("/") for file in files}
+    return [
+        file for file in files
+        if file.lower().endswith(KINDS) and not any(part.startswith(("_", ".")) for part in parts[file])
+    ]  # fmt: skip
+
+
 @contextmanager
-def open_shard(url):
+def open_shard(url, class_names=None):
     """Yield the parts of a shard in turn; what is not on this machine is copied to it first.
 
     Parameters
     ----------
     url : str
+    class_names : sequence of str, optional
+        What labels that are texts are of.
 
     Yields
     ------
     iterator of (features, probabilities, names, labels)
-        (n, n_features) and (n, n_classes) float32; (n,) str and int, None where there are none.
+        (n, n_features) and (n, n_classes) float32; (n,) str and int, None where there are none. A label that is
+        missing is -1.
 
     Raises
     ------
@@ -70,30 +90,66 @@ def open_shard(url):
         If it is no such file; also whatever the libraries that read it raise.
     """
     filesystem, path = fsspec.core.url_to_fs(url)
-    read = _parquet if path.endswith(".parquet") else _npz
+    read = _parquet if path.lower().endswith(".parquet") else _npz
+    label = next((unquote(part[6:]) for part in path.split("/") if part.startswith("label=")), None)
+    label = "" if label == "__HIVE_DEFAULT_PARTITION__" else label
     if isinstance(filesystem, LocalFileSystem):
-        yield read(path)
+        yield _parts(read(path), label, class_names)
         return
     with tempfile.NamedTemporaryFile(suffix=Path(path).suffix) as copy, filesystem.open(path) as stream:
         shutil.copyfileobj(stream, copy)
         copy.flush()
-        yield read(copy.name)
+        yield _parts(read(copy.name), label, class_names)
+
+
+def _parts(parts, label, class_names):
+    """Yield parts of a shard as they are used; their labels may be in the name of its folder."""
+    start = 0
+    for features, probabilities, names, labels in parts:
+        n = len(features)
+        labels = np.full(n, label) if labels is None and label is not None else labels
+        try:
+            labels = None if labels is None else labels_of("label", labels, n, class_names)
+        except ValueError as error:
+            raise ValueError(f"{error} (counted from row {start})" if start else str(error)) from None
+        yield _numbers("features", features), _numbers("probabilities", probabilities), _texts(names, start), labels
+        start += n
+
+
+def _numbers(name, rows):
+    if rows.dtype.kind not in "fiub" or rows.ndim != 2:
+        raise ValueError(f"its {name} have shape {rows.shape} and dtype {rows.dtype}: a row of numbers each is needed")
+    return np.asarray(rows, np.float32)
+
+
+def _texts(names, start):
+    if names is None:
+        return None
+    names = as_plain(names)
+    if names.dtype.kind != "U":
+        raise ValueError(f"its names have dtype {names.dtype}: they must be texts")
+    if (names == "").any():
+        raise ValueError(f"row {start + int((names == '').argmax())} has no name: give all of them names, or none")
+    return np.array([printable(name) for name in names.tolist()], str)
 
 
 def _npz(path):
     arrays = read_arrays(path)
     lacking = [name for name in ("probabilities_pool", "features_pool") if name not in arrays]
     if lacking:
-        raise ValueError(f"it has no array {lacking[0]!r}")
-    sizes = {len(arrays[name]) for name in ("probabilities_pool", "features_pool", "names_pool", "y_pool")
-             if name in arrays}  # fmt: skip
-    if len(sizes) > 1:
-        raise ValueError(f"its arrays have {' and '.join(map(str, sorted(sizes)))} rows")
+        raise ValueError(f"it has no array {lacking[0]!r}, but {', '.join(arrays)}")
+    arrays = {name: arrays[name] for name in _COLUMNS.values() if name in arrays}
+    sizes = {array.shape[:1] for array in arrays.values()}
+    if len(sizes) > 1 or () in sizes:
+        raise ValueError(f"its arrays have {' and '.join(str(*size) for size in sorted(sizes))} rows")
     both = in_chunks(arrays["features_pool"]), in_chunks(arrays["probabilities_pool"])
     for (start, features), (_, probabilities) in zip(*both, strict=True):
         part = slice(start, start + len(features))
-        names, labels = (arrays[name][part] if name in arrays else None for name in ("names_pool", "y_pool"))
-        yield _part(features, probabilities, names, labels)
+        yield (
+            features,
+            probabilities,
+            *(arrays[name][part] if name in arrays else None for name in ("names_pool", "y_pool")),
+        )
 
 
 def _parquet(path):
@@ -102,33 +158,42 @@ def _parquet(path):
     except ImportError:
         raise ValueError("Parquet is read with pyarrow: pip install 'mode_nn_debugging[shards]'") from None
     file = parquet.ParquetFile(path)
-    lacking = [name for name in ("probabilities", "features") if name not in file.schema_arrow.names]
+    known = file.schema_arrow.names
+    found = {what: next((name for name in (what, other) if name in known), None) for what, other in _COLUMNS.items()}
+    lacking = [what for what in ("probabilities", "features") if found[what] is None]
     if lacking:
-        raise ValueError(f"it has no column {lacking[0]!r}, but {', '.join(file.schema_arrow.names)}")
-    columns = [name for name in ("probabilities", "features", "name", "label") if name in file.schema_arrow.names]
-    for batch in file.iter_batches(CHUNK, columns=columns):
-        rows = {}
-        for name in ("probabilities", "features"):
-            numbers = batch.column(name).flatten().to_numpy(zero_copy_only=False)
-            if len(numbers) % max(len(batch), 1):
-                raise ValueError(f"its column {name!r} has rows of different lengths")
-            rows[name] = numbers.reshape(len(batch), -1)
-        empty = [name for name in columns if batch.column(name).null_count]
-        if empty:
-            raise ValueError(f"its column {empty[0]!r} has empty rows")
-        others = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in columns[2:]}
-        yield _part(rows["features"], rows["probabilities"], others.get("name"), others.get("label"))
+        some = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
+        raise ValueError(
+            f"it has no column {lacking[0]!r}, but {some}: put the numbers of a row into one list, as in "
+            f"table[{lacking[0]!r}] = list(table[columns].to_numpy())"
+        )
+    for batch in file.iter_batches(CHUNK, columns=[name for name in found.values() if name]):
+        if not len(batch):
+            continue
+        rows = [_rows(name, batch.column(name)) for name in (found["features"], found["probabilities"])]
+        yield *rows, *(_values(batch.column(found[what])) if found[what] else None for what in ("name", "label"))
 
 
-def _part(features, probabilities, names, labels):
-    features, probabilities = np.asarray(features, np.float32), np.asarray(probabilities, np.float32)
-    names = None if names is None else np.asarray(names).astype(str)
-    return (
-        features,
-        probabilities,
-        names,
-        None if labels is None else labels_of("label", np.asarray(labels), len(features)),
-    )
+def _rows(name, column):
+    """Return a column of lists, all of the same length, as numbers (n, n_numbers)."""
+    from pyarrow import compute, types
+
+    column = getattr(column, "storage", column)  # of a tensor
+    kind = column.type
+    if not (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)):
+        raise ValueError(f"its column {name!r} holds {kind}: a list of numbers a row is needed")
+    if column.null_count:
+        raise ValueError(f"its column {name!r} has empty rows")
+    lengths = compute.list_value_length(column).to_numpy(zero_copy_only=False)
+    if len(set(lengths.tolist())) > 1:
+        raise ValueError(f"its column {name!r} has rows of different lengths")
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+
+
+def _values(column):
+    """Return a column as an array, with None or NaN where it is empty."""
+    column = column.dictionary_decode() if hasattr(column, "dictionary_decode") else column
+    return column.to_numpy(zero_copy_only=False)
 
 
 def _common_folder(paths):

@@ -53,7 +53,7 @@ def choose_from_shards(arrays, pool, budget, *, workers=None, scheduler=None, on
     Raises
     ------
     FileNotFoundError, ValueError, ConnectionError
-        In one sentence, what is wrong; a damaged shard is named.
+        In one sentence, what is wrong; the shard in which it is.
     """
     case = open_outputs(arrays, budget, in_shards=True, **options)
     diagnosis, shards = diagnose_outputs(case), find_shards(pool)
@@ -92,7 +92,7 @@ def make_plan(case, diagnosis):
     return Plan(
         reference, maps, known.shape[1], options.selector, wanted,
         _spreads(np.nan_to_num(scores[options.selector]), own, n_classes),
-        temperatures, outlined, foreign_limit(outlined), case.seed,
+        temperatures, outlined, foreign_limit(outlined), case.seed, case.data.class_names,
     )  # fmt: skip
 
 

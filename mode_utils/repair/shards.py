@@ -44,6 +44,8 @@ class Plan:
     foreign_limit : float
         Distance from them beyond which a row is foreign.
     seed : int
+    class_names : tuple of str
+        What labels that are texts are of.
     """
 
     reference: StatesReference
@@ -56,6 +58,7 @@ class Plan:
     known: np.ndarray
     foreign_limit: float
     seed: int
+    class_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,10 @@ def scan_shard(plan, name, url):
     """
     summary, start = _nothing(plan), 0
     try:
-        with threadpool_limits(1), open_shard(url) as chunks:  # one: sums of floats are the same on any worker
+        with (
+            threadpool_limits(1),
+            open_shard(url, plan.class_names) as chunks,
+        ):  # one: sums of floats are the same on any worker
             for features, probabilities, names, labels in chunks:
                 _check_chunk(plan, features, probabilities, labels)
                 part = _scan_chunk(plan, name, start, features, probabilities, names, labels, summary.candidates)
@@ -162,7 +168,7 @@ def scan_shard(plan, name, url):
                 start += len(features)
     except Exception as error:  # whatever the libraries that read it raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"shard {name} is damaged: {reason}") from None
+        raise ValueError(f"shard {name}: {reason}") from None
     return replace(summary, rows={name: start})
 
 

@@ -1,8 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 
 from mode_utils.networks.backend import keras
-from mode_utils.repair.arrays import load_own_data, read_arrays
+from mode_utils.repair.arrays import check_arrays, load_own_data, read_arrays
 from mode_utils.repair.image_folders import pack_images
 
 
@@ -64,12 +66,13 @@ def test_the_inputs_of_a_model_with_several_stand_side_by_side(arrays, tmp_path)
         (lambda a: a.pop("y_test"), "only one of x_test and y_test"),
         (lambda a: a.update(x_pool=a["x_pool"][:, :3]), r"sample of x_pool has shape \(3, 3\), one of x_train"),
         (lambda a: a.update(x_pool=a["x_pool"].astype(str)), "x_pool has dtype <U.*: samples must be numbers"),
-        (lambda a: a["x_pool"].__setitem__((3, 0, 0), np.nan), "x_pool has NaN or infinite values"),
+        (lambda a: a["x_pool"].__setitem__((3, 1, 2), np.nan),
+         r"x_pool has NaN or infinite values, the first in sample 3 \(nan, number 5 of it\): replace them"),
         (lambda a: a.update(x_pool=255 * a["x_pool"]), "x_pool spans .*, but x_train .*: scale both alike"),
         (lambda a: a.update(y_pool=a["y_pool"][:-1]), "y_pool has 39 labels for 40 samples"),
-        (lambda a: a.update(y_pool=a["y_pool"] - 1), "y_pool has label -1"),
-        (lambda a: a.update(y_pool=a["y_pool"] + 0.5), "labels must be integers"),
-        (lambda a: a.update(y_pool=np.array(list("abcd") * 10, object)), "Python objects, which are never unpickled"),
+        (lambda a: a.update(y_test=a["y_test"] - 1), "y_test has label -1 at sample 0, which is none"),
+        (lambda a: a.update(y_validation=a["y_validation"] * 0), r"one class only \(0\), in 20 samples: give"),
+        (lambda a: a.update(x_pool=1e39 * a["x_pool"].astype(float)), "too large for float32, the first in sample 0"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_arrays_is_said_in_a_sentence(spoil, message, arrays, tmp_path):
@@ -87,6 +90,78 @@ def test_a_label_too_large_and_a_missing_or_truncated_file_are_errors(arrays, tm
         load_own_data(path)
     with pytest.raises(FileNotFoundError, match="there is no data file"):
         load_own_data(tmp_path / "none.npz")
+
+
+def table(rng, n):
+    """Return columns as people have them: heavy tails, counts, shares, one in a hundred not 0, a constant."""
+    columns = (
+        rng.lognormal(3, 1.6, n),
+        rng.poisson(3, n),
+        rng.random(n),
+        rng.random(n) * (rng.random(n) < 0.01),
+        np.ones(n),
+    )
+    return np.stack(columns, axis=1)
+
+
+def dark(rng, n):
+    """Return images of a night beside those of a day: black, but for some lights."""
+    return np.where(rng.random((n, 8, 8)) < 0.03, 255, rng.random((n, 8, 8)) * 6)
+
+
+SOUND = {  # training samples and a pool, and what is to be said of the pool
+    "heavy tails": (lambda rng: (table(rng, 2_000), table(rng, 4_000)), ()),
+    "one huge value": (lambda rng: (table(rng, 2_000), np.concatenate([table(rng, 99), [[5e8, 1, 1, 1, 1]]])),
+                       (r"Sample 99 of x_pool has 5e\+08 in column 0",)),
+    "one negative": (lambda rng: (table(rng, 2_000), np.concatenate([[[1, 1, -9_999, 1, 1]], table(rng, 99)])),
+                     (r"Sample 0 of x_pool has 9999 in column 2, 10,\d\d\d times the largest",)),
+    "day and night": (lambda rng: (255 * rng.random((300, 8, 8)), dark(rng, 300)), ()),
+    "night and day": (lambda rng: (dark(rng, 300), 255 * rng.random((300, 8, 8))), ()),
+    "one column in another unit": (lambda rng: (table(rng, 2_000), table(rng, 999) * [1, 1, 1000, 1, 1]),
+                                   (r"Column 2 of x_pool is about \S+ times as large as in x_train: is it in",)),
+    "a column that was 0": (lambda rng: (table(rng, 2_000) * [1, 1, 1, 0, 1], table(rng, 999)), ()),
+    "all 0": (lambda rng: (np.zeros((30, 4)), np.zeros((20, 4))), ()),
+    "an outlier in training": (lambda rng: (np.concatenate([[[1e30, 1, 1, 1, 1]], table(rng, 999)]), table(rng, 99)),
+                               ()),
+    "words": (lambda rng: ((rng.random((500, 40)) < 0.02) * 1.0, (rng.random((900, 40)) < 0.02) * 1.0), ()),
+    "few": (lambda rng: (table(rng, 30), table(rng, 1)), ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SOUND)
+def test_sound_data_pass_whatever_their_tails_and_what_is_odd_is_said_with_its_place(kind):
+    make, expected = SOUND[kind]
+    x, pool = make(np.random.default_rng(0))
+    y = {"y_train": np.arange(len(x)) % 2, "y_validation": np.arange(len(x)) % 2}
+    notes = check_arrays({"x_train": x, "x_validation": x, "x_pool": pool} | y).notes
+    assert len(notes) == len(expected)
+    for note, pattern in zip(notes, expected, strict=True):
+        assert re.match(pattern, note), note
+
+
+@pytest.mark.parametrize("factor", [255, 1e-3])
+@pytest.mark.parametrize("kind", ["heavy tails", "day and night", "words", "an outlier in training"])
+@pytest.mark.parametrize("role", ["x_pool", "x_test"])
+def test_another_scale_is_found_whatever_the_tails_and_there_is_a_way_past(role, kind, factor):
+    x = SOUND[kind][0](np.random.default_rng(0))[0]
+    labels = {f"y_{part}": np.arange(len(x)) % 2 for part in ("train", "validation", "test")}
+    arrays = dict.fromkeys(["x_train", "x_validation", "x_pool", "x_test"], x) | labels | {role: x * factor}
+    with pytest.raises(ValueError, match=rf"{role} spans .* but x_train .* scale both alike, or .* --even-if-weak"):
+        check_arrays(arrays)
+    assert check_arrays(arrays, even_if_odd=True).notes[0].startswith(f"The scales differ: {role} spans")
+
+
+def test_what_labels_hardly_say_is_said():
+    rng = np.random.default_rng(0)
+    few = {"x_train": rng.random((20, 3)), "x_validation": rng.random((14, 3)), "x_pool": rng.random((1, 3))}
+    labels = {"y_train": np.arange(20) % 2, "y_validation": np.repeat([0, 2], [10, 4])}
+    assert check_arrays(few | labels, ["a", "b", "c"]).notes == (
+        "No training samples of c are given.",
+        "Fewer than 10 validation samples of c: how often the model fails there is hardly known.",
+    )
+    one = {"x_validation": few["x_validation"][:1], "y_validation": np.array([1])}
+    with pytest.raises(ValueError, match=r"y_validation has one class only \(1\), in 1 samples"):
+        check_arrays(few | labels | one)
 
 
 def test_packed_images_are_bytes_with_their_classes_in_order(tmp_path):

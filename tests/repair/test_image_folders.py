@@ -1,14 +1,21 @@
 """Folders of images as people have them: any scaling of pixels, names, broken and stray files."""
 
+import os
 import subprocess
 import sys
+import unicodedata
+from contextlib import suppress
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from mode_utils.networks.backend import keras
 from mode_utils.repair import choose_inputs, diagnose, open_case, save_repair
+from mode_utils.repair.arrays import check_arrays
+from mode_utils.repair.folder import hash_file
 from mode_utils.repair.image_folders import read_images
 from mode_utils.repair.labelling.label_table import read_labels
 
@@ -193,7 +200,7 @@ def test_broken_images_are_named_or_left_out_when_asked(folder, model):
     broken = folder / "pool/cross/broken.png"
     broken.write_bytes(b"no image")
     with pytest.raises(
-        ValueError, match=r"pool/cross/broken.png is no image that can be read, one of 1 .*--skip-broken"
+        ValueError, match=r"pool/cross/broken.png cannot be decoded as an image \(.*\), one of 1 .*--skip-broken"
     ):
         open_case(model, folder, budget=20)
     case = open_case(model, folder, budget=20, skip_broken=True)
@@ -204,7 +211,7 @@ def test_broken_images_are_named_or_left_out_when_asked(folder, model):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda f: (f / "pool/cross/0001.png").exists() or next((f / "pool/cross").iterdir()).rename(f / "pool/x.png"),
+        (lambda f: next((f / "train/cross").iterdir()).rename(f / "train/x.png"),
          "has 1 images beside its class folders, such as x.png: put each into the folder of its class"),
         (lambda f: (f / "train/circle").mkdir(), "train/circle has no images: fill it, or remove the folder"),
         (lambda f: (f / "validation/circle").mkdir(), "has a class 'circle' that is not among cross, frame, square"),
@@ -217,25 +224,185 @@ def test_what_lies_in_the_wrong_place_is_an_error(spoil, message, folder):
         read_images(folder, (12, 12, 3))
 
 
-def test_what_is_hidden_is_not_looked_at_and_what_is_not_read_is_said(folder):
-    (folder / "train/.ipynb_checkpoints").mkdir()
+def test_what_is_left_behind_is_not_looked_at_and_what_is_not_read_is_said(folder):
     first = next((folder / "train/cross").iterdir())
-    (folder / "train/cross/.hidden.png").write_bytes(first.read_bytes())
-    (folder / "train/frame/photo.webp").write_bytes(b"RIFF")
+    hidden = (".hidden.png", "._0001.png", ".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir/0001.png", "__MACOSX/a.png")
+    for place in ("train", "train/cross", "pool", "pool/cross"):
+        for name in (*hidden, ".ipynb_checkpoints/copy.png"):
+            (folder / place / name).parent.mkdir(exist_ok=True)
+            (folder / place / name).write_bytes(first.read_bytes())
+    for name in ("frame/photo.heic", "cross/notes.txt", "cross/scan"):
+        (folder / "train" / name).write_bytes(b"RIFF")
     found = read_images(folder, (12, 12, 3))
     assert found.class_names == NAMES and len(found.arrays["x_train"]) == SIZES["train"]
-    assert found.notes == ("1 files of train are of kinds that are not read: frame/photo.webp; convert them to PNG.",)
+    assert len(found.arrays["x_pool"]) == SIZES["pool"]
+    assert found.notes == (
+        "3 files of train are of kinds that are not read: cross/notes.txt, cross/scan, frame/photo.heic; convert them "
+        "to PNG if they are images.",
+    )
 
 
-def test_images_are_what_keras_reads(made):
-    folder, _ = made
-    found = read_images(folder, (9, 10, 3)).arrays
+def pictures():
+    """Return images of all modes of Pillow that files have, 8 x 8, by name."""
+    rng = np.random.default_rng(0)
+    rgb, gray = rng.integers(0, 256, (8, 8, 3)).astype(np.uint8), rng.integers(0, 256, (8, 8)).astype(np.uint8)
+    rgba = Image.fromarray(np.dstack([rgb, gray]))
+    dark = Image.fromarray(gray, "L").convert("P")
+    dark.putpalette([255 - value for value in range(256) for _ in range(3)])
+    made = {"L": Image.fromarray(gray), "RGB": Image.fromarray(rgb), "RGBA": rgba, "LA": rgba.convert("LA")}
+    made |= {mode: made["RGB"].convert(mode) for mode in ("P", "1", "CMYK", "YCbCr")}
+    return made | {"negative": dark, "16": Image.fromarray(rng.integers(0, 2**16, (8, 8)).astype(np.uint16))}
+
+
+MODES = {1: "grayscale", 3: "rgb", 4: "rgba"}
+KINDS = {"png": {}, "bmp": {}, "gif": {}, "jpg": {}, "tif": {}, "webp": {"lossless": True}, "PNG": {"format": "PNG"}}
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    """Return a folder with an image of each mode in each kind of file that can hold it."""
+    folder = tmp_path_factory.mktemp("kinds")
+    for mode, image in pictures().items():
+        for ending, options in KINDS.items():
+            for role in ("train", "validation", "pool"):
+                (folder / role / "a").mkdir(parents=True, exist_ok=True)
+                with suppress(OSError, ValueError):  # which cannot hold it
+                    image.save(folder / role / "a" / f"{mode} {ending}.{ending}", **options)
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("channels", MODES)
+def test_whatever_the_kind_of_file_and_its_mode_images_are_what_keras_reads(channels, kinds):
+    found = read_images(kinds, (8, 8, channels))
+    names = found.arrays["names_pool"].tolist()
+    assert len(names) > 50 and len(names) == len(list((kinds / "pool/a").iterdir()))
+    for name, mine in zip(names, found.arrays["x_pool"], strict=True):
+        theirs = keras.utils.img_to_array(keras.utils.load_img(kinds / name, color_mode=MODES[channels]))
+        if "/16 " in name and not name.endswith(("gif", "webp", "bmp", "jpg")):
+            sixteen = np.asarray(Image.open(kinds / name)) >> 8
+            theirs = np.repeat(sixteen[..., None], channels, axis=-1)
+        seen = min(channels, 3)  # TensorFlow gives a palette another alpha
+        limit = 5 if name.endswith(".jpg") else 1  # decoders round, and weigh red, green and blue, in their own ways
+        assert np.abs(mine.astype(float) - theirs)[..., :seen].max() <= limit, name
+        assert mine.shape == theirs.shape and (
+            channels < 4
+            or name.split(".")[0].endswith(("A png", "A PNG", "A tif", "A webp", "A bmp"))
+            or mine[..., 3].min() == 255
+        )
+    assert sum("have 16 bits, of which the upper 8 are read" in note for note in found.notes) == 3
+
+
+def small_folder(folder, classes=("a", "b"), form=str):
+    """Make a folder of gray images in which a class is a brightness; return the folder."""
+    for role in ("train", "validation", "pool"):
+        for place, name in enumerate(classes):
+            (folder / role / form(name)).mkdir(parents=True)
+            for number in range(2):
+                picture = Image.fromarray(np.full((8, 8), 100 * place + number, np.uint8))
+                picture.save(folder / role / form(name) / f"{number}.png")
+    return folder
+
+
+def test_images_that_are_rotated_animated_or_of_another_kind_than_their_ending_says(tmp_path):
+    folder, picture = small_folder(tmp_path), np.add.outer(8 * np.arange(8), 16 * np.arange(8)).astype(np.uint8)
+    frames = [Image.fromarray(picture), Image.fromarray(picture.T), Image.fromarray(picture // 2)]
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees
+    options = {"save_all": True, "append_images": frames[1:]}
+    frames[0].save(folder / "pool/a/rotated.jpg", exif=exif, quality=100)
+    for ending in ("gif", "tif"):
+        frames[0].save(folder / f"pool/a/several.{ending}", **options)
+    frames[0].save(folder / "pool/a/really a tif.png", format="TIFF")
+    frames[0].save(folder / "pool/a/several, really.jpg", format="MPO", quality=100, **options)  # as phones do
+    found = read_images(folder, (8, 8, 1))
+    for name, picture in zip(found.arrays["names_pool"], found.arrays["x_pool"], strict=True):
+        if "/a/" in name and len(name) > len("pool/a/0.png"):
+            np.testing.assert_allclose(picture[..., 0], np.asarray(frames[0]), atol=8, err_msg=name)
+    assert found.notes == (
+        "1 images of pool have a rotation in EXIF, which is not applied, as Keras does not apply it.",
+        "2 images of pool have several pictures, of which the first is read.",
+    )
+
+
+def test_one_class_is_one_however_a_system_writes_its_name(tmp_path):
+    decomposed = lambda name: unicodedata.normalize("NFD", name)  # noqa: E731
+    names = ("Brötchen", "Käse")
+    folder = small_folder(tmp_path / "images", names)
+    (folder / "validation/Käse").rename(folder / "validation" / decomposed("Käse"))
+    small_folder(tmp_path / "others", names, decomposed)
+    (tmp_path / "others/pool" / decomposed("Käse")).rename(folder / "pool" / decomposed("Käse"))  # beside the other
+    for given in (None, names, tuple(map(decomposed, names))):
+        found = read_images(folder, (8, 8, 1), given)
+        assert found.class_names == names and found.notes == ()
+        for role, counts in {"train": [2, 2], "validation": [2, 2], "pool": [2, 4]}.items():
+            assert np.bincount(found.arrays[f"y_{role}"]).tolist() == counts
+            np.testing.assert_array_equal(
+                found.arrays[f"x_{role}"].mean(axis=(1, 2, 3)) >= 100, found.arrays[f"y_{role}"]
+            )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"H\xe4user.png", b"line\nbreak.png", b'a,b;"c".png', b"=1+1.png", b"#?%20.png", b"x" * 250 + b".PNG", b" .png",
+     b"a\tb.png", "\U0001f600.png".encode(), b"-.png", b"*.png", b"[a].png", b"\\.png", "a\u0308.png".encode()],
+)  # fmt: skip
+def test_any_name_of_a_file_is_read_and_can_be_written(name, tmp_path):
+    folder = small_folder(tmp_path)
+    source = (folder / "pool/a/0.png").read_bytes()
+    with open(os.path.join(os.fsencode(folder), b"pool/a", name), "wb") as file:
+        file.write(source)
+    with open(os.path.join(os.fsencode(folder), b"pool/a", b"broken " + name[:200] + b".png"), "wb") as file:
+        file.write(source[:50])
+    found = read_images(folder, (8, 8, 1), skip_broken=True)
+    names = found.arrays["names_pool"]
+    assert len(set(names)) == len(names) == 5 and len(found.arrays["x_pool"]) == 5
+    "".join([*names, *found.notes]).encode()
+    case = check_arrays(found.arrays, found.class_names)
+    assert case.names_pool.tolist() == names.tolist() and hash_file(folder)
+    with pytest.raises(ValueError, match=r"broken .* cannot be decoded as an image") as error:
+        read_images(folder, (8, 8, 1))
+    str(error.value).encode()
+
+
+def test_classes_that_differ_by_case_are_told_apart_and_the_reason_of_a_broken_file_is_its_own(tmp_path):
+    folder = small_folder(tmp_path, ("a", "A"))
+    assert read_images(folder, (8, 8, 1)).class_names == ("A", "a")
+    (folder / "validation/A").rename(folder / "validation/B")
+    with pytest.raises(ValueError, match="has a class 'B' that is not among A, a: rename"):
+        read_images(folder, (8, 8, 1))
+    (folder / "validation/B").rename(folder / "validation/A")
+    (folder / "train/a").rename(folder / "train/b")
+    with pytest.raises(ValueError, match=r"has a class 'a' that is not among A, b \(is it 'A'\?\)"):
+        read_images(folder, (8, 8, 1))
+    (folder / "train/b").rename(folder / "train/a")
+    for content, reason in {b"": "it is empty", b"<html>": "cannot identify image file"}.items():
+        (folder / "pool/a/0.png").write_bytes(content)
+        with pytest.raises(ValueError, match=reason):
+            read_images(folder, (8, 8, 1))
+    Image.fromarray(np.full((8, 8), 0.5, np.float32)).save(folder / "pool/a/0.png", format="TIFF")
+    with pytest.raises(ValueError, match="pixels of 32 bits, F: save it with 8 or 16"):
+        read_images(folder, (8, 8, 1))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_are_what_keras_reads(channels, made, tmp_path):
+    folder = small_folder(tmp_path)
+    options = {"jpg": {}, "JPEG": {"format": "JPEG"}, "png": {}} | ({"gif": {}, "bmp": {}} if channels == 3 else {})
+    for number, (image, ending) in enumerate(product(made[1]["test"][0][:6], options)):
+        Image.fromarray(image).save(folder / f"validation/a/{number}x.{ending}", **options[ending])
+    found = read_images(folder, (9, 10, channels)).arrays
     theirs = keras.utils.image_dataset_from_directory(
-        folder / "test", image_size=(9, 10), shuffle=False, batch_size=None, verbose=False
+        folder / "validation",
+        image_size=(9, 10),
+        shuffle=False,
+        batch_size=None,
+        verbose=False,
+        color_mode=MODES[channels],
     )
     x, y = zip(*theirs.as_numpy_iterator(), strict=True)
-    np.testing.assert_array_equal(found["x_test"], np.stack(x))
-    np.testing.assert_array_equal(found["y_test"], np.array(y))
+    np.testing.assert_array_equal(found["x_validation"], np.stack(x))
+    np.testing.assert_array_equal(found["y_validation"], np.array(y))
 
 
 def test_images_are_packed_without_a_warning(made, tmp_path):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from urllib.parse import quote
 
 import fsspec
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 from mode_utils.repair.choose import choose_from_arrays, main
 from mode_utils.repair.outputs import diagnose_outputs, open_outputs
-from mode_utils.repair.shard_files import find_shards
+from mode_utils.repair.shard_files import find_shards, open_shard
 from mode_utils.repair.sharded import choose_from_shards, make_plan
 from mode_utils.repair.shards import scan_shard
 
@@ -157,8 +158,104 @@ def test_labels_names_and_parquet(base, tmp_path):
     assert found[0]["name"].str.startswith("photo-").all() and "label" in found[0]
     table = pa.table({"features": list(draw(9, 1)[0]), "probabilities": list(draw(9, 1)[1]), "label": [None, *[1] * 8]})
     parquet.write_table(table, tmp_path / "parquet" / "part-9.parquet")
-    with pytest.raises(ValueError, match=r"shard part-9.parquet is damaged: its column 'label' has empty rows"):
+    with pytest.raises(ValueError, match=r"shard part-9.parquet: its labels span -1"):
         choose_from_shards(base, str(tmp_path / "parquet"), 60, workers=1)
+
+
+def shard_table(pa, n=8, **changes):
+    features, p, y = draw(n, 1)
+    columns = {"features": pa.array(list(features)), "probabilities": pa.array(list(p)), "label": pa.array(y)}
+    return pa.table({name: column for name, column in (columns | changes).items() if column is not None})
+
+
+def of_size(pa, rows, kind):
+    flat = pa.array(np.asarray(rows).ravel(), kind)
+    return pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
+
+
+FORMS = {  # one shard in all forms that a writer gives it
+    "double": lambda pa, x, p, y: {"features": pa.array(list(x.astype(float)))},
+    "fixed size": lambda pa, x, p, y: {"features": of_size(pa, x, pa.float32())},
+    "large": lambda pa, x, p, y: {"features": pa.array(list(x), pa.large_list(pa.float32()))},
+    "half": lambda pa, x, p, y: {"probabilities": of_size(pa, p.astype(np.float16), pa.float16())},
+    "tensor": lambda pa, x, p, y: {"features": pa.FixedShapeTensorArray.from_numpy_ndarray(x)},
+    "names of arrays": lambda pa, x, p, y: {
+        "features": None, "probabilities": None, "label": None, "y_pool": pa.array(y),
+        "probabilities_pool": pa.array(list(p)), "features_pool": pa.array(list(x)),
+    },
+    "texts": lambda pa, x, p, y: {"label": pa.array(np.array(list("abcdef"))[y])},
+    "dictionary": lambda pa, x, p, y: {"label": pa.array(np.array(list("abcdef"))[y]).dictionary_encode()},
+    "float labels": lambda pa, x, p, y: {"label": pa.array(y.astype(float))},
+    "other columns": lambda pa, x, p, y: {"site": pa.array(["x"] * 8), "when": pa.array(np.arange(8).astype("M8[s]"))},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_shard_is_the_same_in_whatever_form_parquet_has_it(form, tmp_path):
+    pa = pytest.importorskip("pyarrow", reason="install pyarrow")
+    from pyarrow import parquet
+
+    table = shard_table(pa, **FORMS[form](pa, *draw(8, 1)))
+    parquet.write_table(table.select(table.column_names[::-1]), tmp_path / "x.parquet", row_group_size=3)
+    with open_shard(str(tmp_path / "x.parquet"), tuple("abcdef")) as parts:
+        features, p, _, labels = zip(*parts, strict=True)
+    for found, expected in zip((features, p, labels), draw(8, 1), strict=True):
+        np.testing.assert_allclose(np.concatenate(found), expected, atol=1e-3 * (form == "half"))
+
+
+def test_a_divided_pool_is_found_whatever_lies_beside_it_and_folders_may_say_the_label(tmp_path):
+    pa = pytest.importorskip("pyarrow", reason="install pyarrow")
+    from pyarrow import parquet
+
+    folder = tmp_path / "pool.parquet"
+    for value in ["a", "b c", "__HIVE_DEFAULT_PARTITION__"]:
+        (folder / "site=1" / f"label={quote(value)}").mkdir(parents=True)
+        parquet.write_table(shard_table(pa, label=None), folder / "site=1" / f"label={quote(value)}" / "part-0.PARQUET")
+    parquet.write_table(shard_table(pa).slice(0, 0), folder / "empty.parquet")
+    for name in (
+        "_SUCCESS",
+        "_metadata",
+        "_temporary/0.parquet",
+        ".crc.parquet",
+        "site=1/.hidden/0.parquet",
+        "notes.txt",
+    ):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"")
+    for pattern in (folder, tmp_path / "*.parquet", folder / "**/*.[pP]*", folder / "*"):
+        found = find_shards(str(pattern))
+        assert len(found) == 4, pattern
+    labels = {}
+    for name, url in found.items():
+        with open_shard(url, ("a", "b c")) as parts:
+            labels[name] = [label for part in parts for label in part[3]]
+    assert sorted(labels.values()) == [[], [-1] * 8, [0] * 8, [1] * 8]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda pa: {"features": pa.array([[1.0, 2], [1.0] * 4] * 4)}, "'features' has rows of different lengths"),
+        (lambda pa: {"features": pa.array([1.0] * 8)}, "'features' holds double: a list of numbers a row is needed"),
+        (lambda pa: {"features": pa.array([b"abc"] * 8)}, "'features' holds binary: a list"),
+        (lambda pa: {"features": pa.array([["a"]] * 8)}, "features have shape .* and dtype object"),
+        (lambda pa: {"features": pa.array([[1.0], None] * 4)}, "'features' has empty rows"),
+        (lambda pa: {"features": None, "f0": pa.array([1.0] * 8), "f1": pa.array([1.0] * 8)},
+         r"no column 'features', but probabilities, label, f0, f1: put the numbers of a row into one list, as"),
+        (lambda pa: {"name": pa.array([*"abcdefg", None])}, "row 7 has no name: give all of them names, or none"),
+        (lambda pa: {"name": pa.array(range(8))}, "names have dtype int64: they must be texts"),
+        (lambda pa: {"label": pa.array(["a", "x"] * 4)}, "label 'x' at sample 1, which is not among the classes a, b"),
+        (lambda pa: {"label": pa.array([0.5] * 8)}, "label 0.5 at sample 0: labels must be integers"),
+        (lambda pa: {"label": pa.array(np.arange(8).astype("M8[s]"))}, "has dates"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_columns_is_said(change, message, tmp_path):
+    pa = pytest.importorskip("pyarrow", reason="install pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(shard_table(pa, **change(pa)), tmp_path / "x.parquet")
+    with pytest.raises(ValueError, match=message), open_shard(str(tmp_path / "x.parquet"), tuple("abcdef")) as parts:
+        list(parts)
 
 
 def test_where_no_label_is_in_need_nothing_is_chosen_and_no_shard_is_blamed(base, shards):
@@ -198,7 +295,7 @@ def test_any_url_that_fsspec_knows(base, shards):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:900]), "shard part-3.npz is damaged: .* no complete .npz"),
+        (lambda path: path.write_bytes(path.read_bytes()[:900]), "shard part-3.npz: .* no complete .npz"),
         (lambda path: np.savez(path, features_pool=draw(9, 1)[0]), "has no array 'probabilities_pool'"),
         (lambda path: np.savez(path, features_pool=draw(9, 1)[0], probabilities_pool=draw(8, 1)[1]), "8 and 9 rows"),
         (lambda path: np.savez(path, features_pool=draw(9, 1)[0][:, :3], probabilities_pool=draw(9, 1)[1]), "features"),
@@ -208,7 +305,7 @@ def test_any_url_that_fsspec_knows(base, shards):
             lambda path: np.savez(
                 path, features_pool=draw(9, 1)[0], probabilities_pool=draw(9, 1)[1], y_pool=np.full(9, 77)
             ),
-            "labels span 77",
+            "label 77 is too large for 6 classes: label has it at sample 0",
         ),
         (
             lambda path: np.savez(
@@ -216,7 +313,7 @@ def test_any_url_that_fsspec_knows(base, shards):
             ),
             "labels must be integers",
         ),
-        (lambda path: path.with_suffix(".parquet").write_bytes(b"PAR1"), "shard part-3.parquet is damaged"),
+        (lambda path: path.with_suffix(".parquet").write_bytes(b"PAR1"), "shard part-3.parquet: "),
     ],
 )
 def test_a_damaged_shard_is_named(spoil, message, base, tmp_path):
