@@ -7,16 +7,16 @@ or the new, and a process that is killed leaves nothing but a leftover that `rem
 import mmap
 import os
 import platform
+import re
 import shutil
-import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
 PARTIAL = ".partial-"
-_DAY = 86_400  # seconds; what another machine left is given up after this
+_NAME = re.compile(rf"{re.escape(PARTIAL)}(?P<host>.*)-(?P<process>[1-9][0-9]{{0,8}})-[0-9a-f]{{32}}", re.DOTALL)
 
 
 @contextmanager
@@ -78,7 +78,10 @@ def partial_path(target):
 
 
 def remove_partial(folder, recursive=True):
-    """Remove what was left half written in a folder by processes that were killed.
+    """Remove what was left half written in a folder by processes of this machine that were killed.
+
+    Nothing else is ever removed: a name has to be one that `partial_path` gives, in full, with the name of this machine
+    and the number of a process that is not there any more.
 
     Parameters
     ----------
@@ -88,22 +91,19 @@ def remove_partial(folder, recursive=True):
     """
     folder, pattern = Path(folder), f"{PARTIAL}*"
     for leftover in list(folder.rglob(pattern) if recursive else folder.glob(pattern)):
-        if _is_written(leftover):
+        if not is_abandoned(leftover.name) or leftover.is_symlink():  # no link is ever made under such a name
             continue
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:
-            leftover.unlink(missing_ok=True)
+            with suppress(OSError):  # of another user, who removes it
+                leftover.unlink()
 
 
-def _is_written(partial):
-    """Tell whether the process that a name is of may still be at it."""
-    node, _, number = partial.name.removeprefix(PARTIAL).rpartition("-")[0].rpartition("-")
-    if not number.isdigit():
-        return False
-    if node != platform.node():
-        return partial.exists() and time.time() - partial.stat().st_mtime < _DAY
-    return psutil.pid_exists(int(number))
+def is_abandoned(name):
+    """Tell whether a name is one that `partial_path` gave to a process of this machine that is gone."""
+    parts = _NAME.fullmatch(name)
+    return bool(parts) and parts["host"] == platform.node() and not psutil.pid_exists(int(parts["process"]))
 
 
 def release_pages(array):

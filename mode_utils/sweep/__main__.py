@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-import yaml
-
 from . import __doc__ as description
-from .grid import Sweep, check_sweep, describe_yaml_error, load_sweep
+from .grid import Sweep, check_sweep, load_sweep
 from .run import Options, default_output, describe_plan, list_cells, run_sweep
 from .tasks import CellOutcome
+from .values import Argument
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -54,12 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = Options(**{field.name: getattr(given, field.name) for field in fields(Options)})
     command = shlex.join(["python", "-m", "mode_utils.sweep", *(a for a in arguments if a != "--fresh")])
     try:
-        sweep = load_sweep(given.grid, [(name, _value(name, value)) for name, value in given.p])
+        sweep = load_sweep(given.grid, _overrides(given.p))
         check_sweep(sweep)
         listed = list_cells(sweep, options)
     except (OSError, ValueError, KeyError, ImportError) as error:
         print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
         return 2
+    for note in sweep.notes:
+        print(note)
     if given.dry_run:
         for cell, reason in listed:
             print(f"{cell.name}: {reason or 'up to date'}  {cell.parameters}")
@@ -94,11 +95,13 @@ def describe_failures(failed: Sequence[CellOutcome], command: str) -> str:
     return "\n".join(parts)
 
 
-def _value(name: str, text: str) -> object:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"-p {name} {text}: {describe_yaml_error(error)}") from None
+def _overrides(given: Sequence[Sequence[str]]) -> list[tuple[str, Argument]]:
+    for place, (name, value) in enumerate(given):
+        before = [earlier for known, earlier in given[:place] if known == name]
+        if before:
+            both = ", ".join([*before, value])
+            raise ValueError(f"-p {name} is given twice: {both}; to sweep over an axis, -p {name} '[{both}]'")
+    return [(name, Argument(value)) for name, value in given]
 
 
 def _end_in_order() -> None:

@@ -11,7 +11,16 @@ from pathlib import Path
 import yaml
 
 from .manifest import MANIFEST, NOTEBOOK
-from .parameters import Declared, check_values, declared_parameters, literal_defaults, without_tagged
+from .parameters import (
+    Declared,
+    check_values,
+    declared_parameters,
+    did_you_mean,
+    literal_defaults,
+    read_parameter,
+    without_tagged,
+)
+from .values import Argument, Written, describe_notes, describe_yaml_error, load_yaml, plain, read_argument
 
 SWEEP_KEYS = ("notebook", "check", "parameters", "grid", "outputs", "collect", "keep", "preload", "once", "report")
 REPORT_KEYS = ("notebook", "parameters", "print")
@@ -42,7 +51,7 @@ class Sweep:
     `grid` maps each axis to its list of values; `check` raises if a cell's parameters, defaults included, do not fit.
     Outputs to `collect` are put together among the results, those to `keep` beside the executed copies. Modules to
     `preload` are imported before kernels are forked. What is tagged with a word of `once` is executed in the first cell
-    alone: pictures that are the same in all of them.
+    alone: pictures that are the same in all of them. The `notes` say what was read otherwise than YAML does by itself.
     """
 
     name: str
@@ -56,6 +65,7 @@ class Sweep:
     once: tuple[str, ...] = ()
     report: Report | None = None
     check: Callable[[dict], object] | None = None
+    notes: tuple[str, ...] = ()
 
     def cells(self) -> list[Cell]:
         """Return the cells of the grid, the last axis varying fastest."""
@@ -80,7 +90,8 @@ def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -
     path : str or Path
         Grid file; the notebooks it names are relative to its folder. Its stem is the sweep's name.
     overrides : iterable of (str, object)
-        Names and values: a grid axis is fixed to a value, or replaced by a list; anything else is a fixed parameter.
+        Names and values, or texts of the command line, `values.Argument`: a grid axis is fixed to a value, or replaced
+        by a list; anything else is a fixed parameter.
 
     Returns
     -------
@@ -95,25 +106,28 @@ def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -
     KeyError
         If the file has an unknown key; the message names the known ones.
     ValueError
-        If a value has the wrong shape.
+        If a value has the wrong shape, or can be read in two ways.
     """
     path = Path(path)
     content = _mapping(_read_yaml(path), str(path), SWEEP_KEYS)
+    parameters, grid = (_mapping(content.pop(key, None), f"{path}: {key}") for key in ("parameters", "grid"))
+    report = _report(path, content.pop("report", None))
+    content = plain(content)
     sweep = Sweep(
         name=path.stem,
         notebook=_notebook(path, content, str(path)),
-        parameters=_mapping(content.get("parameters"), f"{path}: parameters"),
-        grid=_axes(_mapping(content.get("grid"), f"{path}: grid"), str(path)),
+        parameters=parameters,
+        grid=_axes(grid, str(path)),
         outputs=_names(content.get("outputs"), f"{path}: outputs"),
         collect=_names(content.get("collect"), f"{path}: collect"),
         keep=_names(content.get("keep"), f"{path}: keep"),
         preload=_names(content.get("preload"), f"{path}: preload", "modules"),
         once=_names(content.get("once"), f"{path}: once", "tags"),
-        report=_report(path, content.get("report")),
+        report=report,
         check=_function(content.get("check"), f"{path}: check"),
     )
     _check_consistency(sweep, str(path))
-    return override(sweep, overrides)
+    return _read_values(sweep, str(path), list(overrides))
 
 
 def override(sweep: Sweep, overrides: Iterable[tuple[str, object]]) -> Sweep:
@@ -125,6 +139,39 @@ def override(sweep: Sweep, overrides: Iterable[tuple[str, object]]) -> Sweep:
         else:
             parameters[name] = value
     return replace(sweep, parameters=parameters, grid=grid)
+
+
+def _read_values(sweep: Sweep, where: str, overrides: list[tuple[str, object]]) -> Sweep:
+    """Apply overrides, and let each value be what its parameter's default says that it is."""
+    declared, notes = read_declared(sweep.notebook), []
+    given = [(name, _read_override(name, value, declared, name in sweep.grid)) for name, value in overrides]
+    sweep, places = override(sweep, given), dict.fromkeys(dict(given), "-p")
+
+    def read(name: str, values: list, where: str, declared: Mapping = declared) -> list:
+        noted: list[tuple[str, object]] = []
+        values = [read_parameter(name, value, declared, places.get(name, where), noted) for value in values]
+        notes.extend(describe_notes(name, noted))
+        return values
+
+    parameters = {name: read(name, [value], where)[0] for name, value in sweep.parameters.items()}
+    grid = {name: read(name, values, where) for name, values in sweep.grid.items()}
+    report = sweep.report
+    if report:
+        of_report, places = read_declared(report.notebook), {}
+        given = {name: read(name, [v], f"{where}: report", of_report)[0] for name, v in report.parameters.items()}
+        report = replace(report, parameters=given)
+    sweep = replace(sweep, parameters=parameters, grid=grid, report=report, notes=tuple(notes))
+    _check_names(sweep, where)
+    return sweep
+
+
+def _read_override(name: str, value: object, declared: Mapping[str, Declared], is_axis: bool) -> object:
+    if not isinstance(value, Argument):
+        return value
+    try:
+        return read_argument(value, declared[name].kinds if name in declared else (), is_axis)
+    except ValueError as error:
+        raise ValueError(f"-p {name} {value}: {error}") from None
 
 
 def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None:
@@ -186,15 +233,9 @@ def _read_yaml(path: Path) -> object:
         choices = f"choose from: {', '.join(there)}" if there else "there is none in that folder"
         raise FileNotFoundError(f"there is no grid file {path}; {choices}")
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return load_yaml(path.read_bytes())
+    except yaml.YAMLError as error:
         raise ValueError(f"{path} is no YAML: {describe_yaml_error(error)}") from None
-
-
-def describe_yaml_error(error: Exception) -> str:
-    """Put into a line what is wrong with a text in YAML, and where."""
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"{problem} in line {mark.line + 1}, column {mark.column + 1}" if mark else problem
 
 
 def _call_check(check: Callable[[dict], object], parameters: dict, where: str) -> None:
@@ -202,6 +243,8 @@ def _call_check(check: Callable[[dict], object], parameters: dict, where: str) -
         check(parameters)
     except (KeyError, ValueError) as error:
         raise ValueError(f"{where}: {error.args[0] if error.args else error}") from error
+    except Exception as error:
+        raise ValueError(f"{where}: the check of the grid file fails: {type(error).__name__}: {error}") from error
 
 
 def _function(value: object, where: str) -> Callable | None:
@@ -218,23 +261,33 @@ def _function(value: object, where: str) -> Callable | None:
 
 
 def _mapping(value: object, where: str, known: tuple[str, ...] = ()) -> dict:
-    value = {} if value is None else value
+    value = {} if value is None or (isinstance(value, Written) and plain(value) is None) else value
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ValueError(f"{where}: a mapping of names to values is expected, not {value!r}")
+        raise ValueError(f"{where}: a mapping of names to values is expected, not {plain(value)!r}")
     for key in value:
         if known and key not in known:
-            raise KeyError(f"{where}: unknown key {key!r}; choose from: {', '.join(known)}")
-    return value
+            raise KeyError(f"{where}: unknown key {key!r}; choose from: {', '.join(known)}{did_you_mean(key, known)}")
+    return {str(key): each for key, each in value.items()}
 
 
 def _axes(axes: dict, where: str) -> dict[str, list]:
     for name, values in axes.items():
         if not isinstance(values, list) or not values:
-            raise ValueError(f"{where}: the axis {name!r} must be a list of values, not {values!r}")
-        names = [cell_name({name: value}) for value in values]
-        if len(set(names)) < len(names):
-            raise ValueError(f"{where}: the axis {name!r} has a value twice: {values!r}")
+            raise ValueError(f"{where}: the axis {name!r} must be a list of values, not {plain(values)!r}")
     return axes
+
+
+def _check_names(sweep: Sweep, where: str) -> None:
+    """Refuse values, and cells, that nobody could tell apart by what they are called."""
+    for name, values in sweep.grid.items():
+        if len({cell_name({name: value}) for value in values}) < len(values):
+            raise ValueError(f"{where}: the axis {name!r} has a value twice: {values!r}")
+    names = [cell.name for cell in sweep.cells()]
+    twice = [name for name in names if names.count(name) > 1] if len(set(names)) < len(names) else []
+    if twice:
+        raise ValueError(
+            f"{where}: two cells would have the name {twice[0]}: let their values differ in more than commas"
+        )
 
 
 def _names(value: object, where: str, what: str = "file names") -> tuple[str, ...]:

@@ -9,19 +9,41 @@ import ast
 import io
 import json
 import tokenize
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
+from types import NoneType
+
+from .values import Written, describe_notes, number_of, read_value
 
 ANYTHING = object()
 INJECTED = "# Parameters\n"  # how the cell begins that papermill writes
+OF_PAPERMILL = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH")  # what it injects by itself, with --inject-paths
+_TYPES = {kind.__name__: kind for kind in (bool, int, float, str, list, tuple, dict, set)} | {
+    "List": list,
+    "Dict": dict,
+}
 
 
 @dataclass(frozen=True)
 class Declared:
-    """One declared parameter: its default (`ANYTHING` if not a literal) and its choices (empty if free)."""
+    """One declared parameter: its default (`ANYTHING` if not a literal) and its choices (empty if free).
+
+    `annotated` are the types that its annotation names, if these are others than the default's.
+    """
 
     default: object
     choices: tuple[str, ...] = ()
+    annotated: tuple[type, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[type, ...]:
+        """Types of the values that it takes; empty for anything."""
+        of_default = () if self.default is ANYTHING else (type(self.default),)
+        if self.annotated:
+            return tuple(dict.fromkeys(self.annotated + of_default))
+        return () if self.default is None else of_default
 
 
 def declared_parameters(notebook: str, where: str) -> dict[str, Declared]:
@@ -47,10 +69,20 @@ def declared_parameters(notebook: str, where: str) -> dict[str, Declared]:
     ValueError
         If it is no notebook, or not exactly one code cell is tagged ``parameters``.
     """
-    tagged = [source for kind, source, tags in notebook_cells(notebook) if kind == "code" and "parameters" in tags]
+    cells = notebook_cells(notebook, where)
+    tagged = [source for kind, source, tags in cells if kind == "code" and "parameters" in tags]
     if len(tagged) != 1:
-        raise ValueError(f"{where}: {len(tagged)} code cells are tagged 'parameters'; one must be")
-    return _declared(tagged[0])
+        alike = sorted(
+            {tag for _, _, tags in cells for tag in tags if tag.strip().lower() == "parameters"} - {"parameters"}
+        )
+        remedy = f" (one has the tag {alike[0]!r}: papermill minds the case)" if alike else ""
+        raise ValueError(f"{where}: {len(tagged)} code cells are tagged 'parameters'; one must be{remedy}")
+    try:
+        return _declared(tagged[0])
+    except SyntaxError as error:
+        raise ValueError(
+            f"{where}: the cell tagged 'parameters' is no Python: {error.msg} in line {error.lineno}"
+        ) from None
 
 
 def check_values(given: Mapping, declared: Mapping[str, Declared], where: str) -> None:
@@ -74,13 +106,21 @@ def check_values(given: Mapping, declared: Mapping[str, Declared], where: str) -
     """
     for name, value in given.items():
         if name not in declared:
-            raise KeyError(f"{where}: unknown parameter {name!r}; the notebook declares: {', '.join(declared)}")
+            choices = f"the notebook declares: {', '.join(declared)}{did_you_mean(name, declared)}"
+            raise KeyError(f"{where}: unknown parameter {name!r}; {choices}")
         parameter = declared[name]
-        if not _fits(value, parameter.default):
-            expected, found = type(parameter.default).__name__, type(value).__name__
+        if parameter.kinds and not _fits(value, parameter.kinds):
+            found, expected = type(value).__name__, " or ".join(_name_of(kind) for kind in parameter.kinds)
             raise ValueError(f"{where}: {name} = {value!r} is of type {found}; {expected} is expected")
-        if parameter.choices and str(value).casefold() not in (choice.casefold() for choice in parameter.choices):
+        is_default = type(value) is type(parameter.default) and value == parameter.default
+        if parameter.choices and not is_default and not any(_is_choice(value, each) for each in parameter.choices):
             raise ValueError(f"{where}: {name} = {value!r} is not one of: {', '.join(parameter.choices)}")
+
+
+def did_you_mean(name: str, names: Collection[str]) -> str:
+    """Return a question that ends a sentence about an unknown name, if a known one is like it."""
+    close = get_close_matches(name, names, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 class ParameterError(ValueError):
@@ -110,26 +150,79 @@ def check_injected(check: Callable[[dict], object] | None = None) -> None:
     from IPython import get_ipython
 
     namespace = get_ipython().user_ns
-    declaring, given = (*namespace["In"][1:3], "", "")[:2]
-    declared = _declared(declaring)
+    executed = namespace["In"][1:-1]
+    places = [place for place, source in enumerate(executed) if place and source.startswith(INJECTED)]
+    given = ast.parse(executed[places[-1]]) if places else ast.Module([], [])
     try:
-        if given.startswith(INJECTED):
-            values = {name: namespace[name] for node in ast.parse(given).body for name in _assigned_names(node)}
-            check_values(values, declared, "parameters")
+        declared = _declared(executed[places[-1] - 1]) if places else _first_declared(executed)
+        names = [name for node in given.body for name, _ in _assigned(node) if name not in OF_PAPERMILL]
+        _check_namespace(namespace, names, declared)
         if check:
             check({name: namespace[name] for name in declared if name in namespace})
     except (KeyError, ValueError) as error:
         raise ParameterError(error.args[0] if error.args else error) from None
 
 
-def notebook_cells(notebook: str) -> list[tuple[str, str, list[str]]]:
+def read_parameter(name: str, value: object, declared: Mapping, where: str, noted: list) -> object:
+    """Return what a value means for a parameter, see `values.read_value`; what is read otherwise goes to `noted`."""
+    parameter = declared.get(name, Declared(None))
+    try:
+        return read_value(
+            value, parameter.kinds, parameter.default, parameter.choices, lambda *read: noted.append(read)
+        )
+    except ValueError as error:
+        raise ValueError(f"{where}: {name} = {value}: {error}") from None
+
+
+def _check_namespace(namespace: dict, names: list[str], declared: dict[str, Declared]) -> None:
+    """Check what was given; a text for a number, as YAML has it for 1e-4, is read as in a grid file."""
+    for name in names:
+        kinds, noted, value = declared.get(name, Declared(None)).kinds, [], namespace[name]
+        text_for_number = isinstance(value, str) and kinds and str not in kinds
+        read = read_parameter(name, Written(value) if text_for_number else value, declared, "parameters", noted)
+        if kinds == (str,) and not isinstance(read, str):
+            raise ValueError(f"parameters: {name} = {read!r} is no text; papermill gives one with -r {name} VALUE")
+        check_values({name: read}, declared, "parameters")
+        namespace[name] = read
+        for sentence in describe_notes(name, noted) + ([] if kinds else _describe_text(name, read)):
+            print(sentence)
+
+
+def _describe_text(name: str, value: object) -> list[str]:
+    """Say of a text that a grid file would read it as something else: papermill's own rules are others."""
+    with suppress(ValueError):
+        other = read_value(Written(value)) if isinstance(value, str) else value
+        return (
+            [f"{name}: {value!r} is a text; a grid file would read {other!r}"] if type(other) is not type(value) else []
+        )
+    return []
+
+
+def _first_declared(executed: list[str]) -> dict[str, Declared]:
+    """Return what the first cell that declares anything declares, of cells that were executed."""
+    for source in executed:
+        with suppress(SyntaxError):
+            if declared := _declared(source):
+                return declared
+    return {}
+
+
+def notebook_cells(notebook: str, where: str = "notebook") -> list[tuple[str, str, list[str]]]:
     """Return type, source and tags of each cell of a notebook given as JSON.
 
     Read here rather than by nbformat, whose import takes longer than all else that a sweep with nothing to do does.
     """
-    content = json.loads(notebook)
-    if content.get("nbformat") != 4:
-        raise ValueError(f"a notebook of format 4 is expected, not {content.get('nbformat')}")
+    try:
+        content = json.loads(notebook)
+    except ValueError as error:
+        raise ValueError(f"{where} is no notebook: {error}") from None
+    if not isinstance(content, dict) or content.get("nbformat") != 4:
+        found = content.get("nbformat") if isinstance(content, dict) else "none"
+        raise ValueError(f"{where}: a notebook of format 4 is expected, not {found}")
+    kernel = content["metadata"].get("kernelspec", {})
+    language = content["metadata"].get("language_info", {}).get("name") or kernel.get("language", "python")
+    if language != "python":
+        raise ValueError(f"{where}: parameters are read from notebooks in Python; this one is in {language}")
     return [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in content["cells"]]
 
 
@@ -159,11 +252,32 @@ def literal_defaults(declared: Mapping[str, Declared]) -> dict[str, object]:
 
 def _declared(source: str) -> dict[str, Declared]:
     """Read the parameters that a cell declares."""
+    source, body = _parse(source)
     comments, declared = _comments(source), {}
-    for node in ast.parse(source).body:
-        for name in _assigned_names(node):
-            declared[name] = Declared(_literal(node.value), _choices(comments.get(node.end_lineno, "")))
+    last = {node.end_lineno: node for node in body}  # of several in a line, the comment is of the last
+    for node in body:
+        comment = comments.get(node.end_lineno, "") if last[node.end_lineno] is node else ""
+        for name, value in _assigned(node):
+            if value is None:
+                declared.setdefault(name, Declared(ANYTHING))
+                continue
+            default = _literal(value)
+            declared[name] = Declared(default, _choices(comment), _annotated(node, comment, default))
     return declared
+
+
+def _parse(source: str) -> tuple[str, list[ast.stmt]]:
+    """Parse a cell, in which there may be magics and commands of a shell, and return it with them replaced."""
+    try:
+        return source, ast.parse(source).body
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        lines = source.lstrip().splitlines(keepends=True)
+        if lines[0].startswith("%%"):  # %%time and the like: what follows is executed as it stands
+            lines = lines[1:]
+        source = TransformerManager().transform_cell("".join(lines))
+        return source, ast.parse(source).body
 
 
 def _comments(source: str) -> dict[int, str]:
@@ -172,19 +286,57 @@ def _comments(source: str) -> dict[int, str]:
     return {t.start[0]: t.string.lstrip("# ").rstrip() for t in tokens if t.type == tokenize.COMMENT}
 
 
-def _assigned_names(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.AnnAssign) and node.value is not None:
-        targets = [node.target]
-    else:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+def _assigned(node: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
+    """Yield the names that a statement assigns, each with its value; None if that depends on a condition."""
+    pairs = []
+    if isinstance(node, ast.AnnAssign):
+        pairs = [(node.target, node.value)] if node.value else []
+    elif isinstance(node, ast.Assign):
+        pairs = [(target, node.value) for target in node.targets]
+    elif isinstance(node, (ast.If, ast.Try, ast.With, ast.For, ast.While)):
+        pairs = [(each, None) for each in ast.walk(node)]
+    for target, value in pairs:
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            pairs += zip(target.elts, value.elts, strict=False)
+        elif isinstance(target, ast.Name) and isinstance(target.ctx, ast.Store):
+            yield target.id, value
 
 
 def _literal(node: ast.expr) -> object:
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return ANYTHING
+
+
+def _annotated(node: ast.stmt, comment: str, default: object) -> tuple[type, ...]:
+    """Return the types that an annotation, or a comment such as ``type: float``, names beside the default's."""
+    label, _, text = comment.partition(":")
+    annotation = getattr(node, "annotation", None)
+    if annotation is None and label.strip() == "type" and text.split():
+        annotation = ast.Constant(text.split()[0])
+    kinds = tuple(dict.fromkeys(_kinds(annotation))) if annotation is not None else ()
+    return () if None in kinds or kinds == (type(default),) else kinds
+
+
+def _kinds(node: ast.expr) -> list[type | None]:
+    """Return the types that an annotation names; None for what may be anything."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        try:
+            return _kinds(ast.parse(node.value, mode="eval").body)
+        except SyntaxError:
+            return [None]
+    if isinstance(node, ast.Constant) and node.value is None:
+        return [NoneType]
+    if isinstance(node, ast.BinOp):
+        return _kinds(node.left) + _kinds(node.right)
+    name = getattr(node, "attr", getattr(node, "id", ""))  # typing.Optional or Optional
+    if isinstance(node, ast.Subscript):
+        name = getattr(node.value, "attr", getattr(node.value, "id", ""))
+        inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if name in ("Optional", "Union"):
+            return [kind for each in inner for kind in _kinds(each)] + ([NoneType] if name == "Optional" else [])
+    return [_TYPES.get(name)]
 
 
 def _choices(comment: str) -> tuple[str, ...]:
@@ -194,11 +346,19 @@ def _choices(comment: str) -> tuple[str, ...]:
     return tuple(value.strip().strip("'\"") for value in values.partition(";")[0].split(",") if value.strip())
 
 
-def _fits(value: object, default: object) -> bool:
-    """Whether a value has the type of a default: an int is a fine float, a list a fine tuple, a bool is no int."""
-    if default is None or default is ANYTHING:
-        return True
-    if isinstance(value, bool) or isinstance(default, bool):
-        return type(value) is type(default)
+def _is_choice(value: object, choice: str) -> bool:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number_of(choice) == value
+    return str(value).casefold() == choice.casefold()
+
+
+def _fits(value: object, kinds: tuple[type, ...]) -> bool:
+    """Whether a value is of one of some types: an int is a fine float, a list a fine tuple, a bool is no int."""
+    if isinstance(value, bool):
+        return bool in kinds
     widened = {float: (int, float), tuple: (list, tuple)}
-    return isinstance(value, widened.get(type(default), type(default)))
+    return any(isinstance(value, widened.get(kind, kind)) for kind in kinds)
+
+
+def _name_of(kind: type) -> str:
+    return "None" if kind is NoneType else kind.__name__

@@ -1,5 +1,6 @@
 """A sweep from its grid file to its tables: what is missing is run, what is complete is put together."""
 
+import csv
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -215,7 +216,11 @@ def collect_tables(names: Sequence[str], sweep: Sweep, folders: Mapping[str, Pat
     for name in names:
         parts = [_read_part(folders[cell.name] / name, cell, sweep.grid) for cell in sweep.cells()]
         with whole_file(target / name) as partial:
-            pd.concat(parts, ignore_index=True).to_csv(partial, index=False, lineterminator="\n")
+            table = pd.concat(parts, ignore_index=True)
+            # readers take a carriage return without quotes for the end of a line, and csv does not put them
+            returns = any("\r" in text for text in table.to_numpy(str).ravel())
+            quoting = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
+            table.to_csv(partial, index=False, lineterminator="\n", quoting=quoting)
     return [target / name for name in names]
 
 

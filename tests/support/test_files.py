@@ -1,10 +1,23 @@
 import os
+import platform
+import re
 import subprocess
 import sys
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from mode_utils.support.files import PARTIAL, copy_file, remove_partial, whole_file, whole_folder, write_text
+from mode_utils.support.files import (
+    PARTIAL,
+    copy_file,
+    is_abandoned,
+    partial_path,
+    remove_partial,
+    whole_file,
+    whole_folder,
+    write_text,
+)
 
 
 def names(folder):
@@ -85,11 +98,46 @@ def test_what_is_being_written_by_a_process_that_lives_stays(tmp_path):
     assert (tmp_path / "a").read_text() == "half"
 
 
-def test_what_another_machine_writes_is_given_up_after_a_day(tmp_path):
-    other = tmp_path / f"{PARTIAL}elsewhere-1-abc"
-    other.write_text("half")
-    remove_partial(tmp_path)
-    assert other.exists()
-    os.utime(other, (0, 0))
-    remove_partial(tmp_path)
-    assert not other.exists()
+HERE, GONE = platform.node(), 999_999_999  # no process has this number: systems count to four million
+PIECES = st.sampled_from(
+    ["-", ".partial-", HERE, "elsewhere", str(GONE), str(os.getpid()), "0", "-1", "0" * 32, "backup"]
+)
+NAMES = st.lists(PIECES | st.text("abc019-. é\n", max_size=6), max_size=7).map("".join)
+
+
+@given(NAMES.map(lambda name: PARTIAL + name) | NAMES)
+@example(f"{PARTIAL}{HERE}-{GONE}-{'0' * 31}")
+@example(f"{PARTIAL}{HERE}-{GONE}-{'0' * 33}")
+@example(f"{PARTIAL}{HERE}-{GONE}-{'0' * 32}.npz")
+@example(f"{PARTIAL}{HERE}-{10**30}-{'0' * 32}")
+@example(f"{PARTIAL}{HERE}x-{GONE}-{'0' * 32}")
+@example(f"{PARTIAL}elsewhere-{GONE}-{'0' * 32}")
+@example(f"{PARTIAL}backup")
+def test_a_name_is_ours_only_in_full_with_this_host_and_a_process_that_is_gone(name):
+    ours = (
+        re.fullmatch(r"[0-9a-f]{32}", name.rpartition("-")[2]) and name.rpartition("-")[0] == f"{PARTIAL}{HERE}-{GONE}"
+    )
+    assert is_abandoned(name) == bool(ours)
+
+
+@pytest.mark.parametrize("host", ["", "a-b.example", "Böse Maschine", "12-34", HERE])
+def test_what_a_process_that_is_gone_left_is_known_whatever_the_machine_is_called(host, monkeypatch):
+    monkeypatch.setattr(platform, "node", lambda: host)
+    assert not is_abandoned(partial_path("a").name)
+    monkeypatch.setattr(os, "getpid", lambda: GONE)
+    assert is_abandoned(partial_path("a").name)
+
+
+def test_what_strangers_and_other_machines_left_stays_and_no_link_is_followed(tmp_path):
+    """Beside the case of a folder of one's own that happens to begin with the prefix."""
+    left = f"{PARTIAL}{HERE}-{GONE}-"
+    for name in (f"{PARTIAL}backup", f"{PARTIAL}elsewhere-1-{'0' * 32}", f"{PARTIAL}backup-1-2", "whole"):
+        (tmp_path / "out" / name).mkdir(parents=True)
+        (tmp_path / "out" / name / "kept").touch()
+        os.utime(tmp_path / "out" / name, (0, 0))
+    (tmp_path / "out" / f"{left}{'0' * 32}").symlink_to(tmp_path / "out/whole", target_is_directory=True)
+    (tmp_path / f"{left}{'1' * 32}").mkdir()
+    (tmp_path / "out" / "linked").symlink_to(tmp_path, target_is_directory=True)
+    before = sorted((tmp_path / "out").rglob("*"))
+    remove_partial(tmp_path / "out")
+    assert sorted((tmp_path / "out").rglob("*")) == before and (tmp_path / f"{left}{'1' * 32}").exists()

@@ -1,0 +1,294 @@
+"""What is written in a grid file or on the command line means what the parameter's default says.
+
+YAML 1.1 by itself reads ``1e-4`` as a text, ``2024-01-01`` as a date, ``010`` as 8, ``12:30`` as 750 and ``no`` as
+false. Here what stands without quotes is kept as it is written until it is known which kinds of values its parameter
+takes. Where they leave two readings that somebody may mean, that is an error which says how to write either.
+"""
+
+import re
+from collections.abc import Callable, Hashable
+from types import NoneType
+
+import yaml
+
+_MERGE, _WRITTEN = "tag:yaml.org,2002:merge", "!written"
+_TRUE, _FALSE, _NOTHING = ("true", "yes", "on"), ("false", "no", "off"), ("", "~", "null", "Null", "NULL", "None")
+_SWITCHES = {form: word in _TRUE for word in _TRUE + _FALSE for form in (word, word.capitalize(), word.upper())}
+_LONGEST_EXACT = 2**53  # floats beyond it skip integers
+_TELLING = 3  # examples in a note
+
+
+class Written(str):
+    """A scalar without quotes, as it is written: what it means depends on where it goes."""
+
+
+class Argument(str):
+    """A value as it is given on the command line."""
+
+
+class AmbiguousError(ValueError):
+    """A text that can be read in two ways."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML, but leaves open what scalars without quotes mean, and takes no key twice."""
+
+    def resolve(self, kind: type, value: str, implicit: tuple[bool, bool]) -> str:
+        tag = super().resolve(kind, value, implicit)
+        return _WRITTEN if kind is yaml.ScalarNode and implicit[0] and tag != _MERGE else tag
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node, seen = super().compose_mapping_node(anchor), set()
+        for key in (key for key, _ in node.value if isinstance(key.value, str) and key.tag != _MERGE):
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} stands twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return node
+
+    def construct_scalar(self, node: yaml.Node) -> Hashable:
+        return Written(node.value) if node.tag == _WRITTEN else super().construct_scalar(node)
+
+
+_Loader.add_constructor(_WRITTEN, _Loader.construct_scalar)
+
+
+def load_yaml(text: str | bytes) -> object:
+    """Read YAML; scalars without quotes are `Written`.
+
+    Raises
+    ------
+    yaml.YAMLError
+        If it is none, or has a key twice.
+    """
+    return yaml.load(text, _Loader)  # a SafeLoader
+
+
+def describe_yaml_error(error: Exception) -> str:
+    """Put into a line what is wrong with a text in YAML, and where."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"{problem} in line {mark.line + 1}, column {mark.column + 1}" if mark else problem
+
+
+def plain(value: object) -> object:
+    """Return what YAML by itself makes of a value."""
+    if isinstance(value, Written):
+        return _in_yaml(value)
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return {str(key): plain(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def read_argument(text: Argument, kinds: tuple[type, ...], is_axis: bool) -> object:
+    """Return what stands on the command line as `read_value` takes it: a text is a text, without a second thought.
+
+    Raises
+    ------
+    ValueError
+        If it is no YAML, and no text is wanted; or if it is empty, and anything is.
+    """
+    wants_text = kinds == (str,)
+    try:
+        value = load_yaml(text)
+    except yaml.YAMLError as error:
+        if wants_text:
+            return str(text)
+        raise ValueError(describe_yaml_error(error)) from None
+    if wants_text and (not text.strip() or isinstance(value, dict) or (isinstance(value, list) and not is_axis)):
+        return str(text)
+    if not kinds and not text.strip():
+        raise AmbiguousError("""write null for nothing, or '""' for an empty text""")
+    return Written(text) if isinstance(value, Written) else value
+
+
+def read_value(
+    value: object,
+    kinds: tuple[type, ...] = (),
+    default: object = None,
+    choices: tuple[str, ...] = (),
+    note: Callable[[str, object], None] = lambda text, value: None,
+) -> object:
+    """Return what a value means for a parameter.
+
+    Parameters
+    ----------
+    value : object
+        With `Written` for what has no quotes.
+    kinds : tuple of type
+        What the parameter takes; empty for anything.
+    default : object
+        Its default: parts of a list or a mapping are read as those of the default.
+    choices : tuple of str
+        Texts that are surely meant as such.
+    note : callable
+        Is told each text that is read otherwise than YAML does, and what it became.
+
+    Returns
+    -------
+    object
+        None, bool, int, float, str, list or dict.
+
+    Raises
+    ------
+    ValueError
+        If a text can be read in two ways, `AmbiguousError`, or a value is of a type that cannot be given to a notebook.
+    """
+    if isinstance(value, Written):
+        return _read_scalar(value, kinds, choices, note)
+    if isinstance(value, list):
+        return [_read_part(each, _shared_kind(default), _first(default), note) for each in value]
+    if isinstance(value, dict):
+        known = default if isinstance(default, dict) else {}
+        items = [(_read_key(key), each) for key, each in value.items()]
+        return {key: _read_part(each, _kind_of(known.get(key)), known.get(key), note) for key, each in items}
+    if kinds and type(value) in (int, float):
+        fitting = _as_kind(value, kinds)
+        return value if fitting is AmbiguousError else fitting
+    if not isinstance(value, (NoneType, bool, int, float, str)):
+        raise ValueError(f"a {type(value).__name__} cannot be given to a notebook: {value!r}")
+    return value
+
+
+def number_of(text: str) -> int | float | None:
+    """Return the number that a text is in Python or YAML 1.2, or None; leading zeros do not count."""
+    if not text.isascii():
+        return None
+    dotted = re.fullmatch(r"\s*([-+]?)\.(inf|nan)\s*", text, re.IGNORECASE)
+    for read in (int, lambda digits: int(digits, 0), float):
+        try:
+            return read("".join(dotted.groups()) if dotted else text)
+        except ValueError:
+            continue
+    return None
+
+
+def describe_notes(name: str, noted: list[tuple[str, object]]) -> list[str]:
+    """Say of a parameter what was read otherwise than YAML does by itself: a sentence for each kind."""
+    kinds = dict.fromkeys("text" if isinstance(value, str) else "number" for _, value in noted)
+    return [
+        _describe_kind(name, kind, [t for t, v in noted if isinstance(v, str) == (kind == "text")]) for kind in kinds
+    ]
+
+
+def _describe_kind(name: str, kind: str, texts: list[str]) -> str:
+    texts = list(dict.fromkeys(texts))
+    shown = ", ".join(texts[:_TELLING]) + (", ..." if len(texts) > _TELLING else "")
+    what = {"text": "text", "number": "a number, not text" if len(texts) == 1 else "numbers, not text"}[kind]
+    return f"{name}: {shown} {'is' if len(texts) == 1 else 'are'} taken as {what}"
+
+
+def _read_scalar(text: Written, kinds: tuple[type, ...], choices: tuple[str, ...], note: Callable) -> object:
+    value = _among(text, kinds) if text not in choices else str(text)
+    if (type(value), repr(value)) != (type(_in_yaml(text)), repr(_in_yaml(text))) or _loses_zeros(text, value, kinds):
+        note(text, value)
+    return value
+
+
+def _among(text: Written, kinds: tuple[type, ...]) -> object:
+    """Choose the reading of a text that the kinds leave."""
+    others = [value for value in (_as_kind(each, kinds) for each in _readings(text)) if value is not AmbiguousError]
+    if others == [None] and NoneType in kinds:
+        return None
+    if {*kinds} - {NoneType} == {str}:
+        if is_word(text):
+            raise AmbiguousError(f"""it is a text only in quotes: '"{text}"'""")
+        return str(text)
+    takes_text = not kinds or str in kinds
+    if len(others) > 1 or (others and (":" in text or (takes_text and _may_be_text(text)))):
+        raise _two_readings(text, others, takes_text)
+    if others:
+        return others[0]
+    return str(text) if takes_text else _in_yaml(text)  # which is of another type, and is refused
+
+
+def _readings(text: str) -> list[object]:
+    """Return what a text may be beside a text."""
+    if text in _NOTHING:
+        return [None]
+    if text in _SWITCHES:
+        return [_SWITCHES[text]]
+    number, in_yaml = number_of(text), _in_yaml(text)
+    found = [] if number is None else [number]
+    if isinstance(in_yaml, (int, float)) and repr(in_yaml) != repr(number):  # octal, or to the base of 60
+        found.append(in_yaml)
+    return found
+
+
+def _as_kind(value: object, kinds: tuple[type, ...]) -> object:
+    """Return a reading as one of the kinds, or `AmbiguousError` if it is none of them."""
+    if not kinds or type(value) in kinds:
+        return value
+    if float in kinds and type(value) is int:
+        return _exact_float(value)
+    if int in kinds and type(value) is float and value.is_integer() and abs(value) <= _LONGEST_EXACT:
+        return int(value)
+    return AmbiguousError
+
+
+def _exact_float(number: int) -> float:
+    if abs(number) > _LONGEST_EXACT and int(float(number)) != number:
+        raise ValueError(f"{number} is no float: the nearest one is {float(number):.0f}")
+    return float(number)
+
+
+def is_word(text: str) -> bool:
+    """Tell whether a text is nothing or a truth value, as everybody reads it."""
+    return text in _NOTHING or text.lower() in ("true", "false")
+
+
+def _may_be_text(text: str) -> bool:
+    """Tell whether what reads as something else may be meant as a text: ids, times, names of countries."""
+    number = number_of(text)
+    switch = text in _SWITCHES and text.lower() not in ("true", "false")
+    words = number is not None and re.fullmatch(r"[-+]?[a-zA-Z]+", text.strip())
+    return bool(switch or words or text == "None" or re.fullmatch(r"[-+]?0[0-9_]+", text.strip()))
+
+
+def _loses_zeros(text: str, value: object, kinds: tuple[type, ...]) -> bool:
+    """Tell whether a number may have been meant as a version, such as 1.10."""
+    return not kinds and isinstance(value, float) and bool(re.fullmatch(r"[0-9]+\.[0-9]+0", text))
+
+
+def _two_readings(text: str, readings: list[object], takes_text: bool) -> AmbiguousError:
+    ways = [f"{yaml.safe_dump(each).splitlines()[0]}" for each in readings]
+    ways += [f"""'"{text}"', in quotes, for the text"""] if takes_text else []
+    return AmbiguousError(f"it can be read in two ways: write {' or '.join(ways)}")
+
+
+def _in_yaml(text: str) -> object:
+    """Return what YAML 1.1 makes of a scalar; dates stay texts, as papermill has it."""
+    loader = yaml.SafeLoader("")
+    tag = loader.resolve(yaml.ScalarNode, text, (True, False))
+    if tag.rpartition(":")[2] not in ("null", "bool", "int", "float"):
+        return str(text)
+    return loader.construct_object(yaml.ScalarNode(tag, text))
+
+
+def _read_part(value: object, kinds: tuple[type, ...], default: object, note: Callable) -> object:
+    """Read a part of a list or a mapping: as the default's, where that is possible."""
+    if isinstance(value, Written) and kinds and not (kinds == (str,) and is_word(value)):
+        noted: list[tuple[str, object]] = []
+        read = _read_scalar(value, kinds, (), lambda *both: noted.append(both))
+        if type(read) in kinds:
+            any(note(*both) for both in noted)
+            return read
+    return read_value(value, (), default, (), note)
+
+
+def _read_key(key: object) -> str:
+    if not isinstance(key, str):
+        raise ValueError(f"the key {key!r} of a mapping is no text")
+    return str(key)
+
+
+def _kind_of(value: object) -> tuple[type, ...]:
+    return (type(value),) if isinstance(value, (bool, int, float, str)) else ()
+
+
+def _shared_kind(values: object) -> tuple[type, ...]:
+    """Return the kind that all parts of a list have, or nothing."""
+    kinds = {_kind_of(value) for value in values} if isinstance(values, (list, tuple)) else set()
+    return kinds.pop() if len(kinds) == 1 else ()
+
+
+def _first(values: object) -> object:
+    return next(iter(values), None) if isinstance(values, (list, tuple)) else None
