@@ -79,6 +79,15 @@ def largest_output(model, shape):
     return max(found)
 
 
+def vocabulary(model):
+    """Return how many numbers each embedding knows that takes the samples as they come, by the layer's name."""
+    found = {}
+    for node in _sorted_nodes(model):
+        if isinstance(node.operation, keras.layers.Embedding) and not any(up.parent_nodes for up in node.parent_nodes):
+            found[node.operation.name] = node.operation.input_dim
+    return found
+
+
 def _sorted_nodes(model):
     """Return the nodes between input and output, each after those it depends on."""
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
