@@ -2,6 +2,8 @@
 
 backend          TensorFlow and Keras, imported without their start-up log
 keras_internals  what Keras does not document, each name behind a function
+losses           what labels a loss takes
+plain_models     any model as one with one tensor in and one out
 classifiers      what a model's output and labels mean
 layers           which layers can be the target
 flat_adam        an epoch of Adam on one flat vector of weights

@@ -1,5 +1,8 @@
 """TensorFlow and Keras, imported without their start-up log.
 
+Keras takes its backend from `KERAS_BACKEND` or from a file of the user; here it has to be TensorFlow, and is, unless
+somebody has imported Keras with another one before.
+
 The C++ side of TensorFlow writes a few lines before its log level is in force; a notebook kernel would show them as the
 first output of the first cell. Errors of the import itself are Python exceptions and are not affected.
 """
@@ -28,9 +31,26 @@ def _create_context():
         tf.constant(0)
 
 
+def _import_keras():
+    """Import TensorFlow and Keras upon it; the user's own choice of a backend holds again afterwards."""
+    chosen = os.environ.get("KERAS_BACKEND")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    try:
+        import keras
+        import tensorflow
+    finally:
+        os.environ.pop("KERAS_BACKEND") if chosen is None else os.environ.update(KERAS_BACKEND=chosen)
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(
+            f"Keras was imported with the backend {keras.backend.backend()!r} before, but models are retrained with "
+            "TensorFlow: set KERAS_BACKEND=tensorflow, or import mode_utils first; a model that is saved as .keras can be "
+            "loaded with either"
+        )
+    return keras, tensorflow
+
+
 with _muted_stderr():
-    import keras
-    import tensorflow as tf
+    keras, tf = _import_keras()
 
 if os.environ.get("NOTEBOOK_FORK_SERVER"):  # see `sweep.warm`: this process only forks others
     os.register_at_fork(after_in_child=_create_context)

@@ -8,7 +8,7 @@ weights it is memory that takes the time, and cutting one vector into tensors in
 import numpy as np
 
 from mode_utils.networks.backend import keras, tf
-from mode_utils.networks.keras_internals import adam_moments
+from mode_utils.networks.keras_internals import adam_moments, weights_of_optimizer
 
 _MOST_WEIGHTS = 50_000
 _PLAIN = {
@@ -32,6 +32,7 @@ def can_be_flat(model):
         and all(getattr(optimizer, name) == value for name, value in _PLAIN.items())
         and isinstance(optimizer.learning_rate, keras.Variable)
         and not model.non_trainable_variables
+        and [id(weight) for weight in weights_of_optimizer(optimizer)] == [id(weight) for weight in weights]
         and not model.losses
         and all(len(moments) == len(weights) for moments in adam_moments(optimizer))
         and all(weight.dtype == "float32" and weight.constraint is None for weight in weights)
@@ -81,7 +82,7 @@ def flat_epoch(model, encode):
             mean += (gradient - mean) * (1 - optimizer.beta_1)
             square += (tf.square(gradient) - square) * (1 - optimizer.beta_2)
             flat -= (mean * scale) / (tf.sqrt(square) + optimizer.epsilon)
-            losses = losses.write(step, loss)
+            losses = losses.write(step, tf.cast(loss, tf.float32))
         for each, vector in zip(variables, (flat, mean, square), strict=True):
             for variable, value in zip(each, split(vector), strict=True):
                 variable.assign(value)

@@ -9,6 +9,7 @@ import numpy as np
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.layers import layer_outputs
+from mode_utils.networks.losses import single_loss
 from mode_utils.networks.trainer import Trainer
 
 
@@ -45,7 +46,8 @@ class FrozenBody:
         last = type(self._last).from_config(self._last.get_config())
         head = keras.Sequential([keras.Input(features.shape[1:]), last], name=f"head_of_{model.name}")
         optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-        head.compile(optimizer=optimizer, loss=model.loss)
+        loss, weight = single_loss(model)
+        head.compile(optimizer=optimizer, loss=loss, loss_weights=weight)
         self.head = Trainer(head, trainer.meaning, trainer.batch_size)
 
     def cut(self):

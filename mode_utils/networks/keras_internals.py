@@ -23,6 +23,35 @@ def adam_moments(optimizer):
     return tuple([v for path, v in paths if path.endswith(end)] for end in ("_momentum", "_velocity"))
 
 
+def all_layers(model):
+    """Return a model and its layers, those of layers and of models inside it included.
+
+    Documented is `Model.layers`, which does not have these.
+    """
+    return list(model._flatten_layers(include_self=True, recursive=True))
+
+
+def loss_weights(model):
+    """Return what a compiled model was given as `loss_weights`, which is kept nowhere else."""
+    return model._compile_loss._user_loss_weights if getattr(model, "_compile_loss", None) is not None else None
+
+
+def padding_mask(tensor):
+    """Return which steps of a layer's output are no padding, (n, steps) bool, or None if none of them are known to be.
+
+    Documented is that layers hand a mask on, not where.
+    """
+    return getattr(tensor, "_keras_mask", None)
+
+
+def weights_of_optimizer(optimizer):
+    """Return the weights that a built optimizer trains, in the order of its moments.
+
+    Documented is only that they are given to `optimizer.build`.
+    """
+    return list(optimizer._trainable_variables)
+
+
 def is_random_seed(variable):
     """Tell whether a variable is the state of a random layer, such as dropout: a seed and a counter."""
     return variable.name == "seed_generator_state"

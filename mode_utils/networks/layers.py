@@ -10,8 +10,12 @@ network is used: behind them nothing is seen that is not seen before them, so a 
 last candidate is the output itself.
 """
 
+import numpy as np
+
 from mode_utils.networks.backend import keras
 from mode_utils.networks.keras_internals import last_node
+
+_UNSEEN = 32  # times the size of a sample: what a layer may need whose layers are its own
 
 _NORMALIZATIONS = tuple(
     getattr(keras.layers, f"{kind}Normalization") for kind in ("", "Batch", "Group", "Layer", "RMS", "Unit")
@@ -53,6 +57,35 @@ def candidate_layers(model):
 def layer_outputs(model):
     """Return the symbolic output of each layer by the layer's name; of a layer that is used twice, the last one."""
     return {node.operation.name: node.output_tensors[0] for node in _sorted_nodes(model)}
+
+
+def largest_output(model, shape):
+    """Return how many numbers the largest output of a layer has for a sample of a shape, in models inside it, too.
+
+    A side that may have any length counts as the longest of the sample; what cannot be followed, as `_UNSEEN` samples.
+    """
+    longest, sample = max((1, *shape)), int(np.prod(shape))
+    found = [sample]
+    for node in _sorted_nodes(model):
+        operation = node.operation
+        sides = [side or longest for side in node.output_tensors[0].shape[1:]]
+        found.append(int(np.prod(sides)))
+        if getattr(operation, "inputs", None) and getattr(operation, "outputs", None):
+            found.append(largest_output(operation, [side or longest for side in operation.inputs[0].shape[1:]]))
+        elif isinstance(operation, keras.Model):
+            found.append(_UNSEEN * sample)
+        elif isinstance(operation, keras.layers.MultiHeadAttention):  # a number for each two steps
+            found.append(operation.num_heads * sides[0] ** 2)
+    return max(found)
+
+
+def vocabulary(model):
+    """Return how many numbers each embedding knows that takes the samples as they come, by the layer's name."""
+    found = {}
+    for node in _sorted_nodes(model):
+        if isinstance(node.operation, keras.layers.Embedding) and not any(up.parent_nodes for up in node.parent_nodes):
+            found[node.operation.name] = node.operation.input_dim
+    return found
 
 
 def _sorted_nodes(model):

@@ -9,14 +9,16 @@ import weakref
 import numpy as np
 
 from mode_utils.networks.backend import keras, tf
-from mode_utils.networks.classifiers import Meaning, read_classifier, single_input
+from mode_utils.networks.classifiers import Meaning, read_classifier
 from mode_utils.networks.flat_adam import can_be_flat, flat_epoch
-from mode_utils.networks.keras_internals import is_random_seed, own_variables
-from mode_utils.networks.layers import layer_outputs
+from mode_utils.networks.keras_internals import is_random_seed, own_variables, padding_mask
+from mode_utils.networks.layers import largest_output, layer_outputs
+from mode_utils.networks.plain_models import plain_model
 
-_CHUNK = 4096  # samples a prediction step: bounds the memory of convolutional activations
+_CHUNK = 4096  # samples a prediction step, where all are not one step
 _CHUNK_NUMBERS = 24e6  # in the largest activation, up to which all samples are one step
-_LARGE = 1e6  # bytes; smaller arrays are converted each time
+_MOST_NUMBERS = 64e6  # in the largest activation of a step: 256 MB, and about three times as much beside it
+_LARGE, _TOO_LARGE = 1e6, 2**30  # bytes; smaller arrays are converted each time, larger ones part by part
 
 
 class Trainer:
@@ -26,7 +28,7 @@ class Trainer:
     ----------
     model : keras.Model
         Compiled; its own loss and optimizer are used, and only what is trainable is trained. The layers of one with
-        several inputs are used behind a single one, see `classifiers.single_input`.
+        several inputs are used behind a single one, see `plain_models.plain_model`.
     meaning : classifiers.Meaning, optional
         What its output and labels mean; detected by default.
     batch_size : int
@@ -37,6 +39,8 @@ class Trainer:
     model : keras.Model
     meaning : classifiers.Meaning
     n_classes, batch_size : int
+    dtype : str
+        Of the samples that the model takes; others are converted.
     output_layer : str
         Name of the last layer, which stands for the probabilities.
 
@@ -48,14 +52,14 @@ class Trainer:
 
     def __init__(self, model, meaning: Meaning | None = None, batch_size=32):
         self.meaning = meaning or read_classifier(model)
-        self.model = model = single_input(model)
+        self.model = model = plain_model(model)
         self.n_classes, self.batch_size = self.meaning.n_classes, batch_size
+        self.dtype = str(model.inputs[0].dtype)
         model.optimizer.build(model.trainable_variables)
         self._epoch = self._trace_epoch()
         self._outputs = layer_outputs(model)
         self.output_layer = list(self._outputs)[-1]
-        self._largest = max(_numbers(output.shape[1:]) for output in self._outputs.values())
-        self._forward, self._tensors = {}, {}
+        self._forward, self._tensors, self._largest = {}, {}, {}
 
     def initialize(self, rng):
         """Draw fresh weights and seeds from `rng`, weights by the layers' own initializers, and reset the optimizer.
@@ -110,9 +114,9 @@ class Trainer:
         losses : (epochs, steps) float32
             Loss of each step before its update.
         """
-        x, y = self._tensor(np.asarray(x)), tf.convert_to_tensor(y, tf.int32)
+        x, y = np.asarray(x), np.asarray(y, np.int32)
         orders = (rng.permutation(len(y)).astype(np.int32) for _ in range(epochs))
-        return np.stack([self._epoch(x, y, order, batch_size or self.batch_size).numpy() for order in orders])
+        return np.stack([self._train(x, y, order, batch_size or self.batch_size) for order in orders])
 
     def predict(self, x):
         """Return the probabilities (n, n_classes), float32, of the labels for `x` (n, ...)."""
@@ -140,39 +144,78 @@ class Trainer:
         ValueError
             If the model has no layer of a name.
         """
-        forward, x = self._forward_to(tuple(layers), grid), self._tensor(np.asarray(x))
-        size = max(1, len(x)) if len(x) * self._largest < _CHUNK_NUMBERS else _CHUNK
-        chunks = [forward(x[start : start + size] if size < len(x) else x) for start in range(0, max(1, len(x)), size)]
-        return [np.concatenate(parts) if len(parts) > 1 else parts[0].numpy() for parts in zip(*chunks, strict=True)]
+        forward, x = self._forward_to(tuple(layers), grid), np.asarray(x)
+        size = self._step_size(x)
+        x = x if self._bytes(x) > _TOO_LARGE else self._tensor(x)
+        if size >= len(x):
+            return [np.asarray(part, np.float32) for part in forward(self._tensor(x))]
+        whole = []
+        for start in range(0, len(x), size):
+            parts = forward(self._tensor(x[start : start + size]))
+            whole = whole or [np.empty((len(x), *part.shape[1:]), np.float32) for part in parts]
+            for array, part in zip(whole, parts, strict=True):
+                array[start : start + size] = part
+        return whole
 
     def output_shape(self, layer, grid=None):
         """Return the shape of a layer's output for one sample, before it is flattened; see `activations`."""
         *sides, channels = self._output(layer).shape[1:]
         return (*(_cells(side, grid) if grid else side for side in sides), channels)
 
+    def _step_size(self, x):
+        """Return how many samples are looked at in one step."""
+        shape = x.shape[1:]
+        if shape not in self._largest:
+            self._largest[shape] = largest_output(self.model, shape)
+        numbers = self._largest[shape]
+        if len(x) * numbers < _CHUNK_NUMBERS:
+            return max(1, len(x))
+        return int(np.clip(_MOST_NUMBERS // numbers, 1, _CHUNK))
+
+    def _train(self, x, y, order, batch_size):
+        """Train for an epoch; of samples that are too large to be there twice, some whole steps at a time."""
+        if self._bytes(x) <= _TOO_LARGE:
+            return self._epoch(self._tensor(x), y, order, batch_size).numpy()
+        size = max(1, int(_TOO_LARGE // 4 / self._bytes(x) * len(x)) // batch_size) * batch_size
+        parts = (order[start : start + size] for start in range(0, len(order), size))
+        losses = [
+            self._epoch(self._tensor(x[part]), y[part], np.arange(len(part), dtype=np.int32), batch_size)
+            for part in parts
+        ]
+        return np.concatenate(losses)
+
+    def _bytes(self, x):
+        return x.size * tf.as_dtype(self.dtype).size
+
     def _tensor(self, x):
         """Convert samples, those that nobody can change once as long as somebody holds them."""
+        if isinstance(x, tf.Tensor):
+            return x
         if x.flags.writeable or not x.flags.owndata or x.nbytes < _LARGE:
-            return tf.convert_to_tensor(x, tf.float32)
+            return self._converted(x)
         key = id(x)
         if key not in self._tensors:
             tensors = self._tensors  # not the trainer, which may end before the samples do
-            self._tensors[key] = weakref.ref(x, lambda _: tensors.pop(key, None)), tf.convert_to_tensor(x, tf.float32)
+            self._tensors[key] = weakref.ref(x, lambda _: tensors.pop(key, None)), self._converted(x)
         return self._tensors[key][1]
+
+    def _converted(self, x):
+        dtype = tf.as_dtype(self.dtype)
+        return tf.convert_to_tensor(np.asarray(x, dtype.as_numpy_dtype), dtype)
 
     def _variables(self):
         return self.model.variables + self.model.optimizer.variables
 
     def _trace_epoch(self):
         epoch = (flat_epoch if can_be_flat(self.model) else _plain_epoch)(self.model, self.meaning.encode)
-        sample = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32)
+        sample = tf.TensorSpec((None, *self.model.input_shape[1:]), self.dtype)
         labels, scalar = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
         return tf.function(epoch, input_signature=[sample, labels, labels, scalar])
 
     def _forward_to(self, layers, grid):
         if (layers, grid) not in self._forward:
             submodel = keras.Model(self.model.inputs, [self._output(name) for name in layers])
-            sample = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32)
+            sample = tf.TensorSpec((None, *self.model.input_shape[1:]), self.dtype)
 
             @tf.function(input_signature=[sample])
             def forward(x):
@@ -202,15 +245,10 @@ def _plain_epoch(model, encode):
             with tf.GradientTape() as tape:
                 loss = model.compute_loss(x_batch, y_batch, model(x_batch, training=True))
             model.optimizer.apply(tape.gradient(loss, weights), weights)
-            losses = losses.write(step, loss)
+            losses = losses.write(step, tf.cast(loss, tf.float32))
         return losses.stack()
 
     return epoch
-
-
-def _numbers(shape):
-    """Return how many numbers a sample has; without bound if a side may have any length."""
-    return float("inf") if None in shape else int(np.prod(shape))
 
 
 def _window(side, grid):
@@ -218,16 +256,32 @@ def _window(side, grid):
 
 
 def _cells(side, grid):
-    return -(-side // _window(side, grid))
+    return -(-side // _window(side, grid)) if side else 1
 
 
 def _pooled(output, grid):
-    """Average (n, ..., channels) to at most `grid` cells an axis and flatten."""
-    sides = list(output.shape[1:-1])
-    if sides:
-        window = [_window(side, grid) for side in sides]
-        output = tf.nn.pool(output, window, "AVG", strides=window, padding="SAME")
-    return tf.reshape(output, (-1, int(np.prod(output.shape[1:]))))
+    """Average (n, ..., channels) to at most `grid` cells an axis, to one where a side may have any length, and flatten.
+
+    What a mask calls padding does not count.
+    """
+    mask, sides = padding_mask(output), list(output.shape[1:-1])
+    output = tf.cast(output, tf.float32)
+    if not sides:
+        return output
+    if mask is None or mask.shape.rank != 2:
+        return _averaged(output, sides, grid)
+    present = tf.reshape(tf.cast(mask, tf.float32), tf.concat([tf.shape(mask), tf.ones(len(sides), tf.int32)], 0))
+    counts = _averaged(present * tf.ones_like(output), sides, grid)
+    return tf.math.divide_no_nan(_averaged(present * output, sides, grid), counts)
+
+
+def _averaged(output, sides, grid):
+    axes = [axis for axis, side in enumerate(sides, 1) if side is None]
+    output = tf.reduce_mean(output, axes, keepdims=True) if axes else output
+    window = [1 if side is None else _window(side, grid) for side in sides]
+    output = tf.nn.pool(output, window, "AVG", strides=window, padding="SAME")
+    cells = [_cells(side, grid) for side in sides]
+    return tf.reshape(output, (-1, int(np.prod([*cells, output.shape[-1]]))))
 
 
 def _initialize(layer, variable, rng):

@@ -1,6 +1,7 @@
 """Repair a classifier of one's own: open a case, diagnose, choose, retrain, save.
 
 case           the model and its data, checked; an example of both
+model_files    the model from its file, or what that is instead
 arrays         data from an .npz file: samples and labels in their roles
 npz_files      the arrays of an .npz file, without running what it brings
 label_arrays   labels and names as people have them: numbers, one-hot rows, texts, and places without one
@@ -30,7 +31,8 @@ labelling/     labels from people: a page to label in, tables, Label Studio
 import importlib
 
 _HOMES = {
-    "case": ("Case", "load_model", "make_example", "open_case"),
+    "case": ("Case", "make_example", "open_case"),
+    "model_files": ("load_model",),
     "folder": ("next_folder", "save_choice", "save_repair"),
     "outputs": ("diagnose_outputs", "make_outputs_example", "open_outputs"),
     "pool_faults": ("find_faults",),

@@ -17,7 +17,8 @@ from mode_utils.support.files import release_pages
 
 REQUIRED = ("x_train", "y_train", "x_validation", "y_validation", "x_pool")
 OPTIONAL = ("y_pool", "names_pool", "x_test", "y_test")
-CHUNK = 16_384  # samples looked at in one go
+CHUNK = 16_384  # samples looked at in one go, or fewer if they are large
+_CHUNK_BYTES = 2**26
 FEW = 10  # validation samples of a label
 _NAMED = 10  # labels in a sentence
 _FAR = 20  # times as large or small
@@ -54,7 +55,8 @@ class OwnData:
     ----------
     x_train, x_validation, x_pool : (n, ...) arrays
         What the model was trained on, what diagnosis looks at, and what a repair may add. `x_test` only scores; None
-        if there is none.
+        if there is none. Integers stay what they are for a model that takes integers; all else is float32, or float64
+        if the model takes that. The pool stays as it is in its file.
     y_train, y_validation : (n,) int32
         Labels 0 .. n_classes - 1; `y_pool` and `y_test` are None if there are none.
     class_names : tuple of str
@@ -91,7 +93,7 @@ class OwnData:
         return Splits(**subsets, n_classes=self.n_classes)
 
 
-def load_own_data(path, class_names=None, n_classes=None, input_names=None, even_if_odd=False):
+def load_own_data(path, class_names=None, n_classes=None, inputs=(), dtype=None, even_if_odd=False):
     """Load and check somebody's own data.
 
     Parameters
@@ -103,8 +105,10 @@ def load_own_data(path, class_names=None, n_classes=None, input_names=None, even
         By default the labels themselves, those that are texts in the order of the alphabet.
     n_classes : int, optional
         Number of labels; by default that of the class names, or the largest label plus 1.
-    input_names : sequence of str, optional
-        Of a model with several inputs.
+    inputs : sequence of networks.plain_models.ModelInput
+        Of a model with several inputs, or one that has a name.
+    dtype : str, optional
+        Of the samples that the model takes, see `convert_samples`.
     even_if_odd : bool
         Go on with samples that seem to be scaled in another way than those of training, see `check_span`.
 
@@ -120,10 +124,10 @@ def load_own_data(path, class_names=None, n_classes=None, input_names=None, even
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no data file {path}")
-    return check_arrays(_join(read_arrays(path), input_names or ()), class_names, n_classes, path, even_if_odd)
+    return check_arrays(_join(read_arrays(path), inputs), class_names, n_classes, path, dtype, even_if_odd)
 
 
-def check_arrays(arrays, class_names=None, n_classes=None, path="the data", even_if_odd=False):
+def check_arrays(arrays, class_names=None, n_classes=None, path="the data", dtype=None, even_if_odd=False):
     """Check arrays by name and make `OwnData` of them; see `load_own_data`."""
     _check_names(path, arrays)
     arrays, spans = {name: as_plain(array) for name, array in arrays.items()}, {}
@@ -133,11 +137,11 @@ def check_arrays(arrays, class_names=None, n_classes=None, path="the data", even
     for part in ("train", "validation", "pool", "test"):
         if f"x_{part}" in arrays:
             spans[f"x_{part}"] = check_samples(f"x_{part}", arrays[f"x_{part}"], arrays["x_train"])
-            notes += check_span(f"x_{part}", spans[f"x_{part}"], spans["x_train"], even_if_odd=even_if_odd)
-            if part != "pool":  # which may be larger than memory
-                arrays[f"x_{part}"] = np.asarray(arrays[f"x_{part}"], np.float32)
+            if not (_are_numbers_of_things(arrays["x_train"]) and _are_numbers_of_things(arrays[f"x_{part}"])):
+                notes += check_span(f"x_{part}", spans[f"x_{part}"], spans["x_train"], even_if_odd=even_if_odd)
         if (name := f"y_{part}") in arrays:
             arrays[name] = labels_of(name, arrays[name], len(arrays[f"x_{part}"]), class_names, n_classes)
+    arrays |= {name: convert_samples(name, x, dtype) for name, x in arrays.items() if name.startswith("x_")}
     if "names_pool" in arrays:
         arrays["names_pool"] = names_of(arrays["names_pool"], len(arrays["x_pool"]))
     largest = max(int(array.max()) for name, array in arrays.items() if name.startswith("y_"))
@@ -145,6 +149,56 @@ def check_arrays(arrays, class_names=None, n_classes=None, path="the data", even
     check_several("y_validation", arrays["y_validation"], len(names))
     data = OwnData(**{name: arrays.get(name) for name in (*REQUIRED, *OPTIONAL)}, class_names=names)
     return replace(data, notes=notes + thin_labels(data))
+
+
+def convert_samples(name, x, dtype=None):
+    """Return samples as a model takes them; those of the pool, which may be larger than memory, are only checked.
+
+    Parameters
+    ----------
+    name : str
+        Of the array.
+    x : (n, ...) array
+    dtype : str, optional
+        What the model takes; by default integers stay what they are, and all else becomes float32.
+
+    Raises
+    ------
+    ValueError
+        If the model takes whole numbers, and these are none, or too large for it.
+    """
+    if dtype is None:
+        dtype = x.dtype if x.dtype.kind in "iu" else np.float32
+    elif str(dtype) == "bool" or np.dtype(dtype).kind in "iu":
+        dtype = np.dtype(dtype)
+        _check_whole(name, x, dtype)
+        dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
+    else:
+        dtype = np.float64 if str(dtype) == "float64" else np.float32
+    return x if name.startswith("x_pool") else np.asarray(x, dtype)
+
+
+def _check_whole(name, x, dtype):
+    """Raise a ValueError if integers of a type cannot hold samples."""
+    least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    exact = 2 ** (np.finfo(x.dtype).nmant + 1) if x.dtype.kind == "f" else None
+    for _, chunk in in_chunks(x):
+        if exact and (broken := chunk[chunk != np.floor(chunk)]).size:
+            raise ValueError(f"{name} has {broken[0]:g}, but the model takes whole numbers ({dtype}): give it those")
+        ends = [int(chunk.min()), int(chunk.max())] if chunk.size else [0]
+        if exact and max(map(abs, ends)) > exact:
+            raise ValueError(
+                f"{name} has {max(ends, key=abs)} as {x.dtype}, which holds whole numbers up to {exact}, and rounds "
+                "larger ones: save it as int64"
+            )
+        if min(ends) < least or max(ends) > most:
+            wrong = min(ends) if min(ends) < least else max(ends)
+            raise ValueError(f"{name} has {wrong}, but the model takes {dtype}: {least} .. {most}")
+
+
+def _are_numbers_of_things(x):
+    """Tell whether samples are integers that stand for things, and not for the brightness of a pixel."""
+    return x.dtype.kind in "iu" and x.dtype.itemsize > 1
 
 
 def check_order(predicted, y, class_names, whose):
@@ -174,32 +228,72 @@ def listed(data, marked):
 
 def in_chunks(x):
     """Yield start and samples of each chunk of an array in turn; those mapped from a file leave memory again."""
-    for start in range(0, len(x), CHUNK):
-        yield start, np.asarray(x[start : start + CHUNK])
+    size = _at_once(x, CHUNK)
+    for start in range(0, len(x), size):
+        yield start, np.asarray(x[start : start + size])
         release_pages(x)
 
 
 def scattered(x, places):
-    """Yield samples at some places of an array, float32, few at a time: it may be mapped from a file."""
-    for few in np.array_split(places, len(places) // _AT_ONCE + 1):
-        yield np.asarray(x[few], np.float32)
+    """Yield samples at some places of an array, few at a time: it may be mapped from a file.
+
+    Integers stay what they are; all else is float32.
+    """
+    for few in np.array_split(places, len(places) // _at_once(x, _AT_ONCE) + 1):
+        yield convert_samples("x", x[few])
         release_pages(x)  # a sample brings its whole neighbourhood into memory
 
 
-def _join(arrays, input_names):
-    """Put the arrays of several inputs side by side."""
-    if len(input_names) < 2:
-        return arrays
-    from mode_utils.networks.classifiers import join_inputs  # imports TensorFlow
+def _at_once(x, most):
+    """Return how many samples of an array are looked at in one go, by the bytes that they take as float32."""
+    return int(np.clip(_CHUNK_BYTES // (4 * max(1, int(np.prod(x.shape[1:])))), 1, most))
 
+
+def _join(arrays, inputs):
+    """Put the arrays of several inputs, `x_train.<input>` and so on, side by side."""
+    if not inputs:
+        return arrays
     joined = {name: array for name, array in arrays.items() if "." not in name}
     for part in sorted({name.split(".", 1)[0] for name in arrays if "." in name}):
-        lacking = [name for name in input_names if f"{part}.{name}" not in arrays]
-        if lacking:
-            inputs = ", ".join(input_names)
-            raise ValueError(f"the model has the inputs {inputs}, but there is no array '{part}.{lacking[0]}': add it")
-        joined[part] = join_inputs([arrays[f"{part}.{name}"] for name in input_names])
+        if part in joined:
+            raise ValueError(f"there is an array {part!r} beside {part!r} of an input: give one or the other")
+        own = {name.split(".", 1)[1]: array for name, array in arrays.items() if name.startswith(f"{part}.")}
+        joined[part] = _side_by_side(part, own, inputs)
     return joined
+
+
+def _side_by_side(part, own, inputs):
+    """Return the arrays of a part by the names of inputs as one array."""
+    from mode_utils.networks.plain_models import join_inputs  # imports TensorFlow
+
+    ordered, left, known = [], dict(own), ", ".join(each.names[0] for each in inputs)
+    for each in inputs:
+        name = next((name for name in each.names if name in left), None)
+        if name is None:
+            raise ValueError(
+                f"the model has the inputs {known}, but there is no array '{part}.{each.names[0]}': add it"
+            )
+        ordered.append(_of_input(f"{part}.{name}", left.pop(name), each))
+    if left:
+        raise ValueError(
+            f"the model has the inputs {known}, so that '{part}.{next(iter(left))}' is for none: remove it"
+        )
+    lengths = [len(array) for array in ordered]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"the arrays {part}.{known} have {lengths} samples: they must have the same, in one order")
+    return ordered[0] if len(ordered) == 1 else join_inputs(ordered)
+
+
+def _of_input(name, array, own):
+    """Return the array of an input, checked against what it takes."""
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} has dtype {array.dtype}: samples must be numbers")
+    array = array[:, None] if array.ndim == 1 and own.shape == (1,) else array
+    found = array.shape[1:]
+    if len(found) != len(own.shape) or any(w not in (None, f) for w, f in zip(own.shape, found, strict=True)):
+        raise ValueError(f"a sample of {name} has shape {found}, but the input takes {own.shape}: give it as it does")
+    is_whole = own.dtype == "bool" or np.dtype(own.dtype).kind in "iu"
+    return convert_samples(name, array, own.dtype) if is_whole else array
 
 
 def _check_names(path, arrays):

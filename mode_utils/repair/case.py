@@ -11,24 +11,30 @@ from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import read_classifier
 from mode_utils.networks.feature_models import GRID
+from mode_utils.networks.layers import vocabulary
+from mode_utils.networks.losses import single_loss
+from mode_utils.networks.plain_models import model_inputs, plain_model
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import DebugOptions
 from mode_utils.repair.arrays import (
     OwnData,
     check_arrays,
     check_class_names,
+    convert_samples,
     in_chunks,
     load_own_data,
     read_arrays,
     scattered,
     unseen_labels,
 )
-from mode_utils.repair.folder import check_files
 from mode_utils.repair.image_folders import read_images
+from mode_utils.repair.model_files import load_model
 from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels
 from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
 from mode_utils.run_setup import RunSetup, split_for_run
 from mode_utils.support.checks import check_choice, check_least, check_share
+
+_SAMPLES = ("x_train", "x_validation", "x_pool", "x_test")
 
 
 class ModelOutputs:
@@ -53,7 +59,7 @@ class ModelOutputs:
     def in_chunks(self):
         """Yield start, states and probabilities of each part of the pool in turn."""
         for start, x in in_chunks(self._data.x_pool):
-            yield start, *self._look(np.asarray(x, np.float32))
+            yield start, *self._look(x)
 
     def states_at(self, places):
         """Return the states at some places of a pool that may be larger than memory."""
@@ -182,13 +188,16 @@ def open_case(
     model = load_model(model) if "model" in sources else model
     _check_model(model)
     whole, notes = _followed(model, sources.get("data", data))
+    plain = plain_model(whole)  # which refuses what cannot be one
     meaning = read_classifier(whole, len(class_names) if class_names else None, output, labels)
-    trainer = Trainer(whole, meaning, batch_size)
+    trainer, notes = Trainer(plain, meaning, batch_size), (*notes, *meaning.remarks)
     if "data" in sources:
         data, how = _load_data(sources["data"], whole, trainer, class_names, pixels, skip_broken, even_if_weak)
         notes = (*notes, *how)
+    else:
+        data = _converted(data, trainer.dtype)
     notes = (*notes, *data.notes)
-    _check_fit(whole, data, budget)
+    _check_fit(plain, data, budget)
     if not even_if_weak:
         check_known(trainer, data.x_train, data.y_train, data.class_names)
     if unseen := unseen_labels(data):
@@ -196,32 +205,6 @@ def open_case(
         notes = (*notes, told)
     case = Case(model, trainer, data, options, tolerance, seed, trainer.state(), notes, sources)
     return continue_case(case, earlier) if earlier else case
-
-
-def load_model(path):
-    """Load a compiled classifier from a .keras file, without running any code that the file brings.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such file, or it is no .keras file, truncated, or needs code of its own.
-    """
-    path = Path(path)
-    check_files(path)
-    try:
-        return keras.models.load_model(path, safe_mode=True)
-    except Exception as error:  # Keras raises whatever goes wrong below it
-        if "unsafe" in str(error).lower() or "lambda" in str(error).lower():
-            raise ValueError(
-                f"{path} has a Lambda layer, whose code is not run: replace it by a layer of Keras and save again"
-            ) from None
-        if "custom_objects" in str(error) or "register_keras_serializable" in str(error):
-            raise ValueError(
-                f"{path} has a layer or loss of its own, whose code is not run: open the case in Python, with the "
-                "model itself in place of the file"
-            ) from None
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"{path} cannot be loaded as a Keras model ({reason}): save it again") from None
 
 
 def make_example(folder, labelled=True, seed=0):
@@ -259,8 +242,7 @@ def _load_data(path, model, trainer, class_names, pixels, skip_broken, even_if_w
     """Return data and notes on how they were read."""
     n_classes = trainer.n_classes
     if not path.is_dir():
-        names = [tensor.name for tensor in model.inputs]
-        return load_own_data(path, class_names, n_classes, names, even_if_weak), ()
+        return load_own_data(path, class_names, n_classes, model_inputs(model), trainer.dtype, even_if_weak), ()
     input_shape = tuple(model.inputs[0].shape[1:])
     found = read_images(path, input_shape, class_names, skip_broken)
     if len(found.class_names) != n_classes:
@@ -274,7 +256,16 @@ def _load_data(path, model, trainer, class_names, pixels, skip_broken, even_if_w
         raise ValueError(f"pixels {pixels!r} are of images with three channels, but the model takes {input_shape}")
     for name in [name for name in arrays if name.startswith("x_")]:
         arrays[name] = PIXELS[pixels].apply(arrays[name])
-    return check_arrays(arrays, found.class_names, path=path, even_if_odd=even_if_weak), (reason, *found.notes)
+    if np.dtype(trainer.dtype).kind in "iu":
+        arrays |= {name: np.rint(x) for name, x in arrays.items() if name.startswith("x_")}  # resized
+    data = check_arrays(arrays, found.class_names, path=path, dtype=trainer.dtype, even_if_odd=even_if_weak)
+    return data, (reason, *found.notes)
+
+
+def _converted(data, dtype):
+    """Return data that came as `OwnData` with samples as a model takes them."""
+    names = [name for name in _SAMPLES if getattr(data, name) is not None]
+    return replace(data, **{name: convert_samples(name, getattr(data, name), dtype) for name in names})
 
 
 def _check_model(model):
@@ -304,15 +295,16 @@ def _followed(model, data):
         )
     if not model.compiled:
         raise ValueError(f"model {model.name!r} is not compiled: call model.compile(optimizer, loss) first")
-    shape = _sample_shape(data)
-    inputs = keras.Input(shape)
+    shape, dtype = _sample(data)
+    inputs = keras.Input(shape, dtype=dtype)
     try:
         whole = keras.Model(inputs, model(inputs), name=f"{model.name}_whole")
-        _check_rows(whole(np.zeros((7, *shape), np.float32)))
+        _check_rows(whole(np.zeros((7, *shape), dtype)))
     except Exception as error:  # whatever the model's own code raises
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(f"model {model.name!r} cannot be called on samples of shape {shape}: {reason}") from None
-    whole.compile(optimizer=model.optimizer, loss=model.loss)
+    loss, weight = single_loss(model)
+    whole.compile(optimizer=model.optimizer, loss=loss, loss_weights=weight)
     return whole, (
         f"Model {model.name!r} is subclassed, so that its layers cannot be followed: its probabilities stand in for "
         "states, by which samples of a label that it hardly knows are told apart less well.",
@@ -324,20 +316,34 @@ def _check_rows(output):
         raise ValueError(f"it gives {len(output)} rows for 7 samples")
 
 
-def _sample_shape(data):
+def _sample(data):
+    """Return the shape of a sample and the dtype in which a subclassed model is given it."""
     arrays = read_arrays(data) if isinstance(data, Path) else {"x_train": data.x_train}
     if "x_train" not in arrays:
         raise ValueError(f"{data} has no array 'x_train': a subclassed model takes one input")
-    return arrays["x_train"].shape[1:]
+    x = arrays["x_train"]
+    return x.shape[1:], str(x.dtype) if x.dtype.kind in "iu" and x.dtype.itemsize > 2 else "float32"
 
 
 def _check_fit(model, data, budget):
-    sizes = [int(np.prod([side or 1 for side in tensor.shape[1:]])) for tensor in model.inputs]
-    wanted = tuple(model.inputs[0].shape[1:]) if len(sizes) == 1 else (sum(sizes),)
-    found = data.x_train.shape[1:]
+    wanted, found = tuple(model.inputs[0].shape[1:]), data.x_train.shape[1:]
     if len(found) != len(wanted) or any(w not in (None, f) for w, f in zip(wanted, found, strict=True)):
         raise ValueError(
             f"a sample has shape {found}, but the model takes {wanted}: give samples as the model takes them"
         )
+    _check_vocabulary(model, data)
     if budget > len(data.x_pool):
         raise ValueError(f"a budget of {budget} is larger than the pool, which has {len(data.x_pool)} samples")
+
+
+def _check_vocabulary(model, data):
+    """Raise a ValueError if samples have a number that an embedding does not know: it ends the prediction, or is 0."""
+    for layer, most in vocabulary(model).items():
+        for name in _SAMPLES:
+            x = getattr(data, name)
+            largest = max(chunk.max() for _, chunk in in_chunks(x)) if x is not None else 0
+            if largest >= most:
+                raise ValueError(
+                    f"{name} has the number {largest:.0f}, but layer {layer!r} knows 0 .. {most - 1}: give in its place "
+                    "the number that stands for what is unknown"
+                )

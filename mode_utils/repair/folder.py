@@ -16,6 +16,7 @@ import pandas as pd
 from mode_utils.repair.labelling.browser_page import write_label_page
 from mode_utils.repair.labelling.label_studio import write_tasks
 from mode_utils.repair.labelling.label_table import as_text
+from mode_utils.repair.model_files import check_model_file
 
 PAGE = "label.html"  # where the chosen samples get their labels
 MAP = "map.html"  # of the pool
@@ -40,12 +41,12 @@ def check_new(folder):
 
 
 def check_files(model=None, data=None, labels=()):
-    """Raise an error if a file is not there, or the model's is no .keras file: before anything slow is imported."""
+    """Raise an error if a file is not there, or the model's is none of Keras: before anything slow is imported."""
     for what, path in [("model file", model), ("data file", data), *(("table", table) for table in labels)]:
         if path is not None and not Path(path).exists():
             raise FileNotFoundError(f"there is no {what} {path}")
-    if model is not None and (Path(model).suffix != ".keras" or Path(model).is_dir()):
-        raise ValueError(f"{model} is no .keras file: save the model with model.save('model.keras')")
+    if model is not None:
+        check_model_file(model)
 
 
 def save_repair(

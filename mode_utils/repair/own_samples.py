@@ -11,6 +11,7 @@ import numpy as np
 
 from mode_utils.diagnosis import another_order
 from mode_utils.networks.backend import keras
+from mode_utils.networks.classifiers import looks_up
 from mode_utils.repair.arrays import check_order
 
 
@@ -72,6 +73,8 @@ def choose_pixels(trainer, x, y):
     reason : str
         A sentence.
     """
+    if np.dtype(trainer.dtype).kind in "iu":
+        return "0..255", f"Pixels are given as 0..255, as the model takes whole numbers ({trainer.dtype})."
     x, y = _some(x, y)
     found = _judge_scales(trainer, x, y, PIXELS)
     expected = "0..255" if takes_raw_pixels(trainer.model) else "0..1"
@@ -107,10 +110,11 @@ def check_known(trainer, x, y, class_names):
     probabilities = trainer.predict(x)
     loss, accuracy = _loss_and_accuracy(probabilities, y)
     check_order(probabilities.argmax(axis=1), y, class_names, "of its own training samples")
-    others = _judge_scales(trainer, x, y, _OTHER_SCALES)
-    best = min(others, key=lambda name: others[name][0])
+    has_scale = x.dtype.kind == "f" and not looks_up(trainer.model)  # what numbers stand for has none
+    others = _judge_scales(trainer, x, y, _OTHER_SCALES if has_scale else {})
+    best = min(others, key=lambda name: others[name][0], default=None)
     story = f"the model gets {accuracy:.0%} of {len(y)} of its own training samples right"
-    if others[best][0] < loss and others[best][1] > accuracy + _BETTER:
+    if best and others[best][0] < loss and others[best][1] > accuracy + _BETTER:
         raise ValueError(f"{story}, but {others[best][1]:.0%} of them {best}: give samples as it was trained on them")
     chance = 1 / len(np.unique(y))
     if len(np.unique(y)) > 1 and accuracy <= chance + 2 * np.sqrt(chance * (1 - chance) / len(y)):
@@ -123,7 +127,7 @@ def check_known(trainer, x, y, class_names):
 
 def _some(x, y):
     places = np.sort(np.random.default_rng(0).permutation(len(y))[:_ASKED])
-    return np.asarray(x[places], np.float32), np.asarray(y)[places]
+    return np.asarray(x[places]), np.asarray(y)[places]
 
 
 def _judge_scales(trainer, x, y, scales):

@@ -89,7 +89,8 @@ def find_faults(case, scan):
         why = "the preset asks no reference" if unasked else "the pool is too large to keep what the reference believes"
         meaning = f"not looked for: {why}"
         rows.append({"fault": "doubtful labels", "found": 0, "of": 0, "meaning": meaning})
-    roles = {role: _digests(x) for role in _ROLES if (x := getattr(case.data, f"x_{role}")) is not None}
+    dtype = np.int64 if case.data.x_train.dtype.kind in "iu" else case.data.x_train.dtype
+    roles = {role: _digests(x, dtype) for role in _ROLES if (x := getattr(case.data, f"x_{role}")) is not None}
     found = exact_copies(roles["pool"])
     report("exact copies", found, n_pool, "the same as a sample before them: each such picture counts once")
     for role in [role for role in roles if role != "pool"]:
@@ -133,10 +134,10 @@ def exact_copies(digests):
     return np.setdiff1d(np.arange(len(digests)), np.unique(digests, return_index=True)[1])
 
 
-def _digests(x):
+def _digests(x, dtype):
     digests = np.empty(len(x), np.uint64)
     for start, chunk in in_chunks(x):
-        rows = np.ascontiguousarray(chunk, np.float32).reshape(len(chunk), -1)
+        rows = np.ascontiguousarray(chunk, dtype).reshape(len(chunk), -1)
         joined = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in rows)
         digests[start : start + len(rows)] = np.frombuffer(joined, np.uint64)
     return digests

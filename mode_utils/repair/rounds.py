@@ -97,7 +97,7 @@ def continue_case(case, earlier):
         left = len(data.x_pool) - len(used)
         raise ValueError(f"a budget of {case.options.batch_size} is larger than the {left} samples left of the pool")
     labels = np.array([places[each["label"]] for each in earlier.samples], np.int32)
-    x_train = np.concatenate([data.x_train, np.asarray(data.x_pool[used], np.float32)])
+    x_train = np.concatenate([data.x_train, np.asarray(data.x_pool[used], data.x_train.dtype)])
     data = replace(data, x_train=x_train, y_train=np.concatenate([data.y_train, labels]))
     notes = (*case.notes, f"Round {len(earlier.rounds) + 1}: {len(used)} samples were added before, and are kept.")
     return replace(case, data=data, used=used, earlier=earlier, notes=notes)

@@ -3,8 +3,9 @@ import pytest
 from scipy.special import expit, softmax
 
 from mode_utils.networks.backend import keras
-from mode_utils.networks.classifiers import join_inputs, read_classifier, single_input
+from mode_utils.networks.classifiers import read_classifier
 from mode_utils.networks.layers import candidate_layers
+from mode_utils.networks.plain_models import join_inputs, plain_model
 from mode_utils.networks.trainer import Trainer
 
 X = np.random.default_rng(0).random((64, 4)).astype(np.float32)
@@ -148,4 +149,4 @@ def test_several_inputs_of_unknown_shape_are_refused():
     merged = keras.layers.Concatenate()([image, keras.layers.GlobalAveragePooling1D()(text)])
     model = keras.Model([image, text], keras.layers.Dense(2, activation="softmax")(merged))
     with pytest.raises(ValueError, match="several inputs need fixed shapes"):
-        single_input(model)
+        plain_model(model)

@@ -77,7 +77,7 @@ def test_the_learning_rate_is_among_the_optimizers_variables_and_can_be_told_fro
 
 
 def test_calling_a_functional_models_call_hands_on_its_layers_rather_than_the_model(model):
-    """Documented: `Model.call` on symbolic tensors. If it nests the model, `single_input` must go layer by layer."""
+    """Documented: `Model.call` on symbolic tensors. If it nests the model, `plain_model` must go layer by layer."""
     other = keras.Input((4,))
     again = keras.Model(other, model.call(other))
     assert [layer.name for layer in again.layers[1:]] == [layer.name for layer in model.layers[1:]]

@@ -1,0 +1,171 @@
+"""Any model with one output as a plain one: one tensor in, one tensor out, samples of any number.
+
+A model may take its inputs in a list, a dict or a structure of both, and may have been built for a fixed number of
+samples. A plain model shares its layers. Inputs are told apart by their names, never by an order.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mode_utils.networks.backend import keras
+from mode_utils.networks.losses import single_loss
+
+_EXACT = 2**53  # up to which a float64 holds all whole numbers
+
+
+class ModelInput(NamedTuple):
+    """One input of a model: the names by which its arrays may go, the best first; shape of a sample; dtype."""
+
+    names: tuple[str, ...]
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+def model_inputs(model):
+    """Return the inputs of a model, `ModelInput`, in the order of `model.inputs`.
+
+    An input goes by the key that it has in a dict, or else by the name of its tensor, if no other goes by that.
+    """
+    paths = [path for path, _ in keras.tree.flatten_with_path(_structure(model))]
+    keys = [str(path[-1]) if path and isinstance(path[-1], str) else None for path in paths]
+    names = [key or tensor.name for key, tensor in zip(keys, model.inputs, strict=True)]
+    if len(set(names)) < len(names):
+        names = [".".join(map(str, path)) for path in paths]
+    inputs = []
+    for name, tensor in zip(names, model.inputs, strict=True):
+        more = () if tensor.name in names else (tensor.name,)
+        inputs.append(ModelInput((name, *more), tuple(tensor.shape[1:]), str(tensor.dtype)))
+    return inputs
+
+
+def call_model(model, tensors, **options):
+    """Return the output of a model for a tensor an input, in the order of `model.inputs`."""
+    return keras.tree.flatten(model(keras.tree.pack_sequence_as(_structure(model), list(tensors)), **options))[0]
+
+
+def plain_model(model):
+    """Return a model with one input that shares the layers, optimizer and loss of another.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Sequential or functional; one that is plain is returned as it is.
+
+    Returns
+    -------
+    keras.Model
+        Of one with several inputs its input (n, n_features) has them side by side, each flattened: see `join_inputs`.
+
+    Raises
+    ------
+    ValueError
+        If it has several outputs, takes texts, or has several inputs of which one is of unknown shape.
+    """
+    if len(model.outputs) != 1:
+        names = ", ".join(model.output_names) if hasattr(model, "output_names") else len(model.outputs)
+        raise ValueError(
+            f"model {model.name!r} has {len(model.outputs)} outputs; one is needed: choose one of {names}, and compile "
+            "keras.Model(model.inputs, model.outputs[0]) or whichever it is"
+        )
+    _check_inputs(model)
+    if _is_plain(model):
+        return model
+    joined, parts = _parts(model)
+    structure = keras.tree.pack_sequence_as(_structure(model), parts)
+    output = keras.tree.flatten(model.call(structure))[0]  # `call`: its layers, not the model as one layer
+    whole = keras.Model(joined, output, name=model.name)
+    if model.compiled:
+        loss, weight = single_loss(model)
+        whole.compile(optimizer=model.optimizer, loss=loss, loss_weights=weight)
+    return whole
+
+
+def join_inputs(arrays):
+    """Return arrays (n, ...) of several inputs side by side, (n, n_features), for `plain_model`.
+
+    Returns
+    -------
+    (n, n_features) float32, or float64 if one of the arrays is of integers, which it holds exactly.
+
+    Raises
+    ------
+    ValueError
+        If an integer is too large for that, or the arrays have several lengths.
+    """
+    whole = [array for array in arrays if array.dtype.kind in "iu"]
+    largest = max((max(abs(int(array.min())), abs(int(array.max()))) for array in whole if array.size), default=0)
+    if largest > _EXACT:
+        raise ValueError(
+            f"the number {largest} of an input is too large: beside other inputs whole numbers go up to {_EXACT}, so "
+            "number what it stands for anew"
+        )
+    dtype = np.float64 if whole else np.float32
+    return np.concatenate([np.asarray(array, dtype).reshape(len(array), -1) for array in arrays], axis=1)
+
+
+def _structure(model):
+    """Return the inputs of a model as it takes them."""
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
+def _is_plain(model):
+    structures = (_structure(model), None if isinstance(model, keras.Sequential) else model.output)
+    nested = [len(each) > 1 or isinstance(each, dict) for each in structures if keras.tree.is_nested(each)]
+    return len(model.inputs) == 1 and model.inputs[0].shape[0] is None and not any(nested)
+
+
+def _check_inputs(model):
+    for tensor, own in zip(model.inputs, model_inputs(model), strict=True):
+        if own.dtype == "string":
+            raise ValueError(_cut(model, tensor, own.names[0]))
+        if getattr(tensor, "sparse", False) or getattr(tensor, "ragged", False):
+            raise ValueError(
+                f"input {own.names[0]!r} of model {model.name!r} is sparse or ragged: dense ones are taken"
+            )
+    for layer in model.layers:
+        if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
+            raise ValueError(
+                f"layer {layer.name!r} of model {model.name!r} is stateful, so that a prediction depends on those "
+                "before it: build the model with stateful=False, and give it these weights"
+            )
+
+
+def _cut(model, tensor, name):
+    """Say where to cut a model that takes texts."""
+    behind = next((layer.name for layer in model.layers if _takes(layer, tensor)), None)
+    cut = f"m.get_layer({behind!r}).output" if behind else "the output of the layer behind it"
+    others = [f"m.inputs[{place}]" for place in range(len(model.inputs))]
+    inputs = ", ".join(cut if each is tensor else other for each, other in zip(model.inputs, others, strict=True))
+    return (
+        f"input {name!r} of model {model.name!r} takes texts: cut the model behind layer {behind!r}, with "
+        f"new = keras.Model([{inputs}], m.outputs[0]); new.compile(m.optimizer.__class__(), m.loss), and give what "
+        f"keras.Model(m.inputs, {cut}) makes of the texts in their place"
+    )
+
+
+def _takes(layer, tensor):
+    return any(each is tensor for node_input in _layer_inputs(layer) for each in node_input)
+
+
+def _layer_inputs(layer):
+    try:
+        yield keras.tree.flatten(layer.input)
+    except AttributeError:  # it is an input, or is called several times
+        return
+
+
+def _parts(model):
+    """Return a new input, and of it what each input of a model takes."""
+    tensors, shapes = model.inputs, [tuple(tensor.shape[1:]) for tensor in model.inputs]
+    if len(tensors) == 1:
+        joined = keras.Input(shapes[0], dtype=tensors[0].dtype, name=tensors[0].name)
+        return joined, [joined]
+    if any(side is None for shape in shapes for side in shape):
+        raise ValueError(f"model {model.name!r} has inputs of shapes {shapes}; several inputs need fixed shapes")
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    whole = any(np.dtype(tensor.dtype).kind in "iu" for tensor in tensors)
+    joined = keras.Input((int(ends[-1]),), dtype="float64" if whole else "float32", name="joined_inputs")
+    pieces = [joined[:, end - int(np.prod(shape)) : end] for shape, end in zip(shapes, ends, strict=True)]
+    parts = [keras.ops.reshape(piece, (-1, *shape)) for piece, shape in zip(pieces, shapes, strict=True)]
+    return joined, [keras.ops.cast(part, tensor.dtype) for part, tensor in zip(parts, tensors, strict=True)]
