@@ -32,7 +32,9 @@ class OwnData:
         What the model was trained on, what diagnosis looks at, and what a repair may add. `x_test` only scores; None
         if there is none.
     y_train, y_validation : (n,) int32
-        Labels 0 .. n_classes - 1; `y_pool` and `y_test` are None if there are none.
+        Labels 0 .. n_classes - 1; `y_test` is None if there is no test set.
+    y_pool : (n,) int32, optional
+        Labels of the pool, -1 where a sample has none; None if no sample has one.
     class_names : tuple of str
     names_pool : (n,) str, optional
         What the samples of the pool are called, such as the files that they are from.
@@ -53,6 +55,29 @@ class OwnData:
     def n_classes(self):
         """Number of labels."""
         return len(self.class_names)
+
+    @property
+    def pool_labelled(self):
+        """Whether each sample of the pool has a label."""
+        return self.y_pool is not None and bool((self.y_pool >= 0).all())
+
+    @property
+    def known_places(self):
+        """Places (n_known,) of the samples that have a label in a pool in which others have none.
+
+        They are not chosen from.
+        """
+        known = np.empty(0, int) if self.y_pool is None else np.flatnonzero(self.y_pool >= 0)
+        return known[: 0 if self.pool_labelled else None]
+
+    @property
+    def known_as(self):
+        """What the label of a chosen sample is called: its "label", or a "guess" where it has none."""
+        return "label" if self.pool_labelled else "guess"
+
+    def call(self, place):
+        """Return what a sample of the pool is called in a sentence."""
+        return str(place) if self.names_pool is None else f"{place} ({str(self.names_pool[place])!r})"
 
     def splits(self, pool_labels=None):
         """Return the roles as `splits.Splits`, the pool with the given labels or 0; validation stands in for a test."""
@@ -116,6 +141,8 @@ def check_arrays(arrays, class_names=None, n_classes=None, path="the data"):
             f"label {largest} is too large for {n_classes} classes: labels must lie in 0 .. {n_classes - 1}"
         )
     names = tuple(map(str, class_names or range(n_classes)))
+    if "y_pool" in arrays:
+        arrays["y_pool"] = any_known(arrays["y_pool"])
     return OwnData(**{name: arrays.get(name) for name in (*REQUIRED, *OPTIONAL)}, class_names=names)
 
 
@@ -278,7 +305,15 @@ def check_span(name, span, like, whose="x_train"):
 
 
 def labels_of(name, y, n):
-    """Return labels as integers (n,), also from one-hot rows; raise a ValueError if they are none."""
+    """Return labels as integers (n,), also from one-hot rows; raise a ValueError if they are none.
+
+    In a pool, where `name` is "y_pool" or "label", no label is -1: so is NaN, None, or an empty text.
+    """
+    missing = _missing(y) if name in ("y_pool", "label") else np.zeros(len(y), bool)
+    if missing.any():
+        labels = np.full(len(y), -1, np.int32)
+        labels[~missing] = labels_of(name, np.array(np.asarray(y)[~missing].tolist(), int), int((~missing).sum()))
+        return labels
     if y.ndim == 2 and y.shape[1] > 1 and set(np.unique(y)) <= {0, 1} and (y.sum(axis=1) == 1).all():
         y = y.argmax(axis=1)
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
@@ -289,11 +324,38 @@ def labels_of(name, y, n):
         )
     if len(y) != n:
         raise ValueError(f"{name} has {len(y)} labels for {n} samples: one each is needed")
-    if y.min() < 0:
+    if n and y.min() < 0:
         raise ValueError(f"{name} has label {y.min()}: labels must lie in 0 .. n_classes - 1")
-    if y.max() > np.iinfo(np.int32).max:
+    if n and y.max() > np.iinfo(np.int32).max:
         raise ValueError(f"{name} has label {y.max()}: that is too large for a label")
     return y.astype(np.int32)
+
+
+def _missing(y):
+    marked = [y.ndim == 1 and (each in (None, "", -1) or each != each) for each in y.tolist()]
+    return np.array(marked, bool)
+
+
+def any_known(labels):
+    """Return labels (n,) of a pool, or None if it is not known of any sample."""
+    return labels if (labels >= 0).any() else None
+
+
+def say_known(data):
+    """Return a sentence on a pool in which some samples have labels and others none; otherwise nothing."""
+    n = len(data.known_places)
+    return n and (
+        f"{n} of {len(data.x_pool)} samples of the pool have a label: they teach the reference and are not chosen "
+        "from; the model is not trained on them unless they are in x_train."
+    )
+
+
+def check_budget(budget, data, used=()):
+    """Raise a ValueError if a budget is larger than what is left to choose from."""
+    n, closed = len(data.x_pool), len(np.union1d(used, data.known_places))
+    why = f" to choose from, as {closed} of {n} have a label or were added before" if closed else ""
+    if budget > n - closed:
+        raise ValueError(f"a budget of {budget} is larger than the pool, which has {n - closed} samples{why}")
 
 
 def names_of(names, n):

@@ -14,11 +14,14 @@ from mode_utils.diagnosis import judge_accuracies, label_accuracies
 from mode_utils.options import DebugOptions
 from mode_utils.repair.arrays import (
     OwnData,
+    any_known,
+    check_budget,
     check_class_names,
     check_order,
     in_chunks,
     listed,
     read_arrays,
+    say_known,
     scattered,
     unseen_labels,
 )
@@ -137,12 +140,15 @@ def open_outputs(arrays, budget, *, in_shards=False, class_names=None, preset="r
     arrays = (_without_pool if in_shards else check_outputs)(arrays, where)
     names = class_names or arrays.get("class_names")
     data = _as_data(arrays, names)
-    if budget > len(data.x_pool) and not in_shards:
-        raise ValueError(f"a budget of {budget} is larger than the pool, which has {len(data.x_pool)} samples")
+    if not in_shards:
+        check_budget(budget, data)
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
     if data.y_pool is not None:
-        check_order(_predicted(arrays["probabilities_pool"]), data.y_pool, data.class_names, "of the pool")
+        known = np.flatnonzero(data.y_pool >= 0)
+        check_order(
+            _predicted(arrays["probabilities_pool"])[known], data.y_pool[known], data.class_names, "of the pool"
+        )
     seen = None
     if "probabilities_train" in arrays:
         seen = label_accuracies(arrays["y_train"], _predicted(arrays["probabilities_train"]), data.n_classes)
@@ -222,10 +228,11 @@ def _as_data(arrays, names):
     what = "x" if "x_pool" in arrays else "features"
     known = {role: np.asarray(arrays[f"{what}_{role}"], np.float32) for role in ("validation", "train")
              if f"{what}_{role}" in arrays}  # fmt: skip
+    y_pool = any_known(arrays["y_pool"]) if "y_pool" in arrays else None
     train = known.get("train", np.empty((0, *known["validation"].shape[1:]), np.float32))
     y_train = arrays["y_train"] if len(train) else np.empty(0, np.int32)
     return OwnData(
-        train, y_train, known["validation"], arrays["y_validation"], arrays[f"{what}_pool"], arrays.get("y_pool"),
+        train, y_train, known["validation"], arrays["y_validation"], arrays[f"{what}_pool"], y_pool,
         None, None, tuple(names), arrays.get("names_pool"),
     )  # fmt: skip
 
@@ -241,6 +248,8 @@ def _notes(arrays, data, predicted):
     notes = [f"The model gets {right:.1%} of {len(predicted)} validation samples right."]
     if right <= chance:
         notes.append(f"That is no more than always saying the most frequent label ({chance:.1%}): is it the right y?")
+    if known := say_known(data):
+        notes.append(known)
     if "x_pool" not in arrays:
         notes.append("Copies and foreign samples are looked for among features, as the samples are not given.")
     if "probabilities_train" not in arrays:

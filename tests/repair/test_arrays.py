@@ -67,7 +67,7 @@ def test_the_inputs_of_a_model_with_several_stand_side_by_side(arrays, tmp_path)
         (lambda a: a["x_pool"].__setitem__((3, 0, 0), np.nan), "x_pool has NaN or infinite values"),
         (lambda a: a.update(x_pool=255 * a["x_pool"]), "x_pool spans .*, but x_train .*: scale both alike"),
         (lambda a: a.update(y_pool=a["y_pool"][:-1]), "y_pool has 39 labels for 40 samples"),
-        (lambda a: a.update(y_pool=a["y_pool"] - 1), "y_pool has label -1"),
+        (lambda a: a.update(y_train=a["y_train"] - 1), "y_train has label -1"),
         (lambda a: a.update(y_pool=a["y_pool"] + 0.5), "labels must be integers"),
         (lambda a: a.update(y_pool=np.array(list("abcd") * 10, object)), "Python objects, which are never unpickled"),
     ],

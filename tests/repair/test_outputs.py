@@ -184,7 +184,7 @@ SPOILT = [
     (add("y_pool", np.zeros(3, int)), "the arrays of pool must have a row for each"),
     (add("y_pool", np.full(797, 10)), "has label 10, but"),
     (lambda a: a.update(y_pool=(a["probabilities_pool"].argmax(axis=1) + 3) % 10), "in another order: .* of the pool"),
-    (add("y_pool", np.full(797, -1)), "label -1"),
+    (add("y_pool", np.full(797, -2)), "label -2"),
     (add("names_pool", np.array(["a"] * 797)), "has 'a' 797 times"),
     (add("names_pool", np.arange(797)), "it needs a text for each"),
     (add("names_pool", np.array(["a", "b"])), "the arrays of pool must have a row for each"),
