@@ -1,4 +1,4 @@
-"""Somebody's own images: a folder a role, in it a folder a class; a pool without labels has no folders.
+"""Somebody's own images: a folder a role, in it a folder a class; images of a pool without labels are in no folder.
 
 Images are decoded and resized as `keras.utils.image_dataset_from_directory` does. ``python -m
 mode_utils.repair.image_folders FOLDER FILE.npz`` packs the roles `train` and `test` into a file of bytes, as
@@ -44,8 +44,8 @@ def read_images(folder, input_shape, class_names=None, skip_broken=False):
     Parameters
     ----------
     folder : path
-        Has `train/<class>/`, `validation/<class>/`, `pool/<class>/` or images right in `pool/`; maybe `test/<class>/`.
-        What is hidden is not looked at.
+        Has `train/<class>/`, `validation/<class>/`, `pool/<class>/`; maybe `test/<class>/`. Images right in `pool/`,
+        alone or beside classes, have no label. What is hidden is not looked at.
     input_shape : tuple of int
         Height, width and channels (1, 3 or 4) that the model takes; images are resized to it.
     class_names : sequence of str, optional
@@ -138,15 +138,15 @@ def _list(place, names, notes):
         raise ValueError(
             f"{place} has a class {strange[0]!r} that is not among {', '.join(names)}: rename or remove it"
         )
-    beside = [path for path in _images(place, "*") if names]
-    if beside:
+    beside = _images(place, "*") if names else []
+    if beside and place.name != "pool":  # where these have no label yet
         raise ValueError(
             f"{place} has {len(beside)} images beside its class folders, such as {beside[0].name}: put each into the "
             "folder of its class"
         )
     folders = [place / name for name in names] if names else [place]
     found = [_images(folder, "**/*") if folder.is_dir() else [] for folder in folders]
-    if not any(found):
+    if not any(found) and not beside:
         raise ValueError(f"{place} has no images: {', '.join(ending[1:] for ending in _ENDINGS)} are read")
     empty = [folder.name for folder, files in zip(folders, found, strict=True) if folder.is_dir() and not files]
     if empty and place.name == "train":
@@ -159,8 +159,8 @@ def _list(place, names, notes):
             f"{len(others)} files of {place.name} are of kinds that are not read: {_some(others, place)}; convert them "
             "to PNG."
         )
-    labels = np.repeat(np.arange(len(folders)), [len(files) for files in found])
-    return [str(path) for files in found for path in files], labels
+    labels = np.repeat([*range(len(folders)), -1], [len(files) for files in (*found, beside)])
+    return [str(path) for files in (*found, beside) for path in files], labels
 
 
 def _images(folder, pattern, endings=_ENDINGS):

@@ -1,8 +1,8 @@
 """The files of a pool in shards: where they are, and their rows, a part at a time.
 
 A shard is an .npz file as `outputs` describes them, with the arrays of the pool, or a Parquet file with a list of
-numbers a row in the columns `probabilities` and `features`, and maybe `name` and `label`; under any URL that fsspec
-knows.
+numbers a row in the columns `probabilities` and `features`, and maybe `name` and `label`, empty where there is none;
+under any URL that fsspec knows.
 """
 
 import shutil
@@ -113,7 +113,7 @@ def _parquet(path):
             if len(numbers) % max(len(batch), 1):
                 raise ValueError(f"its column {name!r} has rows of different lengths")
             rows[name] = numbers.reshape(len(batch), -1)
-        empty = [name for name in columns if batch.column(name).null_count]
+        empty = [name for name in columns if name != "label" and batch.column(name).null_count]
         if empty:
             raise ValueError(f"its column {empty[0]!r} has empty rows")
         others = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in columns[2:]}

@@ -204,7 +204,7 @@ def test_broken_images_are_named_or_left_out_when_asked(folder, model):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda f: (f / "pool/cross/0001.png").exists() or next((f / "pool/cross").iterdir()).rename(f / "pool/x.png"),
+        (lambda f: next((f / "train/cross").iterdir()).rename(f / "train/x.png"),
          "has 1 images beside its class folders, such as x.png: put each into the folder of its class"),
         (lambda f: (f / "train/circle").mkdir(), "train/circle has no images: fill it, or remove the folder"),
         (lambda f: (f / "validation/circle").mkdir(), "has a class 'circle' that is not among cross, frame, square"),
@@ -215,6 +215,18 @@ def test_what_lies_in_the_wrong_place_is_an_error(spoil, message, folder):
     spoil(folder)
     with pytest.raises(ValueError, match=message):
         read_images(folder, (12, 12, 3))
+
+
+def test_of_a_pool_images_beside_the_class_folders_have_no_label_yet(folder):
+    loose = sorted((folder / "pool/frame").iterdir())[:3]
+    for path in loose:
+        path.rename(folder / "pool" / f"loose-{path.name}")
+    found = read_images(folder, (12, 12, 3)).arrays
+    labels = dict(zip(found["names_pool"], found["y_pool"], strict=True))
+    assert {name: label for name, label in labels.items() if "/" not in name.removeprefix("pool/")} == {
+        f"pool/loose-{path.name}": -1 for path in loose
+    }
+    assert all(NAMES[label] == name.split("/")[1] for name, label in labels.items() if label >= 0)
 
 
 def test_what_is_hidden_is_not_looked_at_and_what_is_not_read_is_said(folder):
