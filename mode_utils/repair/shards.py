@@ -182,7 +182,8 @@ def _scan_chunk(plan, shard, start, features, probabilities, names, labels, best
     table = pd.DataFrame({
         "shard": shard, "row": places, "name": names, "label": label, "group": group, "predicted": predicted,
         "confidence": confidence, "believed": believed, "score": score, "gumbel": gumbel,
-        "key": score / plan.spreads[label] + gumbel, "drawn": drawn, "content": _hash_rows(features), "skipped": believed <= DOUBT,
+        "key": score / plan.spreads[label] + gumbel, "drawn": drawn, "content": _hash_rows(features),
+        "skipped": believed <= DOUBT,
     })  # fmt: skip
     promising = np.flatnonzero(table["key"].to_numpy() >= _thresholds(best, plan.wanted)[group])
     promising = promising[_best(table.iloc[promising], 2 * plan.wanted)]

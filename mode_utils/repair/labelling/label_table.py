@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mode_utils.repair.labelling.rewritten import Originals, numbers
+from mode_utils.repair.labelling.rewritten import Originals, numbers, readings
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a text that starts so for a formula
 _COLUMNS = ("index", "name", "label")
@@ -63,6 +63,7 @@ def read_labels(path, class_names, n_pool, names_pool=None, notes=None):
             f"{path}: {len(rows) - len(given)} rows have no label. pandas reads and writes the class name {lost[0]!r} "
             "as an empty cell: if it was meant, read the table with keep_default_na=False."
         )
+    _check_twins(path, given, Originals(class_names))
     return resolve_rows(path, given, class_names, n_pool, names_pool, notes)
 
 
@@ -162,7 +163,6 @@ def _labels(path, rows, classes, notes):
     if rewritten:
         how = "are class numbers" if found is by_number else "are what a spreadsheet makes of class names"
         notes.append(f"{path}: labels {how}: {_pairs(rewritten, classes)}.")
-    _tell_twins(path, {text: each for text, each in named.items() if each}, classes, notes)
     return [found[row["label"]][0] for row in rows]
 
 
@@ -181,13 +181,17 @@ def _check_label(path, row, found, by_number, classes):
     raise ValueError(f"{where}: unknown label {text!r}; {guess}choose from {_listed(names, 30)}")
 
 
-def _tell_twins(path, named, classes, notes):
-    """Say where a class was taken by its name, but a spreadsheet could have made that of another, too."""
-    for text, (place, *_) in named.items():
-        if others := [each for each in classes.alike(text) if each != place]:
-            notes.append(
-                f"{path}: {text!r} is taken for the class {classes[place]!r}, not for {classes[others[0]]!r}, of which "
-                "a spreadsheet makes the same."
+def _check_twins(path, rows, classes):
+    """Raise a ValueError if a label is a class's name, but a spreadsheet may have made it of another class's."""
+    texts = {row["label"]: row["where"] for row in rows}
+    written = {place for text in texts for place in classes.named(text)}
+    for text, where in texts.items():
+        own = classes.named(text) if not text.startswith("'") else []
+        twins = [place for place in classes.alike(text) if own and place not in own]
+        if twins and not written & set(twins):  # which a spreadsheet would not have left as it is
+            raise ValueError(
+                f"{path}, {where}, column 'label': {text!r} may be the class {text!r} or {classes[twins[0]]!r}, as a "
+                "spreadsheet makes one of both: put an apostrophe before it, in a text editor, if it is the first"
             )
 
 
@@ -239,7 +243,9 @@ def _read_place(path, row, n_pool, names):
 
 def _find_name(path, row, names):
     """Return the place of the sample that has a name, if a spreadsheet has not made the same of two."""
-    found = _named(names, row["name"]) or names.alike(row["name"])
+    found = _named(names, row["name"])
+    if not row.get("index") and readings(row["name"], True):
+        found = sorted({*found, *names.alike(row["name"])})
     where = f"{path}, {row['where']}, column 'name'"
     if not found:
         raise ValueError(f"{where}: {row['name']!r} is not in the pool: give the table of this pool")

@@ -88,7 +88,7 @@ def numbers(text):
 
 def readings(text, from_spreadsheet=False):
     """Return all that a text may stand for, as a set of tuples; after a spreadsheet, a day may have gained its year."""
-    text = unicodedata.normalize("NFKD", text.strip().removeprefix("'")).casefold()
+    text = unicodedata.normalize("NFD", text.strip().removeprefix("'")).casefold()
     text = "".join(sign for sign in text if not unicodedata.combining(sign))
     found = {("number", number) for number in numbers(text).values()} | _dates(text, from_spreadsheet)
     if time := _TIME.fullmatch(text):
