@@ -280,9 +280,9 @@ def _listed(texts, most=_SHOWN):
 
 
 def _plain(text):
-    """Return a number without the decimals that a spreadsheet has added: 8.0 and 8,0 are 8."""
+    """Return a number without the decimals that a spreadsheet has added: 8.0 and 8,0 are 8; 8.000 may be 8000."""
     whole, _, decimals = text.replace(",", ".").partition(".")
-    return whole if whole.isdigit() and decimals and not decimals.strip("0") else text
+    return whole if whole.isdigit() and decimals and not decimals.strip("0") and len(decimals) != 3 else text
 
 
 def _is_number(text):
