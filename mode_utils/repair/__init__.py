@@ -38,7 +38,7 @@ _HOMES = {
     "pool_faults": ("find_faults",),
     "choice": ("ArraysChoice", "Diagnosis", "choose_from_scan", "look_at_pool"),
     "choose": ("choose_from_arrays",),
-    "rounds": ("check_fresh", "round_of", "say_next_round"),
+    "rounds": ("round_of", "say_next_round", "take_labels"),
     "sharded": ("choose_from_shards",),
     "mapped_pool": ("map_pool", "save_map"),
     "steps": ("RepairOutcome", "choose_inputs", "diagnose", "retrain"),

@@ -70,7 +70,7 @@ def _open(given):
     """Open the case, to find out early what is wrong with it; return it and what is to be handed on."""
     from mode_utils.repair.case import open_case  # imports TensorFlow
     from mode_utils.repair.labelling.agreement import gather_labels
-    from mode_utils.repair.rounds import check_fresh
+    from mode_utils.repair.rounds import take_labels
 
     names = given.class_names.split(",") if given.class_names else None
     options = ("output", "labels", "pixels", "skip_broken", "even_if_weak", "preset", "tolerance", "seed", "batch_size")
@@ -80,15 +80,17 @@ def _open(given):
     )
     if given.apply:
         gathered = gather_labels(given.apply, case.data.class_names, len(case.data.x_pool), case.data.names_pool)
-        check_fresh(gathered.indices, case)
-        _say_agreement(gathered)
-    if given.compare and case.data.y_pool is None:
-        raise ValueError("--compare random needs a pool with labels: what is drawn at random would need them, too")
+        _say_gathered(take_labels(gathered, case))
+    if given.compare and not case.data.pool_labelled:
+        raise ValueError(
+            "--compare random needs labels of the whole pool: what is drawn at random would need them, too"
+        )
     return case, names, options
 
 
-def _say_agreement(gathered):
-    """Print how far several annotators agree, and on what they do not."""
+def _say_gathered(gathered):
+    """Print how labels were read, how far several annotators agree, and on what they do not."""
+    print(*gathered.notes, sep="\n", end="\n" if gathered.notes else "")
     if gathered.agreement:
         print(gathered.agreement)
     if len(gathered.disagreed):

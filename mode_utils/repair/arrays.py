@@ -58,7 +58,9 @@ class OwnData:
         if there is none. Integers stay what they are for a model that takes integers; all else is float32, or float64
         if the model takes that. The pool stays as it is in its file.
     y_train, y_validation : (n,) int32
-        Labels 0 .. n_classes - 1; `y_pool` and `y_test` are None if there are none.
+        Labels 0 .. n_classes - 1; `y_test` is None if there is no test set.
+    y_pool : (n,) int32, optional
+        Labels of the pool, -1 where a sample has none; None if no sample has one.
     class_names : tuple of str
     names_pool : (n,) str, optional
         What the samples of the pool are called, such as the files that they are from.
@@ -82,6 +84,29 @@ class OwnData:
     def n_classes(self):
         """Number of labels."""
         return len(self.class_names)
+
+    @property
+    def pool_labelled(self):
+        """Whether each sample of the pool has a label."""
+        return self.y_pool is not None and bool((self.y_pool >= 0).all())
+
+    @property
+    def known_places(self):
+        """Places (n_known,) of the samples that have a label in a pool in which others have none.
+
+        They are not chosen from.
+        """
+        known = np.empty(0, int) if self.y_pool is None else np.flatnonzero(self.y_pool >= 0)
+        return known[: 0 if self.pool_labelled else None]
+
+    @property
+    def known_as(self):
+        """What the label of a chosen sample is called: its "label", or a "guess" where it has none."""
+        return "label" if self.pool_labelled else "guess"
+
+    def call(self, place):
+        """Return what a sample of the pool is called in a sentence."""
+        return str(place) if self.names_pool is None else f"{place} ({str(self.names_pool[place])!r})"
 
     def splits(self, pool_labels=None):
         """Return the roles as `splits.Splits`, the pool with the given labels or 0; validation stands in for a test."""
@@ -147,6 +172,8 @@ def check_arrays(arrays, class_names=None, n_classes=None, path="the data", dtyp
     largest = max(int(array.max()) for name, array in arrays.items() if name.startswith("y_"))
     names = tuple(map(str, class_names or range(n_classes or largest + 1)))
     check_several("y_validation", arrays["y_validation"], len(names))
+    if "y_pool" in arrays:
+        arrays["y_pool"] = any_known(arrays["y_pool"])
     data = OwnData(**{name: arrays.get(name) for name in (*REQUIRED, *OPTIONAL)}, class_names=names)
     return replace(data, notes=notes + thin_labels(data))
 
@@ -226,12 +253,13 @@ def listed(data, marked):
     return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
-def in_chunks(x):
-    """Yield start and samples of each chunk of an array in turn; those mapped from a file leave memory again."""
-    size = _at_once(x, CHUNK)
-    for start in range(0, len(x), size):
-        yield start, np.asarray(x[start : start + size])
-        release_pages(x)
+def in_chunks(*arrays):
+    """Yield start and rows of each chunk of arrays of one length; those mapped from a file leave memory again."""
+    size = min(_at_once(x, CHUNK) for x in arrays)
+    for start in range(0, len(arrays[0]), size):
+        yield start, *(np.asarray(x[start : start + size]) for x in arrays)
+        for x in arrays:
+            release_pages(x)
 
 
 def scattered(x, places):
@@ -370,6 +398,28 @@ def check_span(name, span, like, whose="x_train", even_if_odd=False):
         for column in np.flatnonzero(odd)[:_NAMED]
     ]
     return (*notes, *_huge(name, span, like, whose, odd))
+
+
+def any_known(labels):
+    """Return labels (n,) of a pool, or None if it is not known of any sample."""
+    return labels if (labels >= 0).any() else None
+
+
+def say_known(data):
+    """Return a sentence on a pool in which some samples have labels and others none; otherwise nothing."""
+    n = len(data.known_places)
+    return n and (
+        f"{n} of {len(data.x_pool)} samples of the pool have a label: they teach the reference and are not chosen "
+        "from; the model is not trained on them unless they are in x_train."
+    )
+
+
+def check_budget(budget, data, used=()):
+    """Raise a ValueError if a budget is larger than what is left to choose from."""
+    n, closed = len(data.x_pool), len(np.union1d(used, data.known_places))
+    why = f" to choose from, as {closed} of {n} have a label or were added before" if closed else ""
+    if budget > n - closed:
+        raise ValueError(f"a budget of {budget} is larger than the pool, which has {n - closed} samples{why}")
 
 
 def thin_labels(data):

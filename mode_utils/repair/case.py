@@ -19,11 +19,12 @@ from mode_utils.options import DebugOptions
 from mode_utils.repair.arrays import (
     OwnData,
     check_arrays,
-    check_class_names,
+    check_budget,
     convert_samples,
     in_chunks,
     load_own_data,
     read_arrays,
+    say_known,
     scattered,
     unseen_labels,
 )
@@ -203,6 +204,8 @@ def open_case(
     if unseen := unseen_labels(data):
         told = f"No validation samples of {unseen}: whether the model fails there cannot be seen, and none are chosen."
         notes = (*notes, told)
+    if known := say_known(data):
+        notes = (*notes, known)
     case = Case(model, trainer, data, options, tolerance, seed, trainer.state(), notes, sources)
     return continue_case(case, earlier) if earlier else case
 
@@ -332,8 +335,7 @@ def _check_fit(model, data, budget):
             f"a sample has shape {found}, but the model takes {wanted}: give samples as the model takes them"
         )
     _check_vocabulary(model, data)
-    if budget > len(data.x_pool):
-        raise ValueError(f"a budget of {budget} is larger than the pool, which has {len(data.x_pool)} samples")
+    check_budget(budget, data)
 
 
 def _check_vocabulary(model, data):

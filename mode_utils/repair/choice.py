@@ -113,7 +113,7 @@ def choose_from_scan(case, diagnosis, scan, look=None):
     data, options = case.data, case.options
     rng, apart = np.random.default_rng(case.seed), deepcopy(scan.rng)
     pool, assessment = Pool(scan.labels), diagnosis.assessment
-    pool.take(case.used)
+    pool.take(np.union1d(case.used, data.known_places).astype(int))
     fault, needs = Schedule(options).next_needs(assessment)
     if needs is not None and not needs.any():
         return _describe(case, scan, diagnosis, np.empty(0, int), np.empty(0), np.empty(0, bool))
@@ -140,7 +140,7 @@ def _confusions(labels, predictions, names):
 
 def _describe(case, scan, diagnosis, indices, scores, wanted):
     names = np.array(case.data.class_names)
-    own = "guess" if case.data.y_pool is None else "label"
+    own = case.data.known_as
     errors = diagnosis.assessment.errors[scan.labels[indices]]
     table = pd.DataFrame({
         "rank": 0, "index": indices, "score": scores, own: names[scan.labels[indices]],

@@ -155,18 +155,19 @@ def _write_chosen(folder, case, chosen, remarks, label_studio, added=None, disag
 
 
 def _selected(case, chosen, added):
-    """Return the table of what was chosen; of a pool without labels, with a column to fill in, or filled in."""
+    """Return the table of what was chosen and added; where a sample has no label, with a cell to fill in."""
     table, names = chosen.copy(), case.data.class_names
-    if case.data.y_pool is None:
+    if not case.data.pool_labelled:
         table["label"] = ""
-        if added is not None:
-            filled = dict(zip(map(int, added[0]), added[1], strict=True))
-            others = [place for place in filled if place not in set(table["index"])]
-            table = pd.concat([table, pd.DataFrame({"index": others})], ignore_index=True)
-            table["label"] = [names[filled[place]] if place in filled else "" for place in table["index"]]
-            table["rank"] = range(1, len(table) + 1)
-            if case.data.names_pool is not None:
-                table["name"] = case.data.names_pool[table["index"].to_numpy()]
+    if added is not None:
+        filled = dict(zip(map(int, added[0]), added[1], strict=True))
+        others = np.setdiff1d(added[0], table["index"]).astype(int)
+        table = pd.concat([table, pd.DataFrame({"index": others})], ignore_index=True)
+        rows = zip(table["index"], table["label"], strict=True)
+        table["label"] = [names[filled[place]] if place in filled else label for place, label in rows]
+        table["rank"] = range(1, len(table) + 1)
+        if case.data.names_pool is not None:
+            table["name"] = case.data.names_pool[table["index"].to_numpy(int)]
     texts = [name for name in ("name", "label", "guess", "predicted") if name in table]
     return table.assign(**{name: table[name].map(as_text) for name in texts})
 
@@ -176,7 +177,7 @@ def _ask(folder, case, chosen, added, disagreed, label_studio):
     if disagreed is not None and len(disagreed):
         disagreed.to_csv(folder / "disagreed.csv", index=False)
     asked = chosen[~chosen["index"].isin([] if added is None else added[0])]
-    if case.data.y_pool is not None or not len(asked):
+    if case.data.pool_labelled or not len(asked):
         return 0
     if disagreed is not None:
         again = asked["index"].isin(disagreed["index"])

@@ -49,8 +49,7 @@ def map_pool(case, scan, chosen, faults):
     states = case.outputs.states_at(rows)
     names = np.array(case.data.class_names)
     table = flags.iloc[rows].reset_index(drop=True)
-    own = "guess" if case.data.y_pool is None else "label"
-    columns = {own: names[scan.labels[rows]], "predicted": names[scan.predicted[rows]]}
+    columns = {case.data.known_as: names[scan.labels[rows]], "predicted": names[scan.predicted[rows]]}
     if case.data.names_pool is not None:
         columns["name"] = case.data.names_pool[rows]
     reasons = dict(zip(chosen["index"], chosen["reason"], strict=True))

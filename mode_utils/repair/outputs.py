@@ -14,9 +14,12 @@ from mode_utils.diagnosis import judge_accuracies, label_accuracies
 from mode_utils.options import DebugOptions
 from mode_utils.repair.arrays import (
     OwnData,
+    any_known,
+    check_budget,
     check_order,
     in_chunks,
     read_arrays,
+    say_known,
     scattered,
     thin_labels,
     unseen_labels,
@@ -48,8 +51,7 @@ class GivenOutputs:
 
     def in_chunks(self):
         """Yield start, states and probabilities of each part of the pool in turn."""
-        parts = (in_chunks(self._arrays[f"{what}_pool"]) for what in _WHAT)
-        for (start, states), (_, probabilities) in zip(*parts, strict=True):
+        for start, states, probabilities in in_chunks(*(self._arrays[f"{what}_pool"] for what in _WHAT)):
             yield start, np.asarray(states, np.float32), np.asarray(probabilities, np.float32)
 
     def states_at(self, places):
@@ -141,8 +143,8 @@ def open_outputs(
     if in_shards:
         arrays |= {f"{what}_pool": np.asarray(arrays[f"{what}_validation"][:0]) for what in _WHAT}
     data = _as_data(arrays, arrays.get("class_names"))
-    if budget > len(data.x_pool) and not in_shards:
-        raise ValueError(f"a budget of {budget} is larger than the pool, which has {len(data.x_pool)} samples")
+    if not in_shards:
+        check_budget(budget, data)
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
     if data.y_pool is not None and (known := data.y_pool >= 0).any():
@@ -223,10 +225,11 @@ def _as_data(arrays, names):
     what = "x" if "x_pool" in arrays else "features"
     known = {role: np.asarray(arrays[f"{what}_{role}"], np.float32) for role in ("validation", "train")
              if f"{what}_{role}" in arrays}  # fmt: skip
+    y_pool = any_known(arrays["y_pool"]) if "y_pool" in arrays else None
     train = known.get("train", np.empty((0, *known["validation"].shape[1:]), np.float32))
     y_train = arrays["y_train"] if len(train) else np.empty(0, np.int32)
     return OwnData(
-        train, y_train, known["validation"], arrays["y_validation"], arrays[f"{what}_pool"], arrays.get("y_pool"),
+        train, y_train, known["validation"], arrays["y_validation"], arrays[f"{what}_pool"], y_pool,
         None, None, tuple(names), arrays.get("names_pool"),
     )  # fmt: skip
 
@@ -242,6 +245,8 @@ def _notes(arrays, data, predicted):
     notes = [f"The model gets {right:.1%} of {len(predicted)} validation samples right."]
     if right <= chance:
         notes.append(f"That is no more than always saying the most frequent label ({chance:.1%}): is it the right y?")
+    if known := say_known(data):
+        notes.append(known)
     if "x_pool" not in arrays:
         notes.append("Copies and foreign samples are looked for among features, as the samples are not given.")
     if "probabilities_train" not in arrays:

@@ -87,6 +87,7 @@ def find_faults(case, scan):
     if case.data.y_pool is not None and scan.beliefs is None:
         unasked = np.isnan(scan.believed).all()
         why = "the preset asks no reference" if unasked else "the pool is too large to keep what the reference believes"
+        why = why if case.data.pool_labelled else "the reference has learned from all labels that there are"
         meaning = f"not looked for: {why}"
         rows.append({"fault": "doubtful labels", "found": 0, "of": 0, "meaning": meaning})
     dtype = np.int64 if case.data.x_train.dtype.kind in "iu" else case.data.x_train.dtype

@@ -47,7 +47,7 @@ class PoolScan:
     Attributes
     ----------
     labels : (n,) int32
-        True labels, or the guessed ones.
+        True labels, or the guessed ones where there are none.
     predicted : (n,) int32
         The model's labels.
     confidence : (n,) float32
@@ -131,7 +131,7 @@ def scan_pool(outputs, known_labels, rng, labels=None, selectors=(), ask=True):
     rng : numpy.random.Generator
         Divides the pool for the reference.
     labels : (n_pool,) int, optional
-        Labels as they are given; guessed if there are none.
+        Labels as they are given; guessed if there are none, and where they are -1.
     selectors : sequence of str
         Selectors that score samples one by one, see `selectors.scanned_selectors`.
     ask : bool
@@ -143,19 +143,20 @@ def scan_pool(outputs, known_labels, rng, labels=None, selectors=(), ask=True):
     """
     known, probabilities = outputs.of_validation()
     maps = class_heatmaps(known, known_labels, probabilities.argmax(axis=1), outputs.n_classes)
-    reference = None
-    if ask or labels is None:
+    reference, labelled = None, labels is not None and bool((labels >= 0).all())
+    if ask or not labelled:
         reference = StatesReference(outputs.n_classes, known, known_labels, rng, outputs.states_at, labels)
     parts, scores, kept = [], [], []
     for start, states, probabilities in outputs.in_chunks():
         places = np.arange(start, start + len(states))
         beliefs = reference.believe(places, states) if reference else np.full_like(probabilities, np.nan)
-        given = None if labels is None else labels[places]
+        given = labels[places] if labelled else None
         *seen, found = score_chunk(states, probabilities, beliefs, maps, given, selectors)
         parts.append(seen)
         scores.append(found)
-        if labels is not None and reference and beliefs.shape[1] * outputs.n_pool <= _MOST_BELIEFS:
+        if labelled and reference and beliefs.shape[1] * outputs.n_pool <= _MOST_BELIEFS:
             kept.append(beliefs)
     every = {name: np.concatenate([chunk[name] for chunk in scores]) for name in selectors}
     own, predicted, confidence, believed = (np.concatenate(part) for part in zip(*parts, strict=True))
+    own = own if labels is None else np.where(labels < 0, own, labels).astype(np.int32)
     return PoolScan(own, predicted, confidence, every, believed, rng, np.concatenate(kept) if kept else None)

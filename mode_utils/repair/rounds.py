@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom
 
+from mode_utils.repair.arrays import check_budget
 from mode_utils.repair.folder import hash_file
 from mode_utils.study.formatting import pp
 from mode_utils.study.significance import SIGNIFICANCE
@@ -93,9 +94,7 @@ def continue_case(case, earlier):
     used = np.array([each["index"] for each in earlier.samples], int)
     if used.size and used.max() >= len(data.x_pool):
         raise ValueError(f"{folder} has added sample {used.max()} of a larger pool: go on with the same data")
-    if case.options.batch_size > len(data.x_pool) - len(used):
-        left = len(data.x_pool) - len(used)
-        raise ValueError(f"a budget of {case.options.batch_size} is larger than the {left} samples left of the pool")
+    check_budget(case.options.batch_size, data, used)
     labels = np.array([places[each["label"]] for each in earlier.samples], np.int32)
     x_train = np.concatenate([data.x_train, np.asarray(data.x_pool[used], data.x_train.dtype)])
     data = replace(data, x_train=x_train, y_train=np.concatenate([data.y_train, labels]))
@@ -103,11 +102,43 @@ def continue_case(case, earlier):
     return replace(case, data=data, used=used, earlier=earlier, notes=notes)
 
 
-def check_fresh(indices, case):
-    """Raise a ValueError if a sample was added in an earlier round."""
-    twice = np.intersect1d(indices, case.used)
-    if twice.size:
-        raise ValueError(f"sample {twice[0]} was added in an earlier round: label others")
+def take_labels(gathered, case):
+    """Return what is to be added of gathered labels: not again what earlier rounds have added with the same labels.
+
+    Parameters
+    ----------
+    gathered : labelling.agreement.GatheredLabels
+    case : Case
+
+    Returns
+    -------
+    labelling.agreement.GatheredLabels
+        Its notes say what is left out, and where a label is not the one that the pool has.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left, or if a sample was added with another label.
+    """
+    data, old, notes = case.data, np.isin(gathered.indices, case.used), gathered.notes
+    before = {each["index"]: each["label"] for each in case.earlier.samples} if case.earlier else {}
+    for index, label in zip(gathered.indices[old].tolist(), gathered.labels[old], strict=True):
+        if before[index] != data.class_names[label]:
+            raise ValueError(
+                f"sample {data.call(index)} was added as {before[index]!r} in an earlier round, and is now "
+                f"{data.class_names[label]!r}: leave it out, or repair anew, without --continue, with all tables"
+            )
+    if old.all():
+        raise ValueError(f"all {len(old)} samples with a label were added in an earlier round: label others")
+    if old.any():
+        notes = (*notes, f"{old.sum()} samples were added in an earlier round, with the same labels: not added again.")
+    kept = replace(gathered, indices=gathered.indices[~old], labels=gathered.labels[~old])
+    given = np.full(len(kept.indices), -1) if data.y_pool is None else data.y_pool[kept.indices]
+    other = kept.indices[(given >= 0) & (given != kept.labels)]
+    if len(other):
+        which = f"such as sample {data.call(other[0])}"
+        notes = (*notes, f"{len(other)} samples have another label in y_pool, {which}: that of the table is taken.")
+    return replace(kept, notes=notes)
 
 
 def round_of(case, outcome, n_added):

@@ -142,8 +142,7 @@ def _npz(path):
     sizes = {array.shape[:1] for array in arrays.values()}
     if len(sizes) > 1 or () in sizes:
         raise ValueError(f"its arrays have {' and '.join(str(*size) for size in sorted(sizes))} rows")
-    both = in_chunks(arrays["features_pool"]), in_chunks(arrays["probabilities_pool"])
-    for (start, features), (_, probabilities) in zip(*both, strict=True):
+    for start, features, probabilities in in_chunks(arrays["features_pool"], arrays["probabilities_pool"]):
         part = slice(start, start + len(features))
         yield (
             features,

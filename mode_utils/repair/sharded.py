@@ -59,11 +59,11 @@ def choose_from_shards(arrays, pool, budget, *, workers=None, scheduler=None, on
     diagnosis, shards = diagnose_outputs(case), find_shards(pool)
     plan = make_plan(case, diagnosis)
     summary = scan_shards(plan, shards, workers, scheduler, on_shard)
-    n, labelled = sum(summary.rows.values()), summary.labelled
-    if labelled not in (0, n):
-        raise ValueError(f"{labelled} of {n} rows have a label: give one to all of them, or to none")
-    if budget > n:
-        raise ValueError(f"a budget of {budget} is larger than the pool, which has {n} rows")
+    n = sum(summary.rows.values())
+    left = n if summary.labelled == n else n - summary.labelled
+    if budget > left:
+        without = "" if left == n else f" without a label, of {n}"
+        raise ValueError(f"a budget of {budget} is larger than the pool, which has {left} rows{without}")
     return _chosen(case, diagnosis, summary)
 
 
@@ -145,13 +145,15 @@ def _chosen(case, diagnosis, summary):
     """Choose among the candidates as among a pool of their own; what they are called is that of the whole pool."""
     place = summary.candidates.sort_values(["shard", "row"]).index.to_numpy()
     summary = replace(summary, candidates=summary.candidates.iloc[place], features=summary.features[place])
-    n, table, keys = sum(summary.rows.values()), summary.candidates, summary.standardised().to_numpy()
-    table = table.reset_index(drop=True)
+    n, keys = sum(summary.rows.values()), summary.standardised().to_numpy()
+    labelled = summary.labelled == n
+    open_ = (summary.candidates["group"] >= case.data.n_classes).to_numpy() == labelled
+    table, keys, features = summary.candidates[open_].reset_index(drop=True), keys[open_], summary.features[open_]
     if 0 < len(table) < case.options.batch_size:
         raise ValueError(f"only {len(table)} different rows are of labels in need: choose fewer than {len(table) + 1}")
     labels, names = table["label"].to_numpy(np.int32), table["name"].to_numpy(str)
-    data = replace(case.data, x_pool=summary.features, y_pool=labels if summary.labelled else None, names_pool=names)
-    notes = (*case.notes, f"The pool: {n:,} rows in {len(summary.rows):,} shards.", _say_confidence(case, summary))
+    data = replace(case.data, x_pool=features, y_pool=labels if labelled else None, names_pool=names)
+    notes = (*case.notes, _say_rows(summary, n), _say_confidence(case, summary))
     case = replace(case, data=data, notes=notes, n_pool=n)
     softened = replace(case, options=replace(case.options, temperature=0.0))  # the keys are
     predicted, confidence, believed = (table[name].to_numpy() for name in ("predicted", "confidence", "believed"))
@@ -163,6 +165,12 @@ def _chosen(case, diagnosis, summary):
     index = rows["row"].to_numpy() + rows["shard"].map(starts).to_numpy(np.int64)
     chosen = chosen.assign(index=index, score=rows["score"].to_numpy())
     return ArraysChoice(case, diagnosis, _faults(summary), chosen, summary.rows)
+
+
+def _say_rows(summary, n):
+    """Say how many rows there are, and how many have a label where others have none."""
+    known = f"; {summary.labelled:,} of them have a label and are not chosen from" if 0 < summary.labelled < n else ""
+    return f"The pool: {n:,} rows in {len(summary.rows):,} shards{known}."
 
 
 def _say_confidence(case, summary):
@@ -180,7 +188,7 @@ def _say_confidence(case, summary):
 def _faults(summary):
     """Return faults of the pool, by counts and sketches."""
     n, rows = sum(summary.rows.values()), []
-    if summary.labelled and summary.doubtful:
+    if summary.labelled == n and summary.doubtful:
         meaning = f"a reference that agrees with {summary.agreeing / n:.0%} of all labels gives them at most one half"
         rows.append(("doubtful labels", summary.doubtful, n, meaning))
     share = 1 - summary.different_share()

@@ -71,8 +71,9 @@ class ShardSummary:
         Rows of each shard by its name.
     labelled : int
         How many of these have labels.
-    moments : (n_classes, 3) int
-        Of each label, given or guessed: rows, the sum of their scores and of the squares of these, in parts.
+    moments : (2 * n_classes, 3) int
+        Of each label that is guessed, then of each that is given: rows, the sum of their scores and of the squares of
+        these, in parts.
     confidences : (n_classes, BINS) int
         Rows by predicted label and the model's confidence.
     agreeing, doubtful : int
@@ -82,7 +83,8 @@ class ShardSummary:
     hashes : (n_hashes,) uint64
         The smallest hashes of the content of rows.
     candidates : pandas.DataFrame
-        The rows that may be chosen: `shard`, `row`, `name`, `label`, `predicted`, `confidence`, `believed`, `score`,
+        The rows that may be chosen: `shard`, `row`, `name`, `label`, `group` (the label, plus n_classes if it is given:
+        of a partly labelled pool only others are chosen), `predicted`, `confidence`, `believed`, `score`,
         `gumbel`, `key`, `drawn`, `content`, `skipped`.
     features : (n_candidates, n_features) float32
         Of the candidates.
@@ -129,9 +131,9 @@ class ShardSummary:
         counts = np.maximum(counts, 1)
         means = sums / counts / _FIXED
         spreads = np.sqrt(np.maximum(squares / counts / _FIXED - means**2, 0))
-        own, label = table["score"].to_numpy(), table["label"].to_numpy()
-        spread = spreads[label]
-        return np.where(spread > 1e-6, (own - means[label]) / np.where(spread > 1e-6, spread, 1), 0) + table["gumbel"]
+        own, group = table["score"].to_numpy(), table["group"].to_numpy()
+        spread = spreads[group]
+        return np.where(spread > 1e-6, (own - means[group]) / np.where(spread > 1e-6, spread, 1), 0) + table["gumbel"]
 
 
 _SUMMED = ("labelled", "moments", "confidences", "agreeing", "doubtful", "tested", "foreign")
@@ -177,18 +179,19 @@ def _scan_chunk(plan, shard, start, features, probabilities, names, labels, best
     places = np.arange(start, start + len(features))
     names = np.array([f"{shard}:{place}" for place in places]) if names is None else names
     beliefs = plan.reference.believe(places, features)
-    label, predicted, confidence, believed, scores = score_chunk(
-        features, probabilities, beliefs, plan.maps, labels, (plan.selector,)
-    )
-    score, drawn = np.nan_to_num(scores[plan.selector]), hash_names(names, plan.seed)  # NaN: any of the label
+    labels = np.full(len(places), -1) if labels is None else labels
+    label, predicted, confidence, believed, scores = _score(plan, features, probabilities, beliefs, labels)
+    n_classes, group = len(plan.wanted), label + len(plan.wanted) * (labels >= 0)
+    score, drawn = np.nan_to_num(scores), hash_names(names, plan.seed)  # NaN: any of the label
     uniform = np.minimum((drawn + 0.5) / 2.0**64, 1 - 2.0**-53)
     gumbel = plan.temperatures[label] * -np.log(-np.log(uniform))
     table = pd.DataFrame({
-        "shard": shard, "row": places, "name": names, "label": label, "predicted": predicted, "confidence": confidence,
-        "believed": believed, "score": score, "gumbel": gumbel, "key": score / plan.spreads[label] + gumbel,
-        "drawn": drawn, "content": _hash_rows(features), "skipped": believed <= DOUBT,
+        "shard": shard, "row": places, "name": names, "label": label, "group": group, "predicted": predicted,
+        "confidence": confidence, "believed": believed, "score": score, "gumbel": gumbel,
+        "key": score / plan.spreads[label] + gumbel, "drawn": drawn, "content": _hash_rows(features),
+        "skipped": believed <= DOUBT,
     })  # fmt: skip
-    promising = np.flatnonzero(table["key"].to_numpy() >= _thresholds(best, plan.wanted)[label])
+    promising = np.flatnonzero(table["key"].to_numpy() >= _thresholds(best, plan.wanted)[group])
     promising = promising[_best(table.iloc[promising], 2 * plan.wanted)]
     some = np.flatnonzero(drawn < _TESTED)
     tested = np.union1d(promising, some)
@@ -199,43 +202,55 @@ def _scan_chunk(plan, shard, start, features, probabilities, names, labels, best
     kept = promising[_best(table.iloc[promising], plan.wanted)]
     parts = np.rint(score.astype(np.float64) * _FIXED).astype(np.int64)
     squares = np.rint(score.astype(np.float64) ** 2 * _FIXED).astype(np.int64)
-    moments, confidences = np.zeros((len(plan.wanted), 3), np.int64), np.zeros((len(plan.wanted), BINS), np.int64)
-    np.add.at(moments, label, np.stack([np.ones_like(parts), parts, squares], axis=1))
+    moments, confidences = np.zeros((2 * n_classes, 3), np.int64), np.zeros((n_classes, BINS), np.int64)
+    np.add.at(moments, group, np.stack([np.ones_like(parts), parts, squares], axis=1))
     np.add.at(confidences, (predicted, confidence_bins(confidence)), 1)
     return ShardSummary(
-        rows={}, labelled=0 if labels is None else len(label), moments=moments, confidences=confidences,
+        rows={}, labelled=int((labels >= 0).sum()), moments=moments, confidences=confidences,
         agreeing=int((beliefs.argmax(axis=1) == label).sum()), doubtful=int((believed <= DOUBT).sum()),
         tested=len(some), foreign=int(strange[some].sum()), hashes=np.unique(table["content"])[:_SKETCH],
         candidates=table.iloc[kept].reset_index(drop=True), features=features[kept],
     )  # fmt: skip
 
 
+def _score(plan, features, probabilities, beliefs, labels):
+    """Return what `score_chunk` says of some rows, some of which may have a label, and the scores of the plan."""
+    parts, known = [], labels >= 0
+    for rows in [rows for rows in (np.flatnonzero(known), np.flatnonzero(~known)) if rows.size]:
+        own = labels[rows] if known[rows[0]] else None
+        looked_at = (each[rows] for each in (features, probabilities, beliefs))
+        *seen, scores = score_chunk(*looked_at, plan.maps, own, (plan.selector,))
+        parts.append([rows, *seen, scores[plan.selector]])
+    rows, *found = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return [each[np.argsort(rows)] for each in found]
+
+
 def _thresholds(best, wanted):
-    """Return the key that a row of each label has to reach to come among the best so far that are not skipped."""
-    limits = np.full(len(wanted), -np.inf)
-    for label, keys in best[~best["skipped"]].groupby("label")["key"] if len(best) else ():
-        if len(keys) >= wanted[label]:
-            limits[label] = keys.min()
+    """Return the key that a row of each group has to reach to come among the best so far that are not skipped."""
+    limits = np.full(2 * len(wanted), -np.inf)
+    for group, keys in best[~best["skipped"]].groupby("group")["key"] if len(best) else ():
+        if len(keys) >= wanted[group % len(wanted)]:
+            limits[group] = keys.min()
     return limits
 
 
 def _best(table, wanted):
-    """Return the places of the best rows of each label, those that are skipped apart; of equal rows, one."""
+    """Return the places of the best rows of each group, those that are skipped apart; of equal rows, one."""
     order = table.reset_index(drop=True).sort_values(["key", "drawn", "name"], ascending=[False, True, True])
-    order = order.drop_duplicates(["label", "content"])
-    turn = order.groupby(["label", "skipped"]).cumcount()
+    order = order.drop_duplicates(["group", "content"])
+    turn = order.groupby(["group", "skipped"]).cumcount()
     return np.sort(order.index[turn.to_numpy() < np.asarray(wanted)[order["label"].to_numpy()]].to_numpy())
 
 
 def _nothing(plan):
     n_classes, columns = len(plan.wanted), {
-        "shard": str, "row": np.int64, "name": str, "label": np.int32, "predicted": np.int32, "confidence": np.float32,
-        "believed": np.float32, "score": np.float32, "gumbel": float, "key": float, "drawn": np.uint64,
-        "content": np.uint64, "skipped": bool,
+        "shard": str, "row": np.int64, "name": str, "label": np.int32, "group": np.int32, "predicted": np.int32,
+        "confidence": np.float32, "believed": np.float32, "score": np.float32, "gumbel": float, "key": float,
+        "drawn": np.uint64, "content": np.uint64, "skipped": bool,
     }  # fmt: skip
     table = pd.DataFrame({name: np.empty(0, object if kind is str else kind) for name, kind in columns.items()})
     return ShardSummary(
-        {}, 0, np.zeros((n_classes, 3), np.int64), np.zeros((n_classes, BINS), np.int64), 0, 0, 0, 0,
+        {}, 0, np.zeros((2 * n_classes, 3), np.int64), np.zeros((n_classes, BINS), np.int64), 0, 0, 0, 0,
         np.empty(0, np.uint64), table, np.empty((0, plan.n_features), np.float32),
     )  # fmt: skip
 
@@ -267,5 +282,5 @@ def _check_chunk(plan, features, probabilities, labels):
         raise ValueError(f"its features have shape {features.shape}, wanted is {(len(probabilities), plan.n_features)}")
     if not np.isfinite(features).all():
         raise ValueError("it has NaN or infinite features")
-    if labels is not None and not ((labels >= 0) & (labels < len(plan.wanted))).all():
+    if labels is not None and not ((labels >= -1) & (labels < len(plan.wanted))).all():
         raise ValueError(f"its labels span {labels.min()} .. {labels.max()}, wanted are 0 .. {len(plan.wanted) - 1}")

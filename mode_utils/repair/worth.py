@@ -34,11 +34,11 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS):
     Raises
     ------
     ValueError
-        If the pool has no labels: what is drawn at random would have to be labelled, too.
+        If not all samples of the pool have labels: what is drawn at random would have to be labelled, too.
     """
     data, rows = case.data, []
-    if data.y_pool is None:
-        raise ValueError("the pool has no labels: to compare with random choice, what is drawn would need labels, too")
+    if not data.pool_labelled:
+        raise ValueError("to compare with random choice, what is drawn needs labels, too: label the whole pool")
     left = np.setdiff1d(np.arange(len(data.x_pool)), case.used)
     for seed in range(case.seed, case.seed + n_seeds):
         drawn = np.random.default_rng([seed, 1]).choice(left, len(indices), replace=False)

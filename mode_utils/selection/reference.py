@@ -7,7 +7,8 @@ states  logistic regression on the states of the model's last hidden layer: for 
 
 Where the labels of the pool are given, the reference is cross-fitted: it learns from the validation samples and one
 half of the pool, and is asked about the other half, so that no sample vouches for its own label. Where they are not, it
-learns from the validation samples alone. Its beliefs are computed once for a repair.
+learns from the validation samples alone, and from the labels of a part where only a part has some. Its beliefs are
+computed once for a repair.
 
 References
 ----------
@@ -74,13 +75,18 @@ class StatesReference:
     states : callable, optional
         From places in the pool, in increasing order, to states (n, n_features).
     labels : (n_pool,) int, optional
-        Of the pool; without them, it learns from the validation samples alone.
+        Of the pool; without them, it learns from the validation samples alone. Where some samples have none, which is
+        -1, it learns from those that have one, too, and is to be asked about the others.
     """
 
     def __init__(self, n_classes, known, known_labels, rng, states=None, labels=None):
         learn, self._second = _learn_states(n_classes), None
         if labels is None:
             self._models = [learn(known, known_labels)]
+            return
+        if (labels < 0).any():
+            own = np.sort(rng.permutation(np.flatnonzero(labels >= 0))[:_MOST_LEARNED])
+            self._models = [learn(np.concatenate([known, states(own)]), np.concatenate([known_labels, labels[own]]))]
             return
         halves = [np.sort(half) for half in np.array_split(rng.permutation(len(labels))[:_MOST_LEARNED], 2)]
         self._models = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mode_utils.networks.backend import keras
-from mode_utils.repair.arrays import check_arrays, load_own_data, read_arrays
+from mode_utils.repair.arrays import check_arrays, in_chunks, load_own_data, read_arrays
 from mode_utils.repair.image_folders import pack_images
 
 
@@ -177,3 +177,11 @@ def test_packed_images_are_bytes_with_their_classes_in_order(tmp_path):
         assert str(arrays["origin"]) == "copies"
     with pytest.raises(ValueError, match="has no folder 'train': it needs train and test"):
         pack_images(tmp_path / "train", tmp_path / "other.npz")
+
+
+def test_arrays_of_different_widths_are_cut_alike():
+    wide, narrow = np.zeros((4_000, 8_192), np.float32), np.arange(8_000).reshape(4_000, 2)
+    parts = list(in_chunks(wide, narrow))
+    assert len(parts) > 1 and all(len(x) == len(y) for _, x, y in parts)
+    np.testing.assert_array_equal(np.concatenate([y for _, _, y in parts]), narrow)
+    assert [start for start, _, _ in parts] == [int(y[0, 0]) // 2 for _, _, y in parts]

@@ -224,6 +224,18 @@ def test_what_lies_in_the_wrong_place_is_an_error(spoil, message, folder):
         read_images(folder, (12, 12, 3))
 
 
+def test_of_a_pool_images_beside_the_class_folders_have_no_label_yet(folder):
+    loose = sorted((folder / "pool/frame").iterdir())[:3]
+    for path in loose:
+        path.rename(folder / "pool" / f"loose-{path.name}")
+    found = read_images(folder, (12, 12, 3)).arrays
+    labels = dict(zip(found["names_pool"], found["y_pool"], strict=True))
+    assert {name: label for name, label in labels.items() if "/" not in name.removeprefix("pool/")} == {
+        f"pool/loose-{path.name}": -1 for path in loose
+    }
+    assert all(NAMES[label] == name.split("/")[1] for name, label in labels.items() if label >= 0)
+
+
 def test_what_is_left_behind_is_not_looked_at_and_what_is_not_read_is_said(folder):
     first = next((folder / "train/cross").iterdir())
     hidden = (".hidden.png", "._0001.png", ".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir/0001.png", "__MACOSX/a.png")

@@ -156,9 +156,11 @@ def test_labels_names_and_parquet(base, tmp_path):
     found = [choose_from_shards(base, str(tmp_path / kind), 60, workers=1).chosen for kind in ("npz", "parquet")]
     pd.testing.assert_frame_equal(*found)
     assert found[0]["name"].str.startswith("photo-").all() and "label" in found[0]
-    table = pa.table({"features": list(draw(9, 1)[0]), "probabilities": list(draw(9, 1)[1]), "label": [None, *[1] * 8]})
+    table = pa.table(
+        {"features": list(draw(9, 1)[0]), "probabilities": list(draw(9, 1)[1]), "name": [None, *"12345678"]}
+    )
     parquet.write_table(table, tmp_path / "parquet" / "part-9.parquet")
-    with pytest.raises(ValueError, match=r"shard part-9.parquet: its labels span -1"):
+    with pytest.raises(ValueError, match=r"shard part-9.parquet"):
         choose_from_shards(base, str(tmp_path / "parquet"), 60, workers=1)
 
 
@@ -256,6 +258,38 @@ def test_what_is_wrong_with_columns_is_said(change, message, tmp_path):
     parquet.write_table(shard_table(pa, **change(pa)), tmp_path / "x.parquet")
     with pytest.raises(ValueError, match=message), open_shard(str(tmp_path / "x.parquet"), tuple("abcdef")) as parts:
         list(parts)
+
+
+@pytest.mark.parametrize(("kind", "none"), [("npz", -1), ("npz", np.nan), ("parquet", None)])
+def test_of_partly_labelled_shards_what_has_no_label_is_chosen_as_if_it_were_all(kind, none, base, tmp_path):
+    if kind == "parquet":
+        pa, parquet = pytest.importorskip("pyarrow", reason="install pyarrow"), pytest.importorskip("pyarrow.parquet")
+    for folder in ("partly", "rest"):
+        (tmp_path / folder).mkdir()
+    for shard in range(3):
+        features, p, y = draw(300, shard + 1)
+        names, known = (
+            np.array([f"photo-{shard}-{row}" for row in range(300)]),
+            np.random.default_rng(shard).random(300),
+        )
+        known = known < (0, 0.3, 1)[shard]
+        labels = [label if known[row] else none for row, label in enumerate(y.tolist())]
+        if kind == "parquet":
+            table = {"features": list(features), "probabilities": list(p), "name": names, "label": labels}
+            parquet.write_table(pa.table(table), tmp_path / "partly" / f"part-{shard}.parquet", row_group_size=100)
+        else:
+            labels = np.array([-1 if label is None else label for label in labels])
+            arrays = {"features_pool": features, "probabilities_pool": p, "names_pool": names}
+            np.savez(tmp_path / "partly" / f"part-{shard}.npz", **arrays, y_pool=labels)
+        arrays = {"features_pool": features[~known], "probabilities_pool": p[~known], "names_pool": names[~known]}
+        if not known.all():
+            np.savez(tmp_path / "rest" / f"part-{shard}.npz", **arrays)
+    partly, rest = (choose_from_shards(base, str(tmp_path / folder), 60, workers=1) for folder in ("partly", "rest"))
+    assert partly.case.data.y_pool is None and "guess" in partly.chosen
+    assert partly.chosen["name"].tolist() == rest.chosen["name"].tolist()
+    assert any("of them have a label and are not chosen from" in note for note in partly.case.notes)
+    with pytest.raises(ValueError, match=r"larger than the pool, which has \d+ rows without a label, of 900"):
+        choose_from_shards(base, str(tmp_path / "partly"), 700, workers=1)
 
 
 def test_where_no_label_is_in_need_nothing_is_chosen_and_no_shard_is_blamed(base, shards):

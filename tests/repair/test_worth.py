@@ -22,8 +22,8 @@ def test_it_says_what_the_interval_says(differences, words):
 
 
 def test_to_compare_takes_labels():
-    case = SimpleNamespace(data=SimpleNamespace(y_pool=None))
-    with pytest.raises(ValueError, match="the pool has no labels: to compare with random choice"):
+    case = SimpleNamespace(data=SimpleNamespace(pool_labelled=False))
+    with pytest.raises(ValueError, match="to compare with random choice, what is drawn needs labels"):
         compare_with_random(case, np.arange(3), np.zeros(3, int))
 
 

@@ -25,12 +25,15 @@ class GatheredLabels:
         says, "" where nothing.
     agreement : str
         How far people agree, in a sentence; "" if one person alone has labelled.
+    notes : tuple of str
+        Sentences on what is not read as it is written, see `label_table.read_labels`.
     """
 
     indices: np.ndarray
     labels: np.ndarray
     disagreed: pd.DataFrame
     agreement: str
+    notes: tuple[str, ...] = ()
 
     def say_disagreed(self, most=20):
         """Return a line for each of the first samples that are given several labels, and how many more there are."""
@@ -63,7 +66,8 @@ def gather_labels(paths, class_names, n_pool, names_pool=None):
     paths = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
     if not paths:
         raise ValueError("no table of labels is given: give a labels.csv, a selected.csv or an export.json")
-    said = _read_all(paths, class_names, n_pool, names_pool)
+    notes = []
+    said = _read_all(paths, class_names, n_pool, names_pool, notes)
     order = pd.unique(np.concatenate([indices for indices, _ in said.values()]))
     votes = np.full((len(order), len(said)), _NONE)
     place_of = {index: place for place, index in enumerate(order)}
@@ -75,18 +79,19 @@ def gather_labels(paths, class_names, n_pool, names_pool=None):
     if not agreed.any():
         first = "; ".join(map(_say, disagreed.head(3).to_dict("records")))
         raise ValueError(f"nothing is agreed on, so that no label is left: {first}")
-    return GatheredLabels(order[agreed], highest[agreed].astype(np.int32), disagreed, _agreement(votes, list(said)))
+    agreement = _agreement(votes, list(said))
+    return GatheredLabels(order[agreed], highest[agreed].astype(np.int32), disagreed, agreement, tuple(notes))
 
 
-def _read_all(paths, class_names, n_pool, names_pool):
+def _read_all(paths, class_names, n_pool, names_pool, notes):
     """Return the labels of each annotator, called by the file, and in an export of several by the person."""
     names = _short_names(paths)
     said = {}
     for path, name in zip(paths, names, strict=True):
         if path.suffix.lower() != ".json":
-            said[name] = read_labels(path, class_names, n_pool, names_pool)
+            said[name] = read_labels(path, class_names, n_pool, names_pool, notes)
             continue
-        export = read_export(path, class_names, n_pool, names_pool)
+        export = read_export(path, class_names, n_pool, names_pool, notes)
         said |= {name if len(export) == 1 else f"{name}, {who}": labels for who, labels in export.items()}
     return said
 

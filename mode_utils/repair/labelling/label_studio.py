@@ -53,13 +53,13 @@ def write_tasks(folder, chosen, class_names, samples=None, *, kind=None, image_r
     write_text(Path(folder) / CONFIGURATION, _configuration(class_names, kind, channels))
 
 
-def read_export(path, class_names, n_pool, names_pool=None):
+def read_export(path, class_names, n_pool, names_pool=None, notes=None):
     """Read the labels of an export of Label Studio, "JSON" or "JSON-MIN".
 
     Parameters
     ----------
     path : path
-    class_names, n_pool, names_pool
+    class_names, n_pool, names_pool, notes
         See `label_table.read_labels`.
 
     Returns
@@ -84,7 +84,7 @@ def read_export(path, class_names, n_pool, names_pool=None):
         raise ValueError(
             f"{path} has no label: label its tasks with the configuration {CONFIGURATION}, and export as JSON"
         )
-    return {whose: resolve_rows(path, each, class_names, n_pool, names_pool) for whose, each in rows.items()}
+    return {whose: resolve_rows(path, each, class_names, n_pool, names_pool, notes) for whose, each in rows.items()}
 
 
 def _task(row, view, kind, image_root):

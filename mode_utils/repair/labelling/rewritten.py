@@ -1,0 +1,165 @@
+"""What a spreadsheet has made of a text: 04 comes back as 4, 1-2 as 2-Jan, 1e5 as 100000, a long id as 1.23E+11.
+
+A text is found again by all that it may stand for: a number, a day, a month, a time, a truth value.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict
+from decimal import Decimal
+from functools import cached_property
+
+_MONTHS = (
+    "jan ene gen|feb fev|mar mrz|apr abr avr|may mai mag|jun juin giu|jul juil lug|aug ago aou|sep set|oct okt ott|nov|"
+    "dec dez dic"
+)
+_MONTHS = {name: number for number, names in enumerate(_MONTHS.split("|"), start=1) for name in names.split()}
+_TRUTHS = dict.fromkeys(("true", "wahr", "vrai", "verdadero", "vero"), True)
+_TRUTHS |= dict.fromkeys(("false", "falsch", "faux", "falso"), False)
+_GROUPED = r"[1-9]\d{{0,2}}(?:(?P<sign>[{other}'’ \u00a0\u202f])\d{{3}})(?:(?P=sign)\d{{3}})*"
+_NUMBER = (
+    r"(?P<sense>[+-]?)(?P<whole>\d+|" + _GROUPED + r")?(?:[{point}](?P<decimals>\d*))?(?:e(?P<power>[+-]?\d{{1,3}}))?"
+)
+_NUMBERS = {
+    point: re.compile(_NUMBER.format(point=point, other=other), re.IGNORECASE | re.ASCII)
+    for point, other in (".,", ",.")
+}
+_SIGN = r"\s*[-/. ]\s*"
+_MIDNIGHT = r"(?:[ T]0?0:00(?::00(?:\.0+)?)?)?"
+_TWO = re.compile(rf"(\d{{1,2}}){_SIGN}(\d{{1,2}})\.?", re.ASCII)
+_THREE = re.compile(rf"(\d{{1,4}}){_SIGN}(\d{{1,2}}){_SIGN}(\d{{1,4}}){_MIDNIGHT}", re.ASCII)
+_DAY_MONTH = re.compile(r"(\d{1,2})[-/. ]*([^\W\d_]{3,9})\.?(?:[-/., ]*(\d{2,4}))?", re.ASCII)
+_MONTH_DAY = re.compile(r"([^\W\d_]{3,9})\.?[-/. ]*(\d{1,4})(?:[-/., ]+(\d{2,4}))?", re.ASCII)
+_TIME = re.compile(r"(\d{1,4}):(\d{1,2})(?::(\d{1,2}))?\s*([ap]m)?", re.IGNORECASE | re.ASCII)
+_EXACT_DIGITS = 15  # of a number, that a spreadsheet keeps
+
+
+class Originals:
+    """Texts that are looked for by what a spreadsheet may have made of them.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    """
+
+    def __init__(self, texts):
+        self._texts = [str(text) for text in texts]
+
+    def __len__(self):
+        return len(self._texts)
+
+    def __iter__(self):
+        return iter(self._texts)
+
+    def __getitem__(self, place):
+        return self._texts[place]
+
+    def named(self, cell):
+        """Return the places of the texts that a cell says letter by letter, spaces around and an apostrophe aside."""
+        exact = self._spelled.get(_spelled(cell)) or self._spelled.get(_spelled(cell.removeprefix("'"))) or []
+        same = [place for place in exact if self._texts[place].strip() == cell.strip()]
+        return same or exact
+
+    def alike(self, cell):
+        """Return the places of the texts that a spreadsheet may have turned into a cell."""
+        found = {place for reading in readings(cell, True) for place in self._meanings.get(reading, ())}
+        if span := _rounded_span(cell):
+            found |= {place for place, numbers in self._numbers if any(span[0] <= each <= span[1] for each in numbers)}
+        return sorted(found)
+
+    @cached_property
+    def _spelled(self):
+        return _by({_spelled(text)} for text in self._texts)
+
+    @cached_property
+    def _meanings(self):
+        return _by(map(readings, self._texts))
+
+    @cached_property
+    def _numbers(self):
+        return [(place, found) for place, text in enumerate(self._texts) if (found := set(numbers(text).values()))]
+
+
+def numbers(text):
+    """Return what number a text is, by the sign that divides decimals: "1.000" is 1 with a point, 1000 with a comma."""
+    found = {point: pattern.fullmatch(text.strip()) for point, pattern in _NUMBERS.items()}
+    return {point: _decimal(each) for point, each in found.items() if each and (each["whole"] or each["decimals"])}
+
+
+def readings(text, from_spreadsheet=False):
+    """Return all that a text may stand for, as a set of tuples; after a spreadsheet, a day may have gained its year."""
+    text = unicodedata.normalize("NFD", text.strip().removeprefix("'")).casefold()
+    text = "".join(sign for sign in text if not unicodedata.combining(sign))
+    found = {("number", number) for number in numbers(text).values()} | _dates(text, from_spreadsheet)
+    if time := _TIME.fullmatch(text):
+        hours, minutes, seconds = (int(part or 0) for part in time.groups()[:3])
+        hours = hours % 12 + 12 * (time[4] == "pm") if time[4] else hours
+        found.add(("time", hours, minutes, seconds))
+    truth = _TRUTHS.get(text)
+    if from_spreadsheet and text in ("0", "1", "0.0", "1.0"):
+        truth = text.startswith("1")
+    return found if truth is None else found | {("truth", truth)}
+
+
+def _by(every):
+    """Return the places of each key, from the keys of each place."""
+    places = defaultdict(list)
+    for place, keys in enumerate(every):
+        for key in keys:
+            places[key].append(place)
+    return places
+
+
+def _spelled(text):
+    return unicodedata.normalize("NFC", text.strip())
+
+
+def _decimal(found):
+    whole = re.sub(r"\D", "", found["whole"] or "0")
+    return Decimal(f"{found['sense']}{whole}.{found['decimals'] or 0}e{found['power'] or 0}").normalize()
+
+
+def _rounded_span(cell):
+    """Return the least and the largest number that is written so, if a cell is a number that has been rounded."""
+    found = _NUMBERS["." if "." in cell else ","].fullmatch(cell.strip())
+    if not found or not found["whole"]:
+        return None
+    number, digits = _decimal(found), len(found["whole"])
+    if found["power"]:
+        unit = Decimal(10) ** (int(found["power"]) - len(found["decimals"] or ""))
+        return number - unit / 2, number + unit / 2
+    unit = Decimal(10) ** (digits - _EXACT_DIGITS)
+    return (number - unit, number + unit) if digits > _EXACT_DIGITS else None
+
+
+def _dates(text, from_spreadsheet):
+    """Return the days and months that a text may be, whatever order a country writes them in."""
+    found = set()
+    if two := _TWO.fullmatch(text):
+        a, b = map(int, two.groups())
+        found |= _days([(a, b), (b, a)]) or _months([(a, b)])
+    if three := _THREE.fullmatch(text):
+        a, b, c = map(int, three.groups())
+        found |= _days([(b, c, a), (a, b, c), (b, a, c)], from_spreadsheet)
+    for pattern, word, number in ((_DAY_MONTH, 2, 1), (_MONTH_DAY, 1, 2)):
+        if (named := pattern.fullmatch(text)) and (month := _month(named[word])):
+            day, year = int(named[number]), [int(named[3])] if named[3] else []
+            found |= _days([(month, day, *year)], from_spreadsheet) or _months([(month, day)])
+    return found
+
+
+def _days(every, without_year=False):
+    found = {("day", *each[:2], *(year % 100 for year in each[2:])) for each in every if _is_day(*each[:2])}
+    return found | {each[:3] for each in found} if without_year else found
+
+
+def _months(every):
+    return {("month", month, year % 100) for month, year in every if 1 <= month <= 12}
+
+
+def _is_day(month, day):
+    return 1 <= month <= 12 and 1 <= day <= (29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31)
+
+
+def _month(word):
+    return _MONTHS.get(word[:4]) or _MONTHS.get(word[:3])
