@@ -36,3 +36,11 @@ def last_node(tensor):
     """
     history = tensor._keras_history
     return history.operation._inbound_nodes[history.node_index]
+
+
+def rate_of(optimizer):
+    """Return the learning rate of an optimizer as it was given: a schedule, a function, or the variable of a number.
+
+    Documented is `learning_rate`, which says of a schedule what it gives now, and not which it is.
+    """
+    return optimizer._learning_rate

@@ -13,6 +13,7 @@ from mode_utils.networks.classifiers import Meaning, read_classifier, single_inp
 from mode_utils.networks.flat_adam import can_be_flat, flat_epoch
 from mode_utils.networks.keras_internals import is_random_seed, own_variables
 from mode_utils.networks.layers import layer_outputs
+from mode_utils.networks.learning_rate import HeldRate, held_rate, is_scheduled
 
 _CHUNK = 4096  # samples a prediction step: bounds the memory of convolutional activations
 _CHUNK_NUMBERS = 24e6  # in the largest activation, up to which all samples are one step
@@ -50,8 +51,9 @@ class Trainer:
         self.meaning = meaning or read_classifier(model)
         self.model = model = single_input(model)
         self.n_classes, self.batch_size = self.meaning.n_classes, batch_size
-        model.optimizer.build(model.trainable_variables)
-        self._epoch = self._trace_epoch()
+        if not model.optimizer.built:  # a second time, some make their variables again
+            model.optimizer.build(model.trainable_variables)
+        self._epochs, self._rate = {}, HeldRate()
         self._outputs = layer_outputs(model)
         self.output_layer = list(self._outputs)[-1]
         self._largest = max(_numbers(output.shape[1:]) for output in self._outputs.values())
@@ -70,10 +72,7 @@ class Trainer:
                 _initialize(layer, variable, rng)
         for variable in filter(is_random_seed, self.model.variables):
             variable.assign([rng.integers(2**31), 0])
-        optimizer = self.model.optimizer
-        for variable in optimizer.variables:
-            if variable is not optimizer.learning_rate:
-                variable.assign(np.zeros(variable.shape, variable.dtype))
+        _reset(self.model.optimizer, self.model.trainable_variables)
 
     def state(self):
         """Return a copy of everything that training changes, as a tuple of arrays for `restore`."""
@@ -93,8 +92,8 @@ class Trainer:
         for variable, value in zip(variables, state, strict=True):
             variable.assign(value)
 
-    def fit(self, x, y, *, epochs, rng, batch_size=None):
-        """Train on all samples, shuffled anew by `rng` for each epoch.
+    def fit(self, x, y, *, epochs, rng, batch_size=None, sample_weights=None, learning_rate=None):
+        """Train on all samples, shuffled anew by `rng` for each epoch, as `keras.Model.fit` does.
 
         Parameters
         ----------
@@ -104,6 +103,10 @@ class Trainer:
         rng : numpy.random.Generator
         batch_size : int, optional
             Samples a step, by default the trainer's own; the last step of an epoch takes what is left.
+        sample_weights : (n,) float, optional
+            Factors on the losses of the samples.
+        learning_rate : float, optional
+            In place of the optimizer's own rate or schedule, which it has again afterwards.
 
         Returns
         -------
@@ -111,8 +114,14 @@ class Trainer:
             Loss of each step before its update.
         """
         x, y = self._tensor(np.asarray(x)), tf.convert_to_tensor(y, tf.int32)
+        weights = () if sample_weights is None else (tf.convert_to_tensor(sample_weights, tf.float32),)
         orders = (rng.permutation(len(y)).astype(np.int32) for _ in range(epochs))
-        return np.stack([self._epoch(x, y, order, batch_size or self.batch_size).numpy() for order in orders])
+        optimizer, size = self.model.optimizer, batch_size or self.batch_size
+        with held_rate(optimizer, learning_rate, self._rate):
+            epoch = self._epoch(bool(weights), learning_rate is not None and is_scheduled(optimizer))
+            losses = [epoch(x, y, order, size, *weights).numpy() for order in orders]
+        optimizer.finalize_variable_values(self.model.trainable_variables)  # takes averages over, if it keeps any
+        return np.stack(losses)
 
     def predict(self, x):
         """Return the probabilities (n, n_classes), float32, of the labels for `x` (n, ...)."""
@@ -163,11 +172,17 @@ class Trainer:
     def _variables(self):
         return self.model.variables + self.model.optimizer.variables
 
-    def _trace_epoch(self):
-        epoch = (flat_epoch if can_be_flat(self.model) else _plain_epoch)(self.model, self.meaning.encode)
-        sample = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32)
-        labels, scalar = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
-        return tf.function(epoch, input_signature=[sample, labels, labels, scalar])
+    def _epoch(self, weighted, held):
+        """Return a traced epoch; one at a held rate is another, because a schedule is part of the graph."""
+        if (weighted, held) not in self._epochs:
+            flat = can_be_flat(self.model) and not weighted
+            epoch = (flat_epoch if flat else _plain_epoch)(self.model, self.meaning.encode)
+            sample = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32)
+            labels, scalar = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
+            weights = [tf.TensorSpec((None,), tf.float32)] if weighted else []
+            signature = [sample, labels, labels, scalar, *weights]
+            self._epochs[weighted, held] = tf.function(epoch, input_signature=signature)
+        return self._epochs[weighted, held]
 
     def _forward_to(self, layers, grid):
         if (layers, grid) not in self._forward:
@@ -193,15 +208,17 @@ def _plain_epoch(model, encode):
     """Return a function that trains a model for an epoch by whatever optimizer it has; see `flat_epoch`."""
     weights = model.trainable_variables
 
-    def epoch(x, y, order, batch_size):
+    def epoch(x, y, order, batch_size, sample_weights=None):
         n_steps = (tf.size(order) + batch_size - 1) // batch_size
         losses = tf.TensorArray(tf.float32, n_steps)
         for step in tf.range(n_steps):
             batch = order[step * batch_size : (step + 1) * batch_size]
             x_batch, y_batch = tf.gather(x, batch), encode(tf.gather(y, batch))
+            factors = None if sample_weights is None else tf.gather(sample_weights, batch)
             with tf.GradientTape() as tape:
-                loss = model.compute_loss(x_batch, y_batch, model(x_batch, training=True))
-            model.optimizer.apply(tape.gradient(loss, weights), weights)
+                loss = model.compute_loss(x_batch, y_batch, model(x_batch, training=True), factors)
+                scaled = model.optimizer.scale_loss(loss)  # small gradients vanish in float16; `apply` scales back
+            model.optimizer.apply(tape.gradient(scaled, weights), weights)
             losses = losses.write(step, loss)
         return losses.stack()
 
@@ -228,6 +245,14 @@ def _pooled(output, grid):
         window = [_window(side, grid) for side in sides]
         output = tf.nn.pool(output, window, "AVG", strides=window, padding="SAME")
     return tf.reshape(output, (-1, int(np.prod(output.shape[1:]))))
+
+
+def _reset(optimizer, weights):
+    """Give the variables of an optimizer, but for its learning rate, the values that a new one has."""
+    new = type(optimizer).from_config(optimizer.get_config())
+    new.build(weights)
+    for variable, fresh in zip(optimizer.variables, new.variables, strict=True):
+        variable.assign(fresh)
 
 
 def _initialize(layer, variable, rng):
