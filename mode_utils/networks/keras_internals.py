@@ -44,3 +44,11 @@ def rate_of(optimizer):
     Documented is `learning_rate`, which says of a schedule what it gives now, and not which it is.
     """
     return optimizer._learning_rate
+
+
+def optimizer_variables(optimizer):
+    """Return all variables of a built optimizer; Keras leaves those of Nadam out where it is inside another."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    listed = {id(variable) for variable in optimizer.variables}
+    own = [value for value in vars(inner).values() if hasattr(value, "assign") and hasattr(value, "path")]
+    return [*optimizer.variables, *(variable for variable in own if id(variable) not in listed)]

@@ -1,6 +1,7 @@
 """The learning rate of an optimizer: what it is, what its schedule has given and will give, and another for a while."""
 
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,6 +9,26 @@ from mode_utils.networks.backend import keras, tf
 from mode_utils.networks.keras_internals import rate_of
 
 _LOOKED_AT = 100  # steps of a schedule
+
+
+class Rate(NamedTuple):
+    """What is known of a learning rate.
+
+    Attributes
+    ----------
+    name : str
+        Of its schedule, or of the optimizer if it is a number.
+    now, highest : float
+        In the next step, and the highest of some steps to come.
+    usual : float
+        The highest that the schedule has given so far, or of a number the default of its optimizer; `highest` if that
+        is not known.
+    """
+
+    name: str
+    now: float
+    highest: float
+    usual: float
 
 
 class HeldRate(keras.optimizers.schedules.LearningRateSchedule):
@@ -56,35 +77,23 @@ def held_rate(optimizer, rate, held):
 
 
 def describe_rate(optimizer, n_steps):
-    """Look at the rate of an optimizer.
-
-    Parameters
-    ----------
-    optimizer : keras.optimizers.Optimizer
-    n_steps : int
-        Of a training to come.
+    """Look at the rate of an optimizer, and of a training of some steps to come.
 
     Returns
     -------
-    name : str
-        Of the schedule, or of the optimizer if its rate is a number.
-    now, highest : float
-        The rate in the next step, and the highest of the steps to come.
-    usual : float
-        The highest that the schedule has given so far, or, of a number, the default of its optimizer; `highest` if
-        that is not known. Of several optimizers, all four are those of the one with the lowest `highest`.
+    Rate
+        Of several optimizers inside of it, that of the one with the lowest `highest`.
     """
-    found = [_describe(each, n_steps) for each in rated_optimizers(optimizer)]
-    return min(found, key=lambda each: each[2])
+    return min((_describe(each, n_steps) for each in rated_optimizers(optimizer)), key=lambda each: each.highest)
 
 
 def _describe(optimizer, n_steps):
     rate, step = rate_of(optimizer), int(optimizer.iterations)
     if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         coming, past = (_values(rate, *ends) for ends in ((step, step + n_steps - 1), (0, step)))
-        return type(rate).__name__, coming[0], max(coming), max(past)
+        return Rate(type(rate).__name__, coming[0], max(coming), max(past))
     now = float(optimizer.learning_rate)
-    return type(optimizer).__name__, now, now, _default_rate(type(optimizer), now)
+    return Rate(type(optimizer).__name__, now, now, _default_rate(type(optimizer), now))
 
 
 def _values(schedule, first, last):

@@ -11,7 +11,7 @@ import numpy as np
 from mode_utils.networks.backend import keras, tf
 from mode_utils.networks.classifiers import Meaning, read_classifier, single_input
 from mode_utils.networks.flat_adam import can_be_flat, flat_epoch
-from mode_utils.networks.keras_internals import is_random_seed, own_variables
+from mode_utils.networks.keras_internals import is_random_seed, optimizer_variables, own_variables
 from mode_utils.networks.layers import layer_outputs
 from mode_utils.networks.learning_rate import HeldRate, held_rate, is_scheduled
 
@@ -170,7 +170,7 @@ class Trainer:
         return self._tensors[key][1]
 
     def _variables(self):
-        return self.model.variables + self.model.optimizer.variables
+        return self.model.variables + optimizer_variables(self.model.optimizer)
 
     def _epoch(self, weighted, held):
         """Return a traced epoch; one at a held rate is another, because a schedule is part of the graph."""
@@ -251,7 +251,7 @@ def _reset(optimizer, weights):
     """Give the variables of an optimizer, but for its learning rate, the values that a new one has."""
     new = type(optimizer).from_config(optimizer.get_config())
     new.build(weights)
-    for variable, fresh in zip(optimizer.variables, new.variables, strict=True):
+    for variable, fresh in zip(optimizer_variables(optimizer), optimizer_variables(new), strict=True):
         variable.assign(fresh)
 
 

@@ -112,7 +112,7 @@ def check_fresh(indices, case):
 
 
 def round_of(case, outcome, n_added):
-    """Return the line of a round: `round`, `added`, `total`, `fixed`, `broken`, `samples`, accuracies, `saved` apart.
+    """Return the line of a round: `round`, `added`, `total`, `fixed`, `broken`, `samples`, `helps`, accuracies.
 
     Parameters
     ----------
@@ -123,6 +123,7 @@ def round_of(case, outcome, n_added):
     before = case.earlier.rounds if case.earlier else []
     line = {"round": len(before) + 1, "added": int(n_added), "total": int(n_added) + len(case.used)}
     line |= {"fixed": outcome.fixed, "broken": outcome.broken, "samples": int(outcome.labels["samples"].sum())}
+    line["helps"] = outcome.helps
     return line | {name: round(value, 6) for name, value in outcome.accuracies.items()}
 
 
@@ -149,6 +150,8 @@ def say_next_round(rounds):
     )
     if last["accuracy_after"] == 1:
         return f"{story}: none is wrong any more, so that another round cannot show"
+    if not last.get("helps", True):
+        return f"{story}: as it did not help, do not pay for labels of another before that is mended"
     if p >= _SIGNIFICANCE:
         return f"{story}, no more than chance: another round of this size is not worth its labels"
     if len(rounds) > 1 and gain < _gain(rounds[-2]) / 2:
