@@ -65,3 +65,19 @@ def last_node(tensor):
     """
     history = tensor._keras_history
     return history.operation._inbound_nodes[history.node_index]
+
+
+def rate_of(optimizer):
+    """Return the learning rate of an optimizer as it was given: a schedule, a function, or the variable of a number.
+
+    Documented is `learning_rate`, which says of a schedule what it gives now, and not which it is.
+    """
+    return optimizer._learning_rate
+
+
+def optimizer_variables(optimizer):
+    """Return all variables of a built optimizer; Keras leaves those of Nadam out where it is inside another."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    listed = {id(variable) for variable in optimizer.variables}
+    own = [value for value in vars(inner).values() if hasattr(value, "assign") and hasattr(value, "path")]
+    return [*optimizer.variables, *(variable for variable in own if id(variable) not in listed)]

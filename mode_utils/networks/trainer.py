@@ -11,8 +11,9 @@ import numpy as np
 from mode_utils.networks.backend import keras, tf
 from mode_utils.networks.classifiers import Meaning, read_classifier
 from mode_utils.networks.flat_adam import can_be_flat, flat_epoch
-from mode_utils.networks.keras_internals import is_random_seed, own_variables, padding_mask
+from mode_utils.networks.keras_internals import is_random_seed, optimizer_variables, own_variables, padding_mask
 from mode_utils.networks.layers import largest_output, layer_outputs
+from mode_utils.networks.learning_rate import HeldRate, held_rate, is_scheduled
 from mode_utils.networks.plain_models import plain_model
 
 _CHUNK = 4096  # samples a prediction step, where all are not one step
@@ -55,8 +56,9 @@ class Trainer:
         self.model = model = plain_model(model)
         self.n_classes, self.batch_size = self.meaning.n_classes, batch_size
         self.dtype = str(model.inputs[0].dtype)
-        model.optimizer.build(model.trainable_variables)
-        self._epoch = self._trace_epoch()
+        if not model.optimizer.built:  # a second time, some make their variables again
+            model.optimizer.build(model.trainable_variables)
+        self._epochs, self._rate = {}, HeldRate()
         self._outputs = layer_outputs(model)
         self.output_layer = list(self._outputs)[-1]
         self._forward, self._tensors, self._largest = {}, {}, {}
@@ -74,10 +76,7 @@ class Trainer:
                 _initialize(layer, variable, rng)
         for variable in filter(is_random_seed, self.model.variables):
             variable.assign([rng.integers(2**31), 0])
-        optimizer = self.model.optimizer
-        for variable in optimizer.variables:
-            if variable is not optimizer.learning_rate:
-                variable.assign(np.zeros(variable.shape, variable.dtype))
+        _reset(self.model.optimizer, self.model.trainable_variables)
 
     def state(self):
         """Return a copy of everything that training changes, as a tuple of arrays for `restore`."""
@@ -97,8 +96,8 @@ class Trainer:
         for variable, value in zip(variables, state, strict=True):
             variable.assign(value)
 
-    def fit(self, x, y, *, epochs, rng, batch_size=None):
-        """Train on all samples, shuffled anew by `rng` for each epoch.
+    def fit(self, x, y, *, epochs, rng, batch_size=None, sample_weights=None, learning_rate=None):
+        """Train on all samples, shuffled anew by `rng` for each epoch, as `keras.Model.fit` does.
 
         Parameters
         ----------
@@ -108,6 +107,10 @@ class Trainer:
         rng : numpy.random.Generator
         batch_size : int, optional
             Samples a step, by default the trainer's own; the last step of an epoch takes what is left.
+        sample_weights : (n,) float, optional
+            Factors on the losses of the samples.
+        learning_rate : float, optional
+            In place of the optimizer's own rate or schedule, which it has again afterwards.
 
         Returns
         -------
@@ -115,8 +118,14 @@ class Trainer:
             Loss of each step before its update.
         """
         x, y = np.asarray(x), np.asarray(y, np.int32)
+        columns = (y,) if sample_weights is None else (y, np.asarray(sample_weights, np.float32))
         orders = (rng.permutation(len(y)).astype(np.int32) for _ in range(epochs))
-        return np.stack([self._train(x, y, order, batch_size or self.batch_size) for order in orders])
+        optimizer, size = self.model.optimizer, batch_size or self.batch_size
+        with held_rate(optimizer, learning_rate, self._rate):
+            epoch = self._epoch(len(columns) > 1, learning_rate is not None and is_scheduled(optimizer))
+            losses = [self._train(epoch, x, columns, order, size) for order in orders]
+        optimizer.finalize_variable_values(self.model.trainable_variables)  # takes averages over, if it keeps any
+        return np.stack(losses)
 
     def predict(self, x):
         """Return the probabilities (n, n_classes), float32, of the labels for `x` (n, ...)."""
@@ -172,16 +181,16 @@ class Trainer:
             return max(1, len(x))
         return int(np.clip(_MOST_NUMBERS // numbers, 1, _CHUNK))
 
-    def _train(self, x, y, order, batch_size):
+    def _train(self, epoch, x, columns, order, batch_size):
         """Train for an epoch; of samples that are too large to be there twice, some whole steps at a time."""
+        y, *weights = columns
         if self._bytes(x) <= _TOO_LARGE:
-            return self._epoch(self._tensor(x), y, order, batch_size).numpy()
+            return epoch(self._tensor(x), y, order, batch_size, *weights).numpy()
         size = max(1, int(_TOO_LARGE // 4 / self._bytes(x) * len(x)) // batch_size) * batch_size
-        parts = (order[start : start + size] for start in range(0, len(order), size))
-        losses = [
-            self._epoch(self._tensor(x[part]), y[part], np.arange(len(part), dtype=np.int32), batch_size)
-            for part in parts
-        ]
+        losses = []
+        for part in (order[start : start + size] for start in range(0, len(order), size)):
+            own = np.arange(len(part), dtype=np.int32)
+            losses.append(epoch(self._tensor(x[part]), y[part], own, batch_size, *(w[part] for w in weights)))
         return np.concatenate(losses)
 
     def _bytes(self, x):
@@ -204,13 +213,19 @@ class Trainer:
         return tf.convert_to_tensor(np.asarray(x, dtype.as_numpy_dtype), dtype)
 
     def _variables(self):
-        return self.model.variables + self.model.optimizer.variables
+        return self.model.variables + optimizer_variables(self.model.optimizer)
 
-    def _trace_epoch(self):
-        epoch = (flat_epoch if can_be_flat(self.model) else _plain_epoch)(self.model, self.meaning.encode)
-        sample = tf.TensorSpec((None, *self.model.input_shape[1:]), self.dtype)
-        labels, scalar = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
-        return tf.function(epoch, input_signature=[sample, labels, labels, scalar])
+    def _epoch(self, weighted, held):
+        """Return a traced epoch; one at a held rate is another, because a schedule is part of the graph."""
+        if (weighted, held) not in self._epochs:
+            flat = can_be_flat(self.model) and not weighted
+            epoch = (flat_epoch if flat else _plain_epoch)(self.model, self.meaning.encode)
+            sample = tf.TensorSpec((None, *self.model.input_shape[1:]), self.dtype)
+            labels, scalar = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
+            weights = [tf.TensorSpec((None,), tf.float32)] if weighted else []
+            signature = [sample, labels, labels, scalar, *weights]
+            self._epochs[weighted, held] = tf.function(epoch, input_signature=signature)
+        return self._epochs[weighted, held]
 
     def _forward_to(self, layers, grid):
         if (layers, grid) not in self._forward:
@@ -236,15 +251,17 @@ def _plain_epoch(model, encode):
     """Return a function that trains a model for an epoch by whatever optimizer it has; see `flat_epoch`."""
     weights = model.trainable_variables
 
-    def epoch(x, y, order, batch_size):
+    def epoch(x, y, order, batch_size, sample_weights=None):
         n_steps = (tf.size(order) + batch_size - 1) // batch_size
         losses = tf.TensorArray(tf.float32, n_steps)
         for step in tf.range(n_steps):
             batch = order[step * batch_size : (step + 1) * batch_size]
             x_batch, y_batch = tf.gather(x, batch), encode(tf.gather(y, batch))
+            factors = None if sample_weights is None else tf.gather(sample_weights, batch)
             with tf.GradientTape() as tape:
-                loss = model.compute_loss(x_batch, y_batch, model(x_batch, training=True))
-            model.optimizer.apply(tape.gradient(loss, weights), weights)
+                loss = model.compute_loss(x_batch, y_batch, model(x_batch, training=True), factors)
+                scaled = model.optimizer.scale_loss(loss)  # small gradients vanish in float16; `apply` scales back
+            model.optimizer.apply(tape.gradient(scaled, weights), weights)
             losses = losses.write(step, tf.cast(loss, tf.float32))
         return losses.stack()
 
@@ -282,6 +299,14 @@ def _averaged(output, sides, grid):
     output = tf.nn.pool(output, window, "AVG", strides=window, padding="SAME")
     cells = [_cells(side, grid) for side in sides]
     return tf.reshape(output, (-1, int(np.prod([*cells, output.shape[-1]]))))
+
+
+def _reset(optimizer, weights):
+    """Give the variables of an optimizer, but for its learning rate, the values that a new one has."""
+    new = type(optimizer).from_config(optimizer.get_config())
+    new.build(weights)
+    for variable, fresh in zip(optimizer_variables(optimizer), optimizer_variables(new), strict=True):
+        variable.assign(fresh)
 
 
 def _initialize(layer, variable, rng):

@@ -14,6 +14,9 @@ pool_faults    doubtful labels, copies, foreign samples
 choice         a look at the pool, and what is to be added, by it alone
 mapped_pool    the pool as a map
 steps          a model's steps: diagnose, choose, retrain
+retraining     how it is retrained: learning rate, epochs, and whether that moved anything
+class_weights  stated, or found in what the model makes of its training samples
+conclusion     what is said of an outcome, wherever it is said
 shard_files    the files of a pool in shards
 shards         one shard, and what it hands over
 sharded        a choice from all shards, on a cluster
@@ -38,6 +41,7 @@ _HOMES = {
     "pool_faults": ("find_faults",),
     "choice": ("ArraysChoice", "Diagnosis", "choose_from_scan", "look_at_pool"),
     "choose": ("choose_from_arrays",),
+    "conclusion": ("say_outcome",),
     "rounds": ("round_of", "say_next_round", "take_labels"),
     "sharded": ("choose_from_shards",),
     "mapped_pool": ("map_pool", "save_map"),

@@ -14,8 +14,8 @@ def _build_parser():
     parser = argparse.ArgumentParser(
         prog="python -m mode_utils.repair",
         description="Find out what is wrong with a classifier, which samples of a pool to add, and whether they help.",
-        epilog="Exit status: 0 repaired, or waiting for labels; 1 done, but the model is not saved, as it has new bugs "
-        "or broke more than it fixed; 2 bad input; 3 no room or no permission; 130 interrupted.",
+        epilog="Exit status: 0 repaired, or waiting for labels; 1 done, but the model is not saved, as it has new "
+        "bugs, broke more than it fixed, or fixed nothing; 2 bad input; 3 no room or no permission; 130 interrupted.",
     )
     add = parser.add_argument
     add(
@@ -47,6 +47,15 @@ def _build_parser():
     add("--even-if-weak", action="store_true", help="go on with a model that knows none of its own training samples")
     add("--compare", choices=["random"], help="repair with inputs drawn at random, too, from several seeds")
     add("--batch-size", type=int, default=32, help="samples a step of the retraining (default: %(default)s)")
+    add("--epochs", type=int, help="passes over the samples of the retraining (default: 3, and more while it is slow)")
+    add(
+        "--learning-rate", type=float,
+        help="of the retraining (default: the model's own, or a higher one if that moves nothing)",
+    )  # fmt: skip
+    add(
+        "--class-weights", metavar="balanced|none|1,5,...",
+        help="of the retraining, a number for each label, or NAME=NUMBER,... (default: the model's, if they can be seen)",
+    )  # fmt: skip
     add("--seed", type=int, default=0, help="of what is drawn at random (default: %(default)s)")
     add("--keep-new-bugs", action="store_true", help="save repaired.keras even if it has new bugs")
     return parser
@@ -74,6 +83,7 @@ def _open(given):
 
     names = given.class_names.split(",") if given.class_names else None
     options = ("output", "labels", "pixels", "skip_broken", "even_if_weak", "preset", "tolerance", "seed", "batch_size")
+    options = (*options, "epochs", "learning_rate", "class_weights")
     options = {name: getattr(given, name) for name in options}
     case = open_case(
         given.model, given.data, given.budget, class_names=names, continue_from=given.continue_from, **options
@@ -113,7 +123,7 @@ def _run(given, case, names, options):
 
 def _tell(given):
     summary = json.loads((given.folder / "diagnosis.json").read_text())
-    outcome, worth = summary.get("outcome"), summary.get("worth")
+    outcome = summary.get("outcome")
     page, selected = given.folder / PAGE, given.folder / "selected.csv"
     for sentence in summary.get("remarks", []):
         print(sentence)
@@ -124,22 +134,9 @@ def _tell(given):
     if outcome is None:
         print(f"label the inputs in {page}, or fill in {selected}; then give the table to --apply with a new folder")
         return REPAIRED
-    print(f"{outcome['fixed']} validation samples fixed, {outcome['broken']} broken")
-    if worth:
-        print(worth)
-    if summary.get("next_round"):
-        print(summary["next_round"])
-    unsure = [row["label"] for row in outcome["labels"] if row["verdict"].startswith("cannot tell")]
-    if unsure:
-        print(f"too few validation samples to tell whether they became worse: {', '.join(unsure)}")
-    if outcome["new_bugs"]:
-        print(f"new bugs: {', '.join(outcome['new_bugs'])} lost more than the tolerance, beyond chance")
-    if not outcome["helps"]:
-        saved = (given.folder / "repaired.keras").exists()
-        kept = "saved all the same" if saved else "not saved; --keep-new-bugs saves it all the same"
-        print(f"the repair did not help: the model is {kept}")
+    print(*summary["told"], sep="\n")
     if summary["without_label"]:
-        print(f"{summary['without_label']} chosen inputs have no label yet: label them in {page}")
+        print(f"label them in {page}")
     return REPAIRED if outcome["helps"] else NOT_SAVED
 
 

@@ -28,9 +28,12 @@ from mode_utils.repair.arrays import (
     scattered,
     unseen_labels,
 )
+from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
 from mode_utils.repair.image_folders import read_images
+from mode_utils.repair.label_arrays import check_class_names
 from mode_utils.repair.model_files import load_model
 from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels
+from mode_utils.repair.retraining import check_trainable, say_rate
 from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
 from mode_utils.run_setup import RunSetup, split_for_run
 from mode_utils.support.checks import check_choice, check_least, check_share
@@ -97,6 +100,12 @@ class Case:
         Places in the pool of what earlier rounds have added, which is not chosen again; see `rounds`.
     earlier : rounds.Earlier, optional
         Those rounds.
+    learning_rate : float, optional
+        Of the retraining, in place of the optimizer's own.
+    fixed_epochs : bool
+        Whether the epochs of the options are stated, so that a slow training does not go on by itself.
+    class_weights : class_weights.ClassWeights, optional
+        Of the retraining.
     """
 
     model: keras.Model
@@ -110,6 +119,9 @@ class Case:
     sources: dict[str, Path] = field(default_factory=dict)
     used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)
     earlier: Earlier | None = field(default=None, repr=False)
+    learning_rate: float | None = None
+    fixed_epochs: bool = False
+    class_weights: ClassWeights | None = None
     has_samples = True  # which people can look at
 
     @property
@@ -130,7 +142,8 @@ class Case:
 
 def open_case(
     model, data, budget, *, class_names=None, output=None, labels=None, pixels=None, skip_broken=False,
-    even_if_weak=False, preset="recommended", tolerance=0.02, seed=0, batch_size=32, continue_from=None, **changes,
+    even_if_weak=False, preset="recommended", tolerance=0.02, seed=0, batch_size=32, continue_from=None,
+    epochs=None, learning_rate=None, class_weights=None, **changes,
 ):  # fmt: skip
     """Load a model and its data, and check that they fit.
 
@@ -161,6 +174,13 @@ def open_case(
         Samples a step of the retraining.
     continue_from : path, optional
         The folder of a repair with the same data, to go on from, see `rounds`.
+    epochs : int, optional
+        Passes over the samples in a retraining; by default 3, and more while it is slow, see `retraining.train`.
+    learning_rate : float, optional
+        Of the retraining; by default the model's own, or a higher one if that moves nothing, see `steps.retrain`.
+    class_weights : optional
+        Of the retraining, see `class_weights.read_class_weights`; by default those that the model was trained with, if
+        they can be seen, see `class_weights.find_class_weights`.
     **changes
         Options of the preset to change, see `options.DebugOptions`.
 
@@ -180,8 +200,10 @@ def open_case(
     check_class_names(class_names or ())
     if pixels is not None:
         check_choice("pixels", pixels, PIXELS)
+    if learning_rate is not None and not 0 < learning_rate < np.inf:
+        raise ValueError(f"learning_rate = {learning_rate}; it must be above 0 and finite")
     changes = {"reference": "states"} | changes  # which any model has, however it was trained
-    options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, **changes)
+    options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, epochs=epochs, **changes)
     earlier = read_earlier(continue_from) if continue_from else None
     model = _model_of(earlier) if model is None and earlier else model
     sources = {"model": model, "data": data}
@@ -191,6 +213,7 @@ def open_case(
     whole, notes = _followed(model, sources.get("data", data))
     plain = plain_model(whole)  # which refuses what cannot be one
     meaning = read_classifier(whole, len(class_names) if class_names else None, output, labels)
+    check_trainable(whole)
     trainer, notes = Trainer(plain, meaning, batch_size), (*notes, *meaning.remarks)
     if "data" in sources:
         data, how = _load_data(sources["data"], whole, trainer, class_names, pixels, skip_broken, even_if_weak)
@@ -206,7 +229,12 @@ def open_case(
         notes = (*notes, told)
     if known := say_known(data):
         notes = (*notes, known)
-    case = Case(model, trainer, data, options, tolerance, seed, trainer.state(), notes, sources)
+    weights, told = _class_weights(class_weights, trainer, data)
+    case = Case(
+        model, trainer, data, options, tolerance, seed, trainer.state(), (*notes, *told), sources,
+        learning_rate=learning_rate, fixed_epochs=epochs is not None, class_weights=weights,
+    )  # fmt: skip
+    case = replace(case, notes=(*case.notes, *say_rate(case)))
     return continue_case(case, earlier) if earlier else case
 
 
@@ -239,6 +267,13 @@ def make_example(folder, labelled=True, seed=0):
         del arrays["y_pool"]
     np.savez(folder / "data.npz", **arrays)
     return folder / "model.keras", folder / "data.npz"
+
+
+def _class_weights(stated, trainer, data):
+    """Return class weights, and what is to be said of them."""
+    if stated is not None:
+        return read_class_weights(stated, data.class_names), ()
+    return find_class_weights(trainer, data.x_train, data.y_train, data.class_names)
 
 
 def _load_data(path, model, trainer, class_names, pixels, skip_broken, even_if_weak):

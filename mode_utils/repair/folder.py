@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mode_utils.repair.conclusion import say_outcome, still_failing
 from mode_utils.repair.labelling.browser_page import write_label_page
 from mode_utils.repair.labelling.label_studio import write_tasks
 from mode_utils.repair.labelling.label_table import as_text
@@ -66,7 +67,7 @@ def save_repair(
     outcome : RepairOutcome, optional
         None while the chosen samples have no labels.
     keep_new_bugs : bool
-        Save the repaired model even if it does not help.
+        Save the repaired model even if it does not help, if it is another one at all.
     added : (indices, labels), optional
         What was added, by place in the pool; by default all that was chosen.
     labels_files : path or sequence of paths
@@ -99,10 +100,13 @@ def save_repair(
     told |= {"worth": worth, "next_round": next_round}
     summaries = {"diagnosis": _summary(case, diagnosis, outcome) | told}
     if outcome is not None:
+        said = {"keep_new_bugs": keep_new_bugs, "next_round": next_round, "worth": worth}
+        said["without_label"] = told["without_label"]
+        summaries["diagnosis"]["told"] = say_outcome(outcome, diagnosis, case.options.theta, **said)
         summaries["origin"] = _origin(case, chosen, added, labels_files, list(rounds))
     for name, summary in summaries.items():
         (folder / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n")
-    saved = outcome is not None and (keep_new_bugs or outcome.helps)
+    saved = outcome is not None and outcome.is_saved(keep_new_bugs)
     if saved:
         case.trainer.restore(outcome.state)
         case.model.save(folder / "repaired.keras")
@@ -236,6 +240,8 @@ def _summary(case, diagnosis, outcome):
     summary |= _sizes(case) | {"tolerance": case.tolerance} | _diagnosed(diagnosis)
     if outcome is not None:
         found = {"fixed": outcome.fixed, "broken": outcome.broken, "new_bugs": outcome.new_bugs, "helps": outcome.helps}
+        found["still_failing"] = still_failing(outcome, diagnosis, case.options.theta)["label"].tolist()
+        found |= {"changed": outcome.changed, "training": asdict(outcome.training)}
         summary["outcome"] = {"labels": _rows(outcome.labels), **found, "old_samples_per_new_one": outcome.replay}
     return summary
 

@@ -51,6 +51,9 @@ _OTHER_SCALES = {
 _ASKED = 2_000  # training samples
 _CLEARLY = 0.05  # lower loss (nats) that speaks against what the layers say
 _NOTABLY = 0.01  # of accuracy, by which standardised pixels explain the data
+_ENOUGH = 20  # training samples of a label, from which a model can be expected to know it
+_CHANCE = 1.05  # times the mean accuracy of guessing, up to which a model tells nothing apart
+_NAMED = 10  # labels in a sentence
 _STANDARDISED = ("caffe", "torch")
 _BETTER = 0.2  # of accuracy, by which another reading explains the data
 
@@ -123,6 +126,42 @@ def check_known(trainer, x, y, class_names):
             "another way than in training, or the classes are in another order; if it really knows nothing yet, say "
             "--even-if-weak"
         )
+    if told := say_one_label(probabilities.argmax(axis=1), y, class_names):
+        raise ValueError(
+            f"{told}: nothing is told apart, so that more inputs alone will hardly help; train it with class weights "
+            "first, or go on with --even-if-weak, best with --class-weights balanced"
+        )
+
+
+def say_one_label(predicted, y, class_names):
+    """Say it if a model takes nearly all samples for one label, although it has seen enough of others; or nothing.
+
+    Its accuracy is the share of that label, however high; the mean of the labels' accuracies is that of guessing.
+
+    Parameters
+    ----------
+    predicted, y : (n,) int
+        Of training samples.
+    class_names : sequence of str
+
+    Returns
+    -------
+    str
+    """
+    counts = np.bincount(y, minlength=len(class_names))
+    enough = np.flatnonzero(counts >= _ENOUGH)
+    taken = np.bincount(predicted, minlength=len(class_names))
+    if len(enough) < 2:
+        return ""
+    balanced = np.mean([(predicted[y == label] == label).mean() for label in enough])
+    if balanced > _CHANCE / len(enough):
+        return ""
+    first = taken.argmax()
+    missed = ", ".join(str(class_names[label]) for label in enough[enough != first][:_NAMED])
+    return (
+        f"the model takes {taken[first] / len(y):.1%} of {len(y)} of its own training samples for "
+        f"{class_names[first]!r} and hardly any for {missed}, of which it has seen enough"
+    )
 
 
 def _some(x, y):

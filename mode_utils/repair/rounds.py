@@ -142,7 +142,7 @@ def take_labels(gathered, case):
 
 
 def round_of(case, outcome, n_added):
-    """Return a line of a round: `round`, `added`, `total`, `fixed`, `broken`, `samples`, `tries`, and accuracies.
+    """Return the line of a round: `round`, `added`, `total`, `fixed`, `broken`, `samples`, `tries`, `helps`, accuracies.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def round_of(case, outcome, n_added):
     before = case.earlier.rounds if case.earlier else []
     line = {"round": len(before) + 1, "added": int(n_added), "total": int(n_added) + len(case.used)}
     line |= {"fixed": outcome.fixed, "broken": outcome.broken, "samples": int(outcome.labels["samples"].sum())}
-    line["tries"] = outcome.tries
+    line |= {"tries": outcome.tries, "helps": outcome.helps}
     return line | {name: round(value, 6) for name, value in outcome.accuracies.items()}
 
 
@@ -178,6 +178,8 @@ def say_next_round(rounds):
     )
     if last["accuracy_after"] == 1:
         return f"{story}: none is wrong any more, so that another round cannot show"
+    if not last.get("helps", True):
+        return f"{story}: as it did not help, do not pay for labels of another before that is mended"
     if not _beyond_chance(rounds):
         return f"{story}, no more than chance: that another round of this size is worth its labels is not shown"
     if len(rounds) > 1 and gain < _gain(rounds[-2]) / 2:

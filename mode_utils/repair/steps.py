@@ -7,8 +7,8 @@ import pandas as pd
 
 from mode_utils.diagnosis import assess, label_accuracies
 from mode_utils.repair.choice import choose_from_scan, describe, look_at_pool
+from mode_utils.repair.retraining import Training, higher_rate, train
 from mode_utils.repair.verdicts import NEW_BUG, judge_labels
-from mode_utils.selection.replay import Replay
 from mode_utils.selection.selectors import scanned_selectors
 from mode_utils.selection.view import look_at_candidates
 
@@ -30,6 +30,8 @@ class RepairOutcome:
         Old samples for each new one, in the retraining that this is the outcome of.
     state : tuple of arrays
         Of the repaired model, for `Trainer.restore`.
+    training : retraining.Training
+        How the retraining went.
     accuracies : dict of str to float
         Shares of all samples that are right, in [0, 1]: `accuracy_before`, `accuracy_after`; of a test set, if there is
         one, `test_accuracy_before`, `test_accuracy_after`.
@@ -43,13 +45,28 @@ class RepairOutcome:
     new_bugs: list[str]
     replay: float
     state: tuple[np.ndarray, ...]
+    training: Training
     accuracies: dict[str, float]
     tries: int = 1
 
     @property
+    def harms(self):
+        """Whether a label is a new bug, or more validation samples were broken than fixed."""
+        return bool(self.new_bugs) or self.broken > self.fixed
+
+    @property
+    def changed(self):
+        """Whether the model is another one than before, and one that can be used."""
+        return not self.training.stands_still and not self.training.diverged
+
+    @property
     def helps(self):
-        """Whether no label is a new bug, and not more validation samples were broken than fixed."""
-        return not self.new_bugs and self.broken <= self.fixed
+        """Whether validation samples were fixed, not more were broken, and no label is a new bug."""
+        return self.changed and self.fixed > 0 and not self.harms
+
+    def is_saved(self, keep_new_bugs=False):
+        """Tell whether the repaired model is worth a file: it helps, or it is another one and wanted all the same."""
+        return self.helps or (keep_new_bugs and self.changed)
 
 
 def diagnose(case):
@@ -100,7 +117,9 @@ def choose_inputs(case, diagnosis, scan=None):
 def retrain(case, indices, labels):
     """Retrain the model on chosen samples, old ones beside them, and see what became of it.
 
-    If that does not help, it is done again from the start with twice as many old samples, as long as there are more.
+    If that does harm, it is done again from the start with twice as many old samples, as long as there are more. If it
+    moves nothing, at the learning rate that was saved with the model, it is done at a higher one that is known, unless
+    the case says which.
 
     Parameters
     ----------
@@ -120,23 +139,22 @@ def retrain(case, indices, labels):
     splits, replay = case.data.splits(known), case.options.replay
     case.trainer.restore(case.initial_state)
     before = _predictions(case)
-    outcome = _retrain_once(case, splits, indices, replay, before)
-    while not outcome.helps and 0 < replay * len(indices) < len(splits.train):
+    indices, rate = np.asarray(indices), case.learning_rate
+    outcome = _retrain_once(case, splits, indices, replay, before, rate)
+    if rate is None and outcome.training.stands_still and (rate := higher_rate(case, outcome.training)):
+        outcome = _retrain_once(case, splits, indices, replay, before, rate)
+    while outcome.harms and 0 < replay * len(indices) < len(splits.train):
         replay *= 2
-        again = _retrain_once(case, splits, indices, replay, before)
-        tries = outcome.tries + 1
+        again, tries = _retrain_once(case, splits, indices, replay, before, rate), outcome.tries + 1
         outcome = min(outcome, again, key=lambda each: (len(each.new_bugs), each.broken - each.fixed))
         outcome = replace(outcome, tries=tries)
     case.trainer.restore(outcome.state)
     return outcome
 
 
-def _retrain_once(case, splits, indices, replay, before):
-    rng = np.random.default_rng(case.seed)
-    case.trainer.restore(case.initial_state)
-    memory = Replay(splits, replay, rng.spawn(1)[0])
-    case.trainer.fit(*memory.with_old(np.asarray(indices)), epochs=case.options.epochs, rng=rng)
-    return _outcome(case, before, _predictions(case), replay)
+def _retrain_once(case, splits, indices, replay, before, learning_rate):
+    training = train(case, splits, indices, replay, learning_rate)
+    return _outcome(case, before, _predictions(case), replay, training)
 
 
 def _predictions(case):
@@ -144,7 +162,7 @@ def _predictions(case):
     return {part: case.trainer.predict(x).argmax(axis=1) for part, x in parts.items() if x is not None}
 
 
-def _outcome(case, before, after, replay):
+def _outcome(case, before, after, replay, training):
     data = case.data
     truth = {"validation": data.y_validation, "test": data.y_test}
     columns, overall = {"label": data.class_names}, {}
@@ -166,4 +184,4 @@ def _outcome(case, before, after, replay):
         labels.insert(place, name, column)
     new_bugs = labels.loc[labels["verdict"] == NEW_BUG, "label"].tolist()
     fixed, broken = (int(counts[name].sum()) for name in ("fixed", "broken"))
-    return RepairOutcome(labels, fixed, broken, new_bugs, replay, case.trainer.state(), overall)
+    return RepairOutcome(labels, fixed, broken, new_bugs, replay, case.trainer.state(), training, overall)

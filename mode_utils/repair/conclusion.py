@@ -1,0 +1,136 @@
+"""What is said of an outcome: the same sentences in the terminal, on the page and in `diagnosis.json`."""
+
+from mode_utils.repair.retraining import MOST_EPOCHS
+
+_NAMED = 10  # labels in a sentence
+
+
+def still_failing(outcome, diagnosis, theta):
+    """Return the labels that were named as failing before a repair and still fail.
+
+    Parameters
+    ----------
+    outcome : steps.RepairOutcome
+    diagnosis : choice.Diagnosis
+        Of the model before.
+    theta : float
+        Validation accuracy below which a label still fails.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `outcome.labels`, the weakest first.
+    """
+    failed = (diagnosis.labels["fault"] != "").to_numpy()
+    return outcome.labels[failed & (outcome.labels["after"] < theta)].sort_values("after", kind="stable")
+
+
+def say_outcome(outcome, diagnosis, theta, keep_new_bugs=False, next_round="", worth="", without_label=0):
+    """Say what became of a repair, and what to do next.
+
+    Parameters
+    ----------
+    outcome, diagnosis, theta
+        See `still_failing`.
+    keep_new_bugs : bool
+        Whether the model is saved even if it does not help.
+    next_round : str
+        What `rounds.say_next_round` says.
+    worth : str
+        What a comparison with random choice says.
+    without_label : int
+        Chosen samples that have no label yet.
+
+    Returns
+    -------
+    list of str
+        Sentences, the most important first.
+    """
+    failing = still_failing(outcome, diagnosis, theta)
+    return [
+        *_say_result(outcome),
+        *_say_training(outcome),
+        *_say_failing(outcome, failing, theta),
+        *_say_labels(outcome),
+        *([worth] if worth else []),
+        *([next_round] if next_round and outcome.changed else []),
+        *_say_saved(outcome, keep_new_bugs),
+        *([f"{without_label} chosen inputs have no label yet: label them"] if without_label else []),
+    ]
+
+
+def _say_result(outcome):
+    training = outcome.training
+    if training.diverged:
+        return ["nothing was repaired: the retraining diverged, its weights are no longer finite; lower --learning-rate"]
+    if not outcome.changed:
+        return [f"nothing was repaired: the retraining hardly moved the model's weights ({training.moved:.2g} of their "
+                f"size); {_cause(training)}"]  # fmt: skip
+    counts = f"{outcome.fixed} validation samples fixed, {outcome.broken} broken"
+    if outcome.fixed or outcome.broken:
+        return [counts]
+    if (outcome.labels["before"].dropna() == 1).all():
+        return [f"{counts}: none was wrong before, so that they cannot show a repair"]
+    return [f"{counts}: the retraining changed the model, but repaired nothing that they show"]
+
+
+def _cause(training):
+    if training.known == 1:
+        return "it gets all new samples right already, so that it cannot learn much from them"
+    return f"at a learning rate of {training.rate:.3g}, {training.steps} steps were too few: raise --learning-rate"
+
+
+def _say_training(outcome):
+    training, said = outcome.training, []
+    if training.replaced:
+        said.append(
+            f"at the learning rate that was saved with the model, {training.own_rate:.3g}, the retraining moved nothing: "
+            f"it was done at {training.rate:.3g}; --learning-rate takes another"
+        )
+    if training.went_on and outcome.changed:
+        said.append(
+            f"most samples of a label were still wrong while their loss fell, so the retraining went on for {training.epochs} "
+            "epochs; --epochs says how many"
+        )
+    return said
+
+
+def _say_failing(outcome, failing, theta):
+    if not len(failing) or not outcome.changed:
+        return []
+    none, slow = failing[failing["after"] == 0], failing.index.isin(outcome.training.slow)
+    said = [f"still at 0%: {_names(none['label'])}"] if len(none) else []
+    some = failing[failing["after"] > 0]
+    if len(some):
+        each = [f"{label} ({after:.0%})" for label, after in zip(some["label"], some["after"], strict=True)]
+        said.append(f"still below {theta:.0%}: {_names(each)}")
+    return [f"{'; '.join(said)}; {_advice(outcome.training, failing[slow])}"]
+
+
+def _advice(training, slow):
+    if not len(slow):
+        return "what may help: more inputs of them, a look at their labels, a model that can tell them apart"
+    more = "a higher --learning-rate" if training.epochs >= MOST_EPOCHS else "more --epochs or a higher --learning-rate"
+    return f"after {training.epochs} epochs the loss of {_names(slow['label'])} still falls: {more} may reach them"
+
+
+def _say_labels(outcome):
+    unsure = outcome.labels.loc[outcome.labels["verdict"].str.startswith("cannot tell"), "label"]
+    said = [f"too few validation samples to tell whether they became worse: {_names(unsure)}"] if len(unsure) else []
+    if outcome.new_bugs:
+        said.append(f"new bugs: {_names(outcome.new_bugs)} lost more than the tolerance, beyond chance")
+    return said
+
+
+def _say_saved(outcome, keep_new_bugs):
+    if outcome.helps:
+        return []
+    if outcome.is_saved(keep_new_bugs):
+        return ["the repair did not help: the model is saved all the same"]
+    how = "; --keep-new-bugs saves it all the same" if outcome.changed else ""
+    return [f"the repair did not help: the model is not saved{how}"]
+
+
+def _names(names):
+    names = [str(name) for name in names]
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
