@@ -152,7 +152,8 @@ class Trainer:
 
     def _tensor(self, x):
         """Convert samples, those that nobody can change once as long as somebody holds them."""
-        if x.flags.writeable or not x.flags.owndata or x.nbytes < _LARGE:
+        whole = x.base is None or (type(x.base) is np.ndarray and x.nbytes == x.base.nbytes)  # not mapped from a file
+        if x.flags.writeable or not whole or x.nbytes < _LARGE:
             return tf.convert_to_tensor(x, tf.float32)
         key = id(x)
         if key not in self._tensors:

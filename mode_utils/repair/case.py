@@ -20,8 +20,8 @@ from mode_utils.repair.arrays import (
     in_chunks,
     load_own_data,
     read_arrays,
+    say_unseen,
     scattered,
-    unseen_labels,
 )
 from mode_utils.repair.folder import check_files
 from mode_utils.repair.image_folders import read_images
@@ -59,6 +59,17 @@ class ModelOutputs:
         """Return the states at some places of a pool that may be larger than memory."""
         parts = scattered(self._data.x_pool, places)
         return np.concatenate([self._trainer.activations(x, [self._layer], grid=GRID)[0] for x in parts])
+
+    def at(self, places):
+        """Return states and probabilities at some places of the pool."""
+        parts = zip(*(self._look(x) for x in scattered(self._data.x_pool, places)), strict=True)
+        return tuple(map(np.concatenate, parts))
+
+    def of_training(self, labels=None):
+        """Return states and labels of the training samples, or of those with some labels."""
+        x, y = self._data.x_train, self._data.y_train
+        places = np.flatnonzero(np.isin(y, labels)) if labels is not None else slice(None)
+        return self._look(x[places])[0], y[places]
 
     def _look(self, x):
         return self._trainer.activations(x, [self._layer, self._trainer.output_layer], grid=GRID)
@@ -190,8 +201,7 @@ def open_case(
     _check_fit(whole, data, budget)
     if not even_if_weak:
         check_known(trainer, data.x_train, data.y_train, data.class_names)
-    if unseen := unseen_labels(data):
-        told = f"No validation samples of {unseen}: whether the model fails there cannot be seen, and none are chosen."
+    if told := say_unseen(data):
         notes = (*notes, told)
     case = Case(model, trainer, data, options, tolerance, seed, trainer.state(), notes, sources)
     return continue_case(case, earlier) if earlier else case
