@@ -28,7 +28,7 @@ _PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples and labels, checked once, read-only from then on.
+    """Samples and labels, checked once, and seen through views that are read-only: the arrays stay as they are.
 
     Attributes
     ----------
@@ -52,8 +52,9 @@ class Dataset:
         for part in ("train", "test"):
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
             _check_samples(f"{self.name} {part}", x, y, len(self.class_names))
-            x.setflags(write=False)
-            y.setflags(write=False)
+            for name, array in ((f"x_{part}", x.view()), (f"y_{part}", y.view())):
+                array.setflags(write=False)
+                object.__setattr__(self, name, array)
 
     @property
     def n_classes(self):

@@ -49,9 +49,9 @@ def debug_model(trainer, splits, options, rng, diagnosis=None, first_view=None, 
         (lowest test accuracy of a label), all in [0, 1]; `n_underfit`, `n_overfit`, buggy labels; `fault` that the
         iteration served, and `target_label` that got most; `target_layer`, if one was looked at, `n_ranked` (samples
         taken by rank; 0 if they are drawn at random, because the heat map does not exist or the options say so);
-        `seconds` and how many of them were `selection_seconds`; and in every row `finished_early`: no phase was ended
-        by its limit. If the truth about the pool is known: `wrong_share`, `distinct_share`, `foreign_share` of all
-        samples added so far.
+        `seconds` and how many of them were `selection_seconds`; and in every row `finished_early`: at the end no label
+        was in need, neither buggy nor, for an allocation that serves all labels, wrong at all. If the truth about the
+        pool is known: `wrong_share`, `distinct_share`, `foreign_share` of all samples added so far.
 
     Raises
     ------
@@ -74,15 +74,15 @@ def debug_model(trainer, splits, options, rng, diagnosis=None, first_view=None, 
         return batch and (batch.indices, _why(batch))
 
     pool = Pool(known_labels(splits, beliefs))
-    table = _retrain(trainer, splits, options, retraining, choose, schedule.most_iterations, pool, diagnosis)
-    return table.assign(finished_early=not schedule.limited)
+    table, end = _retrain(trainer, splits, options, retraining, choose, schedule.most_iterations, pool, diagnosis)
+    return table.assign(finished_early=schedule.has_nothing_left(end))
 
 
 def retrain_at_random(trainer, splits, options, rng, n_iterations=None, diagnosis=None):
     """Give the model as many new samples, drawn at random from the whole pool: the control.
 
-    Parameters, result and errors are those of `debug_model`. It takes `max_iterations` iterations, or `n_iterations`,
-    as far as the pool lasts.
+    Parameters, result and errors are those of `debug_model`. It takes `n_iterations`, by default as many as a repair
+    with these options can take, so that it has a row wherever that may end; as far as the pool lasts.
     """
     retraining, selection = rng.spawn(2)
 
@@ -91,13 +91,16 @@ def retrain_at_random(trainer, splits, options, rng, n_iterations=None, diagnosi
         return drawn, {}
 
     pool = Pool(splits.bug_fixing.y)
-    n_iterations = n_iterations or options.max_iterations
-    table = _retrain(trainer, splits, options, retraining, choose, n_iterations, pool, diagnosis)
+    n_iterations = n_iterations or Schedule(options).most_iterations
+    table, _ = _retrain(trainer, splits, options, retraining, choose, n_iterations, pool, diagnosis)
     return table.assign(finished_early=False)
 
 
 def _retrain(trainer, splits, options, rng, choose, n_iterations, pool, diagnosis=None):
-    """Choose, retrain and assess until the budget or the pool is spent, or `choose` returns None."""
+    """Choose, retrain and assess until the budget or the pool is spent, or `choose` returns None.
+
+    Returns the table, and the assessment of the model as it is then.
+    """
     check_budget(options, len(pool))
     memory = Replay(splits, options.replay, rng.spawn(1)[0])
     ranks_all = () if options.allocation in SERVE_BUGS else ("bug_fixing",)
@@ -120,7 +123,7 @@ def _retrain(trainer, splits, options, rng, choose, n_iterations, pool, diagnosi
             if splits.pool_truth:
                 rows[-1] |= splits.pool_truth.shares(np.flatnonzero(~pool.available))
     columns = [*ITERATION_COLUMNS, *(POOL_COLUMNS if splits.pool_truth else ())]
-    return pd.DataFrame(rows, columns=columns).astype({"target_label": "Int64", "n_ranked": "Int64"})
+    return pd.DataFrame(rows, columns=columns).astype({"target_label": "Int64", "n_ranked": "Int64"}), diagnosis
 
 
 def _why(batch):

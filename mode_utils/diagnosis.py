@@ -43,6 +43,18 @@ class Assessment:
         """Share of each label's diagnosis samples (n_classes,) that the model gets wrong; NaN where there are none."""
         return 1 - self.diagnosis_accuracies
 
+    @property
+    def likely_errors(self):
+        """The errors, and of a label without diagnosis samples that on training samples, or the others' mean if worse.
+
+        NaN where there are no training samples either.
+        """
+        unknown = np.isnan(self.errors)
+        if not unknown.any() or unknown.all():
+            return 1 - _either(self.diagnosis_accuracies, self.train_accuracies)
+        trained = np.maximum(1 - self.train_accuracies, np.nanmean(self.errors))
+        return np.where(unknown, trained, self.errors)
+
 
 def assess(trainer, splits, theta=0.92, gamma=0.10):
     """Find out what a model gets wrong.
@@ -96,7 +108,7 @@ def judge_accuracies(predictions, seen, unseen, theta=0.92, gamma=0.10):
     Assessment
         Without scores.
     """
-    deficits = {"underfit": theta - unseen, "overfit": seen - unseen - gamma}
+    deficits = {"underfit": theta - _either(unseen, seen), "overfit": seen - unseen - gamma}
     buggy = {
         "underfit": find_underfit_labels(seen, unseen, theta),
         "overfit": find_overfit_labels(seen, unseen, gamma),
@@ -162,7 +174,7 @@ def find_underfit_labels(train_accuracies, diagnosis_accuracies, theta=0.92):
     Parameters
     ----------
     train_accuracies, diagnosis_accuracies : (n_classes,) float
-        As `label_accuracies` returns them.
+        As `label_accuracies` returns them; of a label that has no samples in one role, the other role decides.
     theta : float
         In [0, 1].
 
@@ -181,7 +193,7 @@ def find_underfit_labels(train_accuracies, diagnosis_accuracies, theta=0.92):
     Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. The value of theta is the earlier replication's.
     """
     check_share("theta", theta)
-    train, diagnosis = np.asarray(train_accuracies), np.asarray(diagnosis_accuracies)
+    train, diagnosis = _either(train_accuracies, diagnosis_accuracies), _either(diagnosis_accuracies, train_accuracies)
     underfit = np.flatnonzero((train < theta) & (diagnosis < theta))
     return underfit[np.argsort(diagnosis[underfit], kind="stable")]
 
@@ -214,6 +226,11 @@ def find_overfit_labels(train_accuracies, diagnosis_accuracies, gamma=0.10):
     gap = np.asarray(train_accuracies) - np.asarray(diagnosis_accuracies)
     overfit = np.flatnonzero(gap > gamma)
     return overfit[np.argsort(-gap[overfit], kind="stable")]
+
+
+def _either(values, others):
+    """Return values, and others where they are NaN."""
+    return np.where(np.isnan(values), others, values)
 
 
 def check_labels(labels, predictions, n_classes):

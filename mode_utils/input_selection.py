@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 
+from mode_utils.run_setup import reference_stream
 from mode_utils.selection.allocation import allocate
 from mode_utils.selection.pool import Pool, draw_batch, rank_candidates
 from mode_utils.selection.reference import believe
@@ -91,7 +92,7 @@ def know_pool(trainer, splits, options, rng, beliefs=None, screen=None):
     """
     apart = rng.spawn(1)[0]
     if beliefs is None and asks_reference(options, splits):
-        beliefs = ask_reference(trainer, splits, apart, options.reference)
+        beliefs = ask_reference(trainer, splits, reference_stream(rng) or apart, options.reference)
     if screen is None and options.skip:
         labels = known_labels(splits, beliefs)
         believed = None if beliefs is None else beliefs[np.arange(len(labels)), labels]

@@ -137,6 +137,15 @@ def run_streams(seed):
     return {name: np.random.default_rng(child) for name, child in zip(STREAMS, children, strict=True)}
 
 
+def reference_stream(rng):
+    """Return the stream of a run's reference, fresh, by that of its repair or one spawned from it; else None.
+
+    All strategies of a run ask the same reference, whatever they have drawn before.
+    """
+    sequence, place = rng.bit_generator.seed_seq, STREAMS.index("repair")
+    return run_streams(sequence.entropy)["reference"] if sequence.spawn_key[:1] == (place,) else None
+
+
 def split_for_run(dataset, setup, seed):
     """Draw the four roles of a run: training samples as the scenario leaves them, and the pool as the setup wants it.
 

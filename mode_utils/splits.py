@@ -44,7 +44,7 @@ class Subset:
         x = self._copy[0]()
         if x is None:
             everything = len(self.index) == len(self.source) and (np.diff(self.index) == 1).all()
-            x = self.source if everything else self.source[self.index]
+            x = self.source.view() if everything else self.source[self.index]  # the source's own flags are its owner's
             x.setflags(write=False)  # shared
             self._copy[0] = weakref.ref(x)
         if self._held[0]:

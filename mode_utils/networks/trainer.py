@@ -200,7 +200,8 @@ class Trainer:
         """Convert samples, those that nobody can change once as long as somebody holds them."""
         if isinstance(x, tf.Tensor):
             return x
-        if x.flags.writeable or not x.flags.owndata or x.nbytes < _LARGE:
+        whole = x.base is None or (type(x.base) is np.ndarray and x.nbytes == x.base.nbytes)  # not mapped from a file
+        if x.flags.writeable or not whole or x.nbytes < _LARGE:
             return self._converted(x)
         key = id(x)
         if key not in self._tensors:

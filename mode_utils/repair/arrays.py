@@ -242,9 +242,19 @@ def check_order(predicted, y, class_names, whose):
     )
 
 
-def unseen_labels(data):
-    """Return the names of labels without validation samples, as they stand in a sentence; none is an empty text."""
-    return listed(data, np.bincount(data.y_validation, minlength=data.n_classes) == 0)
+def say_unseen(data):
+    """Return what is to be said of labels without validation samples; an empty text where there are none."""
+    unseen, unknown = (~np.isin(np.arange(data.n_classes), y) for y in (data.y_validation, data.y_train))
+    if not unseen.any():
+        return ""
+    told = (
+        f"No validation samples of {listed(data, unseen)}: whether the model fails there cannot be seen; it is taken "
+        "to fail as often as in training, or as in the other labels."
+    )
+    unknown &= unseen
+    if unknown.any() and data.y_pool is None:
+        told += f" Nor are training samples of {listed(data, unknown)} known: no sample of the pool is taken for one."
+    return told
 
 
 def listed(data, marked):

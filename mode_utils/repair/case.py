@@ -25,8 +25,8 @@ from mode_utils.repair.arrays import (
     load_own_data,
     read_arrays,
     say_known,
+    say_unseen,
     scattered,
-    unseen_labels,
 )
 from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
 from mode_utils.repair.image_folders import read_images
@@ -69,6 +69,17 @@ class ModelOutputs:
         """Return the states at some places of a pool that may be larger than memory."""
         parts = scattered(self._data.x_pool, places)
         return np.concatenate([self._trainer.activations(x, [self._layer], grid=GRID)[0] for x in parts])
+
+    def at(self, places):
+        """Return states and probabilities at some places of the pool."""
+        parts = zip(*(self._look(x) for x in scattered(self._data.x_pool, places)), strict=True)
+        return tuple(map(np.concatenate, parts))
+
+    def of_training(self, labels=None):
+        """Return states and labels of the training samples, or of those with some labels."""
+        x, y = self._data.x_train, self._data.y_train
+        places = np.flatnonzero(np.isin(y, labels)) if labels is not None else slice(None)
+        return self._look(x[places])[0], y[places]
 
     def _look(self, x):
         return self._trainer.activations(x, [self._layer, self._trainer.output_layer], grid=GRID)
@@ -224,8 +235,7 @@ def open_case(
     _check_fit(plain, data, budget)
     if not even_if_weak:
         check_known(trainer, data.x_train, data.y_train, data.class_names)
-    if unseen := unseen_labels(data):
-        told = f"No validation samples of {unseen}: whether the model fails there cannot be seen, and none are chosen."
+    if told := say_unseen(data):
         notes = (*notes, told)
     if known := say_known(data):
         notes = (*notes, known)

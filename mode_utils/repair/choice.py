@@ -9,7 +9,7 @@ import pandas as pd
 
 from mode_utils.diagnosis import Assessment
 from mode_utils.repair.pool_faults import PoolFaults
-from mode_utils.repair.pool_scan import scan_pool
+from mode_utils.repair.pool_scan import look_at_outputs, scan_pool
 from mode_utils.selection.allocation import allocate
 from mode_utils.selection.pool import Pool, draw_batch
 from mode_utils.selection.schedule import Schedule
@@ -85,11 +85,11 @@ def look_at_pool(case):
     pool_scan.PoolScan
         For `pool_faults.find_faults` and `choose_from_scan`.
     """
-    options = case.options
-    scanned = None if options.layer_selection else scanned_selectors(options.selector)
+    options, scanned = case.options, scanned_selectors(case.options)
+    keep = scanned is None and "beliefs" in looks_of(options.selector)
     ask = "beliefs" in looks_of(options.selector) or "doubtful" in options.skip
     divides = np.random.default_rng(case.seed).spawn(1)[0]  # as the laboratory does
-    return scan_pool(case.outputs, case.data.y_validation, divides, case.data.y_pool, scanned or (), ask)
+    return scan_pool(case.outputs, case.data.y_validation, divides, case.data.y_pool, scanned or (), ask, keep)
 
 
 def choose_from_scan(case, diagnosis, scan, look=None):
@@ -118,7 +118,7 @@ def choose_from_scan(case, diagnosis, scan, look=None):
     if needs is not None and not needs.any():
         return _describe(case, scan, diagnosis, np.empty(0, int), np.empty(0), np.empty(0, bool))
     groups = allocate(pool, needs, options.batch_size, options.alpha)
-    look = look or partial(scan.candidates, options, assessment.errors)
+    look = look or partial(look_at_outputs, case, scan, assessment)
     candidates = look(groups, fault, rng)
     scores = selector_scores(candidates)
     screen = Screen(options.skip, data.splits(scan.labels), apart, scan.believed) if options.skip else None
@@ -160,4 +160,5 @@ def _reason(row, own, error):
     whose = f"the reference takes it for {label}" if own == "guess" else f"it is {label}"
     seen = "the model agrees" if row.predicted == label else f"the model takes it for {row.predicted}"
     how = "drawn at random, as nothing ranks it; " if np.isnan(row.score) else ""
-    return f"{how}{whose}, of which the model gets {error:.0%} wrong; {seen} ({row.confidence:.0%} sure)"
+    fails = "no validation sample is known" if np.isnan(error) else f"the model gets {error:.0%} wrong"
+    return f"{how}{whose}, of which {fails}; {seen} ({row.confidence:.0%} sure)"

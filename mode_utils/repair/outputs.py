@@ -20,9 +20,9 @@ from mode_utils.repair.arrays import (
     in_chunks,
     read_arrays,
     say_known,
+    say_unseen,
     scattered,
     thin_labels,
-    unseen_labels,
 )
 from mode_utils.repair.choice import describe
 from mode_utils.repair.output_arrays import REQUIRED, check_outputs
@@ -57,6 +57,18 @@ class GivenOutputs:
     def states_at(self, places):
         """Return the states at some places of the pool."""
         return np.concatenate(list(scattered(self._arrays["features_pool"], places)))
+
+    def at(self, places):
+        """Return states and probabilities at some places of the pool."""
+        return tuple(np.concatenate(list(scattered(self._arrays[f"{what}_pool"], places))) for what in _WHAT)
+
+    def of_training(self, labels=None):
+        """Return states and labels of the training samples, or of those with some labels; None if they are unknown."""
+        if "features_train" not in self._arrays:
+            return None
+        y = np.asarray(self._arrays["y_train"])
+        places = np.flatnonzero(np.isin(y, labels)) if labels is not None else slice(None)
+        return np.asarray(self._arrays["features_train"][places], np.float32), y[places]
 
 
 @dataclass(frozen=True)
@@ -253,6 +265,6 @@ def _notes(arrays, data, predicted):
         notes.append(
             "Of training samples nothing is known: what is below theta counts as underfit, nothing as overfit."
         )
-    if unseen := unseen_labels(data):
-        notes.append(f"No validation samples of {unseen}: whether the model fails there cannot be seen.")
+    if told := say_unseen(data):
+        notes.append(told)
     return (*notes, *thin_labels(data))

@@ -14,7 +14,7 @@ from mode_utils.heatmaps import class_heatmaps
 from mode_utils.repair.choice import ArraysChoice, choose_from_scan
 from mode_utils.repair.outputs import diagnose_outputs, open_outputs
 from mode_utils.repair.pool_faults import PoolFaults
-from mode_utils.repair.pool_scan import PoolScan, score_chunk
+from mode_utils.repair.pool_scan import PoolScan, lessons, score_chunk
 from mode_utils.repair.shard_files import find_shards
 from mode_utils.repair.shards import BINS, Plan, confidence_bins, scan_shard
 from mode_utils.selection.allocation import share_by_need
@@ -80,7 +80,7 @@ def make_plan(case, diagnosis):
     known, probabilities = case.outputs.of_validation()
     y, n_classes = case.data.y_validation, case.data.n_classes
     maps = class_heatmaps(known, y, probabilities.argmax(axis=1), n_classes)
-    reference = StatesReference(n_classes, known, y, rng)
+    reference = StatesReference(n_classes, *lessons(case.outputs, known, y), rng)
     beliefs = reference.believe(np.arange(len(y)), known)
     own, _, _, _, scores = score_chunk(known, probabilities, beliefs, maps, None, (options.selector,))
     errors = np.nan_to_num(diagnosis.assessment.errors, nan=1.0)

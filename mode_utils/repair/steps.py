@@ -103,14 +103,15 @@ def choose_inputs(case, diagnosis, scan=None):
         probability; `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of the
         table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any.
     """
-    options, scan = case.options, scan or look_at_pool(case)
+    scan = scan or look_at_pool(case)
     case.trainer.restore(case.initial_state)
 
     def look(groups, fault, rng):  # at the samples themselves, which have to fit into memory
-        splits = case.data.splits(scan.labels)
-        return look_at_candidates(case.trainer, splits, options, groups, fault, diagnosis.assessment, rng)
+        splits, own = replace(case.data.splits(scan.labels), labelled=case.data.y_pool is not None), case.options
+        assessment, beliefs = diagnosis.assessment, scan.beliefs
+        return look_at_candidates(case.trainer, splits, own, groups, fault, assessment, rng, beliefs=beliefs)
 
-    enough = not options.layer_selection and scanned_selectors(options.selector) is not None
+    enough = scanned_selectors(case.options) is not None
     return choose_from_scan(case, diagnosis, scan, None if enough else look)
 
 

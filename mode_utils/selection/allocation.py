@@ -16,6 +16,7 @@ from mode_utils.support.checks import check_choice, check_share
 
 ALLOCATIONS = ("faultiest label", "buggy labels", "all labels", "whole pool")
 SERVE_BUGS = ALLOCATIONS[:2]  # these end when no label is buggy
+_UNKNOWN = 0.01  # least error of a label of which nothing is known
 
 
 class Group(NamedTuple):
@@ -38,7 +39,8 @@ def label_needs(allocation, errors, deficits, buggy):
     ----------
     allocation : {"faultiest label", "buggy labels", "all labels"}
     errors : (n_classes,) float
-        Share of each label's diagnosis samples that is wrong; NaN, of a label without samples, is no need.
+        Share of each label's samples that is wrong. NaN, of a label of which nothing is known, is a need as large as
+        the largest of the others', and never none.
     deficits : (n_classes,) float
         How far each label is from not being buggy; above 0 for the buggy ones.
     buggy : (n_buggy,) int
@@ -56,7 +58,7 @@ def label_needs(allocation, errors, deficits, buggy):
     """
     check_choice("allocation", allocation, ALLOCATIONS[:3])
     if allocation == "all labels":
-        return np.nan_to_num(errors)
+        return np.where(np.isnan(errors), np.fmax.reduce(errors, initial=_UNKNOWN), errors)
     needs = np.zeros(len(errors))
     if allocation == "faultiest label":
         needs[buggy[:1]] = 1

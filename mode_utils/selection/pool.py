@@ -137,7 +137,13 @@ def soften(scores, temperature, rng):
 
 
 def standardise(scores):
-    """Return scores (n,) with mean 0 and standard deviation 1, those that are NaN aside; all 0 if they are equal."""
+    """Return scores (n,) with mean 0 and standard deviation 1, those that are NaN aside; all 0 if they are equal.
+
+    Infinite ones count as the least and the largest of the others.
+    """
+    if np.isinf(scores).any():
+        finite = scores[np.isfinite(scores)]
+        scores = np.clip(scores, finite.min(), finite.max()) if finite.size else np.sign(scores)
     known = scores[~np.isnan(scores)]
     spread = known.std() if known.size else 0
     return (scores - known.mean()) / spread if spread > 0 else scores * 0
@@ -154,7 +160,7 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, scr
         Of `allocation.allocate`.
     scores : (n_candidates,) float
         Of the members of all groups, in their order; higher is wanted more. NaN where nothing is known: such samples
-        take their place at random.
+        take a place at random in the order of their group.
     rng : numpy.random.Generator
     batch_size : int
         Samples in the batch.
@@ -178,9 +184,11 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, scr
     members = np.concatenate([group.members for group in groups])
     if len(scores) != len(members):
         raise ValueError(f"{len(scores)} scores for {len(members)} candidates")
-    known, scores = _fill_unknown(scores, rng)
+    scores = np.asarray(scores, dtype=np.float64)
+    known, drawn = ~np.isnan(scores), np.zeros(len(scores))
+    drawn[~known] = rng.random((~known).sum())
     orders = [
-        place.start + rank_candidates(soften(scores[place], each, rng))
+        place.start + _order(scores[place], drawn[place], each, rng)
         for place, each in zip(group_places(groups), temperatures, strict=True)
     ]
     wanted = [group.n_wanted for group in groups]
@@ -194,7 +202,7 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, scr
     random = rng.choice(others, batch_size - len(chosen), replace=False)
     ranked = chosen[known[chosen]]
     random = np.concatenate([members[chosen[~known[chosen]]], random])
-    return Batch(members[ranked], random, candidates=members, scores=np.where(known, scores, np.nan))
+    return Batch(members[ranked], random, candidates=members, scores=scores)
 
 
 def _screened(screen, members, orders, wanted, taken):
@@ -214,10 +222,16 @@ def _screened(screen, members, orders, wanted, taken):
     return np.concatenate([chosen, np.concatenate(orders)[:missing]])
 
 
-def _fill_unknown(scores, rng):
-    """Return which scores are known, and scores with random numbers in place of the unknown."""
-    scores = np.asarray(scores, dtype=np.float64)
+def _order(scores, drawn, temperature, rng):
+    """Return the order (n,) of a group's candidates; numbers in [0, 1) are drawn for those whose score is unknown.
+
+    These are compared with ranks, which have no unit, as scores have.
+    """
     known = ~np.isnan(scores)
-    filled = scores.copy()
-    filled[~known] = rng.random((~known).sum())
-    return known, filled
+    if not known.any():
+        return rank_candidates(soften(drawn, temperature, rng))
+    keys = soften(scores, temperature, rng).copy()
+    order, n = rank_candidates(keys[known]), known.sum()
+    places = np.flatnonzero(known)[order]
+    keys[places], keys[~known] = 1 - np.arange(1, n + 1) / (n + 1), drawn[~known]
+    return rank_candidates(keys)

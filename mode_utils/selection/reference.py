@@ -7,8 +7,9 @@ states  logistic regression on the states of the model's last hidden layer: for 
 
 Where the labels of the pool are given, the reference is cross-fitted: it learns from the validation samples and one
 half of the pool, and is asked about the other half, so that no sample vouches for its own label. Where they are not, it
-learns from the validation samples alone, and from the labels of a part where only a part has some. Its beliefs are
-computed once for a repair.
+learns from the validation samples alone, and from the labels of a part where only a part has some. A label that these
+lack it learns from training samples, which the model has seen, too: that is better than never to find it. Its beliefs
+are computed once for a repair.
 
 References
 ----------
@@ -53,11 +54,11 @@ def believe(trainer, splits, rng, reference="states", states=None):
         If there is no such reference; if a weight of a network cannot be drawn afresh, see `Trainer.initialize`.
     """
     check_choice("reference", reference, REFERENCES)
-    pool, known = splits.bug_fixing, splits.diagnosis
     if reference == "network":
         return _ask_networks(trainer, splits, rng)
+    pool, (known, y) = splits.bug_fixing, _lessons(splits)
     own, labels = states(pool.x), pool.y if splits.labelled else None
-    asked = StatesReference(splits.n_classes, states(known.x), known.y, rng, own.__getitem__, labels)
+    asked = StatesReference(splits.n_classes, states(known), y, rng, own.__getitem__, labels)
     return asked.believe(np.arange(len(pool)), own)
 
 
@@ -111,13 +112,23 @@ class StatesReference:
         return beliefs.astype(np.float32)
 
 
+def _lessons(splits):
+    """Return samples and labels that any reference learns from: of validation, and of training what that lacks."""
+    known, train = splits.diagnosis, splits.train
+    lacking = np.flatnonzero(~np.isin(train.y, known.y))
+    if not lacking.size:
+        return known.x, known.y
+    x, y = train.take(lacking)
+    return np.concatenate([known.x, x]), np.concatenate([known.y, y])
+
+
 def _ask_networks(trainer, splits, rng):
-    held, pool, known = trainer.state(), splits.bug_fixing, splits.diagnosis
+    held, pool, (known, known_labels) = trainer.state(), splits.bug_fixing, _lessons(splits)
     beliefs, everything = np.empty((len(pool), splits.n_classes), np.float32), np.arange(len(pool))
     for half in np.array_split(rng.permutation(len(pool)), 2) if splits.labelled else [everything]:
         others = np.setdiff1d(everything, half) if splits.labelled else np.empty(0, int)
         x, y = pool.take(others)
-        train_afresh(trainer, np.concatenate([known.x, x]), np.concatenate([known.y, y]), rng)
+        train_afresh(trainer, np.concatenate([known, x]), np.concatenate([known_labels, y]), rng)
         beliefs[half] = trainer.predict(pool.take(half)[0])
     trainer.restore(held)
     return beliefs

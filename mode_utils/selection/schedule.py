@@ -21,17 +21,15 @@ class Schedule:
     ----------
     most_iterations : int
         That all phases together can take.
-    limited : bool
-        Whether a phase was ended by its limit.
     """
 
     def __init__(self, options):
         self._allocation = options.allocation
-        self._phases = list(PHASES) if options.allocation in SERVE_BUGS else [None]
+        self._faults = PHASES if options.allocation in SERVE_BUGS else (None,)
+        self._phases = list(self._faults)
         self._limit = options.max_iterations
         self.most_iterations = options.max_iterations * len(self._phases)
         self._used = 0
-        self.limited = False
 
     def next_needs(self, assessment):
         """Say what the next iteration is for.
@@ -52,14 +50,18 @@ class Schedule:
             needs = self._needs(assessment, fault)
             if self._used < self._limit and (needs is None or needs.any()):
                 self._used += 1
-                self.limited |= self._used == self._limit
                 return fault, needs
             self._phases = [] if fault == "overfit" and not self._used else self._phases[1:]
             self._used = 0
         return None, np.zeros(1)
 
+    def has_nothing_left(self, assessment):
+        """Tell whether no label of a model is in need, whatever phase it is; never so for the whole pool."""
+        needs = [self._needs(assessment, fault) for fault in self._faults]
+        return not any(need is None or need.any() for need in needs)
+
     def _needs(self, assessment, fault):
         if self._allocation == "whole pool":
             return None
         deficits, buggy = assessment.deficits.get(fault), assessment.buggy.get(fault)
-        return label_needs(self._allocation, assessment.errors, deficits, buggy)
+        return label_needs(self._allocation, assessment.likely_errors, deficits, buggy)

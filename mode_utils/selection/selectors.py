@@ -54,6 +54,7 @@ OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
 }
 _SMALLEST = 1e-6  # a probability below this counts as this
 _N_KNOWN = 2_000  # training samples that a core-set starts from
+THROUGH_LAYER = frozenset(LOOKS[LOOKS.index("states") :])  # what depends on the layer that is looked at
 # what is at hand while a large pool is read once
 _OF_A_SCAN = {"labels", "beliefs", "probabilities", "states", "state heatmaps"}
 
@@ -108,9 +109,20 @@ def looks_of(name):
     return frozenset(selector.looks_at).union(*(SELECTORS[other].looks_at for other in selector.blends))
 
 
-def scanned_selectors(name):
-    """Return the selectors whose scores, one by one, are all that a selector needs; None if that is not enough."""
-    names = SELECTORS[name].blends or (name,)
+def scanned_selectors(options):
+    """Return the selectors whose scores, one by one, are all that a selector needs; None if that is not enough.
+
+    A scan looks at the last hidden layer: that is not enough either where a target layer decides.
+
+    Parameters
+    ----------
+    options : DebugOptions
+    """
+    looks, blends = SELECTORS[options.selector].looks_at, SELECTORS[options.selector].blends
+    through_layer = options.layer_selection and looks_of(options.selector) & THROUGH_LAYER
+    if through_layer or (blends and not {"labels"}.issuperset(looks)):
+        return None
+    names = blends or (options.selector,)
     enough = all(SELECTORS[each].one_by_one and _OF_A_SCAN.issuperset(SELECTORS[each].looks_at) for each in names)
     return names if enough else None
 

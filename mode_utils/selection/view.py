@@ -12,7 +12,7 @@ from mode_utils.heatmaps import class_heatmaps
 from mode_utils.layer_selection import last_hidden_layer, select_target_layer
 from mode_utils.networks.feature_models import GRID, train_feature_models
 from mode_utils.selection.candidates import Candidates, Comparison
-from mode_utils.selection.selectors import SELECTORS, looks_of, scores_by_name
+from mode_utils.selection.selectors import SELECTORS, THROUGH_LAYER, looks_of, scores_by_name
 
 _DIRECTIONS = {"underfit": "forward", "overfit": "backward"}
 
@@ -71,12 +71,10 @@ def look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng, 
     looks = looks_of(options.selector) if len(indices) else frozenset()
     if "beliefs" in looks:
         candidates = replace(candidates, beliefs=beliefs[indices])
-    if looks - {"samples", "labels", "beliefs", "probabilities"}:
+    seen = None
+    if looks & THROUGH_LAYER:
         seen = (view or choose_view)(trainer, splits, options, fault or "underfit", diagnosis.predictions, rng)
-        candidates = _look_through(seen, trainer, splits, candidates, indices, looks)
-    elif "probabilities" in looks:
-        (probabilities,) = _activations(trainer, splits.bug_fixing, indices, [trainer.output_layer])
-        candidates = replace(candidates, probabilities=probabilities)
+    candidates = _look_through(seen, trainer, splits, candidates, indices, looks)
     if "samples" in looks:
         candidates = replace(candidates, samples=splits.bug_fixing.take(indices)[0])
     blended = SELECTORS[options.selector].blends if len(indices) else ()
@@ -117,20 +115,21 @@ def choose_view(trainer, splits, options, fault, predictions, rng):
 
 
 def _look_through(view, trainer, splits, candidates, indices, looks):
-    """Add states, their heat maps and the comparison, as far as they are looked at."""
+    """Add probabilities, states, their heat maps and the comparison, as far as they are looked at."""
     options, diagnosis = candidates.options, splits.diagnosis
-    layer = view.layer or last_hidden_layer(trainer.model)
-    found = {"target_layer": view.layer}
-    compares = "comparison" in looks
-    if looks & {"states", "state heatmaps"} or (compares and options.space != "pixels"):
-        layers = [layer, trainer.output_layer]
-        found["states"], found["probabilities"] = _activations(trainer, splits.bug_fixing, indices, layers)
-        states = _states(trainer, diagnosis.x, layer)
+    layer = (view and view.layer) or last_hidden_layer(trainer.model)
+    found = {"target_layer": view and view.layer}
+    in_pixels = "comparison" in looks and options.space == "pixels"
+    in_states = "comparison" in looks and not in_pixels
+    wanted = {"probabilities": trainer.output_layer} if "probabilities" in looks else {}
+    wanted |= {"states": layer} if "states" in looks or in_states else {}
+    outputs = dict(zip(wanted, _activations(trainer, splits.bug_fixing, indices, list(wanted.values())), strict=True))
+    found |= {name: each for name, each in outputs.items() if name in looks}
+    states = _states(trainer, diagnosis.x, layer) if in_states or "state heatmaps" in looks else None
     if "state heatmaps" in looks:
         found["state_heatmaps"] = class_heatmaps(states, diagnosis.y, view.predictions, splits.n_classes)
-    if compares:
-        in_pixels = options.space == "pixels"
-        both = (splits.bug_fixing.take(indices)[0], diagnosis.x) if in_pixels else (found["states"], states)
+    if in_pixels or in_states:
+        both = (splits.bug_fixing.take(indices)[0], diagnosis.x) if in_pixels else (outputs["states"], states)
         weights = view.weights if options.space == "importance" else None
         found["comparison"] = Comparison(*both, diagnosis.y, view.predictions, splits.n_classes, weights)
     if "training states" in looks:
@@ -159,6 +158,8 @@ def _states(trainer, x, layer):
 
 def _activations(trainer, pool, indices, layers):
     """Look at the whole pool where most of it is asked for: its copy is there, one of the candidates is not."""
+    if not layers:
+        return []
     if 2 * len(indices) < len(pool):
         return trainer.activations(pool.take(indices)[0], layers, grid=GRID)
     return [outputs[indices] for outputs in trainer.activations(pool.x, layers, grid=GRID)]

@@ -45,7 +45,7 @@ POOL_COLUMNS = {  # where the truth about the pool is known
     "foreign_share": Column("foreign ones among the samples added so far", *_SHARE),
 }
 LAST_COLUMNS = {
-    "finished_early": Column("whether the whole run ended because no label was buggy"),
+    "finished_early": Column("whether the whole run ended without a label in need: none was buggy"),
 }
 COLUMNS = RUN_COLUMNS | ITERATION_COLUMNS | LAST_COLUMNS
 TIMES = ("seconds", "selection_seconds")

@@ -282,6 +282,9 @@ def test_labels_without_validation_samples_are_said_before_anything_is_chosen(mo
     arrays |= {name: arrays[name][keep] for name in ("x_validation", "y_validation")}
     case = open_case(models / "good.keras", check_arrays(arrays), 9, even_if_weak=True)
     assert case.notes == (
-        "No validation samples of 1: whether the model fails there cannot be seen, and none are chosen.",
+        "No validation samples of 1: whether the model fails there cannot be seen; it is taken to fail as often as in "
+        "training, or as in the other labels.",
     )
-    assert "1" not in set(choose_inputs(case, diagnose(case)).query("score == score")["label"])
+    chosen = choose_inputs(case, diagnose(case))
+    assert "1" in set(chosen.query("score == score")["label"])
+    assert chosen.query("label == '1'")["reason"].str.contains("of which no validation sample is known").all()

@@ -14,7 +14,7 @@ ERRORS, DEFICITS, BUGGY = np.array([0.1, 0.5, np.nan, 0.3]), np.array([-0.1, 0.3
     [
         ("faultiest label", [0, 1, 0, 0]),
         ("buggy labels", [0, 0.3, 0, 0.1]),
-        ("all labels", [0.1, 0.5, 0, 0.3]),
+        ("all labels", [0.1, 0.5, 0.5, 0.3]),
     ],
 )
 def test_needs_are_the_faultiest_the_deficits_or_the_errors(allocation, needs):
