@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mode_utils.support.code_hash import record_input
+
 _OF_REPOSITORY = Path(__file__).resolve().parents[1] / "data"
 _OF_USER = Path.home() / ".cache" / "mode_nn_debugging"  # where the package is installed without its repository
 DATA_DIR = Path(os.environ.get("MODE_DATA_DIR", _OF_REPOSITORY if _OF_REPOSITORY.is_dir() else _OF_USER))
@@ -64,9 +66,11 @@ class Dataset:
     @cached_property
     def fingerprint(self):
         """SHA-256 of samples and labels: what a cached result depends on."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(str(self.n_classes).encode())
         for part in _PARTS:
-            digest.update(np.ascontiguousarray(getattr(self, part)))
+            array = getattr(self, part)
+            digest.update(f"{array.shape} {array.dtype}".encode())
+            digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()
 
 
@@ -174,6 +178,7 @@ def _check_samples(what, x, y, n_classes):
 
 def _load_mnist():
     path = DATA_DIR / "mnist.npz"
+    record_input(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing; it comes with the repository: let MODE_DATA_DIR name its data/")
     _check_digest(path, hashlib.sha256(path.read_bytes()).hexdigest(), _MNIST_SHA256)
@@ -196,6 +201,7 @@ def _load_fashion_mnist():
 
 def _load_cifar10():
     path = DATA_DIR / "cifar10.npz"
+    record_input(path)
     if not path.exists():
         from mode_utils.networks.backend import keras
 

@@ -22,7 +22,6 @@ from mode_utils.debugging import debug_model, retrain_at_random
 from mode_utils.diagnosis import Assessment, assess
 from mode_utils.input_selection import ask_reference, asks_reference
 from mode_utils.model_training import new_trainer, train_initial_model
-from mode_utils.networks.backend import keras, tf
 from mode_utils.networks.frozen_body import FrozenBody
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import CONFIGURATION, DebugOptions
@@ -30,11 +29,16 @@ from mode_utils.run_setup import RunSetup, run_streams, split_for_run
 from mode_utils.selection.view import View, choose_view
 from mode_utils.splits import Splits
 from mode_utils.support.checks import MIN_RUNS, check_least
-from mode_utils.support.code_hash import code_hash
+from mode_utils.support.code_hash import code_hash, versions
 from mode_utils.support.progress import progress_bar
 
 CACHE_DIR = DATA_DIR / "cache"
-DECIDING = ("run_setup", "model_training", "debugging")  # these, and all that they import, decide a cached result
+DECIDING = (
+    "run_setup",
+    "model_training",
+    "debugging",
+    "networks.frozen_body",
+)  # these, and all that they import, decide a cached result
 _SHARED_OPTIONS = ("batch_size", "max_iterations", "epochs", "replay", "theta", "gamma")  # with the control
 
 
@@ -248,6 +252,6 @@ def _lock(cache_dir, seed):
 @lru_cache
 def _code_version():
     """Hash the code and the versions that decide a result, so that no stale one is ever read."""
-    digest = hashlib.sha256(f"{tf.__version__} {keras.__version__} {np.__version__}".encode())
+    digest = hashlib.sha256(repr(versions()).encode())
     digest.update(code_hash(Path(__file__).parent, *DECIDING).encode())
     return digest.hexdigest()

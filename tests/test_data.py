@@ -93,6 +93,21 @@ def test_the_fingerprint_changes_with_one_label():
     assert own_dataset().fingerprint != own_dataset(y_test=np.array([0, 2])).fingerprint
 
 
+def test_the_fingerprint_tells_apart_what_has_the_same_bytes():
+    """Samples of another shape are for another network, and so are more classes."""
+    shapes = [
+        {part: np.zeros((n, *shape), np.float32) for part, n in (("x_train", 4), ("x_test", 2))}
+        for shape in ((2, 1), (1, 2))
+    ]
+    more = Dataset(
+        "own",
+        **{part: getattr(own_dataset(), part) for part in ("x_train", "y_train", "x_test", "y_test")},
+        class_names="abcd",
+    )
+    fingerprints = {own_dataset(**changes).fingerprint for changes in ({}, *shapes)} | {more.fingerprint}
+    assert len(fingerprints) == 4
+
+
 def test_kept_classes_are_renamed_in_their_order_and_keep_their_samples(mnist):
     part = keep_classes(mnist, [7, 2])
     assert part.class_names == ("7", "2") and part.n_classes == 2

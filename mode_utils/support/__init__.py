@@ -2,7 +2,7 @@
 
 checks       of single values
 files        files and folders that appear whole or not at all
-code_hash    what the code of a module does, as a hash
+code_hash    what a cached result depends on: what code does, libraries, files
 progress     a progress bar for terminals and notebooks
 earth_mover  the earth mover distance between images
 core_set     points such that no other is far from all of them

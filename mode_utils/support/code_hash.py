@@ -1,15 +1,26 @@
-"""What does the code of a module do? A hash that changes when that does, and only then.
+"""What a cached result depends on: a hash of what code does, versions of libraries, files that were read.
 
 The rule: a module's hash is that of its own statements, without comments, docstrings and layout, in which each import
 from its package is replaced by the hash of the module that it means. So every module that is imported counts, also by
 a function or on a condition, and no other does; where a file stands, and what it is called, does not matter. The
-`__init__` of a folder counts if something is imported from it.
+`__init__` of a folder counts if something is imported from it; where it has a table of names that it imports when they
+are asked for, the module that a name is of counts, too.
 """
 
 import ast
 import hashlib
+import json
+import os
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+LIBRARIES = (  # another version of these may compute something else
+    "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "cleanlab", "dnn-tip",
+    "scikit-activeml", "pyarrow",
+)  # fmt: skip
+INPUTS = "NOTEBOOK_SWEEP_INPUTS"  # names a file, where somebody wants to know what was read
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -37,6 +48,52 @@ def code_hash(root, *modules):
     return _digest(*(reader.hash_of(module.split(".")) for module in modules))
 
 
+def imports_hash(root, source, ignored=()):
+    """Hash what a program outside of a package imports from it, by the same rule.
+
+    Parameters
+    ----------
+    root : path
+        Folder of the package.
+    source : str
+        Of the program.
+    ignored : sequence of str
+        Folders of the package that do not count.
+    """
+    reader, tree = _Reader(Path(root), ignored), ast.parse(source)
+    imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    names = {alias.asname or alias.name: alias.name for node in imports for alias in node.names}
+    for node in ast.walk(tree):  # mode.assess, after import mode_utils as mode
+        place, _, name = ast.unparse(node).rpartition(".") if isinstance(node, ast.Attribute) else ("", "", "")
+        first, *rest = place.split(".")
+        root, *parts = [*names.get(first, first).split("."), *rest]
+        if root == reader.root.name and (not parts or reader.find(parts)):
+            imports.append(ast.ImportFrom(".".join([root, *parts]), [ast.alias(name)], 0))
+    meanings = [meaning for node in imports for meaning in reader.visit(node)]
+    return _digest(*sorted({ast.dump(meaning) for meaning in meanings if isinstance(meaning, ast.Expr)}))
+
+
+@cache
+def versions():
+    """Return the versions of Python and of the installed libraries that decide results, without importing them."""
+    found = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def record_input(path):
+    """Note that results depend on the content of a file, be it there or not: a sweep keeps it beside them."""
+    path = Path(path).resolve()
+    if INPUTS in os.environ:
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+        with open(os.environ[INPUTS], "a", encoding="utf-8") as file:
+            file.write(f"{json.dumps([str(path), content])}\n")
+
+
 def imported_modules(root, *modules):
     """Return the names of all modules that `code_hash` of these reads, themselves included: a sorted list of str."""
     reader = _Reader(Path(root))
@@ -48,15 +105,16 @@ def imported_modules(root, *modules):
 class _Reader(ast.NodeTransformer):
     """Reads each module of a package once."""
 
-    def __init__(self, root):
-        self.root, self.hashes, self._reading = root, {}, []
+    def __init__(self, root, ignored=()):
+        self.root, self.ignored, self.hashes, self._reading = root, ignored, {}, []
+        self._homes = cache(_homes)
 
     def hash_of(self, parts):
         parts, chain = tuple(parts), [".".join(each) for each in self._reading]
         if parts in self._reading:
             raise ValueError(f"modules import each other: {' -> '.join([*chain, chain[0]])}")
         if parts not in self.hashes:
-            file = self._find(parts)
+            file = self.find(parts)
             if file is None:
                 raise ValueError(f"package {self.root.name} has no module {'.'.join(parts)}")
             self._reading.append(parts)
@@ -64,7 +122,7 @@ class _Reader(ast.NodeTransformer):
             self._reading.pop()
         return self.hashes[parts]
 
-    def _find(self, parts):
+    def find(self, parts):
         """Return the file of a module, or None."""
         place = self.root.joinpath(*parts)
         files = (place.with_name(f"{place.name}.py"), place / "__init__.py")
@@ -77,7 +135,7 @@ class _Reader(ast.NodeTransformer):
         base = node.module.split(".") if node.module else []
         if node.level:
             here = self._reading[-1]
-            folder = here if self._find(here).name == "__init__.py" else here[:-1]
+            folder = here if self.find(here).name == "__init__.py" else here[:-1]
             base = [self.root.name, *folder[: len(folder) - node.level + 1], *base]
         return [
             self._meaning(base, alias.name, alias) or ast.ImportFrom(node.module, [alias], node.level)
@@ -89,9 +147,11 @@ class _Reader(ast.NodeTransformer):
         if base[0] != self.root.name:
             return None
         parts = base[1:]
-        if name is not None and self._find([*parts, name]):
+        if name is not None and self.find([*parts, name]):
             parts, name = [*parts, name], None
-        if not parts:
+        elif name in (homes := self._homes(self.root.joinpath(*parts, "__init__.py"))):
+            parts += homes[name].split(".")
+        if not parts or parts[0] in self.ignored:
             return None
         return ast.Expr(ast.Constant((self.hash_of(parts), name or "", alias.asname or alias.name)))
 
@@ -100,6 +160,15 @@ class _Reader(ast.NodeTransformer):
         if isinstance(node, _DOCUMENTED) and node.body and _is_docstring(node.body[0]):
             node.body = node.body[1:]
         return node
+
+
+def _homes(file):
+    """Return the names that a folder imports when they are asked for, with their modules: its tables say so."""
+    body = ast.parse(file.read_text(encoding="utf-8")).body if file.is_file() else []
+    tables = [node.value for node in body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)]
+    rows = [row for table in tables for row in zip(table.keys, table.values, strict=True)]
+    rows = [(module.value, names.elts) for module, names in rows if isinstance(names, ast.Tuple)]
+    return {name.value: module for module, names in rows for name in names if isinstance(name, ast.Constant)}
 
 
 def _is_docstring(node):

@@ -17,8 +17,10 @@ from distributed import get_worker
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError, strip_color
 
+from mode_utils.support.code_hash import INPUTS, versions
+
 from .kernels import Watch, last_words, run_notebook
-from .manifest import MANIFEST, NOTEBOOK, PACKAGE, describe_files, package_hash, versions
+from .manifest import MANIFEST, NOTEBOOK, PACKAGE, describe_files, describe_inputs, sources_hash
 from .tasks import THREAD_VARIABLES, CellOutcome, Task
 
 TRACEBACK_LINES = 8
@@ -47,10 +49,12 @@ def run_cell(task: Task) -> CellOutcome:
     with tempfile.TemporaryDirectory(prefix="cell-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
         watch = Watch(task.timeout)
         try:
+            inputs = describe_inputs(task.parameters.values())
             results = _execute(task, Path(scratch), watch)
+            inputs |= _recorded(Path(scratch))
             seconds = time.monotonic() - started
             outcome = CellOutcome(task.cell, "", round(seconds, 3), round(watch.cpu_seconds, 2), watch.peak_memory)
-            _write_manifest(task, outcome, results)
+            _write_manifest(task, outcome, results, inputs)
             return replace(outcome, place=task.store.publish(results, task.cell))
         except Exception as error:
             return _failure(task, Path(scratch), watch, error, time.monotonic() - started)
@@ -98,13 +102,14 @@ def explain(error: Exception, watch: Watch, timeout: float | None, folder: Path)
 
 def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
     """Execute the notebook and return the folder with its outputs; raise if it fails or leaves one out."""
-    if package_hash() != task.fingerprint["package"]:
+    if sources_hash() != task.sources:
         raise RuntimeError(
             f"{PACKAGE} differs from when and where the sweep was started: edited, or not the same clone"
         )
     source, results = execution_folder(scratch, task.notebook)
     parameters = task.parameters | {"output_dir": str(results)}
     environment = {name: os.environ.get(name, "1") for name in THREAD_VARIABLES} | package_path() | task.environment
+    environment[INPUTS] = str(scratch / "inputs")
     _running[watch] = task.sweep_id
     try:
         if task.sweep_id in _stopped:
@@ -123,10 +128,18 @@ def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
     return results
 
 
-def _write_manifest(task: Task, outcome: CellOutcome, results: Path) -> None:
+def _recorded(scratch: Path) -> dict[str, str | None]:
+    """Return what the notebook has read, see `files.record_input`."""
+    with suppress(FileNotFoundError):
+        return dict(json.loads(line) for line in (scratch / "inputs").read_text(encoding="utf-8").splitlines())
+    return {}
+
+
+def _write_manifest(task: Task, outcome: CellOutcome, results: Path, inputs: dict[str, str | None]) -> None:
     manifest = task.fingerprint | {
         "cell": task.cell,
         "versions": versions(),
+        "inputs": inputs,
         "files": describe_files(results),
         "seconds": outcome.seconds,
         "cpu_seconds": outcome.cpu_seconds,

@@ -2,22 +2,22 @@
 
 import hashlib
 import json
-import platform
-from collections.abc import Sequence
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import cache, lru_cache
 from pathlib import Path
 
-from .parameters import notebook_cells
+from mode_utils.support.code_hash import imports_hash, versions
 
-PACKAGE = Path(__file__).resolve().parents[1]
-LIBRARIES = ("tensorflow", "numpy")
+from .parameters import notebook_cells, parse_cell
+
+PACKAGE, OURS = Path(__file__).resolve().parents[1], Path(__file__).resolve().parent
 MANIFEST = "manifest.json"
 NOTEBOOK = "notebook.ipynb"
 
 
-def fingerprint(notebook: str, parameters: dict, package: str | None = None) -> dict:
-    """Describe all that a result depends on.
+def fingerprint(notebook: str, parameters: dict) -> dict:
+    """Describe all that a result depends on and that is known before.
 
     Parameters
     ----------
@@ -25,8 +25,6 @@ def fingerprint(notebook: str, parameters: dict, package: str | None = None) -> 
         The notebook as JSON.
     parameters : dict
         Parameters of the cell.
-    package : str, optional
-        The `package_hash`, if it is known.
 
     Returns
     -------
@@ -36,7 +34,7 @@ def fingerprint(notebook: str, parameters: dict, package: str | None = None) -> 
     described = {
         "parameters": parameters,
         "notebook": notebook_hash(notebook),
-        "package": package or package_hash(),
+        "package": package_hash(notebook),
         "versions": versions(),
     }
     return json.loads(json.dumps(described, default=str))
@@ -48,28 +46,52 @@ def notebook_hash(notebook: str) -> str:
     return hashlib.sha256(json.dumps(relevant).encode()).hexdigest()
 
 
-def package_hash() -> str:
-    """Hash the sources of the package that notebooks import, without those of the sweep, which computes nothing.
+def package_hash(notebook: str) -> str:
+    """Hash what the package does for a notebook: the modules that it imports, without comments and docstrings.
+
+    Those of the sweep do not count: they compute nothing.
+    """
+    return _package_hash(notebook, sources_hash())
+
+
+@lru_cache
+def _package_hash(notebook: str, sources: str) -> str:
+    programs = []
+    for kind, source, _ in notebook_cells(notebook):
+        with suppress(SyntaxError):  # of a cell in another language
+            programs += [parse_cell(source)[0]] if kind == "code" else []
+    return imports_hash(PACKAGE, "\n".join(programs), [OURS.name])
+
+
+def sources_hash() -> str:
+    """Hash the sources of the package as they are, without those of the sweep.
 
     It is read anew each time: kernels import what is there when they start, also if it was edited during the sweep.
     """
-    digest, ours = hashlib.sha256(), Path(__file__).resolve().parent
+    digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
-        if ours not in path.parents:
+        if OURS not in path.parents:
             digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
+def describe_inputs(names: Iterable[object]) -> dict[str, str | None]:
+    """Return the SHA-256 of the files among some names; None of one that is not there."""
+    return {name: _content(name) for name in names if isinstance(name, str) and Path(name).is_absolute()}
+
+
+def _content(name: str) -> str | None:
+    with suppress(OSError, ValueError):  # ValueError: no name of a file at all
+        found = Path(name).stat()
+        return _digest_of(Path(name), found.st_size, found.st_mtime_ns)
+    return None
+
+
 @cache
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the installed libraries, without importing them."""
-    found = {"python": platform.python_version()}
-    for library in LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found
+def _digest_of(path: Path, size: int, changed: int) -> str | None:
+    with suppress(OSError), open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+    return None
 
 
 def describe_files(folder: Path) -> dict[str, dict]:
@@ -144,9 +166,13 @@ def why_outdated(
         return "missing"
     if damage:
         return f"damaged: {damage}"
-    changed = [part for part in ("parameters", "notebook", "package") if manifest.get(part) != wanted[part]]
+    kept = {part: json.dumps(manifest.get(part)) for part in wanted}  # as text: nan is nan, and 1 is not true
+    changed = [part for part in ("parameters", "notebook", "package") if kept[part] != json.dumps(wanted[part])]
     # a driver may lack a library that its workers have; only what it knows is compared
     kept = manifest.get("versions") or {}
     changed += [name for name, number in wanted["versions"].items() if kept.get(name) != number]
+    inputs = manifest.get("inputs") or {}
+    found = describe_inputs(inputs)
+    changed += [Path(name).name for name in inputs if found.get(name) not in (None, inputs[name])]
     changed += ["outputs"] if not set(outputs).issubset(manifest.get("files", [])) else []
     return f"out of date: {', '.join(changed)} changed" if changed else None

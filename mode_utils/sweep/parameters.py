@@ -252,7 +252,7 @@ def literal_defaults(declared: Mapping[str, Declared]) -> dict[str, object]:
 
 def _declared(source: str) -> dict[str, Declared]:
     """Read the parameters that a cell declares."""
-    source, body = _parse(source)
+    source, body = parse_cell(source)
     comments, declared = _comments(source), {}
     last = {node.end_lineno: node for node in body}  # of several in a line, the comment is of the last
     for node in body:
@@ -266,7 +266,7 @@ def _declared(source: str) -> dict[str, Declared]:
     return declared
 
 
-def _parse(source: str) -> tuple[str, list[ast.stmt]]:
+def parse_cell(source: str) -> tuple[str, list[ast.stmt]]:
     """Parse a cell, in which there may be magics and commands of a shell, and return it with them replaced."""
     try:
         return source, ast.parse(source).body

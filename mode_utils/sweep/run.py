@@ -17,7 +17,7 @@ from mode_utils.support.files import remove_partial, whole_file
 from .cluster import count_workers, local_client, remote_client, run_tasks, thread_environment
 from .grid import Cell, Sweep, check_sweep
 from .live_view import LiveView
-from .manifest import PACKAGE, fingerprint, package_hash, why_outdated
+from .manifest import PACKAGE, fingerprint, why_outdated
 from .orphans import end_orphans
 from .stores import LocalStore, RemoteStore, open_store, upload_files
 from .tasks import CellOutcome, Task
@@ -45,12 +45,12 @@ def default_output() -> Path:
 
 def list_cells(sweep: Sweep, options: Options) -> list[tuple[Cell, str | None]]:
     """Pair each cell with the reason why it has to run, or None if its result is up to date."""
-    store, package = open_store(options.output, sweep.name, options.store), package_hash()
+    store = open_store(options.output, sweep.name, options.store)
 
     def reason(cell: Cell) -> str | None:
         if options.fresh:
             return "fresh"
-        wanted = fingerprint(sweep.notebook_of(cell), cell.parameters, package)
+        wanted = fingerprint(sweep.notebook_of(cell), cell.parameters)
         return why_outdated(store.manifest(cell.name), wanted, sweep.outputs, store.damage(cell.name))
 
     return [(cell, reason(cell)) for cell in sweep.cells()]
@@ -122,13 +122,12 @@ def _choose_cells(sweep: Sweep, options: Options, store: LocalStore | RemoteStor
 def _tasks(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cells: Sequence[Cell]) -> list[Task]:
     # on a running cluster each worker uses one thread a kernel, or what its own environment says
     environment = {} if options.scheduler else thread_environment(count_workers(options.workers))
-    package = package_hash()
     return [
         Task(
             sweep_id="",
             cell=cell.name,
             notebook=notebook,
-            fingerprint=fingerprint(notebook, cell.parameters, package),
+            fingerprint=fingerprint(notebook, cell.parameters),
             parameters=cell.parameters,
             outputs=sweep.outputs,
             store=store,

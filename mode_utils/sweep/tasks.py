@@ -5,6 +5,7 @@ Neither this module nor others that the driver needs import papermill: a sweep w
 
 from dataclasses import dataclass, field
 
+from .manifest import sources_hash
 from .stores import LocalStore, RemoteStore
 
 THREAD_VARIABLES = (
@@ -31,6 +32,7 @@ class Task:
     environment: dict[str, str] = field(default_factory=dict)
     log_dir: str | None = None
     preload: tuple[str, ...] = ()
+    sources: str = field(default_factory=sources_hash)
 
 
 @dataclass(frozen=True)

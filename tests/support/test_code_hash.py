@@ -1,6 +1,7 @@
 """What decides a cached result is hashed; nothing else is."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -8,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from mode_utils import repeated_runs
 from mode_utils.repeated_runs import DECIDING
-from mode_utils.support.code_hash import code_hash, imported_modules
+from mode_utils.support import code_hash as hashing
+from mode_utils.support.code_hash import LIBRARIES, code_hash, imported_modules, imports_hash, versions
+from mode_utils.sweep import manifest
 
 PACKAGE = Path(__file__).parents[2] / "mode_utils"
 SMALL = {
@@ -127,3 +131,82 @@ def test_training_and_selection_discard_them(name, tmp_path):
     copied = tmp_path / "mode_utils"
     (copied / name).write_text((copied / name).read_text() + "\nMORE = 1\n")
     assert code_hash(copied, *DECIDING) != code_hash(PACKAGE, *DECIDING)
+
+
+NAMES = {"sklearn": "scikit-learn", "skactiveml": "scikit-activeml", "dnn_tip": "dnn-tip"}
+DECIDE_NOTHING = {
+    "dask", "distributed", "bokeh", "tqdm", "filelock", "joblib", "psutil", "matplotlib", "seaborn", "PIL", "IPython",
+    "ipykernel", "ipywidgets", "nbformat", "nbclient", "nbconvert", "papermill", "jupyter_client", "yaml", "fsspec",
+    "bs4", "threadpoolctl", "zmq",
+}  # fmt: skip
+
+
+def test_every_library_that_the_package_imports_decides_results_or_is_known_not_to():
+    nodes = [node for path in PACKAGE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    roots = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"mode_utils"} - DECIDE_NOTHING
+    assert {NAMES.get(root, root) for root in roots} == {*LIBRARIES}
+
+
+@pytest.mark.parametrize("library", ["python", *LIBRARIES])
+def test_another_version_of_a_library_that_decides_is_another_key(library, monkeypatch):
+    found = dict.fromkeys(["python", *LIBRARIES], "1.0")
+    monkeypatch.setattr(hashing.platform, "python_version", lambda: found["python"])
+    monkeypatch.setattr(hashing, "version", lambda name: found[name])
+    keys = []
+    for number in ("1.0", "1.1", "1.1"):
+        found[library] = number
+        monkeypatch.setattr(repeated_runs, "versions", versions.__wrapped__)
+        monkeypatch.setattr(repeated_runs, "code_hash", lambda *of: "the same")
+        keys.append((repeated_runs._code_version.__wrapped__(), repr(versions.__wrapped__())))
+    assert keys[0][0] != keys[1][0] and keys[0][1] != keys[1][1] and keys[1] == keys[2]
+
+
+LAZY = '"""A room."""\n\nimport importlib\n\n_HOMES = {"b": ("f",), "e": ("later",)}\n'
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import small.room.b", "from small.room import b", "from small.room.b import f as g",
+        "def f():\n    import small.a",
+        "import small as s\ns.room.b.f.__name__", "import small.room as r\nr.f()", "import small\nsmall.room.f()",
+        "from small.room import f", "try:\n    from small.c import *\nexcept ImportError:\n    pass",
+    ],
+)  # fmt: skip
+def test_what_a_program_imports_in_any_way_counts_and_what_it_does_not_import_does_not(program, small):
+    (small / "room/__init__.py").write_text(LAZY)
+    (small / "room/e.py").write_text("def later(): return 1\n")
+    before = imports_hash(small, program)
+    for name in ("table.py", "room/e.py"):
+        (small / name).write_text((small / name).read_text() + "\nMORE = 1\n")
+    edit(small / "c.py", "X = 2", "# a comment\nX = (\n    2\n)")
+    edit(small / "room/b.py", '"""B."""', '"""Other words."""')
+    assert imports_hash(small, program) == before == imports_hash(small, program + "\nX = 3")
+    edit(small / "c.py", "2", "3")
+    assert imports_hash(small, program) != before
+    assert imports_hash(small, program, ["room", "a", "c"]) == imports_hash(small, "")
+
+
+DECIDES = ("networks/trainer.py", "visualization/images.py", "repeated_runs.py")
+
+
+def test_what_the_walkthrough_imports_makes_its_cells_stale_and_nothing_else_does(tmp_path, monkeypatch):
+    text = (PACKAGE.parent / "notebooks/walkthrough.ipynb").read_text()
+    shutil.copytree(PACKAGE, tmp_path / "mode_utils", ignore=shutil.ignore_patterns("__pycache__"))
+    before, copied = manifest.package_hash(text), tmp_path / "mode_utils"
+    monkeypatch.setattr(manifest, "PACKAGE", copied)
+    monkeypatch.setattr(manifest, "OURS", copied / "sweep")
+    for path in copied.rglob("*.py"):
+        path.write_text(re.sub(r'\A"""', '"""Other words. ', path.read_text()) + "\n\n# a comment\n")
+    for room in ("repair", "study/claims", "sweep"):
+        for path in (copied / room).rglob("*.py"):
+            path.write_text(path.read_text() + "\nMORE = 1\n")
+    assert manifest.package_hash(text) == before
+    for name in DECIDES:
+        source = (copied / name).read_text()
+        (copied / name).write_text(source + "\nMORE = 1\n")
+        assert manifest.package_hash(text) != before, name
+        (copied / name).write_text(source)
+    assert manifest.package_hash(text) == before

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import sys
@@ -40,7 +41,10 @@ def task(bench, request):
 
 
 def test_a_good_cell_is_published_with_its_outputs_notebook_and_manifest(bench, task):
-    outcome = run_cell(task(WRITE))
+    (bench.folder / "data.npz").write_text("samples")
+    read = "from mode_utils.support.code_hash import record_input\nrecord_input(mode)\nrecord_input(mode + 'x')"
+    name = str(bench.folder / "data.npz")
+    outcome = run_cell(task(WRITE, f"mode = {name!r}\n{read}"))
     assert outcome.error is None
     folder = bench.cells / "value=3.0"
     assert outcome.place == str(folder)
@@ -48,6 +52,7 @@ def test_a_good_cell_is_published_with_its_outputs_notebook_and_manifest(bench, 
     assert (folder / "runs.csv").read_text() == "square\n9.0\n"
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["parameters"] == {"value": 3.0}
+    assert manifest["inputs"] == {name: hashlib.sha256(b"samples").hexdigest(), f"{name}x": None}
     assert sorted(manifest["files"]) == ["notebook.ipynb", "runs.csv"]
     assert manifest["files"]["runs.csv"]["size"] == len("square\n9.0\n")
     assert manifest["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
@@ -166,9 +171,7 @@ def test_an_unknown_kernel_is_a_failure(task):
 
 
 def test_a_worker_with_other_sources_refuses(task):
-    other = task(WRITE)
-    other.fingerprint["package"] = "other"
-    assert "differs from when and where the sweep was started" in run_cell(other).error
+    assert "differs from when and where the sweep was started" in run_cell(task(WRITE, sources="other")).error
 
 
 def test_a_log_has_the_parameters_and_what_the_cell_prints(bench, task):

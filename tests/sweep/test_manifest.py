@@ -7,6 +7,7 @@ from bench import make_notebook
 
 from mode_utils.sweep.manifest import (
     describe_files,
+    describe_inputs,
     find_damage,
     fingerprint,
     notebook_hash,
@@ -49,6 +50,33 @@ def test_a_result_of_the_same_work_is_up_to_date():
 @pytest.mark.parametrize("part", ["parameters", "notebook", "package"])
 def test_a_result_of_other_work_is_out_of_date_and_the_reason_is_named(part):
     assert why_outdated(WANTED | {part: "other"}, WANTED) == f"out of date: {part} changed"
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, True), (1, 1.0), (0, False), ("1", 1), (None, "null"), ([1], ["1"])])
+def test_parameters_that_only_look_the_same_are_others(old, new):
+    text = nbformat.writes(make_notebook())
+    assert (
+        why_outdated(fingerprint(text, {"x": old}), fingerprint(text, {"x": new})) == "out of date: parameters changed"
+    )
+    for value in (old, new, float("nan")):
+        assert why_outdated(fingerprint(text, {"x": value}), fingerprint(text, {"x": value})) is None
+
+
+def test_a_result_is_out_of_date_when_the_content_of_a_file_is_another_and_only_then(tmp_path):
+    data, other = tmp_path / "cifar10.npz", tmp_path / "own.npz"
+    data.write_text("samples")
+    inputs = describe_inputs([str(data), str(other), "relative", 3, "/\0", str(tmp_path)])
+    assert set(inputs) == {str(data), str(other), "/\0", str(tmp_path)} and inputs[str(data)]
+    result = WANTED | {"inputs": inputs}
+    data.touch()
+    assert why_outdated(result, WANTED) is None
+    data.write_text("changed")
+    assert why_outdated(result, WANTED) == "out of date: cifar10.npz changed"
+    other.write_text("not there when the result was made")
+    assert why_outdated(result, WANTED) == "out of date: cifar10.npz, own.npz changed"
+    data.unlink()  # on another machine, perhaps
+    other.unlink()
+    assert why_outdated(result, WANTED) is None
 
 
 def test_a_result_of_another_library_version_is_out_of_date():
