@@ -18,7 +18,7 @@ NEW_BUG = "new bug"
 _MOST = 1_000  # times as many samples; no more are asked for
 _IMPLAUSIBLE = 1e-6  # probability that the share of changed samples is not among those tried; added to p
 _SHARES = 32  # of changed samples, that are tried
-_MANY = 1_000  # changed samples, of which the score is as good as normal
+_FEW, _MANY = 40, 400  # changed samples, of which the score is nearly normal, and as good as normal
 
 
 def judge_labels(samples, fixed, broken, tolerance):
@@ -38,7 +38,7 @@ def judge_labels(samples, fixed, broken, tolerance):
         for all labels that have samples); "cannot tell: ...", if it seems to, with the number of samples that it would
         take, or if it has no samples; "" otherwise.
     """
-    samples, fixed, broken = (np.asarray(counts) for counts in (samples, fixed, broken))
+    samples, fixed, broken = (np.asarray(counts, int) for counts in (samples, fixed, broken))
     judged = samples > 0
     p = np.ones(len(samples))
     if judged.any():
@@ -48,8 +48,8 @@ def judge_labels(samples, fixed, broken, tolerance):
         "cannot tell: no validation samples" if not judged[label]
         else "" if not lost[label]
         else NEW_BUG if p[label] < SIGNIFICANCE
-        else f"cannot tell: it would take {_needed(*counts, tolerance, judged.sum())} samples"
-        for label, counts in enumerate(zip(samples, fixed, broken, strict=True))
+        else f"cannot tell: it would take {_needed(*counts, float(tolerance), int(judged.sum()))} samples"
+        for label, counts in enumerate(zip(samples.tolist(), fixed.tolist(), broken.tolist(), strict=True))
     ]  # fmt: skip
 
 
@@ -110,14 +110,13 @@ def _least_broken(n, changed, score, tolerance):
     return low
 
 
+@lru_cache(maxsize=4_096)
 def _needed(samples, fixed, broken, tolerance, n_judged):
     """Return about how many samples it would take to see a loss of this size beyond chance, among as many labels."""
     level = SIGNIFICANCE / n_judged
-
-    def seen(times):
-        return _exact_p(*(round(times * int(count)) for count in (samples, fixed, broken)), float(tolerance)) < level
-
     times = max(1.0, (norm.isf(level) / float(_score(samples, broken, fixed, tolerance))) ** 2)
-    while times <= _MOST and not seen(times):
+    while times * (fixed + broken) < _FEW:  # of more, the normal distribution says about how many
+        if _exact_p(*(round(times * count) for count in (samples, fixed, broken)), tolerance) < level:
+            break
         times *= 1.1
     return f"about {times * samples:,.0f}" if times <= _MOST else f"more than {_MOST * samples:,}"

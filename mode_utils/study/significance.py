@@ -7,7 +7,6 @@ differences have few values. The methods were chosen for that (`tests/study/test
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from mode_utils.support.checks import MIN_RUNS
@@ -38,9 +37,9 @@ def without_noise(differences):
 def interval_of_mean(differences, random_state=0, n_resamples=_RESAMPLES):
     """Return the ends of the 95% interval of the mean: the studentized bootstrap's; of few runs no less than Student's.
 
-    Of 30 differences of which half are 0, Student's, the percentile and the BCa intervals cover 90 to 93%; the
-    studentized bootstrap's covers 95%. But of 6 with few values it covers 83%, where Student's holds: with fewer than 20
-    the outer of both ends counts. That covers 93% and more, unless half of so few differences are 0 (86% of 6, 92% of
+    Of 30 differences of which half are 0, Student's, the percentile and the BCa intervals cover 90 to 93%, the
+    studentized bootstrap's 95%. But of 6 with few values it covers 83%, where Student's holds: with fewer than 20 the
+    outer of both ends counts. That covers about 93% and more, unless half of so few differences are 0 (86% of 6, 92% of
     10): what never shows no interval can know.
 
     Parameters
@@ -164,7 +163,10 @@ def holm(p_values, n_runs=None):
         NaN where so few runs can never show anything in so large a family, since even the smallest p that they can
         have would not stay below `SIGNIFICANCE`.
     """
-    adjusted = multipletests(p_values, method="holm")[1]
+    p_values = np.asarray(p_values, dtype=float)  # not by statsmodels, which collects garbage each time: 60 ms a call
+    order = np.argsort(p_values)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)).clip(max=1)
     if n_runs is None:
         return adjusted
     return np.where(len(adjusted) * smallest_p(n_runs) < SIGNIFICANCE, adjusted, np.nan)

@@ -1,12 +1,19 @@
 """Choosing is worth what it gains over random inputs in the same retraining, and no more."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from mode_utils.repair import compare_with_random, say_health, say_worth
+
+
+def compared(differences, sampling_error=0.0, judged_on="test"):
+    table = {"difference": differences, "sampling_error": sampling_error, "judged_on": judged_on}
+    return pd.DataFrame(table)
 
 
 @pytest.mark.parametrize(
@@ -15,10 +22,41 @@ from mode_utils.repair import compare_with_random, say_health, say_worth
         ([0.03, 0.02, 0.04, 0.03, 0.02, 0.03], "better than random ones: +2.83 pp of accuracy"),
         ([-0.03, -0.02, -0.04, -0.03, -0.02, -0.03], "worse than random ones: -2.83 pp"),
         ([0.03, -0.02, 0.01, -0.03, 0.02, -0.01], "not told apart from random ones: 0.00 pp"),
+        ([0.0] * 6, "not told apart from random ones: 0.00 pp"),
+        ([0.01] * 6, "better than random ones: +1.00 pp"),
     ],
 )
 def test_it_says_what_the_interval_says(differences, words):
-    assert words in say_worth(pd.DataFrame({"difference": differences}))
+    assert words in say_worth(compared(differences))
+
+
+def test_a_difference_that_other_test_samples_would_not_show_is_none():
+    assert "not told apart" in say_worth(compared([0.03, 0.02, 0.04, 0.03, 0.02, 0.03], 0.02))
+
+
+def test_who_judges_by_what_the_choice_was_made_by_is_told():
+    assert "which favours them" in say_worth(compared([0.01] * 6, judged_on="validation"))
+    assert "favours" not in say_worth(compared([0.01] * 6))
+
+
+@pytest.mark.parametrize(("n_samples", "of_seeds", "of_samples"), [(100, 0.1, 0.5), (400, 0.3, 0.5), (900, 0.1, 0.9)])
+def test_the_interval_covers_for_other_seeds_and_other_samples(n_samples, of_seeds, of_samples):
+    """Samples are easier or harder for what was chosen, in all repairs: over seeds alone an interval covers less."""
+    rng, truth, hits = np.random.default_rng(n_samples), [], []
+    for samples in (40_000, *[n_samples] * 150):
+        easy, gained = rng.normal(2, 1.5, samples), rng.normal(0.2, of_samples, samples)
+        seeds = rng.normal(0, of_seeds, (2, 6, 1)) + rng.normal(0, 0.4, (2, 6, samples))
+        ahead = (easy + gained + seeds[0] > 0).astype(float) - (easy + seeds[1] > 0)
+        truth = truth or [_mean_over_seeds(easy, gained, of_seeds)]
+        said = say_worth(compared(ahead.mean(axis=1), stats.sem(ahead.mean(axis=0))))
+        low, high = map(float, re.search(r"interval ([-+.0-9]+) to ([-+.0-9]+)", said).groups())
+        hits.append(low - 0.01 <= 100 * truth[0] <= high + 0.01)
+    assert np.mean(hits[1:]) >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / 150)
+
+
+def _mean_over_seeds(easy, gained, of_seeds):
+    spread = np.hypot(of_seeds, 0.4)
+    return float((stats.norm.cdf((easy + gained) / spread) - stats.norm.cdf(easy / spread)).mean())
 
 
 def test_to_compare_takes_labels():

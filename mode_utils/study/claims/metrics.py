@@ -49,10 +49,11 @@ def metrics_differ(comparisons):
     """
     pairs = sum(len(comparison.pairs) for comparison in comparisons.values())
     apart = sum(int((comparison.pairs["p_holm"] < SIGNIFICANCE).sum()) for comparison in comparisons.values())
-    friedman = [f"in {name} p = {comparison.p:.2g}" for name, comparison in comparisons.items()]
-    found = [comparison.p for comparison in comparisons.values() if comparison.p < SIGNIFICANCE]
-    verdict = CONFIRMED if len(found) == len(comparisons) else "confirmed in part" if found else NOT_SHOWN
-    evidence = f"Friedman's test: {'; '.join(friedman)}. {apart} of {pairs} pairs differ after Holm."
+    adjusted = holm([comparison.p for comparison in comparisons.values()])
+    friedman = [f"in {name} p = {p:.2g}" for name, p in zip(comparisons, adjusted, strict=True)]
+    found = adjusted < SIGNIFICANCE
+    verdict = CONFIRMED if found.all() else "confirmed in part" if found.any() else NOT_SHOWN
+    evidence = f"Friedman's test, Holm over all: {'; '.join(friedman)}. {apart} of {pairs} pairs differ after Holm."
     return Verdict("It matters which metric is taken", "MODE, replication", verdict, evidence)
 
 

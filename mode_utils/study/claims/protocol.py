@@ -3,7 +3,7 @@
 from mode_utils.study.claims.verdict import CONFIRMED, NOT_SHOWN, REFUTED, Verdict, count_significant, paired_summary
 from mode_utils.study.comparisons import MARGIN, SIGNIFICANCE
 from mode_utils.study.formatting import mean_interval, pp
-from mode_utils.study.significance import equivalence_p
+from mode_utils.study.significance import equivalence_p, holm
 
 
 def single_runs_find_the_best(studies, reported, inverted):
@@ -54,7 +54,7 @@ def leak_is_harmless(honest, leaky):
     inside, shift = means["diagnosis_difference"] - means["difference"], leaky_means["difference"] - means["difference"]
     inflated, protocol = paired_summary(inside), paired_summary(shift)
     harmless = max(equivalence_p(inside, MARGIN), equivalence_p(shift, MARGIN)) < SIGNIFICANCE
-    found = min(inflated["p"], protocol["p"]) < SIGNIFICANCE
+    found = holm([inflated["p"], protocol["p"]]).min() < SIGNIFICANCE
     verdict = REFUTED if found and not harmless else CONFIRMED if harmless else NOT_SHOWN
     evidence = (
         f"In the same repairs the difference from control is {mean_interval(inflated)} higher on the samples that "
