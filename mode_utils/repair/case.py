@@ -22,6 +22,7 @@ from mode_utils.repair.arrays import (
     read_arrays,
     scattered,
     unseen_labels,
+    with_classes,
 )
 from mode_utils.repair.folder import check_files
 from mode_utils.repair.image_folders import read_images
@@ -187,6 +188,7 @@ def open_case(
     if "data" in sources:
         data, how = _load_data(sources["data"], whole, trainer, class_names, pixels, skip_broken, even_if_weak)
         notes = (*notes, *how)
+    data = with_classes(data, trainer.n_classes)
     notes = (*notes, *data.notes)
     _check_fit(whole, data, budget)
     if not even_if_weak:

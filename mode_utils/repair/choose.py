@@ -17,8 +17,7 @@ from mode_utils.repair.pool_faults import find_faults
 from mode_utils.repair.shard_files import find_shards
 from mode_utils.support.checks import check_least
 
-
-_SAME = ("budget", "preset", "even_if_weak", "seed", "label_studio")  # options of command and notebook
+_SAME = ("budget", "preset", "even_if_weak", "seed", "label_studio")  # options, in command and notebook
 
 
 def choose_from_arrays(arrays, budget, folder=None, **options):

@@ -49,6 +49,8 @@ def check_outputs(arrays, where="the set of arrays", required=REQUIRED, class_na
     for what in ("features", "x"):
         names = [name for name in arrays if name.startswith(f"{what}_")]
         spans = {name: check_samples(name, arrays[name], arrays[names[0]], names[0]) for name in names}
+        if what == "features" and _are_alike([spans[name] for name in names]):
+            raise ValueError(f"{', '.join(names)} have the same numbers in every row: nothing can be told from them")
         for name in names[1:]:
             notes += check_span(name, spans[name], spans[names[0]], names[0], even_if_odd)
     class_names, told = _classes(arrays, class_names)
@@ -59,6 +61,12 @@ def check_outputs(arrays, where="the set of arrays", required=REQUIRED, class_na
     if len(set(widths.values())) > 1:
         raise ValueError(f"{_listed(widths)} classes: they must be columns of the same classes, in one order")
     return arrays, told + notes
+
+
+def _are_alike(spans):
+    """Tell whether all samples are the same, as float32."""
+    low, high = (np.asarray([getattr(span, end) for span in spans], np.float32) for end in ("low", "high"))
+    return sum(len(span.x) for span in spans) > len(spans) and (low.min(axis=0) == high.max(axis=0)).all()
 
 
 def _classes(arrays, class_names):

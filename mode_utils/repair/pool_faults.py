@@ -31,6 +31,7 @@ from mode_utils.selection.screening import (
 )
 
 _COMPARED = 4_000  # samples of the pool
+_ENOUGH = 50  # samples to tell chance by
 _ROLES = ("train", "validation", "pool", "test")
 
 
@@ -89,6 +90,9 @@ def find_faults(case, scan):
         why = "the preset asks no reference" if unasked else "the pool is too large to keep what the reference believes"
         meaning = f"not looked for: {why}"
         rows.append({"fault": "doubtful labels", "found": 0, "of": 0, "meaning": meaning})
+    if case.data.y_pool is None and not hasattr(case, "trainer") and _agree_by_chance(scan):
+        meaning = "probabilities and features agree by chance only: are the rows of both those of this pool, in order?"
+        rows.append({"fault": "rows that do not fit", "found": n_pool, "of": n_pool, "meaning": meaning})
     roles = {role: _digests(x) for role in _ROLES if (x := getattr(case.data, f"x_{role}")) is not None}
     found = exact_copies(roles["pool"])
     report("exact copies", found, n_pool, "the same as a sample before them: each such picture counts once")
@@ -106,6 +110,15 @@ def find_faults(case, scan):
     for fault, (found, meaning) in _by_distance(case, some, rng).items():
         report(fault, found, len(some), meaning)
     return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), places, some)
+
+
+def _agree_by_chance(scan):
+    """Tell whether a model's predictions agree with what is guessed from features only as often as by chance."""
+    n, own = len(scan.labels), np.bincount(scan.labels) / len(scan.labels)
+    predicted = np.bincount(scan.predicted, minlength=len(own))[: len(own)] / n
+    chance = float(own @ predicted)
+    agrees = (scan.labels == scan.predicted).mean()
+    return n >= _ENOUGH and chance < 0.5 and agrees <= chance + 2 * np.sqrt(chance * (1 - chance) / n)
 
 
 def doubtful_labels(labels, beliefs):
