@@ -73,13 +73,13 @@ def _classes(arrays, class_names):
     """Return the names of classes and what is to be said of them; None where nobody knows them."""
     class_names = arrays.get("class_names") if class_names is None else class_names
     n_classes = arrays["probabilities_validation"].shape[1]
+    labels = {name: array for name, array in arrays.items() if name.startswith("y_")}
     if class_names is not None:
         names = [str(name) for name in np.asarray(class_names).ravel()]
         check_class_names(names)
         if len(names) != n_classes:
             raise ValueError(f"{len(names)} class names for {n_classes} columns of probabilities: one each is needed")
-        return names, ()
-    labels = {name: array for name, array in arrays.items() if name.startswith("y_")}
+        return find_classes(labels, names)[0], ()
     names, _, notes = find_classes(labels, None, n_classes)
     return names, notes
 
