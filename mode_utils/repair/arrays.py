@@ -432,6 +432,25 @@ def check_budget(budget, data, used=()):
         raise ValueError(f"a budget of {budget} is larger than the pool, which has {n - closed} samples{why}")
 
 
+def with_classes(data, n_classes):
+    """Return data with as many classes as a model has; raise a ValueError if these are others.
+
+    Parameters
+    ----------
+    data : OwnData
+        May have fewer classes, if nobody has given them names: then the last ones have no sample.
+    n_classes : int
+    """
+    if data.n_classes < n_classes and data.class_names == tuple(map(str, range(data.n_classes))):
+        return replace(data, class_names=tuple(map(str, range(n_classes))))
+    if data.n_classes != n_classes:
+        raise ValueError(
+            f"the data have {data.n_classes} classes ({listed(data, np.ones(data.n_classes, bool))}), but the model "
+            f"{n_classes}: number the labels 0 .. {n_classes - 1} in its order, and give a name for each class"
+        )
+    return data
+
+
 def thin_labels(data):
     """Return sentences on labels of which training or validation samples say little."""
     notes = []

@@ -27,6 +27,7 @@ from mode_utils.repair.arrays import (
     say_known,
     say_unseen,
     scattered,
+    with_classes,
 )
 from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
 from mode_utils.repair.image_folders import read_images
@@ -231,6 +232,7 @@ def open_case(
         notes = (*notes, *how)
     else:
         data = _converted(data, trainer.dtype)
+    data = with_classes(data, trainer.n_classes)
     notes = (*notes, *data.notes)
     _check_fit(plain, data, budget)
     if not even_if_weak:

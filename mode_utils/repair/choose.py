@@ -17,6 +17,8 @@ from mode_utils.repair.pool_faults import find_faults
 from mode_utils.repair.shard_files import find_shards
 from mode_utils.support.checks import check_least
 
+_SAME = ("budget", "preset", "even_if_weak", "seed", "label_studio")  # options, in command and notebook
+
 
 def choose_from_arrays(arrays, budget, folder=None, **options):
     """Choose the samples of a pool that are worth adding, or worth a label, from outputs of any model.
@@ -66,6 +68,7 @@ def _build_parser():
     add("--scheduler", metavar="ADDRESS", help="a running Dask cluster for that, such as tcp://10.0.0.1:8786")
     add("--class-names", metavar="A,B,...", help="names of the labels 0, 1, ...")
     add("--preset", default="recommended", help="%(default)s or adaptive")
+    add("--even-if-weak", action="store_true", help="go on with a pool that seems to be scaled in another way")
     add("--label-studio", action="store_true", help="write tasks for Label Studio, too, where samples need labels")
     add("--seed", type=int, default=0, help="of what is drawn at random (default: %(default)s)")
     return parser
@@ -81,12 +84,12 @@ def _choose(given):
     check_files(data=given.data)
     pool, workers = _pool(given)
     names = given.class_names.split(",") if given.class_names else None
-    options = {"class_names": names, "preset": given.preset, "seed": given.seed}
+    options = {"class_names": names, "preset": given.preset, "seed": given.seed, "even_if_weak": given.even_if_weak}
     case = open_outputs(given.data, given.budget, in_shards=bool(given.pool), **options)
     print(*case.notes, sep="\n")
     parameters = {"data_path": str(given.data.resolve()), "class_names": names or [], "pool": pool}
     parameters |= {"workers": workers, "scheduler": given.scheduler or ""}
-    parameters |= {name: getattr(given, name) for name in ("budget", "preset", "seed", "label_studio")}
+    parameters |= {name: getattr(given, name) for name in _SAME}
     report_notebook("choose.ipynb", given.folder, parameters, beside=[PAGE, MAP])
     return _tell(given.folder, len(case.notes))
 

@@ -39,15 +39,31 @@ def find_classes(labels, class_names=None, n_classes=None):
     ValueError
         If texts are not as many as classes, stand beside numbers, or may be read as numbers in another order.
     """
-    if class_names is not None and len(class_names):
-        return tuple(map(clean, class_names)), len(class_names), ()
     labels = {name: as_plain(y) for name, y in labels.items()}
+    if class_names is not None and len(class_names):
+        names = tuple(map(clean, class_names))
+        _check_numbers_as_names(labels, names)
+        return names, len(names), ()
     texts = {name: y for name, y in labels.items() if y.dtype.kind == "U"}
     if not texts:
         widths = {y.shape[1] for y in labels.values() if y.ndim == 2 and y.shape[1] > 1}
         return None, n_classes or (max(widths) if widths else None), ()
     found = sorted({clean(text) for y in texts.values() for text in np.unique(y)} - set(_MISSING))
     return _classes_of_texts(found, texts, labels, n_classes)
+
+
+def _check_numbers_as_names(labels, names):
+    """Raise a ValueError if each label may be the name of a class, or its place, and that is not the same."""
+    numbers = [y.ravel() for y in labels.values() if y.dtype.kind in "iu" and y.ndim and 0 < y.size == len(y)]
+    found = sorted(set(np.unique(np.concatenate(numbers)).tolist()) - {NO_LABEL}) if numbers else []
+    if not found or found[0] < 0 or found[-1] >= len(names) or not {str(label) for label in found} <= set(names):
+        return
+    moved = [label for label in found if names[label] != str(label)]
+    if moved:
+        raise ValueError(
+            f"label {moved[0]} may be the class called '{moved[0]}', or the class at place {moved[0]}, which is called "
+            f"{names[moved[0]]!r}: give labels as texts, which are names, or names that are no such numbers"
+        )
 
 
 def _classes_of_texts(found, texts, labels, n_classes):

@@ -62,6 +62,8 @@ def as_plain(array):
     Texts are those of Unicode; bytes are read as UTF-8, and stray ones as Python reads them in names of files.
     """
     array = np.asanyarray(array)
+    if np.ma.isMaskedArray(array):
+        array = np.where(array.mask, None, array.data) if np.any(array.mask) else array.data
     if array.dtype.kind not in "OST":  # T: numpy's texts of any length
         return array
     values = [None if _is_missing(value) else value for value in array.astype(object).ravel().tolist()]

@@ -49,6 +49,8 @@ def check_outputs(arrays, where="the set of arrays", required=REQUIRED, class_na
     for what in ("features", "x"):
         names = [name for name in arrays if name.startswith(f"{what}_")]
         spans = {name: check_samples(name, arrays[name], arrays[names[0]], names[0]) for name in names}
+        if what == "features" and _are_alike([spans[name] for name in names]):
+            raise ValueError(f"{', '.join(names)} have the same numbers in every row: nothing can be told from them")
         for name in names[1:]:
             notes += check_span(name, spans[name], spans[names[0]], names[0], even_if_odd)
     class_names, told = _classes(arrays, class_names)
@@ -61,17 +63,23 @@ def check_outputs(arrays, where="the set of arrays", required=REQUIRED, class_na
     return arrays, told + notes
 
 
+def _are_alike(spans):
+    """Tell whether all samples are the same, as float32."""
+    low, high = (np.asarray([getattr(span, end) for span in spans], np.float32) for end in ("low", "high"))
+    return sum(len(span.x) for span in spans) > len(spans) and (low.min(axis=0) == high.max(axis=0)).all()
+
+
 def _classes(arrays, class_names):
     """Return the names of classes and what is to be said of them; None where nobody knows them."""
     class_names = arrays.get("class_names") if class_names is None else class_names
     n_classes = arrays["probabilities_validation"].shape[1]
+    labels = {name: array for name, array in arrays.items() if name.startswith("y_")}
     if class_names is not None:
         names = [str(name) for name in np.asarray(class_names).ravel()]
         check_class_names(names)
         if len(names) != n_classes:
             raise ValueError(f"{len(names)} class names for {n_classes} columns of probabilities: one each is needed")
-        return names, ()
-    labels = {name: array for name, array in arrays.items() if name.startswith("y_")}
+        return find_classes(labels, names)[0], ()
     names, _, notes = find_classes(labels, None, n_classes)
     return names, notes
 

@@ -31,6 +31,7 @@ from mode_utils.selection.screening import (
 )
 
 _COMPARED = 4_000  # samples of the pool
+_ENOUGH = 50  # samples to tell chance by
 _ROLES = ("train", "validation", "pool", "test")
 
 
@@ -90,6 +91,9 @@ def find_faults(case, scan):
         why = why if case.data.pool_labelled else "the reference has learned from all labels that there are"
         meaning = f"not looked for: {why}"
         rows.append({"fault": "doubtful labels", "found": 0, "of": 0, "meaning": meaning})
+    if case.data.y_pool is None and not hasattr(case, "trainer") and _agree_by_chance(scan):
+        meaning = "probabilities and features agree by chance only: are the rows of both those of this pool, in order?"
+        rows.append({"fault": "rows that do not fit", "found": n_pool, "of": n_pool, "meaning": meaning})
     dtype = np.int64 if case.data.x_train.dtype.kind in "iu" else case.data.x_train.dtype
     roles = {role: _digests(x, dtype) for role in _ROLES if (x := getattr(case.data, f"x_{role}")) is not None}
     found = exact_copies(roles["pool"])
@@ -108,6 +112,15 @@ def find_faults(case, scan):
     for fault, (found, meaning) in _by_distance(case, some, rng).items():
         report(fault, found, len(some), meaning)
     return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), places, some)
+
+
+def _agree_by_chance(scan):
+    """Tell whether a model's predictions agree with what is guessed from features only as often as by chance."""
+    n, own = len(scan.labels), np.bincount(scan.labels) / len(scan.labels)
+    predicted = np.bincount(scan.predicted, minlength=len(own))[: len(own)] / n
+    chance = float(own @ predicted)
+    agrees = (scan.labels == scan.predicted).mean()
+    return n >= _ENOUGH and chance < 0.5 and agrees <= chance + 2 * np.sqrt(chance * (1 - chance) / n)
 
 
 def doubtful_labels(labels, beliefs):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mode_utils.networks.backend import keras
-from mode_utils.repair.arrays import check_arrays, in_chunks, load_own_data, read_arrays
+from mode_utils.repair.arrays import check_arrays, in_chunks, load_own_data, read_arrays, with_classes
 from mode_utils.repair.image_folders import pack_images
 
 
@@ -149,6 +149,15 @@ def test_another_scale_is_found_whatever_the_tails_and_there_is_a_way_past(role,
     with pytest.raises(ValueError, match=rf"{role} spans .* but x_train .* scale both alike, or .* --even-if-weak"):
         check_arrays(arrays)
     assert check_arrays(arrays, even_if_odd=True).notes[0].startswith(f"The scales differ: {role} spans")
+
+
+def test_data_have_the_classes_of_the_model():
+    x, y = np.random.default_rng(0).random((20, 3)), np.arange(20) % 2
+    data = check_arrays({"x_train": x, "y_train": y, "x_validation": x, "y_validation": y, "x_pool": x})
+    assert with_classes(data, 3).class_names == ("0", "1", "2") and with_classes(data, 2) is data
+    data = check_arrays({"x_train": x, "y_train": y, "x_validation": x, "y_validation": y, "x_pool": x}, ["a", "b"])
+    with pytest.raises(ValueError, match=r"the data have 2 classes \(a, b\), but the model 3: number"):
+        with_classes(data, 3)
 
 
 def test_what_labels_hardly_say_is_said():

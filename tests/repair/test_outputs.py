@@ -176,6 +176,19 @@ SPOILT = [
     (to("features_pool", lambda f: f.reshape(-1, 8, 8)), "must be .n, n_features., feature maps averaged or flat"),
     (to("features_pool", lambda f: f[:, 0]), r"samples must be \(n, \.\.\.\)"),
     (to("features_pool", lambda f: f.astype(str)), "samples must be numbers"),
+    (
+        lambda a: a.update({name: f * 0 + 3 for name, f in a.items() if name.startswith("features_")}),
+        "features_train, features_validation, features_pool have the same numbers in every row: nothing can be told",
+    ),
+    (to("features_pool", lambda f: np.ma.masked_equal(f, 0)), r"NaN or infinite values, the first in sample 0 \(nan"),
+    (
+        lambda a: a.update(
+            class_names=np.arange(1, 11),
+            y_train=np.clip(a["y_train"], 1, 9),
+            y_validation=np.clip(a["y_validation"], 1, 9),
+        ),
+        "label 1 may be the class called '1', or the class at place 1, .* '2': give",
+    ),
     (to("y_validation", lambda y: y[:-1]), "the arrays of validation must have a row for each"),
     (to("y_validation", lambda y: y + 5), "label 14 is too large for 10 classes: y_validation has it at"),
     (to("y_validation", lambda y: y - 1), "label -1"),
@@ -205,6 +218,26 @@ def test_what_is_wrong_is_one_sentence(case, example):
     with pytest.raises(ValueError, match=message) as error:
         open_outputs(arrays, 50)
     assert "\n" not in str(error.value)
+
+
+def test_what_looks_right_and_is_not_is_said(example):
+    rng = np.random.default_rng(0)
+    certain = {name: np.eye(10)[p.argmax(axis=1)] for name, p in example.items() if name.startswith("probabilities_")}
+    notes = open_outputs(example | certain, 50).notes
+    assert sum("are 0 and 1 only: are they predicted labels?" in note for note in notes) == 3
+    other = example | {"probabilities_pool": rng.permutation(example["probabilities_pool"])}
+    assert any(
+        "rows that do not fit; probabilities and" in said for said in choose_from_arrays(other, 9).faults.sentences()
+    )
+    other = example | {"probabilities_validation": rng.permutation(example["probabilities_validation"])}
+    assert "no more than always saying the most frequent label" in open_outputs(other, 50).notes[1]
+    copies = {name.replace("validation", "train"): array for name, array in example.items() if "validation" in name}
+    assert any(
+        "validation also in train" in said for said in choose_from_arrays(example | copies, 9).faults.sentences()
+    )
+    assert not any("do not fit" in said for said in choose_from_arrays(example, 9).faults.sentences())
+    scaled = example | {"features_pool": example["features_pool"] * 255}
+    assert open_outputs(scaled, 50, even_if_weak=True).notes[0].startswith("The scales differ: features_pool spans")
 
 
 @pytest.mark.parametrize(
