@@ -342,6 +342,6 @@ def _check_vocabulary(model, data):
             largest = max(chunk.max() for _, chunk in in_chunks(x)) if x is not None else 0
             if largest >= most:
                 raise ValueError(
-                    f"{name} has the number {largest:.0f}, but layer {layer!r} knows 0 .. {most - 1}: give in its place "
-                    "the number that stands for what is unknown"
+                    f"{name} has the number {largest:.0f}, but layer {layer!r} knows 0 .. {most - 1}: give in its "
+                    "place the number that stands for what is unknown"
                 )
