@@ -147,8 +147,9 @@ def _cut(model, tensor, name):
     inputs = ", ".join(cut if each is tensor else other for each, other in zip(model.inputs, others, strict=True))
     return (
         f"input {name!r} of model {model.name!r} takes texts: cut the model behind layer {behind!r}: with m the model, "
-        f"new = keras.Model([{inputs}], m.outputs[0]); new.compile(m.optimizer.from_config(m.optimizer.get_config()), m.loss), and give what "
-        f"keras.Model(m.inputs, {cut}) makes of the texts in their place"
+        f"new = keras.Model([{inputs}], m.outputs[0]); "
+        "new.compile(m.optimizer.from_config(m.optimizer.get_config()), m.loss), "
+        f"and give what keras.Model(m.inputs, {cut}) makes of the texts in their place"
     )
 
 

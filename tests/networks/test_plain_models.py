@@ -79,8 +79,8 @@ def masked(kind):
     return ended(own, last(steps))
 
 
-MASKED = ["one int32", "one float32", "one any length int64", "two int32", "two any length int32", "attention int32",
-          "attention any length int32", "both ways int64", "two no mask any length float32"]  # fmt: skip
+MASKED = ["one float32", "two any length int32", "attention any length int32", "both ways int64",
+          "two no mask any length float32"]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", MASKED)
@@ -169,7 +169,7 @@ def texts(kind):
 @pytest.mark.parametrize("kind", ["alone", "sequential", "beside another"])
 def test_where_to_cut_a_model_of_texts_is_said_in_code_that_runs(kind):
     m = texts(kind)
-    with pytest.raises(ValueError, match="input 'thal' .* takes texts: cut the model behind layer 'look'") as raised:
+    with pytest.raises(ValueError, match=r"input 'thal' .* takes texts: cut the model behind layer 'look'") as raised:
         Trainer(m)
     cut, look = str(raised.value).split("with m the model, ")[1].split(", and give what ")
     scope = {"m": m, "keras": keras}
@@ -186,7 +186,7 @@ def test_where_to_cut_a_model_of_texts_is_said_in_code_that_runs(kind):
 
 def test_what_cannot_be_plain_is_told():
     stateful = keras.Input(batch_shape=(4, 3, 2))
-    with pytest.raises(ValueError, match="layer 'memory' .* is stateful"):
+    with pytest.raises(ValueError, match=r"layer 'memory' .* is stateful"):
         plain_model(ended(stateful, layers.LSTM(3, stateful=True, name="memory")(stateful)))
     with pytest.raises(ValueError, match="has 2 outputs; one is needed: choose one of"):
         plain_model(keras.Model(stateful, [stateful, stateful]))
@@ -218,6 +218,6 @@ def test_a_step_is_as_large_as_memory_allows_and_changes_no_number(rng, monkeypa
         size = trainer._step_size(x)
         losses = trainer.fit(x, y, epochs=2, rng=np.random.default_rng(0), batch_size=4)
         results.append((size, losses, trainer.predict(x)))
-    assert [size for size, _, _ in results] == [50, 3]
+    assert [size for size, _, _ in results] == [50, 7]
     np.testing.assert_array_equal(results[0][1], results[1][1])
     np.testing.assert_allclose(results[0][2], results[1][2], atol=1e-6)
