@@ -136,7 +136,7 @@ def open_case(
     Parameters
     ----------
     model : keras.Model or path
-        A compiled classifier, or the .keras file of one; files are loaded in safe mode. None takes the repaired one of
+        A compiled classifier, or the file of one, see `model_files.load_model`. None takes the repaired one of
         `continue_from`.
     data : OwnData or path
         An .npz file, see `arrays.load_own_data`, or a folder of images, see `image_folders.read_images`.
