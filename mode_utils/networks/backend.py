@@ -43,8 +43,7 @@ def _import_keras():
     if keras.backend.backend() != "tensorflow":
         raise ImportError(
             f"Keras was imported with the backend {keras.backend.backend()!r} before, but models are retrained with "
-            "TensorFlow: set KERAS_BACKEND=tensorflow, or import mode_utils first; a model that is saved as .keras can be "
-            "loaded with either"
+            "TensorFlow: set KERAS_BACKEND=tensorflow, or import mode_utils first; a .keras file is read with either"
         )
     return keras, tensorflow
 

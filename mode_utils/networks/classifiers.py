@@ -171,9 +171,9 @@ def _shown(model, found, width, logits):
     seen = f"a probe gives {found.min():.3g} .. {found.max():.3g}"
     within = found.min() >= 0 and found.max() <= 1
     if width == 1:
-        if _activation(model) == "sigmoid":
-            return "sigmoid", seen
-        if within and not logits:
+        activation = _activation(model)
+        raw = activation == "tanh" or (activation == "linear" and logits is None)  # which may lie in 0 .. 1 by chance
+        if activation == "sigmoid" or (within and not logits and not raw):
             return "sigmoid", seen
         return (None if logits is False and not within else "sigmoid logits"), seen
     sums = found.sum(axis=1)

@@ -51,12 +51,12 @@ def loss_name(loss):
     """Return the name of Keras's function that a loss applies, or None if it is another."""
     function = _options(loss)[0]
     name = getattr(function, "__name__", "")
-    return name if getattr(keras.losses, name, None) is function else None
+    return name if name and getattr(keras.losses, name, None) is function else None
 
 
 def say_loss(loss):
     """Return what a loss is called in a sentence."""
-    name = loss if isinstance(loss, str) else loss_name(loss) or getattr(loss, "__name__", None)
+    name = loss_name(loss) or (loss if isinstance(loss, str) else getattr(loss, "__name__", None))
     return name or getattr(loss, "name", None) or type(loss).__name__
 
 

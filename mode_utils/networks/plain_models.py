@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mode_utils.networks.backend import keras
+from mode_utils.networks.backend import keras, tf
+from mode_utils.networks.keras_internals import all_layers
 from mode_utils.networks.losses import single_loss
 
+_CONVOLUTIONS = tuple(getattr(keras.layers, f"{kind}Conv2D") for kind in ("", "Depthwise", "Separable"))
 _EXACT = 2**53  # up to which a float64 holds all whole numbers
 
 
@@ -123,7 +125,13 @@ def _check_inputs(model):
             raise ValueError(
                 f"input {own.names[0]!r} of model {model.name!r} is sparse or ragged: dense ones are taken"
             )
-    for layer in model.layers:
+    for layer in all_layers(model):
+        first = getattr(layer, "data_format", None) == "channels_first" and isinstance(layer, _CONVOLUTIONS)
+        if first and not tf.config.list_physical_devices("GPU"):
+            raise ValueError(
+                f"layer {layer.name!r} of model {model.name!r} takes channels first, which TensorFlow trains on a GPU "
+                "alone: build the model with data_format='channels_last', and give it these weights"
+            )
         if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
             raise ValueError(
                 f"layer {layer.name!r} of model {model.name!r} is stateful, so that a prediction depends on those "
@@ -138,9 +146,10 @@ def _cut(model, tensor, name):
     others = [f"m.inputs[{place}]" for place in range(len(model.inputs))]
     inputs = ", ".join(cut if each is tensor else other for each, other in zip(model.inputs, others, strict=True))
     return (
-        f"input {name!r} of model {model.name!r} takes texts: cut the model behind layer {behind!r}, with "
-        f"new = keras.Model([{inputs}], m.outputs[0]); new.compile(m.optimizer.__class__(), m.loss), and give what "
-        f"keras.Model(m.inputs, {cut}) makes of the texts in their place"
+        f"input {name!r} of model {model.name!r} takes texts: cut the model behind layer {behind!r}: with m the model, "
+        f"new = keras.Model([{inputs}], m.outputs[0]); "
+        "new.compile(m.optimizer.from_config(m.optimizer.get_config()), m.loss), "
+        f"and give what keras.Model(m.inputs, {cut}) makes of the texts in their place"
     )
 
 
@@ -164,8 +173,8 @@ def _parts(model):
     if any(side is None for shape in shapes for side in shape):
         raise ValueError(f"model {model.name!r} has inputs of shapes {shapes}; several inputs need fixed shapes")
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-    whole = any(np.dtype(tensor.dtype).kind in "iu" for tensor in tensors)
-    joined = keras.Input((int(ends[-1]),), dtype="float64" if whole else "float32", name="joined_inputs")
+    exact = any(tensor.dtype not in ("float32", "float16", "bfloat16", "bool") for tensor in tensors)
+    joined = keras.Input((int(ends[-1]),), dtype="float64" if exact else "float32", name="joined_inputs")
     pieces = [joined[:, end - int(np.prod(shape)) : end] for shape, end in zip(shapes, ends, strict=True)]
     parts = [keras.ops.reshape(piece, (-1, *shape)) for piece, shape in zip(pieces, shapes, strict=True)]
     return joined, [keras.ops.cast(part, tensor.dtype) for part, tensor in zip(parts, tensors, strict=True)]

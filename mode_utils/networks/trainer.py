@@ -52,8 +52,9 @@ class Trainer:
     """
 
     def __init__(self, model, meaning: Meaning | None = None, batch_size=32):
+        plain = plain_model(model)  # which refuses what cannot be one
         self.meaning = meaning or read_classifier(model)
-        self.model = model = plain_model(model)
+        self.model = model = plain
         self.n_classes, self.batch_size = self.meaning.n_classes, batch_size
         self.dtype = str(model.inputs[0].dtype)
         if not model.optimizer.built:  # a second time, some make their variables again

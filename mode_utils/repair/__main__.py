@@ -20,7 +20,7 @@ def _build_parser():
     add = parser.add_argument
     add(
         "model", type=Path, nargs="?",
-        help="a compiled classifier, saved with model.save('model.keras'); with --continue, the repaired one",
+        help="a compiled classifier, saved with model.save('model.keras') or as .h5; with --continue, the repaired one",
     )  # fmt: skip
     add("data", type=Path, help=".npz file: x_train, y_train, x_validation, y_validation, x_pool, and y_pool if known")
     add(
@@ -38,7 +38,7 @@ def _build_parser():
     add("--class-names", metavar="A,B,...", help="names of the labels 0, 1, ...")
     add("--preset", default="recommended", help="%(default)s, adaptive or original")
     add("--output", help="what the model's output means, if it is not detected: softmax, logits, sigmoid, ...")
-    add("--labels", help="what the model's loss takes, if it is not detected: sparse, one-hot, binary")
+    add("--labels", help="what the model's loss takes, if it is not detected: sparse, one-hot, binary, signed")
     add(
         "--tolerance", type=float, default=0.02, help="validation accuracy that a label may lose (default: %(default)s)"
     )

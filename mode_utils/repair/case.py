@@ -162,7 +162,7 @@ def open_case(
     Parameters
     ----------
     model : keras.Model or path
-        A compiled classifier, or the .keras file of one; files are loaded in safe mode. None takes the repaired one of
+        A compiled classifier, or the file of one, see `model_files.load_model`. None takes the repaired one of
         `continue_from`.
     data : OwnData or path
         An .npz file, see `arrays.load_own_data`, or a folder of images, see `image_folders.read_images`.
@@ -393,6 +393,6 @@ def _check_vocabulary(model, data):
             largest = max(chunk.max() for _, chunk in in_chunks(x)) if x is not None else 0
             if largest >= most:
                 raise ValueError(
-                    f"{name} has the number {largest:.0f}, but layer {layer!r} knows 0 .. {most - 1}: give in its place "
-                    "the number that stands for what is unknown"
+                    f"{name} has the number {largest:.0f}, but layer {layer!r} knows 0 .. {most - 1}: give in its "
+                    "place the number that stands for what is unknown"
                 )

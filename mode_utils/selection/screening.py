@@ -158,6 +158,8 @@ def _projected(x):
 
 def _unit(x):
     rows = x.reshape(len(x), int(np.prod(x.shape[1:]))).astype(np.float64)
+    if rows.shape[1] == 1:  # which has no direction
+        return rows
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
@@ -173,6 +175,8 @@ def known_samples(splits, rng):
 def _distances(points, others):
     """Return the distances (n, n_others) between rows; those between copies are 0 but for rounding in double."""
     points, others = points.astype(np.float64), others.astype(np.float64)
+    if points.shape[1] == 1:  # large numbers, such as ids, leave nothing of a difference of squares
+        return np.abs(points - others.T)
     return np.sqrt(np.maximum(squared_distances(points, others), 0))
 
 

@@ -30,20 +30,6 @@ KINDS = {  # units, activation, loss, and what should be found
 }
 
 
-def encoded(y, labels, n_classes):
-    return {"sparse": y, "one-hot": np.eye(n_classes, dtype=np.float32)[y], "binary": y[:, None].astype(np.float32)}[
-        labels
-    ]
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_what_output_and_labels_mean_is_detected_and_explained(kind):
-    units, activation, loss, output, labels = KINDS[kind]
-    meaning = read_classifier(network(units, activation, loss))
-    assert (meaning.output, meaning.labels, meaning.n_classes) == (output, labels, max(2, units))
-    assert meaning.reasons[0].startswith(f"The output is {output}") and "takes labels as" in meaning.reasons[1]
-
-
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_predictions_are_probabilities_over_the_labels(kind):
     units, activation, loss, output, _ = KINDS[kind]
@@ -52,20 +38,6 @@ def test_predictions_are_probabilities_over_the_labels(kind):
     second = raw if output == "sigmoid" else expit(raw)
     expected = {"softmax": raw, "logits": softmax(raw, axis=1)}.get(output, np.hstack([1 - second, second]))
     np.testing.assert_allclose(Trainer(model).predict(X), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_training_is_that_of_keras_with_the_models_own_loss_and_optimizer(kind):
-    units, activation, loss, _, labels = KINDS[kind]
-    y = np.random.default_rng(1).integers(max(2, units), size=len(X))
-    trainer = Trainer(network(units, activation, loss), batch_size=16)
-    trainer.fit(X, y, epochs=1, rng=np.random.default_rng(2))
-    order = np.random.default_rng(2).permutation(len(X))
-    reference = network(units, activation, loss)
-    targets = encoded(y, labels, max(2, units))[order]
-    reference.fit(X[order], targets, batch_size=16, shuffle=False, verbose=0)
-    for ours, theirs in zip(trainer.model.get_weights(), reference.get_weights(), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 def test_frozen_layers_stay_as_they_are():
@@ -88,7 +60,6 @@ def test_frozen_layers_stay_as_they_are():
         (lambda: network(3, "softmax"), {"output": "softplus"}, "unknown output 'softplus'; choose from softmax"),
         (lambda: network(3, "softmax"), {"output": "sigmoid"}, "output 'sigmoid' does not fit .* width 3"),
         (lambda: network(3, "softmax"), {"labels": "dense"}, "unknown labels 'dense'; choose from sparse, one-hot"),
-        (lambda: network(3, "softmax", lambda y, p: 0.0), {}, "it is not known which labels the loss .* state labels="),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_an_error_that_says_what_to_state(model, stated, message):

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from mode_utils.networks.backend import keras
-from mode_utils.repair.arrays import check_arrays, in_chunks, load_own_data, read_arrays, with_classes
+from mode_utils.networks.plain_models import ModelInput
+from mode_utils.repair.arrays import (
+    check_arrays,
+    convert_samples,
+    in_chunks,
+    load_own_data,
+    read_arrays,
+    scattered,
+    with_classes,
+)
 from mode_utils.repair.image_folders import pack_images
 
 
@@ -47,15 +56,78 @@ def test_pool_labels_and_test_samples_may_be_missing(arrays, tmp_path):
     assert len(splits.bug_fixing) == 40 and len(splits.test) == len(splits.validation) == 20
 
 
-def test_the_inputs_of_a_model_with_several_stand_side_by_side(arrays, tmp_path):
-    both = {}
+INPUTS = [ModelInput(("image", "input_1"), (4, 3), "float32"), ModelInput(("id",), (1,), "int64")]
+
+
+def of_two_inputs(arrays):
+    both = {name: array for name, array in arrays.items() if name[0] == "y"}
     for name, array in arrays.items():
-        both |= {f"{name}.image": array, f"{name}.meta": array[:, 0] * 10} if name.startswith("x") else {name: array}
-    data = load_own_data(save(tmp_path, both), input_names=["image", "meta"])
+        if name[0] == "x":
+            ids = 10**12 + np.arange(len(array))
+            both |= {f"{name}.input_1" if name == "x_pool" else f"{name}.image": array, f"{name}.id": ids}
+    return both
+
+
+def test_the_inputs_of_a_model_with_several_stand_side_by_side_and_are_exact(arrays, tmp_path):
+    data = load_own_data(save(tmp_path, of_two_inputs(arrays)), inputs=INPUTS, dtype="float64")
     np.testing.assert_array_equal(data.x_pool[:, :12], arrays["x_pool"].reshape(40, 12))
-    np.testing.assert_allclose(data.x_pool[:, 12:], arrays["x_pool"][:, 0] * 10, rtol=1e-6)
-    with pytest.raises(ValueError, match=r"has the inputs image, mass, but there is no array 'x_pool.mass'"):
-        load_own_data(tmp_path / "data.npz", input_names=["image", "mass"])
+    np.testing.assert_array_equal(data.x_train[:, 12], 10**12 + np.arange(30))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda a: a.pop("x_pool.id"), r"has the inputs image, id, but there is no array 'x_pool.id'"),
+        (lambda a: a.update({"x_pool.other": a["x_pool.id"]}), r"so that 'x_pool.other' is for none"),
+        (lambda a: a.update({"x_pool.id": a["x_pool.id"][1:]}), r"have \[40, 39\] samples"),
+        (lambda a: a.update({"x_pool.id": a["x_pool.id"] + 0.5}), r"x_pool.id has 1e\+12, but the model takes whole"),
+        (lambda a: a.update({"x_train.image": a["x_train.image"][:, :2]}), r"x_train.image has shape \(2, 3\), but"),
+        (lambda a: a.update({"x_train": a["x_train.image"]}), "there is an array 'x_train' beside"),
+        (lambda a: a.update({"x_test.id": a["x_test.id"].astype(str)}), "x_test.id has dtype <U"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_the_inputs_is_said_by_name(spoil, message, arrays, tmp_path):
+    both = of_two_inputs(arrays)
+    spoil(both)
+    with pytest.raises(ValueError, match=message):
+        load_own_data(save(tmp_path, both), inputs=INPUTS, dtype="float64")
+
+
+INTEGERS = ["uint8", "int16", "int32", "int64", "uint64"]
+
+
+@pytest.mark.parametrize("taken", ["uint8", "int32", "int64", "bool", "float16", "float32", "float64", None])
+@pytest.mark.parametrize("given", [*INTEGERS, "bool", "float32", "float64"])
+def test_samples_are_what_the_model_takes_without_loss_or_it_is_an_error(given, taken):
+    for largest in (1, 200, 60_000, 5_000_003, 2**24 + 1, 10_000_003, 3_000_000_019, 2**53 + 1):
+        x = np.array([[0], [largest]], np.float64).astype(np.uint64)
+        if given != "bool" and (given[0] == "f" or largest <= np.iinfo(given).max):
+            x = np.array([[0], [largest]], np.uint64).astype(given)
+        elif given == "bool":
+            x = np.array([[0], [1]], bool)
+        try:
+            found = convert_samples("x_train", x, taken)
+        except ValueError as error:
+            assert taken not in (None, "float16", "float32", "float64") and "x_train has " in str(error)
+            holds = 1 if taken == "bool" else np.iinfo(taken).max
+            assert int(x[1, 0]) > holds or (given[0] == "f" and int(x[1, 0]) > 2 ** (24 if given == "float32" else 53))
+            continue
+        whole = taken in INTEGERS or taken == "bool" or (taken is None and x.dtype.kind in "iu")
+        assert found.dtype.kind in "iu" if whole else found.dtype == (taken if taken == "float64" else "float32")
+        assert not whole or found.astype(object).tolist() == x.astype(object).astype(int).tolist()
+
+
+def test_fractions_are_no_whole_numbers():
+    with pytest.raises(ValueError, match=r"x_train has 0.5, but the model takes whole numbers \(int32\)"):
+        convert_samples("x_train", np.array([[1.0], [0.5]]), "int32")
+
+
+def test_as_many_samples_are_looked_at_in_one_go_as_memory_allows():
+    large, small = np.zeros((40, 500, 500, 3), np.uint8), np.zeros((20_000, 3), np.float32)
+    assert next(len(chunk) for _, chunk in in_chunks(large)) * 750_000 * 4 <= 2**26
+    assert [len(chunk) for _, chunk in in_chunks(small)] == [16_384, 3_616]
+    assert max(len(each) for each in scattered(large, np.arange(40))) <= 23
+    np.testing.assert_array_equal(np.concatenate(list(scattered(small + 1, np.arange(9)))), small[:9] + 1)
 
 
 @pytest.mark.parametrize(

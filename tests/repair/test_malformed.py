@@ -63,7 +63,7 @@ def models(tmp_path_factory):
     whole = (folder / "good.keras").read_bytes()
     (folder / "truncated.keras").write_bytes(whole[: len(whole) // 2])
     (folder / "text.keras").write_text("this is no model")
-    (folder / "model.h5").write_bytes(whole)
+    (folder / "model.h5").write_bytes(b"\x89HDF" + whole)
     return folder
 
 
