@@ -22,8 +22,10 @@ from mode_utils.repair import (
     take_labels,
 )
 from mode_utils.repair.arrays import check_arrays
+from mode_utils.repair.choose import choose_from_arrays
 from mode_utils.repair.labelling.agreement import gather_labels
 from mode_utils.repair.labelling.label_table import as_text
+from mode_utils.repair.outputs import make_outputs_example, open_outputs
 from mode_utils.repair.rounds import continue_case, read_earlier
 from mode_utils.selection.reference import StatesReference
 
@@ -231,3 +233,12 @@ def test_a_pool_is_labelled_partly_labelled_or_not_whatever_stands_for_no_label(
     ):
         open_case(case.model, partly, BUDGET)
     assert "115 of 120 samples of the pool have a label" in " ".join(open_case(case.model, partly, 5).notes)
+
+
+def test_of_a_few_labels_that_the_model_gets_wrong_no_other_order_of_the_classes_is_read():
+    arrays = make_outputs_example()
+    wrong = arrays["probabilities_pool"].argmin(axis=1)
+    few = np.where(np.arange(len(wrong)) < 5, wrong[0], -1)
+    case = open_outputs(arrays | {"y_pool": few}, 20)
+    assert case.data.known_places.tolist() == [0, 1, 2, 3, 4]
+    assert not set(choose_from_arrays(arrays | {"y_pool": few}, 20).chosen["index"]) & {0, 1, 2, 3, 4}

@@ -210,7 +210,7 @@ def _indices(path, rows, n_pool, names, notes):
                 "it without a separator" + (", or add the column 'name'" if names else "")
             )
         place = several[0] if several else _find_name(path, row, names)
-        if names and row.get("name") and place not in _named(names, row["name"]):
+        if names and row.get("name") and not _named(Originals([names[place]]), row["name"]):
             rewritten[row["name"]] = place
         found.append(place)
     if rewritten:
@@ -231,15 +231,15 @@ def _read_place(path, row, n_pool, names):
         raise ValueError(f"{where}, column 'index': has index {row['index']!r}; it must lie in 0 .. {n_pool - 1}")
     if not row.get("name") or names is None:
         return within
-    own = set(_named(names, row["name"])) & set(within.values()) or set(within.values()) & set(names.alike(row["name"]))
-    if not own:
+    fitting = {sign: place for sign, place in within.items() if names.says(row["name"], place)}
+    if not fitting:
         _find_name(path, row, names)
         index = next(iter(within.values()))
         raise ValueError(
             f"{where}: index {index} of the pool is {names[index]!r}, but the name is {row['name']!r}: "
             "give the table of this pool, or leave the column 'index' away"
         )
-    return {sign: place for sign, place in within.items() if place in own}
+    return fitting
 
 
 def _find_name(path, row, names):

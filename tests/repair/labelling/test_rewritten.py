@@ -129,3 +129,7 @@ def test_what_was_edited_is_read_as_it_was_meant_or_refused_in_a_sentence(tmp_pa
 def test_a_text_is_found_by_what_a_spreadsheet_makes_of_it(names, cell, found):
     originals = Originals(names)
     assert [originals[place] for place in originals.alike(cell)] == found
+
+
+def test_of_two_texts_that_are_written_alike_both_are_found():
+    assert Originals(["=x", "'=x"]).named(as_text("=x")) == [1, 0] and Originals(["tis", "'tis"]).named("'tis") == [1]
