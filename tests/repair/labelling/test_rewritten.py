@@ -89,7 +89,7 @@ def write(path, classes, names, truth, columns, editor):
         pd.read_csv(path).to_csv(path, index=False)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(tables())
 def test_what_was_edited_is_read_as_it_was_meant_or_refused_in_a_sentence(tmp_path_factory, table):
     classes, names, truth, _, editor = table
