@@ -69,7 +69,7 @@ def save_repair(
     keep_new_bugs : bool
         Save the repaired model even if it does not help, if it is another one at all.
     added : (indices, labels), optional
-        What was added, by place in the pool; by default all that was chosen.
+        What was added, by place in the pool; by default all that was chosen, of a pool with labels.
     labels_files : path or sequence of paths
         The tables that the labels are from.
     remarks : sequence of str
@@ -196,6 +196,8 @@ def _ask(folder, case, chosen, added, disagreed, label_studio):
 def _origin(case, chosen, added, labels_files, rounds):
     """Say exactly what went in: samples and labels, what they are from, seeds and versions."""
     if added is None:
+        if not case.data.pool_labelled:
+            raise ValueError("not all of the pool has labels: say what was added, added=(indices, labels)")
         indices = chosen["index"].to_numpy()
         added = indices, case.data.y_pool[indices]
     names, tables = case.data.names_pool, [Path(path) for path in _several(labels_files)]

@@ -130,11 +130,19 @@ def retrain(case, indices, labels):
     labels : (n,) int
         True labels.
 
+    Raises
+    ------
+    ValueError
+        If a label is -1, as it is in a partly labelled pool where there is none.
+
     Returns
     -------
     RepairOutcome
         `case.trainer` holds the repaired model.
     """
+    lacking = np.flatnonzero(np.asarray(labels) < 0)
+    if lacking.size:
+        raise ValueError(f"sample {indices[lacking[0]]} has no label: retrain on samples that have one")
     known = np.zeros(len(case.data.x_pool), np.int32)
     known[indices] = labels
     splits, replay = case.data.splits(known), case.options.replay

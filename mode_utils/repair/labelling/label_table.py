@@ -94,13 +94,13 @@ def resolve_rows(path, rows, class_names, n_pool, names_pool=None, notes=None):
     labels = _labels(path, rows, classes, notes)
     indices = _indices(path, rows, n_pool, None if names_pool is None else Originals(names_pool), notes)
     seen = {}
-    for row, index in zip(rows, indices, strict=True):
-        if index in seen:
+    for row, index, label in zip(rows, indices, labels, strict=True):
+        where, before = seen.setdefault(index, (row["where"], label))
+        if label != before:
             raise ValueError(
-                f"{path}, {row['where']}, column 'index': {index} is in {seen[index]}, too: keep one of them"
+                f"{path}, {row['where']}, column 'index': {index} is in {where}, too, with another label: keep one"
             )
-        seen[index] = row["where"]
-    return np.array(indices), np.array(labels, np.int32)
+    return np.array([*seen]), np.array([label for _, label in seen.values()], np.int32)
 
 
 def _rows(path):
@@ -133,7 +133,8 @@ def _rows(path):
                 "with a separator in it between quotation marks"
             )
         row = {name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()}
-        if any(row.values()):
+        again = [cell.strip().lower() for cell in cells] == header  # tables one below the other
+        if any(row.values()) and not again:
             rows.append(row | {"where": f"line {reader.line_num}"})
     return rows
 
@@ -209,7 +210,7 @@ def _indices(path, rows, n_pool, names, notes):
                 "it without a separator" + (", or add the column 'name'" if names else "")
             )
         place = several[0] if several else _find_name(path, row, names)
-        if names and row.get("name") and place not in _named(names, row["name"]):
+        if names and row.get("name") and not _named(Originals([names[place]]), row["name"]):
             rewritten[row["name"]] = place
         found.append(place)
     if rewritten:
@@ -230,15 +231,15 @@ def _read_place(path, row, n_pool, names):
         raise ValueError(f"{where}, column 'index': has index {row['index']!r}; it must lie in 0 .. {n_pool - 1}")
     if not row.get("name") or names is None:
         return within
-    own = set(_named(names, row["name"])) & set(within.values()) or set(within.values()) & set(names.alike(row["name"]))
-    if not own:
+    fitting = {sign: place for sign, place in within.items() if names.says(row["name"], place)}
+    if not fitting:
         _find_name(path, row, names)
         index = next(iter(within.values()))
         raise ValueError(
             f"{where}: index {index} of the pool is {names[index]!r}, but the name is {row['name']!r}: "
             "give the table of this pool, or leave the column 'index' away"
         )
-    return {sign: place for sign, place in within.items() if place in own}
+    return fitting
 
 
 def _find_name(path, row, names):
@@ -276,7 +277,7 @@ def _pairs(read, originals):
 
 def _listed(texts, most=_SHOWN):
     texts = list(texts)
-    return ", ".join(texts[:most]) + (", ..." if len(texts) > most else "")
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
 
 def _plain(text):

@@ -31,6 +31,7 @@ _THREE = re.compile(rf"(\d{{1,4}}){_SIGN}(\d{{1,2}}){_SIGN}(\d{{1,4}}){_MIDNIGHT
 _DAY_MONTH = re.compile(r"(\d{1,2})[-/. ]*([^\W\d_]{3,9})\.?(?:[-/., ]*(\d{2,4}))?", re.ASCII)
 _MONTH_DAY = re.compile(r"([^\W\d_]{3,9})\.?[-/. ]*(\d{1,4})(?:[-/., ]+(\d{2,4}))?", re.ASCII)
 _TIME = re.compile(r"(\d{1,4}):(\d{1,2})(?::(\d{1,2}))?\s*([ap]m)?", re.IGNORECASE | re.ASCII)
+_FORMULA = ("=", "+", "-", "@")  # an apostrophe is written before a text that starts so
 _EXACT_DIGITS = 15  # of a number, that a spreadsheet keeps
 
 
@@ -56,9 +57,15 @@ class Originals:
 
     def named(self, cell):
         """Return the places of the texts that a cell says letter by letter, spaces around and an apostrophe aside."""
-        exact = self._spelled.get(_spelled(cell)) or self._spelled.get(_spelled(cell.removeprefix("'"))) or []
-        same = [place for place in exact if self._texts[place].strip() == cell.strip()]
-        return same or exact
+        quoted = self._spelled.get(_spelled(cell[1:]), []) if cell.startswith("'") else []
+        exact = self._spelled.get(_spelled(cell), [])
+        exact = [place for place in exact if self._texts[place].strip() == cell.strip()] or exact
+        return [*exact, *quoted] if not exact or cell[1:2] in _FORMULA else exact
+
+    def says(self, cell, place):
+        """Tell whether a cell is the text at a place, letter by letter or as a spreadsheet writes it."""
+        one = Originals([self._texts[place]])
+        return bool(one.named(cell) or one.alike(cell))
 
     def alike(self, cell):
         """Return the places of the texts that a spreadsheet may have turned into a cell."""

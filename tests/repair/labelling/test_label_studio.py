@@ -144,7 +144,7 @@ def test_a_task_is_found_by_its_name_and_must_fit_it(write, tmp_path):
         ([{"id": 9, "label": "cat", "annotator": 1}], "task 9, column 'index': is empty"),
         ([{"id": 9, "index": 3, "label": {"choices": ["cat", "dog"]}, "annotator": 1}], "task 9: has 2 labels"),
         (
-            [{"id": n, "index": 3, "label": "cat", "annotator": 1} for n in (8, 9)],
+            [{"id": n, "index": 3, "label": label, "annotator": 1} for n, label in ((8, "cat"), (9, "dog"))],
             "task 9, column 'index': 3 is in task 8, too",
         ),
     ],
