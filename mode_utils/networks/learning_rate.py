@@ -38,6 +38,7 @@ class HeldRate(keras.optimizers.schedules.LearningRateSchedule):
         self.value = tf.Variable(0.0, trainable=False)
 
     def __call__(self, step):
+        """Return the rate, whatever the step."""
         return self.value
 
 

@@ -26,7 +26,7 @@ from mode_utils.repair.arrays import (
 from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
 from mode_utils.repair.folder import check_files
 from mode_utils.repair.image_folders import read_images
-from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels
+from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels, say_one_label
 from mode_utils.repair.retraining import check_trainable, say_rate
 from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
 from mode_utils.run_setup import RunSetup, split_for_run
@@ -212,6 +212,8 @@ def open_case(
     _check_fit(whole, data, budget)
     if not even_if_weak:
         check_known(trainer, data.x_train, data.y_train, data.class_names)
+    elif told := say_one_label(trainer, data.x_train, data.y_train, data.class_names):
+        notes = (f"{told[0].upper()}{told[1:]}: --class-weights balanced may help.", *notes)
     if unseen := unseen_labels(data):
         told = f"No validation samples of {unseen}: whether the model fails there cannot be seen, and none are chosen."
         notes = (*notes, told)

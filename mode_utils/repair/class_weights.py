@@ -118,9 +118,9 @@ def find_class_weights(trainer, x, y, class_names):
     told = ", ".join(f"{name}={value:.3g}" for name, value in list(zip(class_names, values, strict=True))[:_NAMED])
     named = ", ".join(str(class_names[label]) for label in np.flatnonzero(rare)[:_NAMED])
     return ClassWeights(values), (
-        f"Of {len(y)} training samples, {is_rare.sum()} are of rare labels ({named}), but the model takes {taken.sum()} "
-        "for one: it was trained with class weights, or on samples in which they are more frequent. The retraining keeps "
-        f"that: samples weigh {told}; --class-weights none, balanced, or a number for each takes others.",
+        f"Of {len(y)} training samples, {is_rare.sum()} are of rare labels ({named}), but the model takes "
+        f"{taken.sum()} for one: it was trained with class weights, or on samples in which they are more frequent. The "
+        f"retraining keeps that: samples weigh {told}; --class-weights none, balanced, or a number for each takes others.",
     )
 
 

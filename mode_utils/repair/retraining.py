@@ -71,8 +71,8 @@ class Training:
 def train(case, splits, indices, replay, learning_rate=None):
     """Train a case's model on new samples with old ones beside them, from its initial state.
 
-    Unless the case says for how many epochs, it goes on if most samples of a label, new and old, are wrong: twice as long
-    each time, until most are right or their loss no longer falls.
+    Unless the case says for how many epochs, it goes on if most samples of a label, new and old, are wrong: twice as
+    long each time, until most are right or their loss no longer falls.
 
     Parameters
     ----------
@@ -104,11 +104,10 @@ def train(case, splits, indices, replay, learning_rate=None):
         slow = _slow(y, *looks[-2:], _REACHED if slow else _UNREACHED)
         chunk = min(epochs, MOST_EPOCHS - epochs) if slow and not case.fixed_epochs else 0
     (before, right), (after, _) = looks[0], looks[-1]
-    return Training(
-        epochs, _n_steps(case, len(y), epochs), learning_rate or own, own, _moved(case), float(before[:n_new].mean()),
-        float(after[:n_new].mean()), float(right[:n_new].mean()), learning_rate is not None and case.learning_rate is None,
-        epochs > case.options.epochs, slow,
-    )  # fmt: skip
+    means = [float(part[:n_new].mean()) for part in (before, after, right)]
+    replaced, went_on = learning_rate != case.learning_rate, epochs > case.options.epochs
+    steps = _n_steps(case, len(y), epochs)
+    return Training(epochs, steps, learning_rate or own, own, _moved(case), *means, replaced, went_on, slow)
 
 
 def higher_rate(case, training):

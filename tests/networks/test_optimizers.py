@@ -15,7 +15,9 @@ PLAIN = {
 }
 MAKERS = PLAIN | {
     "LossScaleOptimizer": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Nadam()),
-    "loss scale that grows": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(), dynamic_growth_steps=3),
+    "loss scale that grows": lambda: keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.SGD(), dynamic_growth_steps=3
+    ),
     "MultiOptimizer": lambda: keras.optimizers.MultiOptimizer(
         keras.optimizers.OptimizerMap(keras.optimizers.Adagrad(0.05), {"first/.*": keras.optimizers.Nadam(0.01)})
     ),
@@ -93,7 +95,9 @@ LAYERS = {
 @pytest.mark.parametrize("dtype", [None, "mixed_float16"])
 @pytest.mark.parametrize("layers", [(), *LAYERS])
 def test_what_layers_add_to_a_step_is_added_as_in_keras(layers, dtype, weighted):
-    make = (lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01))) if dtype else keras.optimizers.Adam
+    make = (
+        (lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01))) if dtype else keras.optimizers.Adam
+    )
     weights = np.linspace(0, 3, len(X)).astype(np.float32) if weighted else None
     model = classifier(make, LAYERS[layers] if layers else (), dtype, loss_weights=[2.0], weighted_metrics=["accuracy"])
     assert_trained_alike(model, weights)
