@@ -120,7 +120,7 @@ def find_class_weights(trainer, x, y, class_names):
     return ClassWeights(values), (
         f"Of {len(y)} training samples, {is_rare.sum()} are of rare labels ({named}), but the model takes "
         f"{taken.sum()} for one: it was trained with class weights, or on samples in which they are more frequent. The "
-        f"retraining keeps that: samples weigh {told}; --class-weights none, balanced, or a number for each takes others.",
+        f"retraining keeps that: samples weigh {told}; --class-weights none, balanced or numbers takes others.",
     )
 
 
