@@ -79,6 +79,11 @@ def _say_result(outcome):
 def _cause(training):
     if training.known == 1:
         return "it gets all new samples right already, so that it cannot learn much from them"
+    if training.accumulated > training.steps:
+        return (
+            f"its optimizer changes them every {training.accumulated} steps, but the retraining had {training.steps}: "
+            "more --epochs, or a smaller --batch-size"
+        )
     return f"at a learning rate of {training.rate:.3g}, {training.steps} steps were too few: raise --learning-rate"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mode_utils.networks.learning_rate import describe_rate, is_scheduled
+from mode_utils.networks.learning_rate import describe_rate, is_scheduled, rated_optimizers
 from mode_utils.selection.replay import Replay
 
 MOST_EPOCHS = 64  # of a training that goes on by itself
@@ -41,6 +41,8 @@ class Training:
         Whether `rate` stands in for a rate that moved nothing.
     went_on : bool
         Whether it was longer than the options say.
+    accumulated : int
+        Steps after which the optimizer changes weights.
     slow : tuple of int
         Labels that are not reached in the end, while their loss still falls.
     """
@@ -55,6 +57,7 @@ class Training:
     known: float
     replaced: bool = False
     went_on: bool = False
+    accumulated: int = 1
     slow: tuple[int, ...] = ()
 
     @property
@@ -107,7 +110,10 @@ def train(case, splits, indices, replay, learning_rate=None):
     means = [float(part[:n_new].mean()) for part in (before, after, right)]
     replaced, went_on = learning_rate != case.learning_rate, epochs > case.options.epochs
     steps = _n_steps(case, len(y), epochs)
-    return Training(epochs, steps, learning_rate or own, own, _moved(case), *means, replaced, went_on, slow)
+    optimizers = rated_optimizers(trainer.model.optimizer)
+    accumulated = max(each.gradient_accumulation_steps or 1 for each in optimizers)
+    rates = learning_rate or own, own
+    return Training(epochs, steps, *rates, _moved(case), *means, replaced, went_on, accumulated, slow)
 
 
 def higher_rate(case, training):

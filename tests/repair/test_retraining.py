@@ -155,6 +155,13 @@ def test_a_slow_rate_goes_on_and_stated_epochs_are_kept(starved):
     model.set_weights(weights)
 
 
+def test_gradients_that_are_gathered_for_more_steps_than_there_are_change_nothing_and_that_is_the_cause(starved):
+    arrays, model = starved
+    model.compile(keras.optimizers.Adam(gradient_accumulation_steps=10_000), "sparse_categorical_crossentropy")
+    case, outcome = repaired(model, arrays)
+    assert not outcome.is_saved() and "every 10000 steps" in say_outcome(outcome, diagnose(case), 0.92)[0]
+
+
 def test_what_diverges_is_no_repair(starved):
     arrays, model = starved
     model.compile(keras.optimizers.SGD(), "sparse_categorical_crossentropy")
