@@ -8,7 +8,7 @@ import numpy as np
 from mode_utils.networks.backend import keras, tf
 from mode_utils.networks.keras_internals import rate_of
 
-_LOOKED_AT = 100  # steps of a schedule
+_LOOKED_AT = 30  # steps of a schedule
 
 
 class Rate(NamedTuple):
@@ -38,6 +38,7 @@ class HeldRate(keras.optimizers.schedules.LearningRateSchedule):
         self.value = tf.Variable(0.0, trainable=False)
 
     def __call__(self, step):
+        """Return the rate, whatever the step."""
         return self.value
 
 
@@ -97,7 +98,9 @@ def _describe(optimizer, n_steps):
 
 
 def _values(schedule, first, last):
-    steps = np.unique(np.linspace(first, max(first, last), _LOOKED_AT).astype(int))
+    last = max(first, last)
+    steps = np.linspace(first, last, _LOOKED_AT), first - 1 + np.geomspace(1, 1 + last - first, _LOOKED_AT)
+    steps = np.unique(np.ceil(np.concatenate(steps)).astype(int).clip(first, last))  # also those of a short warm-up
     return [float(schedule(tf.constant(step, tf.int64))) for step in steps]
 
 

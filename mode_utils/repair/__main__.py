@@ -54,7 +54,7 @@ def _build_parser():
     )  # fmt: skip
     add(
         "--class-weights", metavar="balanced|none|1,5,...",
-        help="of the retraining, a number for each label, or NAME=NUMBER,... (default: the model's, if they can be seen)",
+        help="of the retraining, a number for each label, or NAME=NUMBER,... (default: the model's, if seen)",
     )  # fmt: skip
     add("--seed", type=int, default=0, help="of what is drawn at random (default: %(default)s)")
     add("--keep-new-bugs", action="store_true", help="save repaired.keras even if it has new bugs")

@@ -33,7 +33,7 @@ from mode_utils.repair.class_weights import ClassWeights, find_class_weights, re
 from mode_utils.repair.image_folders import read_images
 from mode_utils.repair.label_arrays import check_class_names
 from mode_utils.repair.model_files import load_model
-from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels
+from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels, say_one_label
 from mode_utils.repair.retraining import check_trainable, say_rate
 from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
 from mode_utils.run_setup import RunSetup, split_for_run
@@ -237,6 +237,8 @@ def open_case(
     _check_fit(plain, data, budget)
     if not even_if_weak:
         check_known(trainer, data.x_train, data.y_train, data.class_names)
+    elif told := say_one_label(trainer, data.x_train, data.y_train, data.class_names):
+        notes = (f"{told[0].upper()}{told[1:]}: --class-weights balanced may help.", *notes)
     if told := say_unseen(data):
         notes = (*notes, told)
     if known := say_known(data):

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 _ASKED = 20_000  # training samples
+_AT_ONCE = 1_024
 _IMBALANCED = 2  # times as frequent as the rarest is the most frequent label, at least
 _MORE = 1.5  # times as many samples are taken for rare labels wrongly as are missed
 _SURELY = 1e-3  # p
@@ -106,7 +107,9 @@ def find_class_weights(trainer, x, y, class_names):
     if enough.sum() < 2 or counts.max() < _IMBALANCED * counts[enough].min():
         return None, ()
     places = np.sort(np.random.default_rng(0).permutation(len(y))[:_ASKED])
-    probabilities, y = trainer.predict(np.asarray(x[places])), np.asarray(y)[places]
+    parts = np.array_split(places, len(places) // _AT_ONCE + 1)
+    probabilities = np.concatenate([trainer.predict(np.asarray(x[part])) for part in parts])
+    y = np.asarray(y)[places]
     rare = enough & (counts < counts[enough].mean())
     taken, is_rare = rare[probabilities.argmax(axis=1)], rare[y]
     wrongly, missed = int((taken & ~is_rare).sum()), int((~taken & is_rare).sum())
@@ -118,9 +121,9 @@ def find_class_weights(trainer, x, y, class_names):
     told = ", ".join(f"{name}={value:.3g}" for name, value in list(zip(class_names, values, strict=True))[:_NAMED])
     named = ", ".join(str(class_names[label]) for label in np.flatnonzero(rare)[:_NAMED])
     return ClassWeights(values), (
-        f"Of {len(y)} training samples, {is_rare.sum()} are of rare labels ({named}), but the model takes {taken.sum()} "
-        "for one: it was trained with class weights, or on samples in which they are more frequent. The retraining keeps "
-        f"that: samples weigh {told}; --class-weights none, balanced, or a number for each takes others.",
+        f"Of {len(y)} training samples, {is_rare.sum()} are of rare labels ({named}), but the model takes "
+        f"{taken.sum()} for one: it was trained with class weights, or on samples in which they are more frequent. The "
+        f"retraining keeps that: samples weigh {told}; --class-weights none, balanced or numbers takes others.",
     )
 
 

@@ -62,7 +62,9 @@ def say_outcome(outcome, diagnosis, theta, keep_new_bugs=False, next_round="", w
 def _say_result(outcome):
     training = outcome.training
     if training.diverged:
-        return ["nothing was repaired: the retraining diverged, its weights are no longer finite; lower --learning-rate"]
+        return [
+            "nothing was repaired: the retraining diverged, its weights are no longer finite; lower --learning-rate"
+        ]
     if not outcome.changed:
         return [f"nothing was repaired: the retraining hardly moved the model's weights ({training.moved:.2g} of their "
                 f"size); {_cause(training)}"]  # fmt: skip
@@ -77,6 +79,11 @@ def _say_result(outcome):
 def _cause(training):
     if training.known == 1:
         return "it gets all new samples right already, so that it cannot learn much from them"
+    if training.accumulated > training.steps:
+        return (
+            f"its optimizer changes them every {training.accumulated} steps, but the retraining had {training.steps}: "
+            "more --epochs, or a smaller --batch-size"
+        )
     return f"at a learning rate of {training.rate:.3g}, {training.steps} steps were too few: raise --learning-rate"
 
 
@@ -84,13 +91,13 @@ def _say_training(outcome):
     training, said = outcome.training, []
     if training.replaced:
         said.append(
-            f"at the learning rate that was saved with the model, {training.own_rate:.3g}, the retraining moved nothing: "
-            f"it was done at {training.rate:.3g}; --learning-rate takes another"
+            f"at the learning rate that was saved with the model, {training.own_rate:.3g}, the retraining moved "
+            f"nothing: it was done at {training.rate:.3g}; --learning-rate takes another"
         )
     if training.went_on and outcome.changed:
         said.append(
-            f"most samples of a label were still wrong while their loss fell, so the retraining went on for {training.epochs} "
-            "epochs; --epochs says how many"
+            "most samples of a label were still wrong while their loss fell, so the retraining went on for "
+            f"{training.epochs} epochs; --epochs says how many"
         )
     return said
 

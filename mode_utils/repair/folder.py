@@ -244,6 +244,7 @@ def _summary(case, diagnosis, outcome):
         found = {"fixed": outcome.fixed, "broken": outcome.broken, "new_bugs": outcome.new_bugs, "helps": outcome.helps}
         found["still_failing"] = still_failing(outcome, diagnosis, case.options.theta)["label"].tolist()
         found |= {"changed": outcome.changed, "training": asdict(outcome.training)}
+        found["training"] |= {"moved": None} if outcome.training.diverged else {}
         summary["outcome"] = {"labels": _rows(outcome.labels), **found, "old_samples_per_new_one": outcome.replay}
     return summary
 

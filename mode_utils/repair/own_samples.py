@@ -109,6 +109,7 @@ def check_known(trainer, x, y, class_names):
         Labels.
     class_names : sequence of str
     """
+    told = say_one_label(trainer, x, y, class_names)
     x, y = _some(x, y)
     probabilities = trainer.predict(x)
     loss, accuracy = _loss_and_accuracy(probabilities, y)
@@ -126,41 +127,42 @@ def check_known(trainer, x, y, class_names):
             "another way than in training, or the classes are in another order; if it really knows nothing yet, say "
             "--even-if-weak"
         )
-    if told := say_one_label(probabilities.argmax(axis=1), y, class_names):
+    if told:
         raise ValueError(
             f"{told}: nothing is told apart, so that more inputs alone will hardly help; train it with class weights "
             "first, or go on with --even-if-weak, best with --class-weights balanced"
         )
 
 
-def say_one_label(predicted, y, class_names):
+def say_one_label(trainer, x, y, class_names):
     """Say it if a model takes nearly all samples for one label, although it has seen enough of others; or nothing.
 
     Its accuracy is the share of that label, however high; the mean of the labels' accuracies is that of guessing.
 
     Parameters
     ----------
-    predicted, y : (n,) int
-        Of training samples.
-    class_names : sequence of str
+    trainer, x, y, class_names
+        See `check_known`.
 
     Returns
     -------
     str
     """
-    counts = np.bincount(y, minlength=len(class_names))
-    enough = np.flatnonzero(counts >= _ENOUGH)
-    taken = np.bincount(predicted, minlength=len(class_names))
+    y, rng = np.asarray(y), np.random.default_rng(0)
+    enough = np.flatnonzero(np.bincount(y, minlength=len(class_names)) >= _ENOUGH)
     if len(enough) < 2:
         return ""
-    balanced = np.mean([(predicted[y == label] == label).mean() for label in enough])
-    if balanced > _CHANCE / len(enough):
+    each = max(_ENOUGH, _ASKED // len(enough))
+    places = np.sort(np.concatenate([rng.permutation(np.flatnonzero(y == label))[:each] for label in enough]))
+    predicted, y = trainer.predict(np.asarray(x[places])).argmax(axis=1), y[places]
+    if np.mean([(predicted[y == label] == label).mean() for label in enough]) > _CHANCE / len(enough):
         return ""
+    taken = np.bincount(predicted, minlength=len(class_names))
     first = taken.argmax()
     missed = ", ".join(str(class_names[label]) for label in enough[enough != first][:_NAMED])
     return (
         f"the model takes {taken[first] / len(y):.1%} of {len(y)} of its own training samples for "
-        f"{class_names[first]!r} and hardly any for {missed}, of which it has seen enough"
+        f"{class_names[first]!r}, and hardly knows one of {missed}"
     )
 
 

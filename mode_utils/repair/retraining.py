@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mode_utils.networks.learning_rate import describe_rate, is_scheduled
+from mode_utils.networks.learning_rate import describe_rate, is_scheduled, rated_optimizers
 from mode_utils.selection.replay import Replay
 
 MOST_EPOCHS = 64  # of a training that goes on by itself
@@ -41,6 +41,8 @@ class Training:
         Whether `rate` stands in for a rate that moved nothing.
     went_on : bool
         Whether it was longer than the options say.
+    accumulated : int
+        Steps after which the optimizer changes weights.
     slow : tuple of int
         Labels that are not reached in the end, while their loss still falls.
     """
@@ -55,6 +57,7 @@ class Training:
     known: float
     replaced: bool = False
     went_on: bool = False
+    accumulated: int = 1
     slow: tuple[int, ...] = ()
 
     @property
@@ -71,8 +74,8 @@ class Training:
 def train(case, splits, indices, replay, learning_rate=None):
     """Train a case's model on new samples with old ones beside them, from its initial state.
 
-    Unless the case says for how many epochs, it goes on if most samples of a label, new and old, are wrong: twice as long
-    each time, until most are right or their loss no longer falls.
+    Unless the case says for how many epochs, it goes on if most samples of a label, new and old, are wrong: twice as
+    long each time, until most are right or their loss no longer falls.
 
     Parameters
     ----------
@@ -104,11 +107,13 @@ def train(case, splits, indices, replay, learning_rate=None):
         slow = _slow(y, *looks[-2:], _REACHED if slow else _UNREACHED)
         chunk = min(epochs, MOST_EPOCHS - epochs) if slow and not case.fixed_epochs else 0
     (before, right), (after, _) = looks[0], looks[-1]
-    return Training(
-        epochs, _n_steps(case, len(y), epochs), learning_rate or own, own, _moved(case), float(before[:n_new].mean()),
-        float(after[:n_new].mean()), float(right[:n_new].mean()), learning_rate is not None and case.learning_rate is None,
-        epochs > case.options.epochs, slow,
-    )  # fmt: skip
+    means = [float(part[:n_new].mean()) for part in (before, after, right)]
+    replaced, went_on = learning_rate != case.learning_rate, epochs > case.options.epochs
+    steps = _n_steps(case, len(y), epochs)
+    optimizers = rated_optimizers(trainer.model.optimizer)
+    accumulated = max(each.gradient_accumulation_steps or 1 for each in optimizers)
+    rates = learning_rate or own, own
+    return Training(epochs, steps, *rates, _moved(case), *means, replaced, went_on, accumulated, slow)
 
 
 def higher_rate(case, training):

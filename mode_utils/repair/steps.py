@@ -150,9 +150,10 @@ def retrain(case, indices, labels):
     before = _predictions(case)
     indices, rate = np.asarray(indices), case.learning_rate
     outcome = _retrain_once(case, splits, indices, replay, before, rate)
-    if rate is None and outcome.training.stands_still and (rate := higher_rate(case, outcome.training)):
+    first = outcome.training
+    if rate is None and first.stands_still and first.known < 1 and (rate := higher_rate(case, first)):
         outcome = _retrain_once(case, splits, indices, replay, before, rate)
-    while outcome.harms and 0 < replay * len(indices) < len(splits.train):
+    while outcome.harms and outcome.changed and 0 < replay * len(indices) < len(splits.train):
         replay *= 2
         again, tries = _retrain_once(case, splits, indices, replay, before, rate), outcome.tries + 1
         outcome = min(outcome, again, key=lambda each: (len(each.new_bugs), each.broken - each.fixed))

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from mode_utils.networks.backend import keras
-from mode_utils.networks.keras_internals import adam_moments, is_random_seed, last_node, own_variables
+from mode_utils.networks.keras_internals import (
+    adam_moments,
+    is_random_seed,
+    last_node,
+    optimizer_variables,
+    own_variables,
+    rate_of,
+)
 
 
 @pytest.fixture
@@ -68,12 +75,27 @@ def test_the_graph_can_be_followed_from_the_output_to_the_input(model):
     assert names == ["output", "norm", "inner", "image"]
 
 
-def test_the_learning_rate_is_among_the_optimizers_variables_and_can_be_told_from_the_others():
-    """Documented: `optimizer.learning_rate` is the variable itself. If not, `Trainer.initialize` would set it to 0."""
-    optimizer = keras.optimizers.Adam(0.003)
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    optimizer.build(model.trainable_variables)
-    assert sum(variable is optimizer.learning_rate for variable in optimizer.variables) == 1
+def test_a_learning_rate_is_known_as_it_was_given():
+    """`optimizer._learning_rate`.
+
+    If it is gone: take the schedule from `optimizer.get_config()`; otherwise no other rate can be held for a while.
+    """
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 9)
+    assert rate_of(keras.optimizers.SGD(schedule)) is schedule
+    optimizer = keras.optimizers.SGD(0.5)
+    assert rate_of(optimizer) is optimizer.learning_rate and isinstance(optimizer.learning_rate, keras.Variable)
+
+
+def test_all_variables_of_an_optimizer_are_found_also_those_that_keras_leaves_out(model):
+    """`Nadam._u_product`, which is no variable of a LossScaleOptimizer around it.
+
+    If all are listed: take `optimizer.variables`. Otherwise a state would be restored without it.
+    """
+    for make in (lambda inner: inner, keras.optimizers.LossScaleOptimizer):
+        optimizer = make(keras.optimizers.Nadam())
+        optimizer.build(model.trainable_variables)
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        assert sum(variable is inner._u_product for variable in optimizer_variables(optimizer)) == 1
 
 
 def test_calling_a_functional_models_call_hands_on_its_layers_rather_than_the_model(model):

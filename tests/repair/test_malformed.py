@@ -119,7 +119,8 @@ COMMANDS = [["--budget", "0"], ["--budget", "51"], ["--budget", "9", "--toleranc
             ["--budget", "9", "--batch-size", "0"], ["--budget", "9", "--seed", "-1"],
             ["--budget", "9", "--pixels", "0..2"], ["--budget", "9", "--class-names", "a,a,b"],
             ["--budget", "9", "--class-names", "a,,b"], ["--budget", "9", "--labels", "one-hot"],
-            ["--budget", "9", "--apply", "none.csv"]]  # fmt: skip
+            ["--budget", "9", "--apply", "none.csv"], ["--budget", "9", "--learning-rate", "0"],
+            ["--budget", "9", "--epochs", "0"], ["--budget", "9", "--class-weights", "1,2"]]  # fmt: skip
 KINDS = [("arrays", kind) for kind in ARRAYS] + [("file", kind) for kind in FILES]
 KINDS += [("model", name) for name in MODELS] + [("command", place) for place in range(len(COMMANDS))]
 
@@ -165,11 +166,14 @@ def test_it_ends_in_one_clear_sentence_and_nothing_is_written(number, models, tm
     assert {entry.name for entry in tmp_path.iterdir()} <= {"data.npz"}
 
 
-def test_what_is_good_passes(models, tmp_path):
+def test_what_is_good_passes_and_what_moves_nothing_is_no_repair(models, tmp_path, capsys):
     np.savez(tmp_path / "data.npz", **good_arrays(np.random.default_rng(0)))
     files = [str(models / "good.keras"), *(str(tmp_path / name) for name in ("data.npz", "out"))]
-    assert main([*files, "--budget", "9", "--even-if-weak"]) in (0, 1)
-    assert (tmp_path / "out/selected.csv").exists()
+    options = ["--learning-rate", "1e-10", "--epochs", "2", "--class-weights", "0=1,2=2", "--keep-new-bugs"]
+    assert main([*files, "--budget", "9", "--even-if-weak", *options]) == 1
+    assert (tmp_path / "out/selected.csv").exists() and not (tmp_path / "out/repaired.keras").exists()
+    told = capsys.readouterr().out
+    assert "nothing was repaired" in told and "not saved" in told and "likely to pay" not in told
 
 
 def test_a_file_that_is_not_there_is_missed_before_tensorflow_is_imported(tmp_path):

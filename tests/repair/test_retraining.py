@@ -1,0 +1,316 @@
+"""A retraining that changed nothing is no repair, whatever the cause; a slow one goes on; class weights are kept."""
+
+import warnings
+from dataclasses import replace
+from itertools import product
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+
+from mode_utils.networks.backend import keras
+from mode_utils.networks.learning_rate import describe_rate
+from mode_utils.repair import choose_inputs, diagnose, open_case, retrain, round_of, say_next_round, say_outcome
+from mode_utils.repair.arrays import check_arrays
+from mode_utils.repair.class_weights import find_class_weights, read_class_weights
+from mode_utils.repair.conclusion import still_failing
+from mode_utils.repair.retraining import Training
+from mode_utils.repair.steps import RepairOutcome
+
+schedules = keras.optimizers.schedules
+OPTIMIZERS = keras.optimizers
+
+
+def blobs(counts, n=8, distance=1.2, pool=None):
+    """Return arrays of overlapping groups of points; `counts` are those of the training samples."""
+    rng = np.random.default_rng(0)
+    centers = rng.normal(0, distance, (len(counts), n))
+
+    def draw(counts):
+        y = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+        return (centers[y] + rng.normal(size=(len(y), n))).astype(np.float32), y
+
+    share = [60] * len(counts)
+    parts = {"train": draw(counts), "validation": draw(share), "pool": draw(pool or share)}
+    return {f"{name}_{role}": array for role, both in parts.items() for name, array in zip("xy", both, strict=True)}
+
+
+def fitted(arrays, optimizer=None, units=16, layers=(), epochs=40, dtype=None, **options):
+    """Return a model that was trained on arrays by Adam, and then compiled with another optimizer, if one is given."""
+    keras.utils.set_random_seed(0)
+    n_classes = int(arrays["y_pool"].max()) + 1
+    hidden = keras.layers.Dense(units, activation="relu", dtype=dtype)
+    last = keras.layers.Dense(n_classes, activation="softmax", dtype=dtype)
+    model = keras.Sequential([keras.Input(arrays["x_pool"].shape[1:]), *layers, hidden, last])
+    model.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
+    model.fit(arrays["x_train"], arrays["y_train"], epochs=epochs, batch_size=64, verbose=0, **options)
+    if optimizer is not None:
+        model.compile(optimizer, "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.fixture(scope="module")
+def starved():
+    arrays = blobs([150, 150, 150, 5])
+    return arrays, fitted(arrays)
+
+
+def repaired(model, arrays, budget=60, **options):
+    case = open_case(model, check_arrays(arrays), budget, **options)
+    indices = choose_inputs(case, diagnose(case))["index"].to_numpy()
+    return case, retrain(case, indices, arrays["y_pool"][indices])
+
+
+ENDED = {
+    "cosine": schedules.CosineDecay(0.003, 20),
+    "exponential": schedules.ExponentialDecay(0.003, 1, 0.5),
+    "inverse": schedules.InverseTimeDecay(0.003, 1e-3, 1.0),
+    "pieces": schedules.PiecewiseConstantDecay([10, 20], [0.003, 0.001, 0.0]),
+    "polynomial": schedules.PolynomialDecay(0.003, 20, 0.0),
+    "after a warm-up": schedules.CosineDecay(0.0, 20, warmup_target=0.003, warmup_steps=5),
+    "restarts that are over": schedules.CosineDecayRestarts(0.003, 20, m_mul=0.01),
+}
+
+
+@pytest.mark.parametrize("name", ENDED)
+def test_of_a_schedule_it_is_known_what_it_gives_and_what_it_gave(name):
+    optimizer = OPTIMIZERS.SGD(ENDED[name])
+    optimizer.iterations.assign(5_000)
+    for each in (optimizer, OPTIMIZERS.LossScaleOptimizer(optimizer)):
+        rate = describe_rate(each, 40)
+        assert rate.name == type(ENDED[name]).__name__ and rate.now <= rate.highest < 0.01 * rate.usual
+        assert rate.usual == pytest.approx(0.003, rel=0.2)
+    later = OPTIMIZERS.SGD(schedules.CosineDecay(0.0, 1_000, warmup_target=0.1, warmup_steps=100))
+    assert describe_rate(later, 50).highest == pytest.approx(0.05, rel=0.05)  # it is still warming up
+
+
+@pytest.mark.parametrize("name", ["Adam", "SGD", "Adadelta", "Lion"])
+def test_of_a_number_it_is_known_what_is_usual(name):
+    kind = getattr(OPTIMIZERS, name)
+    usual = float(kind().learning_rate)
+    for make in (lambda each: each, OPTIMIZERS.LossScaleOptimizer,
+                 lambda each: OPTIMIZERS.MultiOptimizer(OPTIMIZERS.OptimizerMap(each))):  # fmt: skip
+        assert describe_rate(make(kind(1e-8)), 9)[1:] == pytest.approx((1e-8, 1e-8, usual))
+
+
+TOO_LOW = {
+    "cosine": lambda: OPTIMIZERS.Adam(ENDED["cosine"]),
+    "plateau": lambda: OPTIMIZERS.Adam(1e-8),
+    "nothing, mixed": lambda: OPTIMIZERS.LossScaleOptimizer(OPTIMIZERS.RMSprop(0.0)),
+}
+
+
+@pytest.mark.parametrize("name", TOO_LOW)
+def test_a_rate_that_moves_nothing_is_said_and_replaced_by_one_that_does(name, starved):
+    arrays, model = starved
+    model.compile(TOO_LOW[name](), "sparse_categorical_crossentropy")
+    getattr(model.optimizer, "inner_optimizer", model.optimizer).iterations.assign(5_000)  # the schedule is over
+    weights, config = model.get_weights(), model.optimizer.get_config()
+    case, outcome = repaired(model, arrays)
+    assert "If that moves nothing, it is retrained at 0.00" in case.notes[-1]
+    assert outcome.training.replaced and 0.0009 < outcome.training.rate < 0.0031
+    assert outcome.helps and outcome.labels["change"][3] > 0.1
+    assert model.optimizer.get_config() == config  # it is saved as it came
+    model.set_weights(weights)
+
+
+def test_a_rate_that_is_stated_is_taken_even_if_it_moves_nothing_which_is_no_repair(starved):
+    arrays, model = starved
+    model.compile(TOO_LOW["cosine"](), "sparse_categorical_crossentropy")
+    weights = model.get_weights()
+    case, outcome = repaired(model, arrays, learning_rate=1e-10)
+    assert not outcome.changed and not outcome.helps and not outcome.is_saved(keep_new_bugs=True)
+    said = say_outcome(outcome, diagnose(case), 0.92, next_round=say_next_round([round_of(case, outcome, 60)]))
+    assert said[0].startswith("nothing was repaired") and "at a learning rate of 1e-10" in said[0]
+    assert not any("likely to pay" in sentence for sentence in said)
+    model.set_weights(weights)
+    _, outcome = repaired(model, arrays, learning_rate=0.003)
+    assert outcome.helps and outcome.training.rate == 0.003
+    model.set_weights(weights)
+
+
+def test_a_model_without_a_weight_to_train_is_told_before_anything_is_chosen(starved):
+    arrays, _ = starved
+    model = fitted(arrays, epochs=1)
+    model.trainable = False
+    model.compile("adam", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="everything is frozen"):
+        open_case(model, check_arrays(arrays), 9, even_if_weak=True)
+
+
+def test_a_slow_rate_goes_on_and_stated_epochs_are_kept(starved):
+    arrays, model = starved
+    model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy")
+    weights = model.get_weights()
+    _, short = repaired(model, arrays, epochs=3)
+    model.set_weights(weights)
+    case, outcome = repaired(model, arrays)
+    assert short.training.epochs == 3 and 3 < outcome.training.epochs <= 64
+    assert outcome.labels["change"][3] > short.labels["change"][3] + 0.1
+    assert "the retraining went on for" in " ".join(say_outcome(outcome, diagnose(case), 0.92))
+    model.set_weights(weights)
+
+
+def test_gradients_that_are_gathered_for_more_steps_than_there_are_change_nothing_and_that_is_the_cause(starved):
+    arrays, model = starved
+    model.compile(keras.optimizers.Adam(gradient_accumulation_steps=10_000), "sparse_categorical_crossentropy")
+    case, outcome = repaired(model, arrays)
+    assert not outcome.is_saved() and "every 10000 steps" in say_outcome(outcome, diagnose(case), 0.92)[0]
+
+
+def test_what_diverges_is_no_repair(starved):
+    arrays, model = starved
+    model.compile(keras.optimizers.SGD(), "sparse_categorical_crossentropy")
+    weights = model.get_weights()
+    case, outcome = repaired(model, arrays, learning_rate=1e30)
+    assert outcome.training.diverged and not outcome.is_saved(keep_new_bugs=True)
+    assert "diverged" in say_outcome(outcome, diagnose(case), 0.92)[0]
+    model.set_weights(weights)
+
+
+IMBALANCED = {"two": [900, 60], "three": [600, 300, 40], "five": [400, 300, 200, 60, 30]}
+
+
+def seen_in(model, x, y):
+    """Return what is found in a model of scikit-learn."""
+    n_classes = len(model.classes_)
+    trainer = SimpleNamespace(n_classes=n_classes, predict=model.predict_proba)
+    return find_class_weights(trainer, x, y, range(n_classes))
+
+
+@pytest.mark.parametrize("weights", ["none", "balanced", "rarest", "root"])
+@pytest.mark.parametrize("kind", IMBALANCED)
+def test_class_weights_are_seen_where_there_are_some_and_nowhere_else(kind, weights):
+    counts = np.array(IMBALANCED[kind])
+    arrays = blobs(counts, distance=0.3)
+    given = {"none": np.ones(len(counts)), "balanced": counts.max() / counts, "rarest": np.ones(len(counts)),
+             "root": np.sqrt(counts.max() / counts)}[weights]  # fmt: skip
+    given[-1] = 15 if weights == "rarest" else given[-1]
+    model = LogisticRegression(C=1e6, max_iter=2_000, class_weight=dict(enumerate(given)))
+    found, note = seen_in(model.fit(arrays["x_train"], arrays["y_train"]), arrays["x_train"], arrays["y_train"])
+    if weights == "none":
+        assert found is None and note == ()
+    elif found is not None or weights != "root":  # which may be too weak to be seen
+        np.testing.assert_allclose(found.values, given / given.min(), rtol=0.1)
+        assert "--class-weights none" in note[0]
+
+
+def made_digits(kind):
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(y))
+    x, y = (x[order[:900]] / 16).astype(np.float32), y[order[:900]]
+    keep = np.ones(900, bool)
+    if kind == "starved":
+        keep[np.flatnonzero(np.isin(y, [3, 8]))[15:]] = False
+    if kind == "uneven":
+        keep = np.random.default_rng(1).random(900) < np.linspace(0.2, 1, 10)[y]
+    return x[keep], y[keep]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 4, 8, 100])  # underfit to overfit
+@pytest.mark.parametrize("kind", ["starved", "uneven", "even"])
+def test_no_class_weights_are_seen_in_a_model_that_was_trained_without(kind, epochs):
+    x, y = made_digits(kind)
+    model = MLPClassifier([32], max_iter=epochs, random_state=0)
+    with warnings.catch_warnings(action="ignore"):  # that it has not converged
+        assert seen_in(model.fit(x, y), x, y) == (None, ())
+
+
+def test_recall_that_class_weights_gave_is_kept():
+    arrays = blobs([1_500, 80], distance=0.45, pool=[500, 40])
+    model, lost = fitted(arrays, class_weight={0: 1, 1: 19}, epochs=20), {}
+    weights = model.get_weights()
+    for stated in (None, "none"):
+        model.set_weights(weights)
+        lost[stated] = -repaired(model, arrays, 150, class_weights=stated)[1].labels["change"][1]
+    assert lost[None] < 0.1 < lost["none"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "values"),
+    [
+        ("1,2,30", [1, 2, 30]), ("b=5", [1, 5, 1]), ({"c": 4, "a": 0.5}, [0.5, 1, 4]), ([1, 1, 2.5], [1, 1, 2.5]),
+        ("a=1, c=1e1", [1, 1, 10]),
+    ],
+)  # fmt: skip
+def test_class_weights_are_read_as_they_are_stated(stated, values):
+    weights = read_class_weights(stated, "abc")
+    assert weights.values.tolist() == values
+    found = weights.of_samples(np.array([0, 0, 1, 2]))
+    assert found.mean() == pytest.approx(1) and found[3] / found[0] == pytest.approx(values[2] / values[0])
+
+
+@pytest.mark.parametrize(
+    "stated", ["1,2", "d=3", "a=x", "1,2,0", "a=-1", "1,2,nan", "best", "1,2,3,4", {"d": 1}, [1], "", "a=1,2"]
+)
+def test_class_weights_that_are_none_are_told(stated):
+    with pytest.raises(ValueError, match="give balanced, none, or a number above 0 for each of the 3 labels"):
+        read_class_weights(stated, "abc")
+
+
+def test_balanced_lets_labels_weigh_alike_and_none_is_none():
+    weights = read_class_weights("balanced", "ab").of_samples(np.array([0, 0, 0, 1]))
+    assert weights[:3].sum() == pytest.approx(weights[3]) and read_class_weights("none", "ab") is None
+
+
+@pytest.mark.parametrize("rare", [20, 60])
+def test_a_model_that_always_says_no_is_stopped_and_goes_on_when_asked(rare):
+    arrays = blobs([1_500, rare])
+    model = fitted(arrays, epochs=1)
+    model.layers[-1].set_weights([np.zeros((16, 2)), np.array([4.0, 0.0])])
+    with pytest.raises(ValueError, match=r"takes 100.0% of .* for '0', and hardly knows one of 1.*--even-if-weak"):
+        open_case(model, check_arrays(arrays), 40)
+    case, outcome = repaired(model, arrays, 40, even_if_weak=True, class_weights="balanced")
+    assert case.notes[0].startswith("The model takes 100.0%")
+    assert outcome.labels["after"][1] > 0.3
+
+
+def outcome_of(before, after, fixed, broken, verdicts, training):
+    labels = pd.DataFrame({"label": list("ab"), "before": before, "after": after, "verdict": verdicts})
+    labels["samples"] = 50
+    bugs = [label for label, verdict in zip("ab", verdicts, strict=True) if verdict == "new bug"]
+    accuracies = {"accuracy_before": float(np.mean(before)), "accuracy_after": float(np.mean(after))}
+    return RepairOutcome(labels, fixed, broken, bugs, 4.0, (), training, accuracies)
+
+
+MOVED = Training(3, 30, 0.001, 0.001, moved=0.1, loss_before=2.0, loss_after=0.5, known=0.2)
+TRAININGS = {
+    "moved": MOVED, "still": replace(MOVED, moved=1e-6, loss_after=2.0),
+    "known": replace(MOVED, moved=0, loss_after=2.0, known=1.0),
+    "diverged": replace(MOVED, moved=np.nan), "slow": replace(MOVED, slow=(1,), epochs=64, went_on=True),
+    "replaced": replace(MOVED, own_rate=0.0, replaced=True),
+}  # fmt: skip
+COUNTS = [(0, 0), (40, 0), (3, 3), (9, 12)]
+VERDICTS = [["", ""], ["new bug", ""], ["cannot tell: no validation samples", ""]]
+AFTERS = [[0.9, 0.0], [0.9, 0.5], [0.99, 0.95], [1.0, 1.0]]
+CASES = list(product(COUNTS, VERDICTS, AFTERS, [(False, 0), (True, 3), (False, 3)]))
+
+
+@pytest.mark.parametrize("training", TRAININGS)
+def test_what_is_said_of_an_outcome_never_contradicts_itself(training):
+    for (fixed, broken), verdicts, after, (keep, without) in CASES:
+        outcome = outcome_of([0.95, 0.0], after, fixed, broken, verdicts, TRAININGS[training])
+        labels = pd.DataFrame({"label": list("ab"), "fault": ["", "underfit"]})
+        diagnosis = type("Diagnosis", (), {"labels": labels})
+        case = type("Case", (), {"earlier": None, "used": ()})
+        next_round = say_next_round([round_of(case, outcome, 60)])
+        said = say_outcome(outcome, diagnosis, 0.92, keep, next_round, "chosen inputs are worth it", without)
+        text = "\n".join(said)
+        saved = outcome.is_saved(keep)
+        assert ("not saved" in text) == (not saved) and ("saved all the same" in text or not saved or outcome.helps)
+        assert outcome.helps == (training not in ("still", "known", "diverged") and fixed > 0 and fixed >= broken
+                                 and "new bug" not in verdicts)  # fmt: skip
+        assert not ("likely to pay" in text and not outcome.helps) and ("did not help" in text) == (not outcome.helps)
+        assert text.startswith("nothing was repaired") == (not outcome.changed)
+        assert ("still at 0%: b" in text) == (outcome.changed and after[1] == 0)
+        assert ("still below 92%: b" in text) == (outcome.changed and 0 < after[1] < 0.92)
+        assert ("new bugs: a" in text) == ("new bug" in verdicts) and (f"{without} chosen inputs" in text) == bool(
+            without
+        )
+        assert len(still_failing(outcome, diagnosis, 0.92)) == (after[1] < 0.92) and len(set(said)) == len(said)
+        if training == "slow" and after[1] < 0.92:
+            assert "after 64 epochs the loss of b still falls: a higher --learning-rate may reach them" in text
