@@ -136,9 +136,10 @@ def test_each_pair_of_choices_gives_a_batch_that_keeps_to_the_contract():
         pool, target = Pool(labels), 1 if setting["served"] == "a label" else None
         pool.take(np.arange(len(labels) - 9) if setting["kind"] == "all that is left" else [0])
         left = pool.remaining()
+        hidden = replace(splits, bug_fixing=replace(splits.bug_fixing, y=np.zeros_like(splits.bug_fixing.y)))
         first, *again = (
-            select_inputs(trainer, splits, options, diagnosis, np.random.default_rng(5), pool, target_label=target)
-            for _ in range(1 + (number % 3 == 0))
+            select_inputs(trainer, each, options, diagnosis, np.random.default_rng(5), pool, target_label=target)
+            for each in (splits, splits if splits.labelled else hidden)[: 1 + (number % 3 == 0)]
         )
         assert all(map(np.array_equal, state, trainer.state())), setting
         assert np.array_equal(pool.remaining(), left), setting
@@ -207,7 +208,7 @@ def test_unknown_scores_take_their_share_of_the_places_whatever_the_unit_and_the
             taken.append(len(batch.random))
             if not temperature:
                 assert set(batch.ranked) == set(np.argsort(-scores)[: len(batch.ranked)])
-    assert np.mean(taken) == pytest.approx(25, abs=1.5) and 4 < np.std(taken) + 3
+    assert np.mean(taken) == pytest.approx(25, abs=1.5) and np.std(taken) + 3 > 4
 
 
 def test_softening_outlives_infinite_scores():
@@ -270,6 +271,8 @@ def test_a_model_and_outputs_of_one_lead_to_the_same_choice_by_every_selector(la
         assert len(first) == len(set(first["index"])) == 9, setting
         assert first["index"].tolist() == second["index"].tolist(), setting
         assert np.allclose(first["score"], second["score"], equal_nan=True, atol=1e-5), setting
+    mine = [each for each in vars(data).values() if isinstance(each, np.ndarray)] + list(arrays.values())
+    assert all(each.flags.writeable for each in mine)  # nobody has touched what belongs to the caller
 
 
 @pytest.mark.parametrize("preset", PRESETS)
