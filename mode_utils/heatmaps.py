@@ -121,7 +121,8 @@ def class_heatmaps(features, labels, predictions, n_classes):
     computed. Here it is the mean over the group.
     """
     labels, predictions = check_labels(labels, predictions, n_classes)
-    features = np.asarray(features).reshape(len(labels), -1)
+    features = np.asarray(features)
+    features = features.reshape(len(labels), int(np.prod(features.shape[1:])))  # also of no sample
     if np.isnan(features).any():
         raise ValueError("features contain NaN")
     correct = labels == predictions

@@ -134,12 +134,15 @@ def _noisy(splits, rng, foreign):
 
 
 def _confused(splits, rng, foreign):
-    labels = np.arange(splits.n_classes)
+    labels, (present, places) = np.arange(splits.n_classes), np.unique(splits.train.y, return_inverse=True)
     flat = splits.train.x.reshape(len(splits.train), -1)
-    means = np.stack([flat[splits.train.y == label].mean(axis=0) for label in labels])
+    means = np.stack([flat[places == place].mean(axis=0) for place in range(len(present))])
     distances = np.linalg.norm(means[:, None] - means, axis=2)
     np.fill_diagonal(distances, np.inf)
-    return _mislabelled(splits, rng, distances.argmin(axis=1)[splits.bug_fixing.y])
+    others = (labels + 1) % splits.n_classes  # of a label that was never seen, nothing is the nearest
+    if len(present) > 1:
+        others[present] = present[distances.argmin(axis=1)]
+    return _mislabelled(splits, rng, others[splits.bug_fixing.y])
 
 
 def _duplicated(splits, rng, foreign):

@@ -19,8 +19,9 @@ from functools import lru_cache
 import numpy as np
 
 from mode_utils.data import dataset_name, load_dataset
-from mode_utils.options import DebugOptions, check_budget
+from mode_utils.options import PRESETS, DebugOptions, check_budget
 from mode_utils.pools import POOLS, make_pool
+from mode_utils.selection.selectors import SELECTORS
 from mode_utils.splits import DIAGNOSE_ON, split_dataset
 from mode_utils.support.checks import MIN_RUNS, check_choice, check_least
 
@@ -225,4 +226,6 @@ def check_study_parameters(parameters):
     ]
     options, setup = DebugOptions.preset(parameters.get("preset", "original"), **given[0]), RunSetup(**given[1])
     check_study(options, setup, parameters.get("n_runs", MIN_RUNS))
+    for name in parameters["compare"] if isinstance(parameters.get("compare"), list) else ():
+        check_choice("compare", name, (*PRESETS, *SELECTORS))
     dataset_name(parameters.get("dataset", "mnist"))

@@ -6,7 +6,9 @@ import pytest
 
 from mode_utils.debugging import debug_model, retrain_at_random
 from mode_utils.options import PRESETS, DebugOptions
+from mode_utils.selection.allocation import ALLOCATIONS, SERVE_BUGS
 from mode_utils.selection.selectors import OVERFIT_SELECTIONS, SELECTORS
+from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import TIMES
 
 OPTIONS = DebugOptions(batch_size=200, max_iterations=3, epochs=1)
@@ -86,6 +88,21 @@ def test_mode_finishes_before_the_first_iteration_when_no_label_is_buggy(repair)
     table = repair(theta=0.0, gamma=1.0)
     assert len(table) == 1 and table["finished_early"].all()
     assert len(repair(retrain_at_random, theta=0.0, gamma=1.0)) == 8  # as far as another repair of this pool could go
+
+
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+@pytest.mark.parametrize(("theta", "gamma"), [(0.0, 1.0), (0.0, 0.0), (1.0, 0.0), (0.7, 0.3)])
+@pytest.mark.parametrize("batch_size", [60, 700])  # of which the pool has two
+def test_a_control_can_be_compared_wherever_its_repair_ends(repair, allocation, theta, gamma, batch_size):
+    changes = {"allocation": allocation, "theta": theta, "gamma": gamma, "batch_size": batch_size}
+    changes |= {"max_iterations": 2, "layer_selection": False}
+    mode, control = repair(**changes), repair(retrain_at_random, **changes)
+    both = pd.concat([mode.assign(strategy="mode"), control.assign(strategy="control")]).assign(seed=0, metric="l1")
+    assert paired_outcomes(both)["samples"].item() == mode["samples_added"].iloc[-1]
+    if allocation in SERVE_BUGS:
+        assert mode["finished_early"].all() == (mode[["n_underfit", "n_overfit"]].iloc[-1].sum() == 0)
+    else:
+        assert not mode["finished_early"].any() and len(mode) == 3
 
 
 def test_layer_selection_names_its_layer_and_pixels_without_it_need_none(repair):

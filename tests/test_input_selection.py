@@ -7,7 +7,6 @@ from mode_utils.diagnosis import assess
 from mode_utils.input_selection import extreme_inputs, select_inputs
 from mode_utils.options import DebugOptions
 from mode_utils.selection.pool import Pool
-from mode_utils.selection.selectors import SELECTORS
 from mode_utils.splits import Subset
 
 
@@ -62,22 +61,6 @@ def test_extreme_inputs_are_the_ends_of_each_labels_ranking():
     heatmaps = np.array([[16.0], [2], [1], [np.nan]])
     best, worst = extreme_inputs(pool, heatmaps, lambda x, label: x * (2 - label), "manhattan")
     assert best.tolist() == [2, 3, -1, -1] and worst.tolist() == [0, 3, -1, -1]
-
-
-@pytest.mark.parametrize("allocation", ["all labels", "whole pool"])
-@pytest.mark.parametrize("selector", [name for name in SELECTORS if name != "random"])
-def test_hidden_labels_decide_nothing(selector, allocation, trainer, splits):
-    diagnosis = assess(trainer, splits)
-    options = DebugOptions.preset(
-        "recommended", selector=selector, allocation=allocation, batch_size=100, reference="states", metric="l2"
-    )
-    pool = splits.bug_fixing
-    chosen = []
-    for labels in (pool.y, np.zeros_like(pool.y)):
-        hidden = replace(splits, labelled=False, bug_fixing=replace(pool, y=labels))
-        batch = select_inputs(trainer, hidden, options, diagnosis, np.random.default_rng(0))
-        chosen.append(batch.indices)
-    assert np.array_equal(*chosen)
 
 
 def test_a_target_label_is_guessed_where_the_pool_has_no_labels(trainer, splits):

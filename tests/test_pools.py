@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -98,3 +100,16 @@ def test_what_is_no_image_is_not_shifted_and_a_pool_that_does_not_exist_is_refus
         make_pool(splits, "dirty", rng)
     with pytest.raises(ValueError, match="unknown pool 'dirty'"):
         RunSetup(pool="dirty")
+
+
+@pytest.mark.parametrize("present", [(4,), (0, 7), (1, 2, 3, 4, 5, 6, 7, 8, 9)])
+@pytest.mark.parametrize("kind", [kind for kind in POOLS if kind != "foreign"])
+def test_a_pool_can_be_made_where_training_lacks_labels(kind, present, mnist):
+    splits = split_for_run(mnist, RunSetup(**SIZES | {"n_train": 300, "n_bug_fixing": 200}), seed=0)
+    lacking = replace(splits, train=splits.train.subset(np.flatnonzero(np.isin(splits.train.y, present))))
+    pool = make_pool(lacking, kind, np.random.default_rng(0))
+    if kind in ("noisy", "confused"):
+        assert np.array_equal(pool.bug_fixing.y != splits.bug_fixing.y, pool.pool_truth.wrong)
+    if kind == "confused":  # with what is there, wherever there is something else
+        wrong = pool.pool_truth.wrong & np.isin(splits.bug_fixing.y, present)
+        assert len(present) == 1 or set(pool.bug_fixing.y[wrong]) <= set(present)

@@ -3,7 +3,8 @@ import weakref
 import numpy as np
 import pytest
 
-from mode_utils.splits import split_dataset
+from mode_utils.data import Dataset
+from mode_utils.splits import Subset, split_dataset
 
 SIZES = {"n_train": 300, "n_bug_fixing": 200, "n_validation": 50, "n_test": 100}
 
@@ -29,6 +30,15 @@ def test_samples_and_labels_are_those_of_the_index(mnist, rng):
 def test_the_whole_test_part_is_not_copied(mnist, rng):
     test = split_dataset(mnist, rng).test.x
     assert np.shares_memory(test, mnist.x_test) and len(test) == len(mnist.x_test) and not test.flags.writeable
+
+
+@pytest.mark.parametrize("trained_on", [slice(None), slice(0, 5)])
+def test_whoever_hands_over_arrays_can_still_write_to_them(trained_on):
+    x, y = np.zeros((20, 3), np.float32), np.arange(20) % 2
+    data = Dataset("own", x, y, x[trained_on], y[trained_on], ("a", "b"))
+    for part in (Subset(x, y, np.arange(20)), Subset(data.x_train, data.y_train, np.arange(20)[trained_on])):
+        assert not part.x.flags.writeable and np.array_equal(part.x, x[part.index])
+    x[0], y[0] = 1, 1
 
 
 def test_a_copy_of_samples_lasts_as_long_as_it_is_used(mnist, rng):

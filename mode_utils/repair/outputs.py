@@ -143,6 +143,8 @@ def open_outputs(
     check_least("seed", seed, 0)
     if preset not in _PRESETS:
         raise ValueError(f"preset {preset!r} needs a model: choose from {', '.join(_PRESETS)}")
+    if changes.pop("layer_selection", None):
+        raise ValueError("layer_selection = True needs a model, whose layers are looked at: leave it out")
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, layer_selection=False, **changes)
     sources, where = {}, "the set of arrays"
     if isinstance(arrays, (str, Path)):

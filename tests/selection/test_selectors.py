@@ -45,13 +45,6 @@ def score(make_candidates):
     return lambda selector, **changes: selector_scores(make_candidates(selector, **changes))
 
 
-@pytest.mark.parametrize("name", SELECTORS)
-def test_every_selector_scores_every_candidate_the_same_each_time(score, name):
-    first, second = score(name), score(name)
-    assert first.shape == (100,) and np.array_equal(first, second, equal_nan=True)
-    assert np.isnan(first).all() == (name == "random")
-
-
 def test_uncertainty_is_that_of_the_oracles(make_candidates, score):
     candidates = make_candidates("deepgini")
     p, y = candidates.probabilities.astype(float), candidates.labels
@@ -187,25 +180,6 @@ def test_k_center_takes_the_farthest_from_all_that_are_known_or_chosen(trainer, 
             nearest = cdist(states, known).min(axis=1)
             assert nearest[turn] == pytest.approx(nearest.max(), rel=1e-3)
             known = np.concatenate([known, states[turn : turn + 1]])
-
-
-LOOKED_AT = ("samples", "probabilities", "states", "state_heatmaps", "comparison", "training_states")
-
-
-@pytest.mark.parametrize(
-    ("selector", "expected"),
-    [
-        ("random", set()),
-        ("deepgini", {"probabilities"}),
-        ("similarity", {"comparison"}),
-        ("state margin", {"states", "state_heatmaps"}),
-        ("k-center", {"states", "training_states"}),
-    ],
-)
-def test_a_selector_costs_only_what_it_looks_at(selector, expected, make_candidates):
-    candidates = make_candidates(selector)
-    assert {name for name in LOOKED_AT if getattr(candidates, name) is not None} == expected
-    assert (candidates.target_layer is None) == (expected <= {"probabilities"})
 
 
 def test_what_is_read_and_how_often_does_not_change_what_is_drawn(trainer, splits):

@@ -1,0 +1,135 @@
+"""The walkthrough beside its defaults: each pair of values of its first parameters, tiny, in this process."""
+
+from functools import cache
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from all_pairs import all_pairs
+
+import mode_utils as mode
+from mode_utils import model_training, repeated_runs
+from mode_utils.networks.trainer import Trainer
+from mode_utils.run_setup import SCENARIOS, scenario_of
+from mode_utils.selection.allocation import SERVE_BUGS
+from mode_utils.similarity import METRICS, SPATIAL
+from mode_utils.study.runs_table import ITERATION_COLUMNS, TIMES
+
+CELLS = [
+    cell
+    for cell in nbformat.read(Path(__file__).parents[1] / "notebooks/walkthrough.ipynb", as_version=4).cells
+    if cell.cell_type == "code"
+]
+TINY = {
+    "n_train": 300, "n_bug_fixing": 240, "n_validation": 120, "n_test": 120, "initial_epochs": 1, "epochs": 1,
+}  # fmt: skip
+ROWS = all_pairs(
+    scenario=list(SCENARIOS), preset=list(mode.PRESETS), layer_selection=[None, True, False], batch_size=[30, 1, 240],
+    max_iterations=[1, 3], seed=[12, 15], labelled=[True, False], compare=[[], ["margin"]],
+)  # fmt: skip
+ODD = {
+    "no mistake, the widest metric": {"metric": SPATIAL, "theta": 0.0, "gamma": 1.0, "n_validation": 3, "n_test": 5},
+    "few of each label": {"n_bug_fixing": 30, "batch_size": 5, "n_train": 20, "space": "importance", "heatmap": "dhwi"},
+    "looked at on test": {"diagnose_on": "test", "space": "neurons", "theta": 1.0, "gamma": 0.0, "pool": "rare"},
+}
+
+
+@cache
+def trainer_of(architecture, shape, n_classes, width):
+    return Trainer(model_training.build_model(architecture, shape, n_classes, width))
+
+
+def one_trainer(dataset, setup):
+    """Build a model of a kind once: tracing takes longer than all else here."""
+    width = scenario_of(setup).width * setup.width
+    return trainer_of(setup.architecture, dataset.x_train.shape[1:], dataset.n_classes, width)
+
+
+def walk(folder, illustrated, **parameters):
+    """Execute the cells of the walkthrough; return its names. Fewer runs than may be asked for are made."""
+    names = {}
+    for cell in CELLS:
+        tags = cell.metadata.get("tags", [])
+        if illustrated or "illustration" not in tags:
+            exec(cell.source.replace("mode.check_injected(mode.check_study_parameters)", ""), names)
+        if "parameters" in tags:
+            names |= TINY | {"output_dir": folder} | parameters
+        if "mode.check_study(" in cell.source:
+            names["n_runs"] = 2
+            names.setdefault("strategies", {}), names.setdefault("display", print)
+    plt.close("all")
+    return names
+
+
+@pytest.fixture
+def walked(monkeypatch, tmp_path):
+    monkeypatch.setattr(repeated_runs, "new_trainer", one_trainer)
+    monkeypatch.setattr(model_training, "new_trainer", one_trainer)
+    monkeypatch.setattr(repeated_runs.repeat_runs, "__defaults__", _without_cache(repeated_runs.repeat_runs))
+    yield lambda illustrated, **parameters: walk(tmp_path, illustrated, **parameters)
+    plt.close("all")
+
+
+def _without_cache(function):
+    return tuple(None if default == repeated_runs.CACHE_DIR else default for default in function.__defaults__)
+
+
+def check(names):
+    """A run is paired, ends early where no label is buggy, and is the same by hand."""
+    runs, options = names["runs"], names["options"]
+    last = runs[runs["strategy"] == "mode"].groupby("seed").tail(1)
+    if options.allocation in SERVE_BUGS:
+        clean = last["n_underfit"] + last["n_overfit"] == 0
+        assert clean.equals(last["finished_early"].astype(bool))
+    if "one_model" in names:
+        by_hand = names["one_model"].query("name == @names['yours']")
+        for strategy in ("mode", "control"):
+            run = runs[(runs["seed"] == names["seed"]) & (runs["strategy"] == strategy)]
+            hand = by_hand[by_hand["strategy"] == strategy].iloc[: len(run)]
+            same = [name for name in ITERATION_COLUMNS if name not in TIMES]
+            pd.testing.assert_frame_equal(
+                *(each[same].reset_index(drop=True) for each in (run, hand)), check_exact=True
+            )
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)))
+def test_the_walkthrough_runs_for_each_pair_of_its_first_parameters(number, walked):
+    check(walked(number % 4 == 0, metric=METRICS[number % len(METRICS)], **ROWS[number]))
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_the_walkthrough_runs_with_odd_data_too(what, walked):
+    check(walked(True, **({"batch_size": 10, "max_iterations": 1, "compare": []} | ODD[what])))
+
+
+@pytest.mark.parametrize("preset", mode.PRESETS)
+def test_a_seed_gives_one_number_by_hand_and_in_repeated_runs_and_its_first_batch_is_the_one_shown(preset, walked):
+    names = walked(False, preset="original", max_iterations=2, batch_size=30, compare=[])
+    options = mode.DebugOptions.preset(preset, batch_size=30, max_iterations=2, epochs=1)
+    trainer, splits, seed = one_trainer(names["data"], names["setup"]), None, names["seed"]
+    runs = mode.repeat_runs(names["data"], options, 1, seed, names["setup"], progress=False)
+    splits = mode.split_for_run(names["data"], names["setup"], seed)
+    model_training.train_initial_model(trainer, splits, names["setup"], seed)
+    state, taken = trainer.state(), []
+    batch = mode.select_inputs(
+        trainer, splits, options, mode.assess(trainer, splits), mode.run_streams(seed)["repair"].spawn(2)[1]
+    )
+
+    class Watching:  # a trainer that notes what it is trained on
+        def __getattr__(self, name):
+            return getattr(trainer, name)
+
+        def fit(self, x, y, **how):
+            taken.append(y[: len(batch.indices)])
+            return trainer.fit(x, y, **how)
+
+    trainer.restore(state)
+    hand = mode.debug_model(Watching(), splits, options, mode.run_streams(seed)["repair"])
+    same = [name for name in ITERATION_COLUMNS if name not in TIMES]
+    run = runs[runs["strategy"] == "mode"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(hand[same], run[same], check_exact=True)
+    if options.reference == "states":
+        assert np.array_equal(taken[0], splits.bug_fixing.y[batch.indices])
