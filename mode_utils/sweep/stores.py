@@ -177,7 +177,10 @@ def open_store(root: Path, sweep: str, url: str | None = None) -> LocalStore | R
     local = LocalStore(root / below)
     if not url:
         return local
-    fsspec.core.url_to_fs(url)  # an unknown protocol, or one whose package is not installed, shows here
+    try:
+        fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:  # an unknown protocol, or one whose package is not installed
+        raise type(error)(f"--store {url}: {error}") from error
     return RemoteStore(f"{url.rstrip('/')}/{below}", local)
 
 

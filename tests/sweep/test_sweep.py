@@ -198,7 +198,7 @@ def test_a_report_that_fails_leaves_the_last_one_and_is_reported(bench, sweep):
     ("more", "message"),
     [
         (["-p", "mode", "god"], "error: cell value=1.0 of small.ipynb: mode = 'god' is not one of: good, bad, Ugly"),
-        (["--store", "nosuch://x"], "error: Protocol not known: nosuch"),
+        (["--store", "nosuch://x"], "error: --store nosuch://x: Protocol not known: nosuch"),
         (
             ["-p", "value", "[1.0"],
             "error: -p value [1.0: expected ',' or ']', but got '<stream end>' in line 1, column 5",
