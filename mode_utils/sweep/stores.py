@@ -1,6 +1,7 @@
 """Where cells' results are kept: complete or absent, on a disk or on any filesystem that fsspec reaches."""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
@@ -11,7 +12,7 @@ import fsspec
 
 from mode_utils.support.files import partial_path, remove_partial
 
-from .manifest import MANIFEST, find_damage, read_manifest
+from .manifest import MANIFEST, NOTEBOOK, find_damage, read_manifest
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,18 @@ class LocalStore:
     def publish(self, source: Path, cell: str) -> str:
         """Make the files of a folder visible at once as the cell's result, and return where."""
         self._replace(source, self.folder / cell)
-        shutil.rmtree(self.folder / "failed" / cell, ignore_errors=True)
+        self.forget_failure(cell)
         return str(self.folder / cell)
 
     def keep_failure(self, source: Path, cell: str) -> str:
         """Keep what a failed cell left, apart from the complete ones, and return where."""
         self._replace(source, self.folder / "failed" / cell)
         return str(self.folder / "failed" / cell)
+
+    def forget_failure(self, cell: str) -> None:
+        """Remove what a failed cell has left."""
+        with suppress(FileExistsError):
+            self._bury(self.folder / "failed" / cell)
 
     def discard(self, cell: str) -> None:
         """Remove a cell's result, at once as seen by others."""
@@ -68,6 +74,9 @@ class LocalStore:
                     raise
 
     def _bury(self, target: Path) -> None:
+        """Remove what a sweep has left at a place, and nothing else."""
+        if os.path.lexists(target) and not _is_result(target):
+            raise FileExistsError(f"{target} is no result of a sweep: move it away")
         grave = partial_path(target)
         with suppress(FileNotFoundError):
             target.rename(grave)
@@ -189,6 +198,14 @@ def upload_files(root: Path, files: Iterable[Path], url: str) -> None:
     filesystem, path = fsspec.core.url_to_fs(url.rstrip("/"))
     for file in files:
         filesystem.put_file(str(file), f"{path}/{file.relative_to(root).as_posix()}")
+
+
+def _is_result(folder: Path) -> bool:
+    """Tell whether a folder is one that a sweep has made; it always has the notebook, or what is left is empty."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()}
+    return not names or bool(names & {NOTEBOOK, MANIFEST})
 
 
 def _made(path: Path) -> str:
