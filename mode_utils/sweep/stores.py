@@ -61,22 +61,25 @@ class LocalStore:
         return self.folder / cell
 
     def _replace(self, source: Path, target: Path) -> None:
+        _check_replaceable(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = partial_path(target)
-        shutil.copytree(source, partial)
-        while partial.exists():
-            self._bury(target)
-            try:
-                partial.rename(target)
-            except OSError as error:
-                # another worker, thought lost, has published the same cell in between: the last one stays
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
+        try:
+            shutil.copytree(source, partial)
+            while partial.exists():
+                self._bury(target)
+                try:
+                    partial.rename(target)
+                except OSError as error:
+                    # another worker, thought lost, has published the same cell in between: the last one stays
+                    if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                        raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
     def _bury(self, target: Path) -> None:
         """Remove what a sweep has left at a place, and nothing else."""
-        if os.path.lexists(target) and not _is_result(target):
-            raise FileExistsError(f"{target} is no result of a sweep: move it away")
+        _check_replaceable(target)
         grave = partial_path(target)
         with suppress(FileNotFoundError):
             target.rename(grave)
@@ -200,12 +203,14 @@ def upload_files(root: Path, files: Iterable[Path], url: str) -> None:
         filesystem.put_file(str(file), f"{path}/{file.relative_to(root).as_posix()}")
 
 
-def _is_result(folder: Path) -> bool:
-    """Tell whether a folder is one that a sweep has made; it always has the notebook, or what is left is empty."""
-    if folder.is_symlink() or not folder.is_dir():
-        return False
-    names = {path.name for path in folder.iterdir()}
-    return not names or bool(names & {NOTEBOOK, MANIFEST})
+def _check_replaceable(target: Path) -> None:
+    """Raise if something stands at a place that no sweep has made: its folders have the notebook, or nothing."""
+    if not os.path.lexists(target):
+        return
+    with suppress(FileNotFoundError):  # removed in between
+        names = {path.name for path in target.iterdir()} if target.is_dir() and not target.is_symlink() else {""}
+        if names and not names & {NOTEBOOK, MANIFEST}:
+            raise FileExistsError(f"{target} is no result of a sweep: move it away")
 
 
 def _made(path: Path) -> str:
