@@ -57,7 +57,8 @@ def _build_parser():
     parser = argparse.ArgumentParser(
         prog="python -m mode_utils.repair.choose",
         description="Find out which samples of a pool to add or to label, from a model's probabilities and features.",
-        epilog="Exit status: 0 chosen; 2 bad input; 3 no room or no permission; 130 interrupted.",
+        epilog="Exit status: 0 chosen; 2 bad input; 3 no room or no permission; 4 an error that was not foreseen, "
+        "whose traceback is kept; 130 interrupted.",
     )
     add = parser.add_argument
     add("data", type=Path, help=f".npz file with {', '.join(REQUIRED)}, and any of {', '.join(OPTIONAL)}")

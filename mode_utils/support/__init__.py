@@ -2,6 +2,7 @@
 
 checks       of single values
 files        files and folders that appear whole or not at all
+failures     how a command ends that fails
 code_hash    what a cached result depends on: what code does, libraries, files
 progress     a progress bar for terminals and notebooks
 earth_mover  the earth mover distance between images

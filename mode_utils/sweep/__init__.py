@@ -34,6 +34,9 @@ A cluster by hand, on machines with the same sources (each worker runs one kerne
 On SLURM, dask_jobqueue.SLURMCluster(cores=1, processes=1, memory="4GB"), on Kubernetes,
 dask_kubernetes.operator.KubeCluster(image=...), scaled with cluster.scale(20): pass cluster.scheduler_address.
 
+Exit status: 0 complete; 1 cells or the report failed; 2 bad input; 3 no room or no permission;
+4 an error that was not foreseen, whose traceback is kept; 130 interrupted.
+
 Files:
 
 grid        grid files, read and checked

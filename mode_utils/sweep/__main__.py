@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from mode_utils.support.failures import INTERRUPTED, end_with
+
 from . import __doc__ as description
 from .grid import Sweep, check_sweep, load_sweep
 from .run import Options, default_output, describe_plan, list_cells, run_sweep
@@ -47,7 +49,7 @@ _MUTED: list[int] = []  # a copy of the file that errors go to, while nobody is 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line, and return its exit status: 0 complete, 1 cells failed, 2 not started, 130 interrupted."""
+    """Run the command line, and return its exit status, which `--help` lists."""
     arguments = sys.argv[1:] if arguments is None else arguments
     given = _build_parser().parse_args(arguments)
     options = Options(**{field.name: getattr(given, field.name) for field in fields(Options)})
@@ -56,9 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sweep = load_sweep(given.grid, _overrides(given.p))
         check_sweep(sweep)
         listed = list_cells(sweep, options)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
-        return 2
+    except Exception as error:
+        return end_with(error, given.grid.with_suffix(""))
     for note in sweep.notes:
         print(note)
     if given.dry_run:
@@ -75,10 +76,9 @@ def _run(sweep: Sweep, options: Options, command: str) -> int:
     except KeyboardInterrupt:
         said = f"\ninterrupted; complete cells are kept, continue with: {command}\n"
         os.write(_MUTED[0], said.encode()) if _MUTED else sys.stderr.write(said)
-        return 130
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return INTERRUPTED
+    except Exception as error:
+        return end_with(error, options.output / sweep.name)
     if failed:
         print(describe_failures(failed, command), file=sys.stderr)
     return 1 if failed else 0

@@ -6,6 +6,7 @@ import platform
 import signal
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -18,6 +19,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError, strip_color
 
 from mode_utils.support.code_hash import INPUTS, versions
+from mode_utils.support.failures import is_foreseen
 
 from .kernels import Watch, last_words, run_notebook
 from .manifest import MANIFEST, NOTEBOOK, PACKAGE, describe_files, describe_inputs, sources_hash
@@ -95,6 +97,8 @@ def explain(error: Exception, watch: Watch, timeout: float | None, folder: Path)
         lines = tuple(line for line in text.splitlines() if line.strip())[-TRACEBACK_LINES:]
     elif isinstance(error, DeadKernelError) and watch.exit_status() is not None:
         message = _describe_death(watch)
+    elif not isinstance(error, DeadKernelError) and not lines and not is_foreseen(error):
+        lines = tuple("".join(traceback.format_exception(error)).splitlines()[-TRACEBACK_LINES:])
     if watch.ended_by == "timeout":
         message = f"timed out after {timeout:g} s"
     return message.splitlines()[0], lines
@@ -122,8 +126,9 @@ def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
         raise TimeoutError("the notebook was interrupted")
     absent = [name for name in task.outputs if not (results / name).is_file()]
     if absent:
-        there = ", ".join(sorted(path.name for path in results.iterdir())) or "nothing"
-        raise FileNotFoundError(f"the notebook left no {', '.join(absent)} in its output_dir, only {there}")
+        there = ", ".join(sorted(path.name for path in results.iterdir()))
+        others = f", only {there}" if there else ", and nothing else"
+        raise FileNotFoundError(f"the notebook left no {', '.join(absent)} in its output_dir{others}")
     (scratch / NOTEBOOK).rename(results / NOTEBOOK)
     return results
 
@@ -192,11 +197,10 @@ def _describe_death(watch: Watch) -> str:
     status = watch.exit_status()
     if status >= 0:
         return f"the kernel ended by itself, with exit status {status}"
-    total = psutil.virtual_memory().total
-    return (
-        f"the kernel was killed by {signal.Signals(-status).name}; its peak memory was {_gigabytes(watch.peak_memory)} "
-        f"of this machine's {_gigabytes(total)} (for lack of memory: use fewer workers)"
-    )
+    name, total = signal.Signals(-status).name, psutil.virtual_memory().total
+    remedy = " (if it was for lack of memory, use fewer workers)" if name == "SIGKILL" else ""
+    used = f"{_gigabytes(watch.peak_memory)} of this machine's {_gigabytes(total)}"
+    return f"the kernel was killed by {name}; its peak memory was {used}{remedy}"
 
 
 def _gigabytes(n_bytes: int) -> str:

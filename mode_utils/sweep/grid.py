@@ -254,7 +254,10 @@ def _function(value: object, where: str) -> Callable | None:
     module, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
     if not module or not name:
         raise ValueError(f"{where}: a function is expected as 'module:function', not {value!r}")
-    found = getattr(importlib.import_module(module), name, None)
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        raise ImportError(f"{where}: {error}") from error
     if not callable(found):
         raise ValueError(f"{where}: {module} has no function {name!r}")
     return found

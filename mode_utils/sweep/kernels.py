@@ -28,6 +28,7 @@ KERNEL_STARTS = 3  # a port may be lost between its choice and its use, which on
 LONGEST_SOCKET = 90  # systems allow 104 characters or more
 SAMPLE_SECONDS = 0.25
 GRACE_SECONDS = 5.0  # between interrupting a kernel, which leaves a traceback, and killing it
+OUTPUT_SECONDS = 120  # for what a cell has printed to arrive, once it is done: megabytes take more than the usual 4
 KERNEL_LOG = "kernel.log"
 
 logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the sweep reports failures itself, once
@@ -235,6 +236,7 @@ def _execute(
             resources={"metadata": {"path": str(cwd)}},
             kernel_manager_class=_kernel_class(watch, environment, folder / "kernel.json", kernel_log, preload),
             shutdown_kernel="immediate",
+            iopub_timeout=OUTPUT_SECONDS,
             on_notebook_start=lambda notebook: setattr(watch, "ready", True),
         )
 

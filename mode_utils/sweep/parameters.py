@@ -258,10 +258,10 @@ def _declared(source: str) -> dict[str, Declared]:
     for node in body:
         comment = comments.get(node.end_lineno, "") if last[node.end_lineno] is node else ""
         for name, value in _assigned(node):
-            if value is None:
+            if value is None and not isinstance(node, ast.AnnAssign):
                 declared.setdefault(name, Declared(ANYTHING))
                 continue
-            default = _literal(value)
+            default = ANYTHING if value is None else _literal(value)
             declared[name] = Declared(default, _choices(comment), _annotated(node, comment, default))
     return declared
 
@@ -287,10 +287,10 @@ def _comments(source: str) -> dict[int, str]:
 
 
 def _assigned(node: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
-    """Yield the names that a statement assigns, each with its value; None if that depends on a condition."""
+    """Yield the names that a statement assigns, each with its value; None if it has none, or that depends."""
     pairs = []
     if isinstance(node, ast.AnnAssign):
-        pairs = [(node.target, node.value)] if node.value else []
+        pairs = [(node.target, node.value)]
     elif isinstance(node, ast.Assign):
         pairs = [(target, node.value) for target in node.targets]
     elif isinstance(node, (ast.If, ast.Try, ast.With, ast.For, ast.While)):

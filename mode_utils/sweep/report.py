@@ -151,5 +151,5 @@ def _publish(scratch: Path, folder: Path, state: dict, folders: dict[str, Path],
         state["files"][kind] = describe_files(scratch / kind)
         for name in state["files"][kind]:
             copy_file(scratch / kind / name, target / name)
-    shutil.rmtree(folder / "failed" / "report", ignore_errors=True)
+    LocalStore(folder).forget_failure("report")
     write_text(folder / STATE, json.dumps(state, indent=1) + "\n")

@@ -215,6 +215,7 @@ def collect_tables(names: Sequence[str], sweep: Sweep, folders: Mapping[str, Pat
     for name in names:
         parts = [_read_part(folders[cell.name] / name, cell, sweep.grid) for cell in sweep.cells()]
         with whole_file(target / name) as partial:
+            _note_columns(name, parts, sweep)
             table = pd.concat(parts, ignore_index=True)
             # readers take a carriage return without quotes for the end of a line, and csv does not put them
             returns = any("\r" in text for text in table.to_numpy(str).ravel())
@@ -224,10 +225,22 @@ def collect_tables(names: Sequence[str], sweep: Sweep, folders: Mapping[str, Pat
 
 
 def _read_part(path: Path, cell: Cell, axes: Mapping) -> pd.DataFrame:
-    part = pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        part = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except ValueError as error:  # pandas has an own type of them for each
+        raise ValueError(f"{path.name} of cell {cell.name} is no table: {str(error).strip()}") from None
     for axis in reversed([axis for axis in axes if axis not in part.columns]):
         part.insert(0, axis, str(cell.parameters[axis]))
     return part
+
+
+def _note_columns(name: str, parts: list[pd.DataFrame], sweep: Sweep) -> None:
+    """Say which columns some cells do not have: their places in the table stay empty."""
+    for column in dict.fromkeys(column for part in parts for column in part):
+        without = [cell.name for cell, part in zip(sweep.cells(), parts, strict=True) if column not in part]
+        if without:
+            others = f" and {len(without) - 1} other cells" if len(without) > 1 else ""
+            print(f"{name}: there is no column {column!r} in {without[0]}{others}; its places are empty", flush=True)
 
 
 def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> list[CellOutcome]:

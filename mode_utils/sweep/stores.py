@@ -1,6 +1,7 @@
 """Where cells' results are kept: complete or absent, on a disk or on any filesystem that fsspec reaches."""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
@@ -11,7 +12,7 @@ import fsspec
 
 from mode_utils.support.files import partial_path, remove_partial
 
-from .manifest import MANIFEST, find_damage, read_manifest
+from .manifest import MANIFEST, NOTEBOOK, find_damage, read_manifest
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,18 @@ class LocalStore:
     def publish(self, source: Path, cell: str) -> str:
         """Make the files of a folder visible at once as the cell's result, and return where."""
         self._replace(source, self.folder / cell)
-        shutil.rmtree(self.folder / "failed" / cell, ignore_errors=True)
+        self.forget_failure(cell)
         return str(self.folder / cell)
 
     def keep_failure(self, source: Path, cell: str) -> str:
         """Keep what a failed cell left, apart from the complete ones, and return where."""
         self._replace(source, self.folder / "failed" / cell)
         return str(self.folder / "failed" / cell)
+
+    def forget_failure(self, cell: str) -> None:
+        """Remove what a failed cell has left."""
+        with suppress(FileExistsError):
+            self._bury(self.folder / "failed" / cell)
 
     def discard(self, cell: str) -> None:
         """Remove a cell's result, at once as seen by others."""
@@ -55,19 +61,25 @@ class LocalStore:
         return self.folder / cell
 
     def _replace(self, source: Path, target: Path) -> None:
+        _check_replaceable(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = partial_path(target)
-        shutil.copytree(source, partial)
-        while partial.exists():
-            self._bury(target)
-            try:
-                partial.rename(target)
-            except OSError as error:
-                # another worker, thought lost, has published the same cell in between: the last one stays
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
+        try:
+            shutil.copytree(source, partial)
+            while partial.exists():
+                self._bury(target)
+                try:
+                    partial.rename(target)
+                except OSError as error:
+                    # another worker, thought lost, has published the same cell in between: the last one stays
+                    if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                        raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
     def _bury(self, target: Path) -> None:
+        """Remove what a sweep has left at a place, and nothing else."""
+        _check_replaceable(target)
         grave = partial_path(target)
         with suppress(FileNotFoundError):
             target.rename(grave)
@@ -177,7 +189,10 @@ def open_store(root: Path, sweep: str, url: str | None = None) -> LocalStore | R
     local = LocalStore(root / below)
     if not url:
         return local
-    fsspec.core.url_to_fs(url)  # an unknown protocol, or one whose package is not installed, shows here
+    try:
+        fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:  # an unknown protocol, or one whose package is not installed
+        raise type(error)(f"--store {url}: {error}") from error
     return RemoteStore(f"{url.rstrip('/')}/{below}", local)
 
 
@@ -186,6 +201,16 @@ def upload_files(root: Path, files: Iterable[Path], url: str) -> None:
     filesystem, path = fsspec.core.url_to_fs(url.rstrip("/"))
     for file in files:
         filesystem.put_file(str(file), f"{path}/{file.relative_to(root).as_posix()}")
+
+
+def _check_replaceable(target: Path) -> None:
+    """Raise if something stands at a place that no sweep has made: its folders have the notebook, or nothing."""
+    if not os.path.lexists(target):
+        return
+    with suppress(FileNotFoundError):  # removed in between
+        names = {path.name for path in target.iterdir()} if target.is_dir() and not target.is_symlink() else {""}
+        if names and not names & {NOTEBOOK, MANIFEST}:
+            raise FileExistsError(f"{target} is no result of a sweep: move it away")
 
 
 def _made(path: Path) -> str:

@@ -58,13 +58,20 @@ def load_yaml(text: str | bytes) -> object:
     Raises
     ------
     yaml.YAMLError
-        If it is none, or has a key twice.
+        If it is none, has a key twice, or something in it is a part of itself.
     """
-    return yaml.load(text, _Loader)  # a SafeLoader
+    value = yaml.load(text, _Loader)  # a SafeLoader
+    try:
+        plain(value)
+    except RecursionError:
+        raise yaml.YAMLError("an alias stands inside of what it names") from None
+    return value
 
 
 def describe_yaml_error(error: Exception) -> str:
     """Put into a line what is wrong with a text in YAML, and where."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"byte {error.position} is not in UTF-8"
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error).splitlines()[0]
     return f"{problem} in line {mark.line + 1}, column {mark.column + 1}" if mark else problem
 
@@ -84,20 +91,23 @@ def read_argument(text: Argument, kinds: tuple[type, ...], is_axis: bool) -> obj
     Raises
     ------
     ValueError
-        If it is no YAML, and no text is wanted; or if it is empty, and anything is.
+        If it is no YAML, and no text is wanted; if it can be read in two ways, and anything is wanted.
     """
-    wants_text = kinds == (str,)
+    wants_text, in_quotes = kinds == (str,), f"""for a text, write '"{text}"'"""
     try:
         value = load_yaml(text)
     except yaml.YAMLError as error:
         if wants_text:
             return str(text)
-        raise ValueError(describe_yaml_error(error)) from None
+        raise ValueError(f"{describe_yaml_error(error)}{'' if kinds else f'; {in_quotes}'}") from None
     if wants_text and (not text.strip() or isinstance(value, dict) or (isinstance(value, list) and not is_axis)):
         return str(text)
     if not kinds and not text.strip():
-        raise AmbiguousError("""write null for nothing, or '""' for an empty text""")
-    return Written(text) if isinstance(value, Written) else value
+        raise AmbiguousError(f"for nothing, write null; {in_quotes}")
+    if not kinds and isinstance(value, (list, dict)) and text.lstrip()[0] not in "[{":
+        raise AmbiguousError(f"it can be read in two ways: write {plain(value)}; {in_quotes}")
+    is_plain = isinstance(value, Written) or (value is None and text.strip())  # of a comment, YAML makes nothing
+    return Written(text) if is_plain else value
 
 
 def read_value(
@@ -177,8 +187,9 @@ def _describe_kind(name: str, kind: str, texts: list[str]) -> str:
 
 
 def _read_scalar(text: Written, kinds: tuple[type, ...], choices: tuple[str, ...], note: Callable) -> object:
-    value = _among(text, kinds) if text not in choices else str(text)
-    if (type(value), repr(value)) != (type(_in_yaml(text)), repr(_in_yaml(text))) or _loses_zeros(text, value, kinds):
+    value, in_yaml = str(text) if text in choices else _among(text, kinds), _in_yaml(text)
+    is_other = isinstance(value, str) != isinstance(in_yaml, str) or (value == value and value != in_yaml)
+    if is_other or _loses_zeros(text, value, kinds):
         note(text, value)
     return value
 

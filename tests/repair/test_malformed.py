@@ -4,6 +4,7 @@ import errno
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -211,7 +212,11 @@ def of_a_kernel(name, text):
             "error: OSError: [Errno 28] No space left on device",
         ),
         (KeyboardInterrupt(), 130, "interrupted: nothing was written"),
-        (RuntimeError("of a kind\nthat nobody has foreseen"), 2, "error: RuntimeError: that nobody has foreseen"),
+        (MemoryError("Unable to allocate"), 3, "error: MemoryError: Unable to allocate"),
+        (of_a_kernel("_ArrayMemoryError", "Unable"), 3, "error: _ArrayMemoryError: Unable"),
+        (RuntimeError("of a kind\nthat nobody has foreseen"), 4, "error: RuntimeError: that nobody has foreseen"),
+        (ValueError("of a library"), 4, "error: ValueError: of a library"),
+        (of_a_kernel("IndexError", "out of bounds"), 4, "error: IndexError: out of bounds"),
     ],
 )
 def test_whatever_goes_wrong_has_a_status_and_a_line(error, status, text, models, tmp_path, capsys, monkeypatch):
@@ -222,7 +227,10 @@ def test_whatever_goes_wrong_has_a_status_and_a_line(error, status, text, models
     monkeypatch.setattr("mode_utils.repair.__main__._run", fail)
     files = [str(models / "good.keras"), *(str(tmp_path / name) for name in ("data.npz", "out"))]
     assert main([*files, "--budget", "9", "--even-if-weak"]) == status
-    assert capsys.readouterr().err.strip() == text
+    said, _, kept = capsys.readouterr().err.strip().partition("; this was not foreseen, the traceback is in ")
+    assert said == text and bool(kept) == (status == 4)
+    assert {path for path in tmp_path.iterdir() if path.name != "data.npz"} == ({Path(kept)} if kept else set())
+    assert not kept or (Path(kept).name.startswith("out-traceback-") and text.split(": ")[-1] in Path(kept).read_text())
 
 
 def subclassed():

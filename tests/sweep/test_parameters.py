@@ -43,6 +43,7 @@ def test_declared_parameters_have_literal_defaults_and_choices():
         "anything": Declared(ANYTHING),
         "flag": Declared(True),
         "other": Declared(False),
+        "undefined": Declared(ANYTHING, (), (int,)),
     }
 
 

@@ -1,9 +1,11 @@
 import json
+import os
 import threading
 
 import fsspec
 import pytest
 
+from mode_utils.support.files import partial_path
 from mode_utils.sweep.manifest import describe_files
 from mode_utils.sweep.stores import LocalStore, RemoteStore, open_store
 
@@ -103,13 +105,16 @@ def test_a_remote_cell_without_manifest_is_missing(tmp_path, result):
     assert store.manifest("a=1") is None
 
 
-def test_leftovers_of_killed_sweeps_are_removed_and_results_kept(tmp_path, result):
+def test_leftovers_of_killed_sweeps_are_removed_and_results_kept(tmp_path, result, monkeypatch):
     store = LocalStore(tmp_path)
     store.publish(result, "a=1")
-    (tmp_path / ".partial-1").mkdir()
-    (tmp_path / ".partial-1" / "runs.csv").touch()
-    (tmp_path / "failed" / ".partial-2").mkdir(parents=True)
-    (tmp_path / ".partial-3").write_text("half a page")
+    monkeypatch.setattr(os, "getpid", lambda: 999_999_999)  # of no process
+    folder, failed, page = (partial_path(tmp_path / name) for name in ("a", "failed/b", "c"))
+    monkeypatch.undo()
+    failed.mkdir(parents=True)
+    folder.mkdir()
+    (folder / "runs.csv").touch()
+    page.write_text("half a page")
     store.clean()
     assert not list(tmp_path.rglob(".partial-*"))
     assert store.manifest("a=1")
@@ -146,3 +151,24 @@ def test_readers_see_a_complete_cell_or_none_while_it_is_replaced(tmp_path, resu
 def test_an_unknown_protocol_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="nosuch"):
         open_store(tmp_path, "small", "nosuch://bucket")
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_what_no_sweep_has_made_is_never_replaced_or_removed(kind, tmp_path, result):
+    store, mine = LocalStore(tmp_path / "cells"), tmp_path / "cells" / "a"
+    (tmp_path / "elsewhere").mkdir()
+    for place in (mine, tmp_path / "cells/failed/a"):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.mkdir() if kind == "folder" else place.touch() if kind == "file" else place.symlink_to(
+            tmp_path / "elsewhere"
+        )
+        (place / "mine.txt").touch() if kind != "file" else None
+    before = sorted(tmp_path.rglob("*"))
+    for action in (store.publish, store.keep_failure):
+        with pytest.raises(FileExistsError, match="a is no result of a sweep: move it away"):
+            action(result, "a")
+    with pytest.raises(FileExistsError, match="move it away"):
+        store.discard("a")
+    store.forget_failure("a")
+    assert [path for path in before if not path.exists()] == []
+    assert not list(tmp_path.rglob(".partial-*"))

@@ -198,7 +198,7 @@ def test_a_report_that_fails_leaves_the_last_one_and_is_reported(bench, sweep):
     ("more", "message"),
     [
         (["-p", "mode", "god"], "error: cell value=1.0 of small.ipynb: mode = 'god' is not one of: good, bad, Ugly"),
-        (["--store", "nosuch://x"], "error: Protocol not known: nosuch"),
+        (["--store", "nosuch://x"], "error: --store nosuch://x: Protocol not known: nosuch"),
         (
             ["-p", "value", "[1.0"],
             "error: -p value [1.0: expected ',' or ']', but got '<stream end>' in line 1, column 5",
@@ -221,6 +221,8 @@ def test_a_wrong_command_ends_before_anything_starts(bench, sweep, more, message
             "error: {folder}/none.yml is no YAML: expected ',' or ']', but got '<stream end>' in line 1, column 9",
         ),
         ("a: b: c", "error: {folder}/none.yml is no YAML: mapping values are not allowed here in line 1, column 5"),
+        ("a: &a [*a]", "error: {folder}/none.yml is no YAML: an alias stands inside of what it names"),
+        ("a: 1\na: 2", "error: {folder}/none.yml is no YAML: the key 'a' stands twice in line 2, column 1"),
         ("- 1", "error: {folder}/none.yml: a mapping of names to values is expected, not [1]"),
     ],
 )

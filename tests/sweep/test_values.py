@@ -124,6 +124,26 @@ def test_papermill_itself_agrees_or_there_is_an_error_or_a_sentence(text, notebo
             )
 
 
+@pytest.mark.parametrize(
+    "text", ["#ff0000", "a #b", " a", "a  b", "*.csv", "%d", "@x", "a: b", "- a", "[a", "a\nb", "", " ", "&a b"]
+)
+def test_what_is_a_text_on_the_command_line_stays_one_character_by_character_or_is_an_error(text, notebooks):
+    for default, expected in (("'a'", text), ("None", text), ("0.1", ERROR)):
+        found = read(notebooks, default, "grid:\n", text)
+        assert same(found, expected) or (found is ERROR and default != "'a'")
+
+
+def test_only_what_changes_is_told(notebooks):
+    path = notebooks / "grid.yml"
+    path.write_text('notebook: "0.1.ipynb"\ngrid: {x: [1, 2, 0x10, .5]}')
+    assert load_sweep(path).notes == ()
+    assert load_sweep(path, [("x", Argument("[1e-1, 1e-2, 1e-3, 1e-4]"))]).notes == (
+        "x: 1e-1, 1e-2, 1e-3, ... are taken as numbers, not text",
+    )
+    path.write_text('notebook: "None.ipynb"\ngrid: {x: [1, no_1, 1.0, 1.10]}')
+    assert load_sweep(path).notes == ("x: 1.10 is taken as a number, not text",)
+
+
 TEXTS = st.sampled_from(sorted(SPELLINGS)) | st.text(max_size=6) | st.text("01_.:eE+-xonaif~", max_size=6)
 
 

@@ -1,0 +1,121 @@
+"""How a command ends that fails: a sentence and an exit status; what nobody has foreseen leaves its traceback, too.
+
+Foreseen is what this package raises itself, with words for its user, and what the system says of a file. An error of
+the same type from anywhere else, such as a ValueError of NumPy, is a fault of the package, and no bad input.
+"""
+
+import dis
+import errno
+import os
+import platform
+import re
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from mode_utils.support.code_hash import versions
+
+BAD_INPUT, NO_ROOM, UNFORESEEN, INTERRUPTED = 2, 3, 4, 130  # exit status
+PACKAGE = Path(__file__).resolve().parents[1]
+_SAID = (ValueError, KeyError, OSError, ImportError)  # types of errors with words for a user
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def end_with(error, place):
+    """Say in one line what went wrong, and return the exit status.
+
+    Parameters
+    ----------
+    error : Exception
+        Caught; one of papermill's stands for that of its kernel.
+    place : path
+        What the command was to make: a traceback is kept beside it, in a new file.
+    """
+    sentence = sentence_of(error)
+    if has_no_room(error):
+        status = NO_ROOM
+    elif is_foreseen(error):
+        status = BAD_INPUT
+    else:
+        status = UNFORESEEN
+        sentence += f"; this was not foreseen, the traceback is in {keep_traceback(error, place)}"
+    print(f"error: {sentence}", file=sys.stderr)
+    return status
+
+
+def is_foreseen(error):
+    """Tell whether an error has words for the user: this package has raised it, or the system at a file."""
+    if hasattr(error, "ename"):  # in a notebook's kernel
+        return error.ename == "ParameterError" or _is_foreseen_in_kernel(error)
+    if isinstance(error, OSError) and error.errno:
+        return True
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if not frames or not isinstance(error, _SAID):
+        return False
+    code = frames[-1][0].f_code
+    return PACKAGE in Path(code.co_filename).resolve().parents and _raises(code, _last(error.__traceback__).tb_lasti)
+
+
+def has_no_room(error):
+    """Tell whether an error is about room or permission, here or in the notebook's kernel, of which the text comes."""
+    name = _name(error)
+    of_kernel = hasattr(error, "ename") and name in ("OSError", "PermissionError")
+    said = of_kernel and any(os.strerror(code) in str(error) for code in _NO_ROOM)
+    return said or name.endswith("MemoryError") or getattr(error, "errno", None) in _NO_ROOM
+
+
+def sentence_of(error):
+    """Return what an error says in a line; of one that is not foreseen, what it is, too."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if not error.filename else f"{error.strerror}: {error.filename}"
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    text, name = _ANSI.sub("", text).strip(), _name(error)
+    if is_foreseen(error) and not hasattr(error, "ename"):
+        return text
+    last = (text.splitlines() or ["without a word"])[-1].removeprefix(f"{name}: ")
+    return last if is_foreseen(error) and name != "OSError" else f"{name}: {last}"
+
+
+def keep_traceback(error, place):
+    """Write the traceback of an error to a new file beside a place, or where temporary files go; return its path."""
+    place = Path(place).resolve()
+    lines = [f"{platform.platform()}, {versions()}", " ".join(sys.argv), "", *traceback.format_exception(error)]
+    for folder in (place.parent, None):
+        try:
+            handle, path = tempfile.mkstemp(".txt", f"{place.name}-traceback-", folder)
+        except OSError:
+            continue
+        with open(handle, "w", encoding="utf-8", errors="replace") as file:
+            file.write(_ANSI.sub("", "\n".join(lines)))
+        return path
+    return "no file, as none can be written"
+
+
+def _name(error):
+    return getattr(error, "ename", type(error).__name__)
+
+
+def _is_foreseen_in_kernel(error):
+    """Look at the last frame that is shown: whose is it, and does its line raise?"""
+    if error.ename not in ("FileNotFoundError", "FileExistsError", *(kind.__name__ for kind in _SAID)):
+        return False
+    shown = _ANSI.sub("", "\n".join(getattr(error, "traceback", None) or [str(error)]))
+    frames = re.split(r"^File ", shown, flags=re.MULTILINE)
+    pointed = re.findall(r"^-+> *\d+ (.*)$", frames[-1], flags=re.MULTILINE)
+    ours = (
+        re.match(rf".*{PACKAGE.name}[/\\]", frames[-1]) and bool(pointed) and pointed[-1].lstrip().startswith("raise")
+    )
+    return bool(ours) or (error.ename != "ValueError" and "[Errno " in shown)
+
+
+def _raises(code, offset):
+    """Tell whether a statement `raise` stands at a place in the byte code."""
+    return code.co_code[offset] == dis.opmap["RAISE_VARARGS"]
+
+
+def _last(frames):
+    while frames.tb_next:
+        frames = frames.tb_next
+    return frames
