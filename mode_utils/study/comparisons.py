@@ -147,6 +147,7 @@ def compare_metrics(runs, by="metric", value="difference", random_state=0):
     rows = [{"first": a, "second": b} | _describe((wide[a] - wide[b]).to_numpy(), random_state) for a, b in pairs]
     pairs = pd.DataFrame(rows)
     pairs.insert(pairs.columns.get_loc("p") + 1, "p_holm", holm(pairs["p"], len(wide)))
+    wide = without_noise(wide)  # only now: of what is rounded, differences are not
     equal = (wide.nunique(axis=1) == 1).all()
     statistic, p = (0.0, 1.0) if equal else stats.friedmanchisquare(*wide.to_numpy().T)
     return MetricComparison(len(wide), float(statistic), float(p), wide.rank(axis=1, ascending=False).mean(), pairs)
@@ -212,7 +213,7 @@ def _differences(group, name):
 def _pivot(outcomes, by, value):
     for name, group in outcomes.groupby(by, sort=False):
         _check_seeds(group["seed"], f"{by} {name!r}")
-    wide = without_noise(outcomes.pivot(index="seed", columns=by, values=value)[list(outcomes[by].unique())])
+    wide = outcomes.pivot(index="seed", columns=by, values=value)[list(outcomes[by].unique())]
     lacking = wide.isna().stack()
     if lacking.any():
         seed, name = lacking.index[lacking.to_numpy().argmax()]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -248,13 +249,16 @@ def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits
     assert next_folder(out) == digits_folder / "out-1"
 
 
-def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder):
+def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder, monkeypatch):
     arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz")]
     case = open_case(*arguments, 60, tolerance=0, replay=0.0)
     diagnosis = diagnose(case)
     chosen = choose_inputs(case, diagnosis)
     outcome = retrain(case, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]])
-    assert not outcome.helps  # without old samples it forgets
+    assert not outcome.helps and outcome.tries == 1  # without old samples it forgets
+    few, fits, fit = replace(case, options=replace(case.options, replay=0.02)), [], case.trainer.fit
+    monkeypatch.setattr(case.trainer, "fit", lambda *given, **names: fits.append(1) or fit(*given, **names))
+    assert retrain(few, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]]).tries == len(fits) > 1
     for name, keep in {"a": False, "b": True}.items():
         assert save_repair(digits_folder / name, case, diagnosis, chosen, outcome, keep) == keep
         assert (digits_folder / name / "repaired.keras").exists() == keep

@@ -108,10 +108,12 @@ def test_the_command_goes_on_and_says_what_the_round_gained(campaign, played, tm
     ("last", "message"),
     [
         ({"fixed": 30, "broken": 2, "accuracy_after": 0.95}, "likely to pay"),
-        ({"fixed": 5, "broken": 4, "accuracy_after": 0.95}, "not worth its labels"),
-        ({"fixed": 0, "broken": 0, "accuracy_after": 0.95}, "not worth its labels"),
-        ({"fixed": 3, "broken": 9, "accuracy_after": 0.95}, "not worth its labels"),
+        ({"fixed": 5, "broken": 4, "accuracy_after": 0.95}, "worth its labels is not shown"),
+        ({"fixed": 0, "broken": 0, "accuracy_after": 0.95}, "worth its labels is not shown"),
+        ({"fixed": 3, "broken": 9, "accuracy_after": 0.95}, "worth its labels is not shown"),
         ({"fixed": 12, "broken": 1, "accuracy_after": 0.95}, "less than half of the round before"),
+        ({"fixed": 12, "broken": 3, "accuracy_after": 0.95}, "less than half of the round before"),
+        ({"fixed": 12, "broken": 3, "accuracy_after": 0.95, "tries": 4}, "worth its labels is not shown"),
         ({"fixed": 12, "broken": 0, "accuracy_after": 1.0}, "none is wrong any more"),
     ],
 )

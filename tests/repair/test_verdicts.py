@@ -60,7 +60,7 @@ def test_one_sample_of_27_is_no_new_bug_and_it_says_how_many_it_would_take():
 
 
 def test_among_more_labels_it_takes_more_samples():
-    words = [judge_labels([100] * n, [1] * n, [8] * n, 0.02)[0] for n in (1, 10, 100)]
+    words = [judge_labels([100] * n, [1] * n, [6] * n, 0.02)[0] for n in (1, 10, 100)]
     needed = [int(word.split("about ")[1].split()[0]) for word in words]
     assert needed == sorted(needed) and needed[0] < needed[2]
 

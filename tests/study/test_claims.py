@@ -191,7 +191,16 @@ def pool_cells(state=0.02, chance=0.01, wrong=0.4, known=0.93, n=8):
 )
 def test_differential_states_help_if_they_gain_more_than_chance_in_the_same_labels(state, verdict):
     found = claims.states_help_beyond_allocation(pool_cells(state=state))
-    assert found.verdict == verdict and "32 combinations" in found.evidence
+    assert found.verdict == verdict and "8 kinds of models" in found.evidence and "32 combinations" in found.evidence
+
+
+def test_more_pools_and_budgets_of_the_same_models_are_no_more_evidence():
+    cells = pool_cells(state=0.0101)
+    more = pd.concat([cells, cells.assign(pool=cells["pool"] + " too")])
+    assert (
+        claims.states_help_beyond_allocation(cells).evidence.split(" in the mean")[0]
+        == (claims.states_help_beyond_allocation(more).evidence.split(" in the mean")[0])
+    )
 
 
 @pytest.mark.parametrize(("wrong", "verdict"), [(0.4, "confirmed in part"), (0.15, "refuted")])

@@ -149,3 +149,27 @@ def test_a_column_of_ones_own_can_name_configurations():
         compare_with_control(outcomes.assign(view="all"), by="view")
     with pytest.raises(ValueError, match="unknown by 'colour'"):
         compare_with_control(outcomes, by="colour")
+
+
+@pytest.mark.parametrize("n_test", [10_000, 9_973])
+def test_metrics_with_equal_accuracies_are_tied_whatever_floats_make_of_their_differences(n_test):
+    rng = np.random.default_rng(0)
+    final, control = rng.integers(9_000, 9_004, (3, 12)), rng.integers(8_990, 8_994, (3, 12))
+    counts, floats = final - control, final / n_test - control / n_test
+    compared = [
+        compare_metrics(pd.DataFrame(table.T, columns=METRICS).rename_axis("seed").reset_index().melt(
+            "seed", var_name="metric", value_name="difference").assign(layer_selection=True))
+        for table in (counts, floats)
+    ]  # fmt: skip
+    assert compared[0].ranks.equals(compared[1].ranks) and compared[0].p == compared[1].p
+    same = ["p", "p_holm", "rank_biserial", "won", "lost"]
+    pd.testing.assert_frame_equal(compared[0].pairs[same], compared[1].pairs[same])
+
+
+def test_where_so_few_runs_cannot_show_anything_there_is_no_adjusted_p_and_no_difference():
+    comparison = compare_metrics(outcomes_of({"euclidean": 0.5, "manhattan": 0.0, "canberra": -0.5}, 6))
+    assert comparison.pairs["p"].max() < 0.05 and comparison.pairs["p_holm"].isna().all()
+    without = outcomes_of(dict.fromkeys(METRICS, 0.0), 6, layer_selection=False)
+    selected = without.assign(layer_selection=True, final=without["final"] + 0.5)
+    rows = compare_layer_selection(pd.concat([selected, without]))
+    assert rows["p_holm"].isna().all() and (rows["verdict"] == "undecided").all()

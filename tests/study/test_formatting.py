@@ -37,6 +37,10 @@ def test_a_p_value_is_never_nothing(p, text):
     assert p_equals(p) == (f"p {text}" if p < 0.001 else f"p = {text}")
 
 
+def test_where_there_are_too_few_runs_for_a_p_there_is_none():
+    assert p_value(float("nan")) == "\N{EN DASH}" and p_equals(float("nan")) == "too few runs for a p"
+
+
 def test_a_comparison_is_written_in_points_with_units():
     outcomes = outcomes_of({"euclidean": 0.02, "manhattan": -0.02})
     compared = compare_differences(outcomes, "metric")

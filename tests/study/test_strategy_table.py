@@ -3,7 +3,16 @@ import pandas as pd
 import pytest
 from made_runs import make_run
 
-from mode_utils.study.strategy_table import CELL, best_peers, cell_rows, read_cells, regrets, summarize, yardstick_rows
+from mode_utils.study.strategy_table import (
+    CELL,
+    best_peers,
+    cell_rows,
+    of_models,
+    read_cells,
+    regrets,
+    summarize,
+    yardstick_rows,
+)
 
 NAMES = ("mnist", "dense", "starved", "noisy", True, 500, "all")
 
@@ -20,7 +29,7 @@ def cells_of(**differences):
     """Return cells, one a value, after 500 samples."""
     rows = [
         dict(zip(CELL, (*NAMES[:3], str(place), *NAMES[4:]), strict=True))
-        | {"strategy": name, "samples": 500, "difference": value, "p": 0.01}
+        | {"strategy": name, "samples": 500, "difference": value, "p": 0.01, "runs": 12}
         for name, values in differences.items() for place, value in enumerate(values)
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -53,14 +62,27 @@ def test_yardsticks_are_rows_without_a_control():
     ]
 
 
-def test_p_is_adjusted_for_all_comparisons_that_are_read(tmp_path):
-    cells = cells_of(a=[0.1, 0.2], b=[0.0, 0.1])
+def test_p_is_adjusted_for_the_comparisons_of_a_strategy_in_a_sweep(tmp_path):
+    cells = cells_of(a=[0.1, 0.2], b=[0.0, 0.1, 0.2])
     cells.loc[len(cells)] = {**cells.iloc[0], "strategy": "all", "difference": np.nan, "p": np.nan}
     cells.to_csv(tmp_path / "cells.csv", index=False)
     read = read_cells(tmp_path / "cells.csv")
-    assert read["p_holm"].tolist()[:4] == pytest.approx([0.04] * 4) and np.isnan(read["p_holm"].iloc[4])
+    assert read["p_holm"].tolist()[:5] == pytest.approx([0.02] * 2 + [0.03] * 3) and np.isnan(read["p_holm"].iloc[5])
     both = read_cells(tmp_path / "cells.csv", tmp_path / "cells.csv")
-    assert len(both) == 10 and both["p_holm"].dropna().tolist() == pytest.approx([0.08] * 8)
+    assert (
+        len(both) == 12 and both["p_holm"].tolist()[:5] == both["p_holm"].tolist()[6:11] == read["p_holm"].tolist()[:5]
+    )
+
+
+def test_a_family_in_which_so_few_runs_can_show_nothing_has_no_p(tmp_path):
+    cells_of(a=[0.1, 0.2]).assign(runs=6, p=1 / 32).to_csv(tmp_path / "cells.csv", index=False)
+    assert read_cells(tmp_path / "cells.csv")["p_holm"].isna().all()
+
+
+def test_cells_that_repair_the_same_models_are_one_observation():
+    cells = pd.concat([cells_of(a=[0.1, 0.3]).assign(samples=n, scenario=s) for n in (5, 9) for s in ("x", "y")])
+    values = cells.set_index([*CELL, "samples"])["difference"]
+    assert of_models(values).tolist() == pytest.approx([0.2, 0.2])
 
 
 def test_the_smallest_largest_regret_comes_first():
@@ -81,9 +103,8 @@ def test_the_best_peer_is_found_in_each_cell():
 
 
 def test_a_group_is_summarized_by_what_the_preset_gains_and_whom_it_is_behind():
-    cells = cells_of(own=[0.02, -0.01, 0.0], a=[0.01, 0.01, 0.0], rare=[0.05]).assign(low=0.0, high=0.0)
-    cells.loc[cells["strategy"] == "own", "low"] = [0.01, -0.02, -0.01]
-    cells.loc[cells["strategy"] == "own", "high"] = [0.03, -0.005, 0.01]
+    cells = cells_of(own=[0.02, -0.01, 0.0], a=[0.01, 0.01, 0.0], rare=[0.05]).assign(p_holm=0.01)
+    cells.loc[cells["strategy"] == "own", "p_holm"] = [0.01, 0.04, np.nan]
     table = summarize(cells, pd.Series("all", cells.index), "own", ["a", "rare"])
     assert table.to_dict("records") == [
         {"group": "all", "comparisons": 3, "above": 1, "below": 1, "gain": pytest.approx(0.01 / 3),
