@@ -96,7 +96,6 @@ ARRAYS = {  # what is wrong with one of the arrays, at random
     "text": put("x", lambda x, rng: x.astype(rng.choice(["U4", "S4"]))),
     "complex": put("x", lambda x, rng: x.astype(complex)),
     "not finite": put("x", lambda x, rng: one(x, rng.choice([np.nan, np.inf, -np.inf]), rng)),
-    "range": put("x_pool", lambda x, rng: x * rng.choice([255, 1e4, 1e-3])),
     "negative label": put("y", lambda y, rng: y - rng.integers(2, 5)),
     "label too large": put("y", lambda y, rng: one(y, rng.integers(3, 99), rng)),
     "broken label": put("y", lambda y, rng: y + rng.uniform(0.1, 0.9)),
