@@ -62,7 +62,7 @@ def _problem_of(path):
         return f"is empty: copy it again, or {_SAVE}"
     with open(path, "rb") as file:
         start = file.read(8)
-    if zipfile.is_zipfile(path):
+    if _is_archive(path):
         return _problem_of_archive(path)
     if start.startswith(b"PK"):
         return f"is not complete, as its end is missing: copy it again, or {_SAVE}"
@@ -115,6 +115,12 @@ def _problem_of_hdf5(path):
     return "" if has_model else alone
 
 
+def _is_archive(path):
+    """Tell whether a file is a whole archive; `zipfile` takes one for that which begins with anything."""
+    with open(path, "rb") as file:
+        return file.read(2) == b"PK" and zipfile.is_zipfile(path)
+
+
 def _version(archive):
     try:
         return str(json.loads(archive.read("metadata.json"))["keras_version"])
@@ -130,7 +136,7 @@ def _as_keras_reads(path, scratch):
     """Return the path of a model under the ending that Keras goes by, of Keras 2 with what Keras 3 calls otherwise."""
     if path.is_dir():
         return path
-    if zipfile.is_zipfile(path):
+    if _is_archive(path):
         return path if path.suffix == ".keras" else _linked(path, scratch / "model.keras")
     import h5py
 
@@ -185,7 +191,7 @@ def _say_failure(path, text, kind, version):
         )
     lines = [line for line in text.strip().splitlines() if line]
     cause = next((line for line in reversed(lines) if line.startswith("Exception encountered")), (lines or [kind])[0])
-    if path.is_file() and not zipfile.is_zipfile(path):
+    if path.is_file() and not _is_archive(path):
         return (
             f"Keras {version} cannot load {path} ({cause}): build the model anew in Keras 3, give it the weights with "
             f"model.load_weights(path), compile it, and {_SAVE}"

@@ -6,11 +6,15 @@ import pytest
 from mode_utils.networks.backend import keras
 from mode_utils.networks.keras_internals import (
     adam_moments,
+    all_layers,
     is_random_seed,
     last_node,
+    loss_weights,
     optimizer_variables,
     own_variables,
+    padding_mask,
     rate_of,
+    weights_of_optimizer,
 )
 
 
@@ -105,3 +109,17 @@ def test_calling_a_functional_models_call_hands_on_its_layers_rather_than_the_mo
     assert [layer.name for layer in again.layers[1:]] == [layer.name for layer in model.layers[1:]]
     x = np.ones((1, 4), np.float32)
     np.testing.assert_array_equal(model.predict(x, verbose=0), again.predict(x, verbose=0))
+
+
+def test_what_is_asked_of_masks_losses_and_optimizers_is_where_it_was():
+    """If not: masks may be had by `compute_mask`, weights of losses by `get_compile_config`, orders of weights by name."""
+    x = keras.Input((3,))
+    steps = keras.layers.Embedding(5, 2, mask_zero=True)
+    inner = keras.Model(x, keras.layers.Dense(2)(keras.layers.LSTM(2, name="inner")(steps(x))))
+    outer = keras.Sequential([keras.Input((3,)), inner])
+    outer.compile(optimizer="adam", loss=["mse"], loss_weights=[0.5])
+    outer.optimizer.build(outer.trainable_variables)
+    assert {"inner", steps.name, inner.name} <= {layer.name for layer in all_layers(outer)}
+    assert loss_weights(outer) == [0.5]
+    assert padding_mask(steps(np.array([[1, 2, 0]]))).numpy().tolist() == [[True, True, False]]
+    assert all(a is b for a, b in zip(weights_of_optimizer(outer.optimizer), outer.trainable_variables, strict=True))

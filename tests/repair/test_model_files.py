@@ -94,7 +94,7 @@ NONE = {  # what a file holds, of the whole model, and what is said of it
     "arrays": (lambda whole: archive(**{"x_train.npy": ""}), "is an archive of arrays .*: the model comes first"),
     "archive": (lambda whole: archive(readme=""), "is an archive without a model of Keras in it"),
     "keras 2": (of_keras_2, r"was written by Keras 2 \(2.15.0\) .*tf_keras.*save\('model.h5'\), which is read here"),
-    "hdf5, cut": (lambda whole: b"\x89HDF\r\n\x1a\n" + b"0" * 99, "is an HDF5 file that cannot be opened"),
+    "hdf5, cut": (lambda whole: b"\x89HDF\r\n\x1a\n" + whole, "is an HDF5 file that cannot be opened"),
 }
 
 
