@@ -111,7 +111,7 @@ def _run(given, case, names, options):
     paths = {"model_path": given.model, "data_path": given.data, "continue_from": given.continue_from}
     parameters = {name: str(path.resolve()) if path else "" for name, path in paths.items()}
     parameters |= {"apply": [str(path.resolve()) for path in given.apply], "label_studio": given.label_studio}
-    parameters |= {name: value if value is not None else "" for name, value in options.items()}
+    parameters |= {name: value for name, value in options.items() if value is not None}
     parameters |= {"class_names": names or [], "budget": given.budget, "keep_new_bugs": given.keep_new_bugs}
     parameters["compare"] = given.compare or ""
     for note in case.notes:
