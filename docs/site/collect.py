@@ -75,14 +75,24 @@ def collect(target):
     Parameters
     ----------
     target : path
-        Removed first, if it exists.
+        Removed first, if it is an earlier copy.
 
     Returns
     -------
     int
         Number of pages.
     """
+    made = target / ".collected"
+    if (
+        target.exists()
+        and any(target.iterdir())
+        and not made.exists()
+        and ROOT / "docs/_build" not in target.resolve().parents
+    ):
+        raise ValueError(f"{target} is no earlier copy of the site: name another folder, or remove it")
     shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    made.touch()
     pages = sorted({path.relative_to(ROOT) for pattern in PAGES for path in ROOT.glob(pattern)})
     for page in pages:
         text = _to_first_page((ROOT / page).read_text(encoding="utf-8"), depth=len(page.parts) - 1)

@@ -173,21 +173,26 @@ def number_of(text: str) -> int | float | None:
 
 def describe_notes(name: str, noted: list[tuple[str, object]]) -> list[str]:
     """Say of a parameter what was read otherwise than YAML does by itself: a sentence for each kind."""
-    kinds = dict.fromkeys("text" if isinstance(value, str) else "number" for _, value in noted)
-    return [
-        _describe_kind(name, kind, [t for t, v in noted if isinstance(v, str) == (kind == "text")]) for kind in kinds
-    ]
+    sentences = []
+    for kind in dict.fromkeys(_kind_name(value) for _, value in noted):
+        texts = list(dict.fromkeys(text for text, value in noted if _kind_name(value) == kind))
+        shown = ", ".join(texts[:_TELLING]) + (", ..." if len(texts) > _TELLING else "")
+        sentences.append(f"{name}: {shown} {'is' if len(texts) == 1 else 'are'} taken as {kind}")
+    return sentences
 
 
-def _describe_kind(name: str, kind: str, texts: list[str]) -> str:
-    texts = list(dict.fromkeys(texts))
-    shown = ", ".join(texts[:_TELLING]) + (", ..." if len(texts) > _TELLING else "")
-    what = {"text": "text", "number": "a number, not text" if len(texts) == 1 else "numbers, not text"}[kind]
-    return f"{name}: {shown} {'is' if len(texts) == 1 else 'are'} taken as {what}"
+def _kind_name(value: object) -> str:
+    return {str: "text", NoneType: "nothing, not text"}.get(type(value), "number, not text")
 
 
 def _read_scalar(text: Written, kinds: tuple[type, ...], choices: tuple[str, ...], note: Callable) -> object:
-    value, in_yaml = str(text) if text in choices else _among(text, kinds), _in_yaml(text)
+    in_yaml = _in_yaml(text)
+    try:
+        value = _among(text, kinds)
+    except AmbiguousError:
+        if text not in choices or (kinds and str not in kinds):
+            raise
+        value = str(text)
     is_other = isinstance(value, str) != isinstance(in_yaml, str) or (value == value and value != in_yaml)
     if is_other or _loses_zeros(text, value, kinds):
         note(text, value)
@@ -204,7 +209,8 @@ def _among(text: Written, kinds: tuple[type, ...]) -> object:
             raise AmbiguousError(f"""it is a text only in quotes: '"{text}"'""")
         return str(text)
     takes_text = not kinds or str in kinds
-    if len(others) > 1 or (others and (":" in text or (takes_text and _may_be_text(text)))):
+    only_yaml = any(type(each) in (int, float) for each in others) and number_of(text) is None
+    if len(others) > 1 or only_yaml or (others and takes_text and _may_be_text(text)):
         raise _two_readings(text, others, takes_text)
     if others:
         return others[0]
@@ -271,7 +277,10 @@ def _in_yaml(text: str) -> object:
     tag = loader.resolve(yaml.ScalarNode, text, (True, False))
     if tag.rpartition(":")[2] not in ("null", "bool", "int", "float"):
         return str(text)
-    return loader.construct_object(yaml.ScalarNode(tag, text))
+    try:
+        return loader.construct_object(yaml.ScalarNode(tag, text))
+    except ValueError:  # 0x_
+        return str(text)
 
 
 def _read_part(value: object, kinds: tuple[type, ...], default: object, note: Callable) -> object:
@@ -280,7 +289,8 @@ def _read_part(value: object, kinds: tuple[type, ...], default: object, note: Ca
         noted: list[tuple[str, object]] = []
         read = _read_scalar(value, kinds, (), lambda *both: noted.append(both))
         if type(read) in kinds:
-            any(note(*both) for both in noted)
+            for both in noted:
+                note(*both)
             return read
     return read_value(value, (), default, (), note)
 

@@ -185,7 +185,7 @@ def test_what_is_injected_is_checked_wherever_the_parameters_stand_and_made_what
 ):
     namespace = cells(*before, "rate = 0.1\nn = 1", "# Parameters\nrate = '1e-4'\nn = 100000.0\n")
     assert namespace["rate"] == 1e-4 and type(namespace["n"]) is int
-    assert "rate: 1e-4 is taken as a number, not text" in capsys.readouterr().out
+    assert "rate: 1e-4 is taken as number, not text" in capsys.readouterr().out
     assert cells(
         *before, "rate = 0.1", "# Parameters\nPAPERMILL_INPUT_PATH = 'a'\nPAPERMILL_OUTPUT_PATH = 'b'\nrate = 2"
     )
