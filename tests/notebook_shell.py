@@ -32,7 +32,9 @@ def execute_cells(source, parameters, cwd, shell=None):
         for cell in cells:
             sources = ["".join(cell["source"])]
             if parameters and "parameters" in cell["metadata"].get("tags", []):
-                sources.append("# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in parameters.items()))
+                sources.append(
+                    "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+                )
             for source_of_cell in sources:
                 shell.run_cell(source_of_cell, store_history=True).raise_error()
             matplotlib.pyplot.close("all")

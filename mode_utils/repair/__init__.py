@@ -3,6 +3,8 @@
 case           the model and its data, checked; an example of both
 model_files    the model from its file, or what that is instead
 arrays         data from an .npz file: samples and labels in their roles
+sample_parts   samples part by part, and in the dtype of a model
+sample_scales  are samples numbers, and scaled as in training?
 npz_files      the arrays of an .npz file, without running what it brings
 label_arrays   labels and names as people have them: numbers, one-hot rows, texts, and places without one
 image_folders  data from folders of images

@@ -15,8 +15,8 @@ def _build_parser():
         prog="python -m mode_utils.repair",
         description="Find out what is wrong with a classifier, which samples of a pool to add, and whether they help.",
         epilog="Exit status: 0 repaired, or waiting for labels; 1 done, but the model is not saved, as it has new "
-        "bugs, broke more than it fixed, or fixed nothing; 2 bad input; 3 no room or no permission; 4 an error that was "
-        "not foreseen, whose traceback is kept; 130 interrupted.",
+        "bugs, broke more than it fixed, or fixed nothing; 2 bad input; 3 no room or no permission; 4 an error that "
+        "was not foreseen, whose traceback is kept; 130 interrupted.",
     )
     add = parser.add_argument
     add(

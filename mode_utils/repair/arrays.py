@@ -3,7 +3,6 @@
 How files are read is in `npz_files`, what labels may look like in `label_arrays`.
 """
 
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,39 +11,14 @@ import numpy as np
 from mode_utils.diagnosis import another_order
 from mode_utils.repair.label_arrays import check_class_names, check_several, find_classes, labels_of, names_of
 from mode_utils.repair.npz_files import as_plain, read_arrays
+from mode_utils.repair.sample_parts import convert_samples
+from mode_utils.repair.sample_scales import are_numbers_of_things, check_samples, check_span
 from mode_utils.splits import Splits, Subset
-from mode_utils.support.files import release_pages
 
 REQUIRED = ("x_train", "y_train", "x_validation", "y_validation", "x_pool")
 OPTIONAL = ("y_pool", "names_pool", "x_test", "y_test")
-CHUNK = 16_384  # samples looked at in one go, or fewer if they are large
-_CHUNK_BYTES = 2**26
 FEW = 10  # validation samples of a label
 _NAMED = 10  # labels in a sentence
-_FAR = 20  # times as large or small
-_LARGEST = float(np.finfo(np.float32).max)
-_LOOKED_AT = 4_000_000  # numbers, for the usual ones
-_AT_ONCE = 1_024  # samples that are read from all over an array
-
-
-@dataclass(frozen=True)
-class Span:
-    """How large the numbers of samples are.
-
-    Attributes
-    ----------
-    x : (n, ...) array
-        The samples.
-    low, high : (...) float
-        The least and the largest number at each place of a sample.
-    typical : (2, n_columns) float
-        See `check_span`; one column for all that is no table.
-    """
-
-    x: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    typical: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -162,7 +136,7 @@ def check_arrays(arrays, class_names=None, n_classes=None, path="the data", dtyp
     for part in ("train", "validation", "pool", "test"):
         if f"x_{part}" in arrays:
             spans[f"x_{part}"] = check_samples(f"x_{part}", arrays[f"x_{part}"], arrays["x_train"])
-            if not (_are_numbers_of_things(arrays["x_train"]) and _are_numbers_of_things(arrays[f"x_{part}"])):
+            if not (are_numbers_of_things(arrays["x_train"]) and are_numbers_of_things(arrays[f"x_{part}"])):
                 notes += check_span(f"x_{part}", spans[f"x_{part}"], spans["x_train"], even_if_odd=even_if_odd)
         if (name := f"y_{part}") in arrays:
             arrays[name] = labels_of(name, arrays[name], len(arrays[f"x_{part}"]), class_names, n_classes)
@@ -176,56 +150,6 @@ def check_arrays(arrays, class_names=None, n_classes=None, path="the data", dtyp
         arrays["y_pool"] = any_known(arrays["y_pool"])
     data = OwnData(**{name: arrays.get(name) for name in (*REQUIRED, *OPTIONAL)}, class_names=names)
     return replace(data, notes=notes + thin_labels(data))
-
-
-def convert_samples(name, x, dtype=None):
-    """Return samples as a model takes them; those of the pool, which may be larger than memory, are only checked.
-
-    Parameters
-    ----------
-    name : str
-        Of the array.
-    x : (n, ...) array
-    dtype : str, optional
-        What the model takes; by default integers stay what they are, and all else becomes float32.
-
-    Raises
-    ------
-    ValueError
-        If the model takes whole numbers, and these are none, or too large for it.
-    """
-    if dtype is None:
-        dtype = x.dtype if x.dtype.kind in "iu" else np.float32
-    elif str(dtype) == "bool" or np.dtype(dtype).kind in "iu":
-        dtype = np.dtype(dtype)
-        _check_whole(name, x, dtype)
-        dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
-    else:
-        dtype = np.float64 if str(dtype) == "float64" else np.float32
-    return x if name.startswith("x_pool") else np.asarray(x, dtype)
-
-
-def _check_whole(name, x, dtype):
-    """Raise a ValueError if integers of a type cannot hold samples."""
-    least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-    exact = 2 ** (np.finfo(x.dtype).nmant + 1) if x.dtype.kind == "f" else None
-    for _, chunk in in_chunks(x):
-        if exact and (broken := chunk[chunk != np.floor(chunk)]).size:
-            raise ValueError(f"{name} has {broken[0]:g}, but the model takes whole numbers ({dtype}): give it those")
-        ends = [int(chunk.min()), int(chunk.max())] if chunk.size else [0]
-        if exact and max(map(abs, ends)) > exact:
-            raise ValueError(
-                f"{name} has {max(ends, key=abs)} as {x.dtype}, which holds whole numbers up to {exact}, and rounds "
-                "larger ones: save it as int64"
-            )
-        if min(ends) < least or max(ends) > most:
-            wrong = min(ends) if min(ends) < least else max(ends)
-            raise ValueError(f"{name} has {wrong}, but the model takes {dtype}: {least} .. {most}")
-
-
-def _are_numbers_of_things(x):
-    """Tell whether samples are integers that stand for things, and not for the brightness of a pixel."""
-    return x.dtype.kind in "iu" and x.dtype.itemsize > 1
 
 
 def check_order(predicted, y, class_names, whose):
@@ -261,30 +185,6 @@ def listed(data, marked):
     """Return the names of some labels, (n_classes,) bool, as they stand in a sentence, of many the first."""
     names = [data.class_names[label] for label in np.flatnonzero(marked)]
     return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
-
-
-def in_chunks(*arrays):
-    """Yield start and rows of each chunk of arrays of one length; those mapped from a file leave memory again."""
-    size = min(_at_once(x, CHUNK) for x in arrays)
-    for start in range(0, len(arrays[0]), size):
-        yield start, *(np.asarray(x[start : start + size]) for x in arrays)
-        for x in arrays:
-            release_pages(x)
-
-
-def scattered(x, places):
-    """Yield samples at some places of an array, few at a time: it may be mapped from a file.
-
-    Integers stay what they are; all else is float32.
-    """
-    for few in np.array_split(places, len(places) // _at_once(x, _AT_ONCE) + 1):
-        yield convert_samples("x", x[few])
-        release_pages(x)  # a sample brings its whole neighbourhood into memory
-
-
-def _at_once(x, most):
-    """Return how many samples of an array are looked at in one go, by the bytes that they take as float32."""
-    return int(np.clip(_CHUNK_BYTES // (4 * max(1, int(np.prod(x.shape[1:])))), 1, most))
 
 
 def _join(arrays, inputs):
@@ -347,69 +247,6 @@ def _check_names(path, arrays):
         raise ValueError(f"{path} has only one of x_test and y_test: give both or none")
 
 
-def check_samples(name, x, like, whose="x_train"):
-    """Return the `Span` of samples; raise a ValueError if they are no finite numbers, or unlike others."""
-    if x.dtype.kind not in "fiub":
-        raise ValueError(f"{name} has dtype {x.dtype}: samples must be numbers")
-    if x.ndim < 2 or not len(x):
-        raise ValueError(f"{name} has shape {x.shape}: samples must be (n, ...) with at least one of them")
-    if x.shape[1:] != like.shape[1:]:
-        raise ValueError(
-            f"a sample of {name} has shape {x.shape[1:]}, one of {whose} {like.shape[1:]}: they must be alike"
-        )
-    low, high = np.full(x.shape[1:], np.inf), np.full(x.shape[1:], -np.inf)
-    for start, chunk in in_chunks(x):
-        ends = chunk.min(axis=0), chunk.max(axis=0)  # NaN if there is one
-        if not all((np.abs(end.astype(np.float64)) <= _LARGEST).all() for end in ends):
-            raise ValueError(_not_finite(name, start, chunk))
-        low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
-    return Span(x, low, high, _typical(x))
-
-
-def check_span(name, span, like, whose="x_train", even_if_odd=False):
-    """Look for samples that are scaled in another way than others.
-
-    What counts are usual numbers, not the largest one: half and nearly all of those that are not 0, of a table in most
-    of its columns.
-
-    Parameters
-    ----------
-    name : str
-    span, like : Span
-        Of the samples, and of those that they should be like.
-    whose : str
-        Name of the latter.
-    even_if_odd : bool
-        Say it in place of an error.
-
-    Returns
-    -------
-    tuple of str
-        A sentence on each other thing that is odd: a column in another unit, one huge number.
-
-    Raises
-    ------
-    ValueError
-    """
-    ratios = span.typical / like.typical  # NaN where there is nothing but 0
-    far = [np.all(ratios > _FAR, axis=0), np.all(ratios < 1 / _FAR, axis=0)]
-    known = max(1, np.isfinite(ratios).all(axis=0).sum())
-    if max(way.sum() for way in far) > known / 2:
-        told = (
-            f"{name} spans {span.low.min():g} .. {span.high.max():g}, but {whose} {like.low.min():g} .. "
-            f"{like.high.max():g}, and its usual numbers are about {np.nanmedian(ratios[0]):.2g} times those"
-        )
-        if not even_if_odd:
-            raise ValueError(f"{told}: scale both alike, or go on all the same with --even-if-weak")
-        return (f"The scales differ: {told}.",)
-    odd = (far[0] | far[1]) & (min(len(span.x), len(like.x)) >= _FAR)  # of fewer, a column says nothing
-    notes = [
-        f"Column {column} of {name} is about {ratios[0, column]:.2g} times as large as in {whose}: is it in one unit?"
-        for column in np.flatnonzero(odd)[:_NAMED]
-    ]
-    return (*notes, *_huge(name, span, like, whose, odd))
-
-
 def any_known(labels):
     """Return labels (n,) of a pool, or None if it is not known of any sample."""
     return labels if (labels >= 0).any() else None
@@ -424,7 +261,7 @@ def say_known(data):
     )
 
 
-def check_budget(budget, data, used=()):
+def check_left(budget, data, used=()):
     """Raise a ValueError if a budget is larger than what is left to choose from."""
     n, closed = len(data.x_pool), len(np.union1d(used, data.known_places))
     why = f" to choose from, as {closed} of {n} have a label or were added before" if closed else ""
@@ -460,42 +297,3 @@ def thin_labels(data):
     if few := listed(data, (counts > 0) & (counts < FEW)):
         notes.append(f"Fewer than {FEW} validation samples of {few}: how often the model fails there is hardly known.")
     return tuple(notes)
-
-
-def _not_finite(name, start, chunk):
-    rows = np.abs(chunk.reshape(len(chunk), -1).astype(np.float64))
-    row, column = np.argwhere(~(rows <= _LARGEST))[0]
-    value = chunk.reshape(len(chunk), -1)[row, column]
-    what = "NaN or infinite values" if not np.isfinite(value) else "numbers that are too large for float32"
-    return f"{name} has {what}, the first in sample {start + row} ({value:g}, number {column} of it): replace them"
-
-
-def _typical(x):
-    """Return sizes (2, n_columns) that half and nearly all numbers stay below, 0 left out; of images, one column."""
-    width = max(1, int(np.prod(x.shape[1:])))
-    places = np.unique(np.linspace(0, len(x) - 1, max(16, min(len(x), 1_000, _LOOKED_AT // width))).astype(int))
-    rows = np.abs(np.concatenate(list(scattered(x, places))).astype(np.float32)).reshape(len(places), -1)
-    rows = rows if x.ndim == 2 else rows.reshape(-1, 1)
-    rows[rows == 0] = np.nan
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of columns of 0 alone
-        return np.nanquantile(rows, (0.5, 0.99), axis=0)
-
-
-def _huge(name, span, like, whose, odd):
-    """Say which sample has the largest number, if that is far beyond all that it should be like; odd columns aside."""
-    sizes, known = (np.maximum(np.abs(each.low), np.abs(each.high)).ravel() for each in (span, like))
-    known = known if span.x.ndim == 2 else np.broadcast_to(known.max(), known.shape)
-    ratios = np.where(odd, 0, sizes / np.where(known > 0, known, np.inf))
-    place = int(ratios.argmax())
-    if ratios[place] <= _FAR:
-        return ()
-    for start, chunk in in_chunks(span.x):
-        column = np.abs(chunk.reshape(len(chunk), -1)[:, place].astype(np.float64))
-        if column.max() >= sizes[place]:
-            where = f"column {place}" if span.x.ndim == 2 else f"number {place}"
-            return (
-                f"Sample {start + int(column.argmax())} of {name} has {sizes[place]:g} in {where}, "
-                f"{ratios[place]:,.0f} times the largest of {whose}: is it right?",
-            )
-    return ()

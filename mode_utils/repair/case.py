@@ -19,14 +19,11 @@ from mode_utils.options import DebugOptions
 from mode_utils.repair.arrays import (
     OwnData,
     check_arrays,
-    check_budget,
-    convert_samples,
-    in_chunks,
+    check_left,
     load_own_data,
     read_arrays,
     say_known,
     say_unseen,
-    scattered,
     with_classes,
 )
 from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
@@ -36,6 +33,7 @@ from mode_utils.repair.model_files import load_model
 from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels, say_one_label
 from mode_utils.repair.retraining import check_trainable, say_rate
 from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
+from mode_utils.repair.sample_parts import convert_samples, in_chunks, scattered
 from mode_utils.run_setup import RunSetup, split_for_run
 from mode_utils.support.checks import check_choice, check_least, check_share
 
@@ -384,7 +382,7 @@ def _check_fit(model, data, budget):
             f"a sample has shape {found}, but the model takes {wanted}: give samples as the model takes them"
         )
     _check_vocabulary(model, data)
-    check_budget(budget, data)
+    check_left(budget, data)
 
 
 def _check_vocabulary(model, data):

@@ -4,9 +4,10 @@ import difflib
 
 import numpy as np
 
-from mode_utils.repair.arrays import check_samples, check_span, in_chunks
 from mode_utils.repair.label_arrays import check_class_names, check_several, find_classes, labels_of, names_of
 from mode_utils.repair.npz_files import as_plain
+from mode_utils.repair.sample_parts import in_chunks
+from mode_utils.repair.sample_scales import check_samples, check_span
 
 REQUIRED = ("probabilities_pool", "features_pool", "probabilities_validation", "features_validation", "y_validation")
 OPTIONAL = (
@@ -29,7 +30,7 @@ def check_outputs(arrays, where="the set of arrays", required=REQUIRED, class_na
     class_names : sequence of str, optional
         In place of the array `class_names`, which is among what is returned if labels are texts.
     even_if_odd : bool
-        See `arrays.check_span`.
+        See `sample_scales.check_span`.
 
     Raises
     ------

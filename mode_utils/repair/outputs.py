@@ -15,17 +15,16 @@ from mode_utils.options import DebugOptions
 from mode_utils.repair.arrays import (
     OwnData,
     any_known,
-    check_budget,
+    check_left,
     check_order,
-    in_chunks,
     read_arrays,
     say_known,
     say_unseen,
-    scattered,
     thin_labels,
 )
 from mode_utils.repair.choice import describe
 from mode_utils.repair.output_arrays import REQUIRED, check_outputs
+from mode_utils.repair.sample_parts import in_chunks, scattered
 from mode_utils.support.checks import check_least
 
 _PRESETS = ("recommended", "adaptive")
@@ -126,7 +125,7 @@ def open_outputs(
     preset : {"recommended", "adaptive"}
     seed : int
     even_if_weak : bool
-        Go on with a pool that seems to be scaled in another way than validation samples, see `arrays.check_span`.
+        Go on with a pool that seems to be scaled in another way than validation samples, see `sample_scales.check_span`.
     **changes
         Options of the preset to change, see `options.DebugOptions`.
 
@@ -158,7 +157,7 @@ def open_outputs(
         arrays |= {f"{what}_pool": np.asarray(arrays[f"{what}_validation"][:0]) for what in _WHAT}
     data = _as_data(arrays, arrays.get("class_names"))
     if not in_shards:
-        check_budget(budget, data)
+        check_left(budget, data)
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
     if data.pool_labelled:  # of a few labels, which are of what the model gets wrong, no order can be told

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom
 
-from mode_utils.repair.arrays import check_budget
+from mode_utils.repair.arrays import check_left
 from mode_utils.repair.folder import hash_file
 from mode_utils.study.formatting import pp
 from mode_utils.study.significance import SIGNIFICANCE
@@ -94,7 +94,7 @@ def continue_case(case, earlier):
     used = np.array([each["index"] for each in earlier.samples], int)
     if used.size and used.max() >= len(data.x_pool):
         raise ValueError(f"{folder} has added sample {used.max()} of a larger pool: go on with the same data")
-    check_budget(case.options.batch_size, data, used)
+    check_left(case.options.batch_size, data, used)
     labels = np.array([places[each["label"]] for each in earlier.samples], np.int32)
     x_train = np.concatenate([data.x_train, np.asarray(data.x_pool[used], data.x_train.dtype)])
     data = replace(data, x_train=x_train, y_train=np.concatenate([data.y_train, labels]))
@@ -142,7 +142,7 @@ def take_labels(gathered, case):
 
 
 def round_of(case, outcome, n_added):
-    """Return the line of a round: `round`, `added`, `total`, `fixed`, `broken`, `samples`, `tries`, `helps`, accuracies.
+    """Return a line: `round`, `added`, `total`, `fixed`, `broken`, `samples`, `tries`, `helps`, accuracies.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from mode_utils.support.code_hash import INPUTS, versions
 from mode_utils.support.failures import is_foreseen
 
 from .kernels import Watch, last_words, run_notebook
-from .manifest import MANIFEST, NOTEBOOK, PACKAGE, describe_files, describe_inputs, sources_hash
+from .manifest import MANIFEST, NOTEBOOK, PACKAGE, describe_contents, describe_files, sources_hash
 from .tasks import THREAD_VARIABLES, CellOutcome, Task
 
 TRACEBACK_LINES = 8
@@ -51,7 +51,7 @@ def run_cell(task: Task) -> CellOutcome:
     with tempfile.TemporaryDirectory(prefix="cell-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
         watch = Watch(task.timeout)
         try:
-            inputs = describe_inputs(task.parameters.values())
+            inputs = describe_contents(task.parameters.values())
             results = _execute(task, Path(scratch), watch)
             inputs |= _recorded(Path(scratch))
             seconds = time.monotonic() - started

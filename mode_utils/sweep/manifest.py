@@ -75,7 +75,7 @@ def sources_hash() -> str:
     return digest.hexdigest()
 
 
-def describe_inputs(names: Iterable[object]) -> dict[str, str | None]:
+def describe_contents(names: Iterable[object]) -> dict[str, str | None]:
     """Return the SHA-256 of the files among some names; None of one that is not there."""
     return {name: _content(name) for name in names if isinstance(name, str) and Path(name).is_absolute()}
 
@@ -172,7 +172,7 @@ def why_outdated(
     kept = manifest.get("versions") or {}
     changed += [name for name, number in wanted["versions"].items() if kept.get(name) != number]
     inputs = manifest.get("inputs") or {}
-    found = describe_inputs(inputs)
+    found = describe_contents(inputs)
     changed += [Path(name).name for name in inputs if found.get(name) not in (None, inputs[name])]
     changed += ["outputs"] if not set(outputs).issubset(manifest.get("files", [])) else []
     return f"out of date: {', '.join(changed)} changed" if changed else None

@@ -5,16 +5,9 @@ import pytest
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.plain_models import ModelInput
-from mode_utils.repair.arrays import (
-    check_arrays,
-    convert_samples,
-    in_chunks,
-    load_own_data,
-    read_arrays,
-    scattered,
-    with_classes,
-)
+from mode_utils.repair.arrays import check_arrays, load_own_data, read_arrays, with_classes
 from mode_utils.repair.image_folders import pack_images
+from mode_utils.repair.sample_parts import convert_samples, in_chunks, scattered
 
 
 @pytest.fixture

@@ -250,15 +250,14 @@ def interrupted(data, truth, run, tmp_path):
     before = sorted(tmp_path.iterdir())
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("mode_utils.repair.save_repair", lambda *_, **__: signal.raise_signal(signal.SIGINT))
-        status, out, told = run("out")
+        status, _, told = run("out")
     assert status == 130 and told.err == "interrupted: nothing was written\n"
     assert sorted(tmp_path.iterdir()) == before
 
 
 ENDINGS = {ending.__name__: ending for ending in (saved, asked, refused, interrupted)}
 WAYS = [  # each pair of two of the three at least once: the ending goes on by one from model to model and kind to kind
-    (kind, model, list(ENDINGS)[(n + m) % 4])
-    for (n, kind), (m, model) in product(enumerate(KINDS), enumerate(MODELS))
+    (kind, model, list(ENDINGS)[(n + m) % 4]) for (n, kind), (m, model) in product(enumerate(KINDS), enumerate(MODELS))
 ]
 
 

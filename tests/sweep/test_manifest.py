@@ -6,8 +6,8 @@ import pytest
 from bench import make_notebook
 
 from mode_utils.sweep.manifest import (
+    describe_contents,
     describe_files,
-    describe_inputs,
     find_damage,
     fingerprint,
     notebook_hash,
@@ -65,7 +65,7 @@ def test_parameters_that_only_look_the_same_are_others(old, new):
 def test_a_result_is_out_of_date_when_the_content_of_a_file_is_another_and_only_then(tmp_path):
     data, other = tmp_path / "cifar10.npz", tmp_path / "own.npz"
     data.write_text("samples")
-    inputs = describe_inputs([str(data), str(other), "relative", 3, "/\0", str(tmp_path)])
+    inputs = describe_contents([str(data), str(other), "relative", 3, "/\0", str(tmp_path)])
     assert set(inputs) == {str(data), str(other), "/\0", str(tmp_path)} and inputs[str(data)]
     result = WANTED | {"inputs": inputs}
     data.touch()

@@ -1,0 +1,78 @@
+"""Samples part by part, as they may be mapped from a file that is larger than memory, and in the dtype of a model."""
+
+import numpy as np
+
+from mode_utils.support.files import release_pages
+
+CHUNK = 16_384  # samples looked at in one go, or fewer if they are large
+_CHUNK_BYTES = 2**26
+_AT_ONCE = 1_024  # samples that are read from all over an array
+
+
+def in_chunks(*arrays):
+    """Yield start and rows of each chunk of arrays of one length; those mapped from a file leave memory again."""
+    size = min(_at_once(x, CHUNK) for x in arrays)
+    for start in range(0, len(arrays[0]), size):
+        yield start, *(np.asarray(x[start : start + size]) for x in arrays)
+        for x in arrays:
+            release_pages(x)
+
+
+def scattered(x, places):
+    """Yield samples at some places of an array, few at a time: it may be mapped from a file.
+
+    Integers stay what they are; all else is float32.
+    """
+    for few in np.array_split(places, len(places) // _at_once(x, _AT_ONCE) + 1):
+        yield convert_samples("x", x[few])
+        release_pages(x)  # a sample brings its whole neighbourhood into memory
+
+
+def _at_once(x, most):
+    """Return how many samples of an array are looked at in one go, by the bytes that they take as float32."""
+    return int(np.clip(_CHUNK_BYTES // (4 * max(1, int(np.prod(x.shape[1:])))), 1, most))
+
+
+def convert_samples(name, x, dtype=None):
+    """Return samples as a model takes them; those of the pool, which may be larger than memory, are only checked.
+
+    Parameters
+    ----------
+    name : str
+        Of the array.
+    x : (n, ...) array
+    dtype : str, optional
+        What the model takes; by default integers stay what they are, and all else becomes float32.
+
+    Raises
+    ------
+    ValueError
+        If the model takes whole numbers, and these are none, or too large for it.
+    """
+    if dtype is None:
+        dtype = x.dtype if x.dtype.kind in "iu" else np.float32
+    elif str(dtype) == "bool" or np.dtype(dtype).kind in "iu":
+        dtype = np.dtype(dtype)
+        _check_whole(name, x, dtype)
+        dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
+    else:
+        dtype = np.float64 if str(dtype) == "float64" else np.float32
+    return x if name.startswith("x_pool") else np.asarray(x, dtype)
+
+
+def _check_whole(name, x, dtype):
+    """Raise a ValueError if integers of a type cannot hold samples."""
+    least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    exact = 2 ** (np.finfo(x.dtype).nmant + 1) if x.dtype.kind == "f" else None
+    for _, chunk in in_chunks(x):
+        if exact and (broken := chunk[chunk != np.floor(chunk)]).size:
+            raise ValueError(f"{name} has {broken[0]:g}, but the model takes whole numbers ({dtype}): give it those")
+        ends = [int(chunk.min()), int(chunk.max())] if chunk.size else [0]
+        if exact and max(map(abs, ends)) > exact:
+            raise ValueError(
+                f"{name} has {max(ends, key=abs)} as {x.dtype}, which holds whole numbers up to {exact}, and rounds "
+                "larger ones: save it as int64"
+            )
+        if min(ends) < least or max(ends) > most:
+            wrong = min(ends) if min(ends) < least else max(ends)
+            raise ValueError(f"{name} has {wrong}, but the model takes {dtype}: {least} .. {most}")

@@ -1,0 +1,140 @@
+"""Are samples numbers, and scaled like those that the model was trained on?"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from mode_utils.repair.sample_parts import in_chunks, scattered
+
+_NAMED = 10  # columns in sentences
+_FAR = 20  # times as large or small
+_LARGEST = float(np.finfo(np.float32).max)
+_LOOKED_AT = 4_000_000  # numbers, for the usual ones
+
+
+@dataclass(frozen=True)
+class Span:
+    """How large the numbers of samples are.
+
+    Attributes
+    ----------
+    x : (n, ...) array
+        The samples.
+    low, high : (...) float
+        The least and the largest number at each place of a sample.
+    typical : (2, n_columns) float
+        See `check_span`; one column for all that is no table.
+    """
+
+    x: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    typical: np.ndarray
+
+
+def check_samples(name, x, like, whose="x_train"):
+    """Return the `Span` of samples; raise a ValueError if they are no finite numbers, or unlike others."""
+    if x.dtype.kind not in "fiub":
+        raise ValueError(f"{name} has dtype {x.dtype}: samples must be numbers")
+    if x.ndim < 2 or not len(x):
+        raise ValueError(f"{name} has shape {x.shape}: samples must be (n, ...) with at least one of them")
+    if x.shape[1:] != like.shape[1:]:
+        raise ValueError(
+            f"a sample of {name} has shape {x.shape[1:]}, one of {whose} {like.shape[1:]}: they must be alike"
+        )
+    low, high = np.full(x.shape[1:], np.inf), np.full(x.shape[1:], -np.inf)
+    for start, chunk in in_chunks(x):
+        ends = chunk.min(axis=0), chunk.max(axis=0)  # NaN if there is one
+        if not all((np.abs(end.astype(np.float64)) <= _LARGEST).all() for end in ends):
+            raise ValueError(_not_finite(name, start, chunk))
+        low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
+    return Span(x, low, high, _typical(x))
+
+
+def check_span(name, span, like, whose="x_train", even_if_odd=False):
+    """Look for samples that are scaled in another way than others.
+
+    What counts are usual numbers, not the largest one: half and nearly all of those that are not 0, of a table in most
+    of its columns.
+
+    Parameters
+    ----------
+    name : str
+    span, like : Span
+        Of the samples, and of those that they should be like.
+    whose : str
+        Name of the latter.
+    even_if_odd : bool
+        Say it in place of an error.
+
+    Returns
+    -------
+    tuple of str
+        A sentence on each other thing that is odd: a column in another unit, one huge number.
+
+    Raises
+    ------
+    ValueError
+    """
+    ratios = span.typical / like.typical  # NaN where there is nothing but 0
+    far = [np.all(ratios > _FAR, axis=0), np.all(ratios < 1 / _FAR, axis=0)]
+    known = max(1, np.isfinite(ratios).all(axis=0).sum())
+    if max(way.sum() for way in far) > known / 2:
+        told = (
+            f"{name} spans {span.low.min():g} .. {span.high.max():g}, but {whose} {like.low.min():g} .. "
+            f"{like.high.max():g}, and its usual numbers are about {np.nanmedian(ratios[0]):.2g} times those"
+        )
+        if not even_if_odd:
+            raise ValueError(f"{told}: scale both alike, or go on all the same with --even-if-weak")
+        return (f"The scales differ: {told}.",)
+    odd = (far[0] | far[1]) & (min(len(span.x), len(like.x)) >= _FAR)  # of fewer, a column says nothing
+    notes = [
+        f"Column {column} of {name} is about {ratios[0, column]:.2g} times as large as in {whose}: is it in one unit?"
+        for column in np.flatnonzero(odd)[:_NAMED]
+    ]
+    return (*notes, *_huge(name, span, like, whose, odd))
+
+
+def are_numbers_of_things(x):
+    """Tell whether samples are integers that stand for things, and not for the brightness of a pixel."""
+    return x.dtype.kind in "iu" and x.dtype.itemsize > 1
+
+
+def _not_finite(name, start, chunk):
+    rows = np.abs(chunk.reshape(len(chunk), -1).astype(np.float64))
+    row, column = np.argwhere(~(rows <= _LARGEST))[0]
+    value = chunk.reshape(len(chunk), -1)[row, column]
+    what = "NaN or infinite values" if not np.isfinite(value) else "numbers that are too large for float32"
+    return f"{name} has {what}, the first in sample {start + row} ({value:g}, number {column} of it): replace them"
+
+
+def _typical(x):
+    """Return sizes (2, n_columns) that half and nearly all numbers stay below, 0 left out; of images, one column."""
+    width = max(1, int(np.prod(x.shape[1:])))
+    places = np.unique(np.linspace(0, len(x) - 1, max(16, min(len(x), 1_000, _LOOKED_AT // width))).astype(int))
+    rows = np.abs(np.concatenate(list(scattered(x, places))).astype(np.float32)).reshape(len(places), -1)
+    rows = rows if x.ndim == 2 else rows.reshape(-1, 1)
+    rows[rows == 0] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of columns of 0 alone
+        return np.nanquantile(rows, (0.5, 0.99), axis=0)
+
+
+def _huge(name, span, like, whose, odd):
+    """Say which sample has the largest number, if that is far beyond all that it should be like; odd columns aside."""
+    sizes, known = (np.maximum(np.abs(each.low), np.abs(each.high)).ravel() for each in (span, like))
+    known = known if span.x.ndim == 2 else np.broadcast_to(known.max(), known.shape)
+    ratios = np.where(odd, 0, sizes / np.where(known > 0, known, np.inf))
+    place = int(ratios.argmax())
+    if ratios[place] <= _FAR:
+        return ()
+    for start, chunk in in_chunks(span.x):
+        column = np.abs(chunk.reshape(len(chunk), -1)[:, place].astype(np.float64))
+        if column.max() >= sizes[place]:
+            where = f"column {place}" if span.x.ndim == 2 else f"number {place}"
+            return (
+                f"Sample {start + int(column.argmax())} of {name} has {sizes[place]:g} in {where}, "
+                f"{ratios[place]:,.0f} times the largest of {whose}: is it right?",
+            )
+    return ()
