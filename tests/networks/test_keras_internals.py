@@ -95,7 +95,7 @@ def test_calling_a_functional_models_call_hands_on_its_layers_rather_than_the_mo
 
 
 def test_what_is_asked_of_masks_losses_and_optimizers_is_where_it_was():
-    """If not: masks by `compute_mask`, weights of losses by `get_compile_config`, the order of weights by their names."""
+    """If not: masks by `compute_mask`, weights of losses by `get_compile_config`, the order of weights by names."""
     x = keras.Input((3,))
     steps = keras.layers.Embedding(5, 2, mask_zero=True)
     inner = keras.Model(x, keras.layers.Dense(2)(keras.layers.LSTM(2, name="inner")(steps(x))))
