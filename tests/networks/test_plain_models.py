@@ -176,10 +176,12 @@ def test_where_to_cut_a_model_of_texts_is_said_in_code_that_runs(kind):
     exec(cut, scope)
     look = eval(look.split(" makes of")[0], scope)
     words = np.array([["a"], ["b"], ["c"]], dtype=object)
-    given = {"thal": keras.ops.convert_to_tensor(words), "age": np.ones((3, 2), np.float32)}
+    given = {"thal": keras.ops.convert_to_tensor(words), "age": keras.ops.ones((3, 2))}
     given = given if kind == "beside another" else given["thal"]
     numbers = np.asarray(look(given))
-    arrays = [numbers if each.shape == numbers.shape[1:] else given["age"] for each in model_inputs(scope["new"])]
+    arrays = [
+        numbers if each.shape == numbers.shape[1:] else np.asarray(given["age"]) for each in model_inputs(scope["new"])
+    ]
     x = join_inputs(arrays) if len(arrays) > 1 else arrays[0]
     np.testing.assert_allclose(Trainer(scope["new"]).predict(x), np.asarray(m(given)), atol=1e-6)
 
