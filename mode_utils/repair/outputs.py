@@ -125,7 +125,7 @@ def open_outputs(
     preset : {"recommended", "adaptive"}
     seed : int
     even_if_weak : bool
-        Go on with a pool that seems to be scaled in another way than validation samples, see `sample_scales.check_span`.
+        Go on with a pool that seems to be scaled in another way than validation samples, see `sample_scales`.
     **changes
         Options of the preset to change, see `options.DebugOptions`.
 
