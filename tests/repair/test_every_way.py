@@ -9,6 +9,7 @@ import csv
 import json
 import signal
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,8 +40,7 @@ class Arrays:
 
     def __init__(self, parts, binary):
         self.parts = {role: (x, y // 3 if binary else y) for role, (x, y) in parts.items()}
-        self.n_classes = 2 if binary else 4
-        self.classes = self.classes[: self.n_classes]
+        self.classes, self.truth = self.classes[: 2 if binary else 4], self.parts["pool"][1]
 
     def inputs(self):
         x = keras.Input((8,))
@@ -67,7 +67,9 @@ class Arrays:
     def more(self):
         return {}
 
-    options = ()
+    def label(self, row):
+        """Return the true label of a row of selected.csv."""
+        return self.classes[self.truth[int(row["index"])]]
 
 
 class Names(Arrays):
@@ -137,6 +139,9 @@ class Images(Arrays):
                 Image.fromarray(x).save(place / f"{n:03d}é.png")
         return folder / "images"
 
+    def label(self, row):
+        return self.classes[self.truth[int(Path(row["name"]).name[:3])]]
+
 
 KINDS = {kind.__name__: kind for kind in (Arrays, Names, SeveralInputs, Integers, TextClasses, Partly, Images)}
 
@@ -186,23 +191,22 @@ def way(tmp_path, monkeypatch, capsys):
     def make(kind, head, labelled):
         data = KINDS[kind](clusters(np.random.default_rng(3)), head == "nested_sigmoid")
         trained(data, head).save(tmp_path / "model.keras")
-        truth = data.y("pool") if kind != "Partly" else Arrays.y(data, "pool")
         files = [str(tmp_path / "model.keras"), str(data.write(tmp_path, labelled))]
 
         def run(out, *options):
-            status = main([*files, str(tmp_path / out), "--budget", str(BUDGET), *data.options, *options])
+            status = main([*files, str(tmp_path / out), "--budget", str(BUDGET), *options])
             return status, tmp_path / out, capsys.readouterr()
 
-        return data, truth, run
+        return data, run
 
     return make
 
 
-def label_all(selected, truth, classes, path):
-    """Fill in the table as a person would who knows the truth by the place in the pool."""
+def label_all(selected, data, path):
+    """Fill in the table as a person would who knows the truth."""
     rows = rows_of(selected)
     for row in rows:
-        row["label"] = classes[truth[int(row["index"])]]
+        row["label"] = data.label(row)
     with open(path, "w", newline="", encoding="utf-8") as file:
         out = csv.DictWriter(file, rows[0])
         out.writeheader()
@@ -223,30 +227,28 @@ def repaired(status, out, told, given):
     assert (out / "repaired.keras").exists() and (out / "report.html").exists()
 
 
-def saved(data, truth, run, tmp_path):
+def saved(data, run, tmp_path):
     status, out, told = run("out")
-    given = {int(row["index"]): data.classes[truth[int(row["index"])]] for row in rows_of(out / "selected.csv")}
+    given = {int(row["index"]): data.label(row) for row in rows_of(out / "selected.csv")}
     repaired(status, out, told, given)
-    return "out"
 
 
-def asked(data, truth, run, tmp_path):
+def asked(data, run, tmp_path):
     status, out, told = run("ask")
     assert status == 0 and (out / "label.html").exists() and not (out / "repaired.keras").exists(), told
-    given = label_all(out / "selected.csv", truth, data.classes, tmp_path / "labels.csv")
+    given = label_all(out / "selected.csv", data, tmp_path / "labels.csv")
     status, out, told = run("out", "--apply", str(tmp_path / "labels.csv"))
     repaired(status, out, told, given)
-    return given
 
 
-def refused(data, truth, run, tmp_path):
+def refused(data, run, tmp_path):
     (tmp_path / "labels.csv").write_text("index,label\n3,nobody\n")
     status, out, told = run("out", "--apply", str(tmp_path / "labels.csv"))
     assert status == 2 and not out.exists()
     assert told.err.count("\n") == 1 and "unknown label 'nobody'" in told.err
 
 
-def interrupted(data, truth, run, tmp_path):
+def interrupted(data, run, tmp_path):
     before = sorted(tmp_path.iterdir())
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("mode_utils.repair.save_repair", lambda *_, **__: signal.raise_signal(signal.SIGINT))
@@ -270,5 +272,5 @@ def test_the_ways_have_all_pairs():
 @pytest.mark.parametrize(("kind", "model", "ending"), WAYS)
 def test_every_way_ends_as_it_should(kind, model, ending, way, tmp_path):
     asks = ending == "asked" or (kind == "Partly" and ending == "saved")
-    data, truth, run = way(kind, model, labelled=kind == "Partly" or not asks)
-    (asked if asks else ENDINGS[ending])(data, truth, run, tmp_path)
+    data, run = way(kind, model, labelled=kind == "Partly" or not asks)
+    (asked if asks else ENDINGS[ending])(data, run, tmp_path)
