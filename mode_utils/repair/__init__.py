@@ -8,6 +8,7 @@ sample_scales  are samples numbers, and scaled as in training?
 npz_files      the arrays of an .npz file, without running what it brings
 label_arrays   labels and names as people have them: numbers, one-hot rows, texts, and places without one
 image_folders  data from folders of images
+own_model      is a model one that can be repaired, and do its data fit it?
 own_samples    does the model know its own training samples? scaling of pixels, order of classes
 outputs        probabilities and features from any framework, in place of a model
 output_arrays  are these outputs of a classifier?

@@ -11,17 +11,13 @@ from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import read_classifier
 from mode_utils.networks.feature_models import GRID
-from mode_utils.networks.layers import vocabulary
-from mode_utils.networks.losses import single_loss
 from mode_utils.networks.plain_models import model_inputs, plain_model
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import DebugOptions
 from mode_utils.repair.arrays import (
     OwnData,
     check_arrays,
-    check_left,
     load_own_data,
-    read_arrays,
     say_known,
     say_unseen,
     with_classes,
@@ -30,14 +26,13 @@ from mode_utils.repair.class_weights import ClassWeights, find_class_weights, re
 from mode_utils.repair.image_folders import read_images
 from mode_utils.repair.label_arrays import check_class_names
 from mode_utils.repair.model_files import load_model
+from mode_utils.repair.own_model import SAMPLES, check_fit, check_model, followed
 from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels, say_one_label
 from mode_utils.repair.retraining import check_trainable, say_rate
 from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
 from mode_utils.repair.sample_parts import convert_samples, in_chunks, scattered
 from mode_utils.run_setup import RunSetup, split_for_run
 from mode_utils.support.checks import check_choice, check_least, check_share
-
-_SAMPLES = ("x_train", "x_validation", "x_pool", "x_test")
 
 
 class ModelOutputs:
@@ -219,8 +214,8 @@ def open_case(
     sources = {"model": model, "data": data}
     sources = {name: Path(source) for name, source in sources.items() if isinstance(source, (str, Path))}
     model = load_model(model) if "model" in sources else model
-    _check_model(model)
-    whole, notes = _followed(model, sources.get("data", data))
+    check_model(model)
+    whole, notes = followed(model, sources.get("data", data))
     plain = plain_model(whole)  # which refuses what cannot be one
     meaning = read_classifier(whole, len(class_names) if class_names else None, output, labels)
     check_trainable(whole)
@@ -232,7 +227,7 @@ def open_case(
         data = _converted(data, trainer.dtype)
     data = with_classes(data, trainer.n_classes)
     notes = (*notes, *data.notes)
-    _check_fit(plain, data, budget)
+    check_fit(plain, data, budget)
     if not even_if_weak:
         check_known(trainer, data.x_train, data.y_train, data.class_names)
     elif told := say_one_label(trainer, data.x_train, data.y_train, data.class_names):
@@ -314,85 +309,11 @@ def _load_data(path, model, trainer, class_names, pixels, skip_broken, even_if_w
 
 def _converted(data, dtype):
     """Return data that came as `OwnData` with samples as a model takes them."""
-    names = [name for name in _SAMPLES if getattr(data, name) is not None]
+    names = [name for name in SAMPLES if getattr(data, name) is not None]
     return replace(data, **{name: convert_samples(name, getattr(data, name), dtype) for name in names})
-
-
-def _check_model(model):
-    if not isinstance(model, keras.Model):
-        raise ValueError(
-            f"the model is a {type(model).__name__}: give a compiled keras.Model, or the .keras file of one"
-        )
-    broken = [weight.path for weight in model.weights if not np.isfinite(weight.numpy()).all()]
-    if broken:
-        raise ValueError(f"weight {broken[0]!r} of model {model.name!r} is not finite: its training has diverged")
 
 
 def _model_of(earlier):
     if earlier.model is None:
         raise ValueError(f"{earlier.folder} has no repaired.keras, as it did not help: give the model to go on with")
     return earlier.model
-
-
-def _followed(model, data):
-    """Return a model whose inputs and outputs are known, and what is to be said: a subclassed one becomes a layer."""
-    if getattr(model, "inputs", None) and getattr(model, "outputs", None):
-        return model, ()
-    if isinstance(data, Path) and data.is_dir():
-        raise ValueError(
-            f"model {model.name!r} is subclassed, so that it does not say how large its images are: give them as an "
-            ".npz file, or wrap it: inputs = keras.Input(shape); keras.Model(inputs, model(inputs)), and compile that"
-        )
-    if not model.compiled:
-        raise ValueError(f"model {model.name!r} is not compiled: call model.compile(optimizer, loss) first")
-    shape, dtype = _sample(data)
-    inputs = keras.Input(shape, dtype=dtype)
-    try:
-        whole = keras.Model(inputs, model(inputs), name=f"{model.name}_whole")
-        _check_rows(whole(np.zeros((7, *shape), dtype)))
-    except Exception as error:  # whatever the model's own code raises
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"model {model.name!r} cannot be called on samples of shape {shape}: {reason}") from None
-    loss, weight = single_loss(model)
-    whole.compile(optimizer=model.optimizer, loss=loss, loss_weights=weight)
-    return whole, (
-        f"Model {model.name!r} is subclassed, so that its layers cannot be followed: its probabilities stand in for "
-        "states, by which samples of a label that it hardly knows are told apart less well.",
-    )
-
-
-def _check_rows(output):
-    if len(output) != 7:
-        raise ValueError(f"it gives {len(output)} rows for 7 samples")
-
-
-def _sample(data):
-    """Return the shape of a sample and the dtype in which a subclassed model is given it."""
-    arrays = read_arrays(data) if isinstance(data, Path) else {"x_train": data.x_train}
-    if "x_train" not in arrays:
-        raise ValueError(f"{data} has no array 'x_train': a subclassed model takes one input")
-    x = arrays["x_train"]
-    return x.shape[1:], str(x.dtype) if x.dtype.kind in "iu" and x.dtype.itemsize > 2 else "float32"
-
-
-def _check_fit(model, data, budget):
-    wanted, found = tuple(model.inputs[0].shape[1:]), data.x_train.shape[1:]
-    if len(found) != len(wanted) or any(w not in (None, f) for w, f in zip(wanted, found, strict=True)):
-        raise ValueError(
-            f"a sample has shape {found}, but the model takes {wanted}: give samples as the model takes them"
-        )
-    _check_vocabulary(model, data)
-    check_left(budget, data)
-
-
-def _check_vocabulary(model, data):
-    """Raise a ValueError if samples have a number that an embedding does not know: it ends the prediction, or is 0."""
-    for layer, most in vocabulary(model).items():
-        for name in _SAMPLES:
-            x = getattr(data, name)
-            largest = max(chunk.max() for _, chunk in in_chunks(x)) if x is not None else 0
-            if largest >= most:
-                raise ValueError(
-                    f"{name} has the number {largest:.0f}, but layer {layer!r} knows 0 .. {most - 1}: give in its "
-                    "place the number that stands for what is unknown"
-                )

@@ -41,6 +41,7 @@ Files:
 
 grid        grid files, read and checked
 parameters  what a notebook declares, and whether values fit
+notebook_source  the cells of a notebook as sources
 values      what a value that is written means for a parameter
 run         a sweep from its grid file to its tables
 tasks       what travels between the driver and its workers

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from .manifest import MANIFEST, NOTEBOOK
+from .notebook_source import without_tagged
 from .parameters import (
     Declared,
     check_values,
@@ -18,7 +19,6 @@ from .parameters import (
     did_you_mean,
     literal_defaults,
     read_parameter,
-    without_tagged,
 )
 from .values import Argument, Written, describe_notes, describe_yaml_error, load_yaml, plain, read_argument
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mode_utils.support.code_hash import imports_hash, versions
 
-from .parameters import notebook_cells, parse_cell
+from .notebook_source import notebook_cells, parse_cell
 
 PACKAGE, OURS = Path(__file__).resolve().parents[1], Path(__file__).resolve().parent
 MANIFEST = "manifest.json"

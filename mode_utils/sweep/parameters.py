@@ -7,7 +7,6 @@ a semicolon.
 
 import ast
 import io
-import json
 import tokenize
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from types import NoneType
 
+from .notebook_source import notebook_cells, parse_cell
 from .values import Written, describe_notes, number_of, read_value
 
 ANYTHING = object()
@@ -207,44 +207,6 @@ def _first_declared(executed: list[str]) -> dict[str, Declared]:
     return {}
 
 
-def notebook_cells(notebook: str, where: str = "notebook") -> list[tuple[str, str, list[str]]]:
-    """Return type, source and tags of each cell of a notebook given as JSON.
-
-    Read here rather than by nbformat, whose import takes longer than all else that a sweep with nothing to do does.
-    """
-    try:
-        content = json.loads(notebook)
-    except ValueError as error:
-        raise ValueError(f"{where} is no notebook: {error}") from None
-    if not isinstance(content, dict) or content.get("nbformat") != 4:
-        found = content.get("nbformat") if isinstance(content, dict) else "none"
-        raise ValueError(f"{where}: a notebook of format 4 is expected, not {found}")
-    kernel = content["metadata"].get("kernelspec", {})
-    language = content["metadata"].get("language_info", {}).get("name") or kernel.get("language", "python")
-    if language != "python":
-        raise ValueError(f"{where}: parameters are read from notebooks in Python; this one is in {language}")
-    return [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in content["cells"]]
-
-
-def without_tagged(notebook: str, tags: Collection[str], where: str) -> str:
-    """Return a notebook as JSON without the cells that have one of some tags, and with a note that says so.
-
-    Parameters
-    ----------
-    notebook : str
-        As JSON.
-    tags : collection of str
-        Of the cells to leave out.
-    where : str
-        Name of the copy that has them.
-    """
-    content = json.loads(notebook)
-    kept = [c for c in content["cells"] if not set(tags) & set(c["metadata"].get("tags", []))]
-    note = f"*What is the same in all copies of this sweep is left out here: see the copy `{where}`.*"
-    content["cells"] = [{"cell_type": "markdown", "id": "left-out", "metadata": {}, "source": [note]}, *kept]
-    return json.dumps(content)
-
-
 def literal_defaults(declared: Mapping[str, Declared]) -> dict[str, object]:
     """Return the defaults that are known without running the notebook."""
     return {name: parameter.default for name, parameter in declared.items() if parameter.default is not ANYTHING}
@@ -264,20 +226,6 @@ def _declared(source: str) -> dict[str, Declared]:
             default = ANYTHING if value is None else _literal(value)
             declared[name] = Declared(default, _choices(comment), _annotated(node, comment, default))
     return declared
-
-
-def parse_cell(source: str) -> tuple[str, list[ast.stmt]]:
-    """Parse a cell, in which there may be magics and commands of a shell, and return it with them replaced."""
-    try:
-        return source, ast.parse(source).body
-    except SyntaxError:
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        lines = source.lstrip().splitlines(keepends=True)
-        if lines[0].startswith("%%"):  # %%time and the like: what follows is executed as it stands
-            lines = lines[1:]
-        source = TransformerManager().transform_cell("".join(lines))
-        return source, ast.parse(source).body
 
 
 def _comments(source: str) -> dict[int, str]:
