@@ -5,7 +5,7 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot as plt
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
@@ -28,7 +28,7 @@ def execute_cells(source, parameters, cwd, shell=None):
     shell = shell or InteractiveShell.instance()
     shell.reset(new_session=True)
     cells = [cell for cell in json.loads(Path(source).read_text())["cells"] if cell["cell_type"] == "code"]
-    with matplotlib.rc_context({"backend": "agg"}), _working_in(cwd), capture_output() as captured:
+    with plt.rc_context({"backend": "agg"}), _working_in(cwd), capture_output() as captured:
         for cell in cells:
             sources = ["".join(cell["source"])]
             if parameters and "parameters" in cell["metadata"].get("tags", []):
@@ -37,7 +37,7 @@ def execute_cells(source, parameters, cwd, shell=None):
                 )
             for source_of_cell in sources:
                 shell.run_cell(source_of_cell, store_history=True).raise_error()
-            matplotlib.pyplot.close("all")
+            plt.close("all")
     return shell.user_ns, captured.stdout
 
 
