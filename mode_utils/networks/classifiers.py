@@ -114,7 +114,7 @@ def looks_up(model):
 def _activation(model):
     """Return the name of the function that a model ends in, or an empty text."""
     operation = last_node(model.outputs[0]).operation
-    while isinstance(operation, keras.Model) and operation.outputs:
+    while isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
         operation = last_node(operation.outputs[0]).operation
     if isinstance(operation, keras.layers.Softmax):
         return "softmax"

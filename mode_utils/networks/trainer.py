@@ -158,7 +158,7 @@ class Trainer:
         size = self._step_size(x)
         x = x if self._bytes(x) > _TOO_LARGE else self._tensor(x)
         if size >= len(x):
-            return [np.asarray(part, np.float32) for part in forward(self._tensor(x))]
+            return [part.numpy().astype(np.float32, copy=False) for part in forward(self._tensor(x))]
         whole = []
         for start in range(0, len(x), size):
             parts = forward(self._tensor(x[start : start + size]))
@@ -201,8 +201,7 @@ class Trainer:
         """Convert samples, those that nobody can change once as long as somebody holds them."""
         if isinstance(x, tf.Tensor):
             return x
-        whole = x.base is None or (type(x.base) is np.ndarray and x.nbytes == x.base.nbytes)  # not mapped from a file
-        if x.flags.writeable or not whole or x.nbytes < _LARGE:
+        if x.flags.writeable or not x.flags.owndata or x.nbytes < _LARGE:
             return self._converted(x)
         key = id(x)
         if key not in self._tensors:

@@ -1,7 +1,5 @@
 """What is said of an outcome: the same sentences in the terminal, on the page and in `diagnosis.json`."""
 
-from mode_utils.repair.retraining import MOST_EPOCHS
-
 _NAMED = 10  # labels in a sentence
 
 
@@ -117,7 +115,7 @@ def _say_failing(outcome, failing, theta):
 def _advice(training, slow):
     if not len(slow):
         return "what may help: more inputs of them, a look at their labels, a model that can tell them apart"
-    more = "a higher --learning-rate" if training.epochs >= MOST_EPOCHS else "more --epochs or a higher --learning-rate"
+    more = "a higher --learning-rate" if training.at_limit else "more --epochs or a higher --learning-rate"
     return f"after {training.epochs} epochs the loss of {_names(slow['label'])} still falls: {more} may reach them"
 
 

@@ -44,7 +44,7 @@ def find_classes(labels, class_names=None, n_classes=None):
         names = tuple(map(clean, class_names))
         _check_numbers_as_names(labels, names)
         return names, len(names), ()
-    texts = {name: y for name, y in labels.items() if y.dtype.kind == "U"}
+    texts = {name: y for name, y in labels.items() if y.dtype.kind == "U" and not np.isin(y, _MISSING).all()}
     if not texts:
         widths = {y.shape[1] for y in labels.values() if y.ndim == 2 and y.shape[1] > 1}
         return None, n_classes or (max(widths) if widths else None), ()

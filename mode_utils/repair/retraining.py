@@ -11,7 +11,7 @@ import numpy as np
 from mode_utils.networks.learning_rate import describe_rate, is_scheduled, rated_optimizers
 from mode_utils.selection.replay import Replay
 
-MOST_EPOCHS = 64  # of a training that goes on by itself
+_MOST_EPOCHS = 64  # of a training that goes on by itself
 _STILL = 0.01  # relative change of the weights under which a training has hardly moved them
 _FALLS = 0.02  # relative fall of the loss that is more than noise
 _UNREACHED, _REACHED = 0.5, 0.8  # share of a label's samples that is right, below and up to which a training goes on
@@ -66,6 +66,11 @@ class Training:
         return bool(self.moved < _STILL and self.loss_before - self.loss_after < _FALLS * self.loss_before)
 
     @property
+    def at_limit(self):
+        """Whether it was as long as it may be by itself."""
+        return self.epochs >= _MOST_EPOCHS
+
+    @property
     def diverged(self):
         """Whether weights are no longer finite."""
         return not np.isfinite(self.moved)
@@ -105,7 +110,7 @@ def train(case, splits, indices, replay, learning_rate=None):
         epochs += chunk
         looks.append(_look(trainer, x, y))
         slow = _slow(y, *looks[-2:], _REACHED if slow else _UNREACHED)
-        chunk = min(epochs, MOST_EPOCHS - epochs) if slow and not case.fixed_epochs else 0
+        chunk = min(epochs, _MOST_EPOCHS - epochs) if slow and not case.fixed_epochs else 0
     (before, right), (after, _) = looks[0], looks[-1]
     means = [float(part[:n_new].mean()) for part in (before, after, right)]
     replaced, went_on = learning_rate != case.learning_rate, epochs > case.options.epochs

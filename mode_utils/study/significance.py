@@ -63,11 +63,12 @@ def interval_of_mean(differences, random_state=0, n_resamples=_RESAMPLES):
     ----------
     DiCiccio and Efron, Statist. Sci. 11 (1996), section 4, doi 10.1214/ss/1032280214.
     """
-    differences = without_noise(np.asarray(differences, dtype=float))
+    as_they_are = np.asarray(differences, dtype=float)
+    differences = without_noise(as_they_are)
     check_enough_runs(len(differences), "differences")
     mean = differences.mean()
     if np.ptp(differences) == 0:
-        return mean, mean
+        return (as_they_are.mean(),) * 2  # the mean of the table is neither above nor below
     left, right = np.quantile(_studentized(differences, random_state, n_resamples), [0.025, 0.975])
     if len(differences) < _FEW_RUNS:
         student = stats.t.ppf(0.975, len(differences) - 1)

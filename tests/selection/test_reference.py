@@ -43,10 +43,12 @@ def test_a_given_label_is_believed_as_far_as_the_reference_does():
 def test_labels_that_nobody_has_seen_are_not_believed_and_a_single_one_is(splits):
     states = {"states": lambda x: x.reshape(len(x), -1)[:, ::50]}
     part = splits.validation.subset(np.flatnonzero(splits.validation.y < 2))
-    hidden = replace(splits, labelled=False, validation=part)
+    seen = splits.train.subset(np.flatnonzero(splits.train.y < 2))
+    hidden = replace(splits, labelled=False, validation=part, train=seen)
     beliefs = believe(None, hidden, np.random.default_rng(0), **states)
     assert beliefs.shape == (1_500, 10) and np.allclose(beliefs[:, :2].sum(axis=1), 1)
-    ones = replace(hidden, validation=part.subset(np.flatnonzero(part.y == 1)))
+    ones = {"validation": part.subset(np.flatnonzero(part.y == 1)), "train": seen.subset(np.flatnonzero(seen.y == 1))}
+    ones = replace(hidden, **ones)
     assert (believe(None, ones, np.random.default_rng(0), **states)[:, 1] == 1).all()
 
 

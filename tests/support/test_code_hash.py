@@ -137,7 +137,7 @@ NAMES = {"sklearn": "scikit-learn", "skactiveml": "scikit-activeml", "dnn_tip": 
 DECIDE_NOTHING = {
     "dask", "distributed", "bokeh", "tqdm", "filelock", "joblib", "psutil", "matplotlib", "seaborn", "PIL", "IPython",
     "ipykernel", "ipywidgets", "nbformat", "nbclient", "nbconvert", "papermill", "jupyter_client", "yaml", "fsspec",
-    "bs4", "threadpoolctl", "zmq",
+    "bs4", "threadpoolctl", "zmq", "h5py",
 }  # fmt: skip
 
 
