@@ -70,7 +70,8 @@ def as_plain(array):
     there = [value for value in values if value is not None]
     if there and all(isinstance(value, (str, bytes)) for value in there):
         return np.array([_as_text(value) for value in values], str).reshape(array.shape)
-    if not all(isinstance(value, _NUMBERS) for value in there):
+    values = [None if isinstance(value, str) and not value.strip() else value for value in values]
+    if not all(value is None or isinstance(value, _NUMBERS) for value in values):
         return array
     return np.array([np.nan if value is None else value for value in values]).reshape(array.shape)
 

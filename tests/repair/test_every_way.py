@@ -251,7 +251,7 @@ def refused(data, run, tmp_path):
 def interrupted(data, run, tmp_path):
     before = sorted(tmp_path.iterdir())
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("mode_utils.repair.save_repair", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+        patched.setattr("mode_utils.repair.choose_inputs", lambda *_, **__: signal.raise_signal(signal.SIGINT))
         status, _, told = run("out")
     assert status == 130 and told.err == "interrupted: nothing was written\n"
     assert sorted(tmp_path.iterdir()) == before

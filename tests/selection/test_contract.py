@@ -256,6 +256,7 @@ def as_arrays(labelled):
 @pytest.mark.parametrize("labelled", [True, False])
 def test_a_model_and_outputs_of_one_lead_to_the_same_choice_by_every_selector(labelled):
     data, arrays = as_arrays(labelled)
+    opened = open_case(model(), data, 9, temperature=0.0, skip=(), layer_selection=False)
     settings = all_pairs(
         how=[setting for setting in dict.fromkeys(each["how"] for each in SETTINGS) if setting[0] != "random"],
         allocation=["all labels", "whole pool"], space=["pixels", "neurons"],
@@ -264,8 +265,8 @@ def test_a_model_and_outputs_of_one_lead_to_the_same_choice_by_every_selector(la
         selector, metric = setting["how"]
         space = "pixels" if metric == SPATIAL else setting["space"]
         given = {"selector": selector, "metric": metric, "space": space, "allocation": setting["allocation"]}
-        given |= {"temperature": 0.0, "skip": (), "layer_selection": False, "preset": "recommended"}
-        case, own = open_case(model(), data, 9, **given), open_outputs(arrays, 9, **given)
+        own = open_outputs(arrays, 9, temperature=0.0, skip=(), layer_selection=False, **given)
+        case = replace(opened, options=replace(opened.options, **given))
         first = choose_inputs(case, diagnose(case))
         second = choose_from_scan(own, diagnose_outputs(own), look_at_pool(own))
         assert len(first) == len(set(first["index"])) == 9, setting
