@@ -33,6 +33,7 @@ ROWS = [
     ("hinge", {}, 1, "tanh", "sigmoid logits", "binary"),
     ("squared_hinge", {}, 1, None, "sigmoid logits", "binary"),
 ]
+TRAINED = [ROWS[place] for place in (1, 2, 5, 7, 8, 12, 14, 15, 17, 18)]  # each kind of labels and of output
 OBJECTS = {
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy", "kl_divergence": "KLDivergence",
     "categorical_crossentropy": "CategoricalCrossentropy", "mean_absolute_error": "MeanAbsoluteError",
@@ -97,7 +98,7 @@ def check_training(units, activation, labels, loss, **more):
     assert np.isfinite(losses).all() and losses.shape == (1, 3)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}-{row[2]}-{'-'.join(row[1])}")
+@pytest.mark.parametrize("row", TRAINED, ids=lambda row: f"{row[0]}-{row[2]}-{'-'.join(row[1])}")
 def test_training_is_that_of_keras_on_labels_as_the_loss_takes_them(row):
     name, options, units, activation, _, labels = row
     check_training(units, activation, labels, lambda: made(name, options))

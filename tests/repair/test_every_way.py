@@ -72,11 +72,6 @@ class Arrays:
         return self.classes[self.truth[int(row["index"])]]
 
 
-class Names(Arrays):
-    def more(self):
-        return {"names_pool": np.array([f"row {n}, Zürich" for n in range(160)])}
-
-
 class SeveralInputs(Arrays):
     def inputs(self):
         given = {"width": keras.Input((3,), name="width"), "age": keras.Input((5,), name="age")}
@@ -105,7 +100,12 @@ class Integers(Arrays):
 
 
 class TextClasses(Arrays):
+    """And samples with names."""
+
     classes = ("ant", "bee", "cat", "dog")
+
+    def more(self):
+        return {"names_pool": np.array([f"row {n}, Zürich" for n in range(160)])}
 
     def write(self, folder, labelled):
         self.parts = {role: (x, np.array(self.classes)[y]) for role, (x, y) in self.parts.items()}
@@ -143,7 +143,7 @@ class Images(Arrays):
         return self.classes[self.truth[int(Path(row["name"]).name[:3])]]
 
 
-KINDS = {kind.__name__: kind for kind in (Arrays, Names, SeveralInputs, Integers, TextClasses, Partly, Images)}
+KINDS = {kind.__name__: kind for kind in (Arrays, SeveralInputs, Integers, TextClasses, Partly, Images)}
 
 
 def softmax(hidden):

@@ -45,6 +45,7 @@ def other(units, activation, loss):
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
+    keras.utils.set_random_seed(0)
     folder = tmp_path_factory.mktemp("models")
     softmax = {"activation": "softmax"}
     not_compiled = keras.Sequential([keras.Input((5, 4)), keras.layers.Flatten(), keras.layers.Dense(3, **softmax)])

@@ -16,7 +16,6 @@ from mode_utils.networks.backend import keras
 from mode_utils.options import PRESETS
 from mode_utils.repair import choose_inputs, diagnose, next_folder, open_case, retrain, save_repair, steps
 from mode_utils.repair.__main__ import main
-from mode_utils.repair.arrays import check_arrays
 from mode_utils.repair.labelling.agreement import gather_labels
 from mode_utils.selection.selectors import SELECTORS, register_selector
 
@@ -62,42 +61,6 @@ def breast_cancer():
     return trained(row, hidden, arrays, 1, "sigmoid", "binary_crossentropy", epochs=15), arrays, 0
 
 
-def coloured_shapes():
-    """Colour images, generated: a square, a cross or a frame in a random colour and place; logits."""
-    rng = np.random.default_rng(1)
-    shapes = np.zeros((3, 7, 7))
-    shapes[0], shapes[1, 3], shapes[1, :, 3] = 1, 1, 1
-    shapes[2] = np.pad(np.zeros((5, 5)), 1, constant_values=1)
-    y = rng.integers(3, size=1500)
-    x = 0.3 * rng.random((1500, 12, 12, 3))
-    for image, label, (row, column) in zip(x, y, rng.integers(6, size=(1500, 2)), strict=True):
-        image[row : row + 7, column : column + 7] += shapes[label][..., None] * rng.uniform(0.2, 0.7, 3)
-    arrays = starved(x.astype(np.float32), y, label=2, kept=4)
-    image = keras.Input((12, 12, 3))
-    maps = keras.layers.MaxPooling2D()(keras.layers.Conv2D(8, 3, activation="relu")(image))
-    hidden = keras.layers.Dense(16, activation="relu")(keras.layers.Flatten()(maps))
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return trained(image, hidden, arrays, 3, None, loss, epochs=12), arrays, 2
-
-
-def two_branches():
-    """Two inputs: the upper and the lower half of a digit, a branch each, merged; one-hot labels."""
-    x, y = shuffled(load_digits().images / 16, load_digits().target)
-    whole = starved(x, y, label=5, kept=3)
-    upper, lower = keras.Input((4, 8), name="upper"), keras.Input((4, 8), name="lower")
-    branches = [keras.layers.Dense(16, activation="relu")(keras.layers.Flatten()(half)) for half in (upper, lower)]
-    hidden = keras.layers.Dense(24, activation="relu")(keras.layers.Concatenate()(branches))
-    model = keras.Model([upper, lower], keras.layers.Dense(10, activation="softmax")(hidden))
-    model.compile(optimizer=keras.optimizers.Adam(0.003), loss="categorical_crossentropy")
-    x_train = whole["x_train"]
-    model.fit([x_train[:, :4], x_train[:, 4:]], np.eye(10)[whole["y_train"]], epochs=30, verbose=0)
-    arrays = {name: array for name, array in whole.items() if name.startswith("y")}
-    halves = {"upper": np.s_[:, :4], "lower": np.s_[:, 4:]}
-    arrays |= {f"{name}.{half}": array[place] for name, array in whole.items() if name.startswith("x")
-               for half, place in halves.items()}  # fmt: skip
-    return model, arrays, 5
-
-
 def sequences():
     """The rows of a digit, one after the other, through a recurrent layer; of any length."""
     x, y = shuffled(load_digits().images / 16, load_digits().target)
@@ -121,12 +84,10 @@ def small_images():
 
 
 EXAMPLES = {
-    "two branches": two_branches,
     "sequences": sequences,
     "small images": small_images,
     "digits": digits,
     "breast cancer": breast_cancer,
-    "coloured shapes": coloured_shapes,
 }
 
 
@@ -264,43 +225,6 @@ def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder, mon
         assert (digits_folder / name / "repaired.keras").exists() == keep
 
 
-def test_labels_that_were_filled_in_are_applied(digits_folder, capsys):
-    with np.load(digits_folder / "data.npz") as arrays:
-        y_pool, names = arrays["y_pool"], np.array([f"=scan {n}" for n in range(len(arrays["y_pool"]))])
-        known = {"y_pool": np.where(np.arange(len(names)) % 9, np.nan, y_pool), "names_pool": names}
-        np.savez(digits_folder / "partly.npz", **{name: arrays[name] for name in arrays if name != "y_pool"} | known)
-    arguments = [str(digits_folder / name) for name in ("model.keras", "partly.npz")]
-    assert main([*arguments, str(digits_folder / "first"), "--budget", "60", "--label-studio"]) == 0
-    page, report = (digits_folder / "first" / name for name in ("label.html", "report.html"))
-    assert page.exists() and '<a href="label.html">' in report.read_text()
-    assert f"label the inputs in {page}, or fill in" in capsys.readouterr().out.splitlines()[-1]
-    assert len(json.loads((digits_folder / "first/tasks.json").read_text())) == 60
-    table = pd.read_csv(digits_folder / "first/selected.csv")
-    assert (
-        table["label"].isna().all()
-        and table["index"].mod(9).all()
-        and not (digits_folder / "first/repaired.keras").exists()
-    )
-    filled = digits_folder / "filled.csv"
-    table.assign(label=y_pool[table["index"]]).to_csv(filled, index=False)
-    status = main([*arguments, str(digits_folder / "second"), "--budget", "60", "--apply", str(filled)])
-    assert status in (0, 1) and "validation samples fixed" in capsys.readouterr().out
-    outcome = json.loads((digits_folder / "second/diagnosis.json").read_text())["outcome"]
-    assert outcome["labels"][3]["change"] > 0.1 and not (digits_folder / "second/label.html").exists()
-    kept = pd.read_csv(digits_folder / "second/selected.csv")
-    assert dict(zip(kept["index"], kept["label"], strict=True)) == dict(
-        zip(table["index"], y_pool[table["index"]], strict=True)
-    )
-    for spoil, message in {
-        "label": "line 2, column 'label': unknown label '77'", "index": "line 2, column 'index': has index '99999'",
-    }.items():  # fmt: skip
-        spoilt = table.assign(label=y_pool[table["index"]]).astype(str)
-        spoilt.loc[0, spoil] = message.split("'")[3]
-        spoilt.to_csv(filled, index=False)
-        assert main([*arguments, str(digits_folder / "third"), "--budget", "60", "--apply", str(filled)]) == 2
-        assert message in capsys.readouterr().err and not (digits_folder / "third").exists()
-
-
 @browser_needed
 def test_labels_given_in_the_browser_repair_the_model_and_what_two_disagree_on_is_asked_again(digits_folder, capsys):
     with np.load(digits_folder / "data.npz") as arrays:
@@ -356,22 +280,3 @@ def test_what_is_frozen_stays_as_it_was(tmp_path):
     retrain(case, np.arange(40), arrays["y_pool"][:40])
     for old, new in zip(before, case.model.get_layer("frozen").get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-
-
-def test_token_ids_are_data_too():
-    """Words of a small vocabulary, some of which tell the label; the model takes integers."""
-    keras.utils.set_random_seed(0)
-    rng = np.random.default_rng(0)
-    y = rng.integers(3, size=1_200)
-    x = rng.integers(10, 60_000, (1_200, 8))
-    x[np.arange(1_200), rng.integers(8, size=1_200)] = 50_001 + y  # no number that float16 or a table of 2**15 can hold
-    arrays = starved(x, y, label=1, kept=6)
-    tokens = keras.Input((8,), dtype="int32")
-    hidden = keras.layers.GlobalMaxPooling1D()(keras.layers.Embedding(60_010, 8)(tokens))
-    model = trained(tokens, hidden, arrays, 3, "softmax", "sparse_categorical_crossentropy", epochs=15)
-    case = open_case(model, check_arrays(arrays), budget=60, even_if_weak=True)
-    expected = (model.predict(arrays["x_validation"], verbose=0).argmax(axis=1) == arrays["y_validation"]).mean()
-    diagnosis = diagnose(case)
-    assert diagnosis.assessment.scores["diagnosis_accuracy"] == pytest.approx(expected)
-    indices = choose_inputs(case, diagnosis)["index"].to_numpy()
-    assert len(indices) == 60 and np.isfinite(retrain(case, indices, arrays["y_pool"][indices]).labels["after"]).all()
