@@ -98,8 +98,8 @@ def labels_of_loss(loss, width, n_classes, output, activation=""):
         return (found or [None])[0], "tried with right and wrong predictions"
     if width == 1:
         signed = activation == "tanh" and name in OF_NUMBERS
-        return ("signed" if signed else "binary") if name in _ONE_COLUMN else None, "it is known"
-    return "sparse" if name == _SPARSE else "one-hot" if name in _ROWS else None, "it is known"
+        return ("signed" if signed else "binary") if name in _ONE_COLUMN else None, "as Keras defines it"
+    return "sparse" if name == _SPARSE else "one-hot" if name in _ROWS else None, "as Keras defines it"
 
 
 def encode_labels(y, labels, n_classes):
