@@ -55,7 +55,9 @@ class PoolFaults:
 
     def sentences(self):
         """Return a sentence for each fault."""
-        return [f"{row.found} of {row.of}: {row.fault}; {row.meaning}" for row in self.table.itertuples()]
+        counts = [f"{row.found} of {row.of}: " if row.of else "" for row in self.table.itertuples()]  # "": not looked for
+        rows = zip(counts, self.table.itertuples(), strict=True)
+        return [f"{count}{row.fault}; {row.meaning}" for count, row in rows]
 
 
 def find_faults(case, scan):
