@@ -55,7 +55,7 @@ class PoolFaults:
 
     def sentences(self):
         """Return a sentence for each fault."""
-        counts = [f"{row.found} of {row.of}: " if row.of else "" for row in self.table.itertuples()]  # "": not looked for
+        counts = [f"{row.found} of {row.of}: " if row.of else "" for row in self.table.itertuples()]
         rows = zip(counts, self.table.itertuples(), strict=True)
         return [f"{count}{row.fault}; {row.meaning}" for count, row in rows]
 
