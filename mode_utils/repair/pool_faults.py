@@ -55,9 +55,8 @@ class PoolFaults:
 
     def sentences(self):
         """Return a sentence for each fault."""
-        counts = [f"{row.found} of {row.of}: " if row.of else "" for row in self.table.itertuples()]
-        rows = zip(counts, self.table.itertuples(), strict=True)
-        return [f"{count}{row.fault}; {row.meaning}" for count, row in rows]
+        rows = list(self.table.itertuples())
+        return [(f"{row.found} of {row.of}: " if row.of else "") + f"{row.fault}; {row.meaning}" for row in rows]
 
 
 def find_faults(case, scan):
