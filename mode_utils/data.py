@@ -82,7 +82,7 @@ def load_dataset(name="mnist"):
     name : {"mnist", "fashion_mnist", "cifar10"}
         MNIST comes with the repository. Fashion-MNIST is read from Debian's package `dataset-fashion-mnist` if that is
         installed, and is downloaded by `keras.datasets` otherwise. CIFAR-10 is read from `data/cifar10.npz` if that is
-        there (`repair.image_folders` makes one from images), and is downloaded likewise otherwise.
+        there (`repair.reading.image_folders` makes one from images), and is downloaded likewise otherwise.
 
     Returns
     -------

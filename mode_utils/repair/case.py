@@ -14,7 +14,8 @@ from mode_utils.networks.feature_models import GRID
 from mode_utils.networks.plain_models import model_inputs, plain_model
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import DebugOptions
-from mode_utils.repair.arrays import (
+from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
+from mode_utils.repair.reading.arrays import (
     OwnData,
     check_arrays,
     load_own_data,
@@ -22,15 +23,14 @@ from mode_utils.repair.arrays import (
     say_unseen,
     with_classes,
 )
-from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
-from mode_utils.repair.image_folders import read_images
-from mode_utils.repair.label_arrays import check_class_names
-from mode_utils.repair.model_files import load_model
-from mode_utils.repair.own_model import SAMPLES, check_fit, check_model, followed
-from mode_utils.repair.own_samples import PIXELS, check_known, choose_pixels, say_one_label
+from mode_utils.repair.reading.image_folders import read_images
+from mode_utils.repair.reading.label_arrays import check_class_names
+from mode_utils.repair.reading.model_files import load_model
+from mode_utils.repair.reading.own_model import SAMPLES, check_fit, check_model, followed
+from mode_utils.repair.reading.own_samples import PIXELS, check_known, choose_pixels, say_one_label
+from mode_utils.repair.reading.sample_parts import convert_samples, in_chunks, scattered
 from mode_utils.repair.retraining import check_trainable, say_rate
 from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
-from mode_utils.repair.sample_parts import convert_samples, in_chunks, scattered
 from mode_utils.run_setup import RunSetup, split_for_run
 from mode_utils.support.checks import check_choice, check_least, check_share
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from mode_utils.repair.choice import ArraysChoice, choose_from_scan, look_at_pool
 from mode_utils.repair.command import REPAIRED, report_notebook, status_of
 from mode_utils.repair.folder import MAP, PAGE, check_files, check_new, save_choice
-from mode_utils.repair.output_arrays import OPTIONAL, REQUIRED
 from mode_utils.repair.outputs import diagnose_outputs, open_outputs
 from mode_utils.repair.pool_faults import find_faults
-from mode_utils.repair.shard_files import find_shards
+from mode_utils.repair.reading.output_arrays import OPTIONAL, REQUIRED
+from mode_utils.repair.reading.shard_files import find_shards
 from mode_utils.support.checks import check_least
 
 _SAME = ("budget", "preset", "even_if_weak", "seed", "label_studio")  # options, in command and notebook

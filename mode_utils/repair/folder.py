@@ -17,7 +17,7 @@ from mode_utils.repair.conclusion import say_outcome, still_failing
 from mode_utils.repair.labelling.browser_page import write_label_page
 from mode_utils.repair.labelling.label_studio import write_tasks
 from mode_utils.repair.labelling.label_table import as_text
-from mode_utils.repair.model_files import check_model_file
+from mode_utils.repair.reading.model_files import check_model_file
 
 PAGE = "label.html"  # where the chosen samples get their labels
 MAP = "map.html"  # of the pool

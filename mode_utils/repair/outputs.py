@@ -12,7 +12,8 @@ import numpy as np
 
 from mode_utils.diagnosis import judge_accuracies, label_accuracies
 from mode_utils.options import DebugOptions
-from mode_utils.repair.arrays import (
+from mode_utils.repair.choice import describe
+from mode_utils.repair.reading.arrays import (
     OwnData,
     any_known,
     check_left,
@@ -22,9 +23,8 @@ from mode_utils.repair.arrays import (
     say_unseen,
     thin_labels,
 )
-from mode_utils.repair.choice import describe
-from mode_utils.repair.output_arrays import REQUIRED, check_outputs
-from mode_utils.repair.sample_parts import in_chunks, scattered
+from mode_utils.repair.reading.output_arrays import REQUIRED, check_outputs
+from mode_utils.repair.reading.sample_parts import in_chunks, scattered
 from mode_utils.support.checks import check_least
 
 _PRESETS = ("recommended", "adaptive")

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom
 
-from mode_utils.repair.arrays import check_left
 from mode_utils.repair.folder import hash_file
+from mode_utils.repair.reading.arrays import check_left
 from mode_utils.study.formatting import pp
 from mode_utils.study.significance import SIGNIFICANCE
 

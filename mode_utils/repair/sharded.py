@@ -15,7 +15,7 @@ from mode_utils.repair.choice import ArraysChoice, choose_from_scan
 from mode_utils.repair.outputs import diagnose_outputs, open_outputs
 from mode_utils.repair.pool_faults import PoolFaults
 from mode_utils.repair.pool_scan import PoolScan, lessons, score_chunk
-from mode_utils.repair.shard_files import find_shards
+from mode_utils.repair.reading.shard_files import find_shards
 from mode_utils.repair.shards import BINS, Plan, confidence_bins, scan_shard
 from mode_utils.selection.allocation import share_by_need
 from mode_utils.selection.reference import StatesReference

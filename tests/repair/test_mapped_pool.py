@@ -7,7 +7,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from mode_utils.networks.backend import keras
 from mode_utils.repair import choose_inputs, diagnose, find_faults, look_at_pool, map_pool, open_case, save_map
-from mode_utils.repair.arrays import check_arrays
+from mode_utils.repair.reading.arrays import check_arrays
 
 
 @pytest.fixture(scope="module", params=["labelled", "unlabelled"])

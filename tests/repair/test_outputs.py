@@ -13,9 +13,9 @@ from sklearn.neural_network import MLPClassifier
 
 from mode_utils.networks.backend import keras
 from mode_utils.repair import choose_from_arrays, choose_inputs, diagnose, find_faults, look_at_pool, open_case
-from mode_utils.repair.arrays import check_arrays
 from mode_utils.repair.choose import main
 from mode_utils.repair.outputs import make_outputs_example, open_outputs
+from mode_utils.repair.reading.arrays import check_arrays
 
 ROLES = {"train": slice(0, 600), "validation": slice(600, 1000), "pool": slice(1000, None)}
 

@@ -15,9 +15,9 @@ from sklearn.neural_network import MLPClassifier
 from mode_utils.networks.backend import keras
 from mode_utils.networks.learning_rate import describe_rate
 from mode_utils.repair import choose_inputs, diagnose, open_case, retrain, round_of, say_next_round, say_outcome
-from mode_utils.repair.arrays import check_arrays
 from mode_utils.repair.class_weights import find_class_weights, read_class_weights
 from mode_utils.repair.conclusion import still_failing
+from mode_utils.repair.reading.arrays import check_arrays
 from mode_utils.repair.retraining import Training
 from mode_utils.repair.steps import RepairOutcome
 

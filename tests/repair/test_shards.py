@@ -15,7 +15,7 @@ import pytest
 
 from mode_utils.repair.choose import choose_from_arrays, main
 from mode_utils.repair.outputs import diagnose_outputs, open_outputs
-from mode_utils.repair.shard_files import find_shards, open_shard
+from mode_utils.repair.reading.shard_files import find_shards, open_shard
 from mode_utils.repair.sharded import choose_from_shards, make_plan
 from mode_utils.repair.shards import scan_shard
 

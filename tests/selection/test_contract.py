@@ -14,8 +14,8 @@ from mode_utils.networks.backend import keras
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import PRESETS, DebugOptions
 from mode_utils.repair import choose_from_scan, choose_inputs, diagnose, look_at_pool, open_case
-from mode_utils.repair.arrays import check_arrays
 from mode_utils.repair.outputs import diagnose_outputs, open_outputs
+from mode_utils.repair.reading.arrays import check_arrays
 from mode_utils.selection.allocation import ALLOCATIONS, Group
 from mode_utils.selection.candidates import Candidates
 from mode_utils.selection.peers import register_peers

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mode_utils.repair.arrays import check_arrays, load_own_data
-from mode_utils.repair.label_arrays import find_classes, labels_of, names_of
-from mode_utils.repair.output_arrays import check_outputs
+from mode_utils.repair.reading.arrays import check_arrays, load_own_data
+from mode_utils.repair.reading.label_arrays import find_classes, labels_of, names_of
+from mode_utils.repair.reading.output_arrays import check_outputs
 
 NAMES = ("bird", "cat", "dog")
 ROLES = ("train", "validation", "pool", "test")
@@ -178,7 +178,7 @@ LETTERS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, ma
     st.lists(LETTERS, min_size=2, max_size=6, unique=True), st.data(), st.sampled_from(sorted(set(TEXTS) - {"column"}))
 )
 def test_texts_mean_the_class_of_that_name_whatever_they_are(names, data, form):
-    from mode_utils.repair.label_arrays import clean
+    from mode_utils.repair.reading.label_arrays import clean
 
     names = list({clean(name): name for name in names}.values())
     y = np.array(data.draw(st.lists(st.integers(0, len(names) - 1), min_size=1, max_size=9)))

@@ -12,7 +12,7 @@ import numpy as np
 from mode_utils.diagnosis import another_order
 from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import looks_up
-from mode_utils.repair.arrays import check_order
+from mode_utils.repair.reading.arrays import check_order
 
 
 class Scale(NamedTuple):

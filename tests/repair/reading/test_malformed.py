@@ -12,7 +12,7 @@ import pytest
 from mode_utils.networks.backend import keras
 from mode_utils.repair import choose_inputs, diagnose, open_case, retrain
 from mode_utils.repair.__main__ import main
-from mode_utils.repair.arrays import check_arrays
+from mode_utils.repair.reading.arrays import check_arrays
 
 N_CASES = 300
 SIZES = {"train": 40, "validation": 20, "pool": 50, "test": 10}

@@ -5,7 +5,7 @@ import unicodedata
 
 import numpy as np
 
-from mode_utils.repair.npz_files import as_plain
+from mode_utils.repair.reading.npz_files import as_plain
 
 NO_LABEL = -1
 _MAY_LACK = ("y_pool", "label")  # roles in which a sample may have no label

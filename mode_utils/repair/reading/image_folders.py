@@ -3,7 +3,7 @@
 Images are decoded and resized as `keras.utils.image_dataset_from_directory` does; what that does not read (TIFF, WebP,
 BMP but for 24 bits, CMYK, GIF for one channel) is decoded as `keras.utils.load_img` does. Like both, it does not rotate
 by EXIF, takes the first of several pictures, and drops alpha where the model takes none. ``python -m
-mode_utils.repair.image_folders FOLDER FILE.npz`` packs the roles `train` and `test` into a file of bytes, as
+mode_utils.repair.reading.image_folders FOLDER FILE.npz`` packs the roles `train` and `test` into a file of bytes, as
 `data.load_dataset` reads a local CIFAR-10.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from mode_utils.networks.backend import tf
-from mode_utils.repair.label_arrays import NO_LABEL, clean, printable, shown
+from mode_utils.repair.reading.label_arrays import NO_LABEL, clean, printable, shown
 from mode_utils.support.files import whole_file
 
 ROLES = ("train", "validation", "pool", "test")

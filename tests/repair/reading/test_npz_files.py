@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.repair.npz_files import as_plain, read_arrays
+from mode_utils.repair.reading.npz_files import as_plain, read_arrays
 
 ARRAYS = {
     "numbers": np.arange(30_000.0).reshape(-1, 3), "integers": np.arange(200), "texts": np.array(["a", "bc"] * 40),

@@ -14,10 +14,10 @@ from PIL import Image
 
 from mode_utils.networks.backend import keras
 from mode_utils.repair import choose_inputs, diagnose, open_case, save_repair
-from mode_utils.repair.arrays import check_arrays
 from mode_utils.repair.folder import hash_file
-from mode_utils.repair.image_folders import read_images
 from mode_utils.repair.labelling.label_table import read_labels
+from mode_utils.repair.reading.arrays import check_arrays
+from mode_utils.repair.reading.image_folders import read_images
 
 NAMES = ("cross", "frame", "square")
 SIZES = {"train": 240, "validation": 90, "pool": 120, "test": 60}
@@ -418,7 +418,14 @@ def test_images_are_what_keras_reads(channels, made, tmp_path):
 
 
 def test_images_are_packed_without_a_warning(made, tmp_path):
-    command = [sys.executable, "-m", "mode_utils.repair.image_folders", str(made[0]), str(tmp_path / "packed.npz")]
+    program = [sys.executable, "-m", "mode_utils.repair.reading.image_folders"]
+    command = [*program, str(made[0]), str(tmp_path / "packed.npz")]
+        sys.executable,
+        "-m",
+        "mode_utils.repair.reading.image_folders",
+        str(made[0]),
+        str(tmp_path / "packed.npz"),
+    ]
     done = subprocess.run([*command, "--origin", "made"], capture_output=True, text=True, check=True)
     assert "Warning" not in done.stderr
     with np.load(tmp_path / "packed.npz") as packed:

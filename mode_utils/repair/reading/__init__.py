@@ -1,0 +1,14 @@
+"""Read and check what people bring: a model, its data, or its outputs.
+
+arrays         samples and labels in their roles, from an .npz file
+output_arrays  probabilities and features in place of a model
+label_arrays   labels and names as people have them: numbers, one-hot rows, texts, and places without one
+sample_parts   samples part by part, and in the dtype of a model
+sample_scales  whether samples are finite numbers, and scaled as in training
+npz_files      the arrays of an .npz file, without running what it brings
+image_folders  data from folders of images
+shard_files    the files of a pool in shards
+model_files    a model from its file, or what that is instead
+own_model      whether a model can be repaired, and its data fit it
+own_samples    whether a model knows its training samples; scaling of pixels, order of classes
+"""
