@@ -420,12 +420,6 @@ def test_images_are_what_keras_reads(channels, made, tmp_path):
 def test_images_are_packed_without_a_warning(made, tmp_path):
     program = [sys.executable, "-m", "mode_utils.repair.reading.image_folders"]
     command = [*program, str(made[0]), str(tmp_path / "packed.npz")]
-        sys.executable,
-        "-m",
-        "mode_utils.repair.reading.image_folders",
-        str(made[0]),
-        str(tmp_path / "packed.npz"),
-    ]
     done = subprocess.run([*command, "--origin", "made"], capture_output=True, text=True, check=True)
     assert "Warning" not in done.stderr
     with np.load(tmp_path / "packed.npz") as packed:
