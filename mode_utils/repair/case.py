@@ -28,7 +28,7 @@ from mode_utils.repair.reading.label_arrays import check_class_names
 from mode_utils.repair.reading.model_files import load_model
 from mode_utils.repair.reading.own_model import SAMPLES, check_fit, check_model, followed
 from mode_utils.repair.reading.own_samples import PIXELS, check_known, choose_pixels, say_one_label
-from mode_utils.repair.reading.sample_parts import convert_samples, in_chunks, scattered
+from mode_utils.support.sample_parts import convert_samples, in_chunks, scattered
 from mode_utils.repair.retraining import check_trainable, say_rate
 from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
 from mode_utils.run_setup import RunSetup, split_for_run

@@ -24,7 +24,7 @@ from mode_utils.repair.reading.arrays import (
     thin_labels,
 )
 from mode_utils.repair.reading.output_arrays import REQUIRED, check_outputs
-from mode_utils.repair.reading.sample_parts import in_chunks, scattered
+from mode_utils.support.sample_parts import in_chunks, scattered
 from mode_utils.support.checks import check_least
 
 _PRESETS = ("recommended", "adaptive")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mode_utils.repair.reading.sample_parts import in_chunks, scattered
+from mode_utils.support.sample_parts import in_chunks, scattered
 from mode_utils.selection.screening import (
     COPY_SHARE,
     FOREIGN_SHARE,

@@ -1,4 +1,4 @@
-"""What does somebody who is not the model believe of a pool sample's label? A reference, which has learned from others.
+"""Label probabilities of pool samples from a reference model, which has learned from other samples.
 
 ======= ===============================================================================================================
 network the model's own network, trained afresh on samples
@@ -8,13 +8,12 @@ states  logistic regression on the states of the model's last hidden layer: for 
 Where the labels of the pool are given, the reference is cross-fitted: it learns from the validation samples and one
 half of the pool, and is asked about the other half, so that no sample vouches for its own label. Where they are not, it
 learns from the validation samples alone, and from the labels of a part where only a part has some. A label that these
-lack it learns from training samples, which the model has seen, too: that is better than never to find it. Its beliefs
-are computed once for a repair.
+lack it learns from training samples, which the model has seen, too: that is better than never to find it.
 
 References
 ----------
-Cross-fitted beliefs of labels: Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125. A model trained on other
-data as the reference of a loss: Mindermann et al., ICML 2022, arXiv 2206.07137.
+Cross-fitted probabilities: Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125. A model trained on other data as
+the reference of a loss: Mindermann et al., ICML 2022, arXiv 2206.07137.
 """
 
 import warnings
@@ -27,26 +26,25 @@ REFERENCES = ("network", "states")
 STEPS = 1_900  # of a training, about: 4 passes over 15,000 samples in batches of 32
 _MOST_EPOCHS = 40
 _MOST_PASSES, _MOST_LEARNED = 200, 30_000  # of the regression, and samples of the pool that it learns from
+_BLOCK = 1_024  # samples that are asked about at once: in blocks of one size, no number depends on the others
 
 
-def believe(trainer, splits, rng, reference="states", states=None):
-    """Ask a reference about the labels of the pool.
+def learn_reference(outputs, splits, rng, reference="states"):
+    """Train the reference of a pool.
 
     Parameters
     ----------
-    trainer : Trainer
-        Holds the model, also afterwards.
+    outputs : outputs.Outputs
+        Of the model, and the model itself for a reference that is a network: it is not changed.
     splits : Splits
-        Of the pool, labels are looked at if it is `labelled`.
+        Of the pool, labels are looked at if it is `labelled` or some are `known`.
     rng : numpy.random.Generator
     reference : {"network", "states"}
-    states : callable
-        From samples (n, ...) to the model's states (n, n_features), for that reference.
 
     Returns
     -------
-    (n_pool, n_classes) float32
-        Probabilities.
+    NetworkReference or StatesReference
+        `probabilities(places, states)` are those (n, n_classes) float32 of samples at some places in the pool.
 
     Raises
     ------
@@ -55,11 +53,13 @@ def believe(trainer, splits, rng, reference="states", states=None):
     """
     check_choice("reference", reference, REFERENCES)
     if reference == "network":
-        return _ask_networks(trainer, splits, rng)
-    pool, (known, y) = splits.bug_fixing, _lessons(splits)
-    own, labels = states(pool.x), pool.y if splits.labelled else None
-    asked = StatesReference(splits.n_classes, states(known), y, rng, own.__getitem__, labels)
-    return asked.believe(np.arange(len(pool)), own)
+        return NetworkReference(outputs.trainer, splits, rng)
+    known, y = outputs.of_validation()[0], splits.diagnosis.y
+    lacking = np.setdiff1d(np.arange(splits.n_classes), y)
+    more = outputs.of_training(lacking) if lacking.size else None
+    if more is not None and len(more[1]):
+        known, y = np.concatenate([known, more[0]]), np.concatenate([y, more[1]])
+    return StatesReference(splits.n_classes, known, y, rng, outputs.states_at, splits.known_labels)
 
 
 class StatesReference:
@@ -81,39 +81,49 @@ class StatesReference:
     """
 
     def __init__(self, n_classes, known, known_labels, rng, states=None, labels=None):
-        learn, self._second = _learn_states(n_classes), None
+        learn, self._second = _regression(n_classes), None
         if labels is None:
             self._models = [learn(known, known_labels)]
             return
-        if (labels < 0).any():
-            own = np.sort(rng.permutation(np.flatnonzero(labels >= 0))[:_MOST_LEARNED])
-            self._models = [learn(np.concatenate([known, states(own)]), np.concatenate([known_labels, labels[own]]))]
-            return
-        halves = [np.sort(half) for half in np.array_split(rng.permutation(len(labels))[:_MOST_LEARNED], 2)]
+        partly = (labels < 0).any()
+        own = rng.permutation(np.flatnonzero(labels >= 0) if partly else len(labels))[:_MOST_LEARNED]
+        parts = [np.sort(part) for part in np.array_split(own, 1 if partly else 2)]
         self._models = [
-            learn(np.concatenate([known, states(half)]), np.concatenate([known_labels, labels[half]]))
-            for half in halves
+            learn(np.concatenate([known, states(part)]), np.concatenate([known_labels, labels[part]])) for part in parts
         ]
-        self._second = np.zeros(len(labels), dtype=bool)
-        self._second[halves[0]] = True
+        if not partly:
+            self._second = np.isin(np.arange(len(labels)), parts[0])
 
-    def believe(self, places, states):
-        """Return what it believes of the labels, (n, n_classes) float32, of samples at some places in the pool.
-
-        Parameters
-        ----------
-        places : (n,) int
-        states : (n, n_features) float
-        """
-        beliefs = self._models[0](states)
+    def probabilities(self, places, states):
+        """Return the probabilities (n, n_classes) float32 of samples at some places in the pool, by their states."""
+        found = self._models[0](states)
         second = np.zeros(len(places), dtype=bool) if self._second is None else self._second[places]
         if second.any():
-            beliefs[second] = self._models[1](states[second])
-        return beliefs.astype(np.float32)
+            found[second] = self._models[1](states[second])
+        return found.astype(np.float32)
+
+
+class NetworkReference:
+    """The model's own network, trained afresh; of a labelled pool, one for each half, trained on the other."""
+
+    def __init__(self, trainer, splits, rng):
+        held, pool, (known, known_labels) = trainer.state(), splits.bug_fixing, _lessons(splits)
+        self._found, everything = np.empty((len(pool), splits.n_classes), np.float32), np.arange(len(pool))
+        halves = np.array_split(rng.permutation(len(pool)), 2) if splits.labelled else [everything]
+        learned = np.flatnonzero(splits.known_labels >= 0) if splits.known_labels is not None else everything[:0]
+        for half in halves:
+            x, y = pool.take(np.setdiff1d(learned, half) if splits.labelled else learned)
+            train_afresh(trainer, np.concatenate([known, x]), np.concatenate([known_labels, y]), rng)
+            self._found[half] = trainer.predict(pool.take(half)[0])
+        trainer.restore(held)
+
+    def probabilities(self, places, states=None):
+        """Return the probabilities (n, n_classes) float32 of samples at some places in the pool."""
+        return self._found[places]
 
 
 def _lessons(splits):
-    """Return samples and labels that any reference learns from: of validation, and of training what that lacks."""
+    """Return samples and labels that a network learns from: of validation, and of training what that lacks."""
     known, train = splits.diagnosis, splits.train
     lacking = np.flatnonzero(~np.isin(train.y, known.y))
     if not lacking.size:
@@ -122,19 +132,7 @@ def _lessons(splits):
     return np.concatenate([known.x, x]), np.concatenate([known.y, y])
 
 
-def _ask_networks(trainer, splits, rng):
-    held, pool, (known, known_labels) = trainer.state(), splits.bug_fixing, _lessons(splits)
-    beliefs, everything = np.empty((len(pool), splits.n_classes), np.float32), np.arange(len(pool))
-    for half in np.array_split(rng.permutation(len(pool)), 2) if splits.labelled else [everything]:
-        others = np.setdiff1d(everything, half) if splits.labelled else np.empty(0, int)
-        x, y = pool.take(others)
-        train_afresh(trainer, np.concatenate([known, x]), np.concatenate([known_labels, y]), rng)
-        beliefs[half] = trainer.predict(pool.take(half)[0])
-    trainer.restore(held)
-    return beliefs
-
-
-def _learn_states(n_classes):
+def _regression(n_classes):
     from sklearn.exceptions import ConvergenceWarning  # not on import: options are checked without it
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -145,13 +143,16 @@ def _learn_states(n_classes):
         if len(present) == 1:
             return lambda x: np.tile(np.eye(n_classes)[present], (len(x), 1))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # beliefs do not change any more by then
+            warnings.simplefilter("ignore", ConvergenceWarning)  # probabilities do not change any more by then
             model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=_MOST_PASSES)).fit(x, y)
 
         def predict(x):
-            beliefs = np.zeros((len(x), n_classes))
-            beliefs[:, present] = model.predict_proba(x)
-            return beliefs
+            found = np.zeros((len(x), n_classes))
+            for start in range(0, len(x), _BLOCK):
+                block = np.zeros((_BLOCK, *x.shape[1:]), x.dtype)
+                block[: len(x) - start] = x[start : start + _BLOCK]
+                found[start : start + _BLOCK, present] = model.predict_proba(block)[: len(x) - start]
+            return found
 
         return predict
 
@@ -173,25 +174,3 @@ def train_afresh(trainer, x, y, rng, least_epochs=1):
     epochs = int(np.clip(round(STEPS * trainer.batch_size / len(y)), least_epochs, _MOST_EPOCHS))
     trainer.initialize(rng)
     trainer.fit(x, y, epochs=epochs, rng=rng)
-
-
-def trust(beliefs, labels, labelled):
-    """Return how far each label of a sample is believed.
-
-    Parameters
-    ----------
-    beliefs : (n, n_classes) float
-        Of `believe`.
-    labels : (n,) int
-    labelled : bool
-        Whether these are given: then nothing else than the given label is believed, as far as the reference does.
-
-    Returns
-    -------
-    (n, n_classes) float
-    """
-    if not labelled:
-        return beliefs
-    own, rows = np.zeros_like(beliefs), np.arange(len(labels))
-    own[rows, labels] = beliefs[rows, labels]
-    return own

@@ -3,7 +3,6 @@
 arrays         samples and labels in their roles, from an .npz file
 output_arrays  probabilities and features in place of a model
 label_arrays   labels and names as people have them: numbers, one-hot rows, texts, and places without one
-sample_parts   samples part by part, and in the dtype of a model
 sample_scales  whether samples are finite numbers, and scaled as in training
 npz_files      the arrays of an .npz file, without running what it brings
 image_folders  data from folders of images

@@ -11,7 +11,7 @@ import numpy as np
 from mode_utils.diagnosis import another_order
 from mode_utils.repair.reading.label_arrays import check_class_names, check_several, find_classes, labels_of, names_of
 from mode_utils.repair.reading.npz_files import as_plain, read_arrays
-from mode_utils.repair.reading.sample_parts import convert_samples
+from mode_utils.support.sample_parts import convert_samples
 from mode_utils.repair.reading.sample_scales import are_numbers_of_things, check_samples, check_span
 from mode_utils.splits import Splits, Subset
 

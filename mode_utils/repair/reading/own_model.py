@@ -9,7 +9,7 @@ from mode_utils.networks.layers import vocabulary
 from mode_utils.networks.losses import single_loss
 from mode_utils.repair.reading.arrays import check_left
 from mode_utils.repair.reading.npz_files import read_arrays
-from mode_utils.repair.reading.sample_parts import in_chunks
+from mode_utils.support.sample_parts import in_chunks
 
 SAMPLES = ("x_train", "x_validation", "x_pool", "x_test")
 

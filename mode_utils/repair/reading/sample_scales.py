@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mode_utils.repair.reading.sample_parts import in_chunks, scattered
+from mode_utils.support.sample_parts import in_chunks, scattered
 
 _NAMED = 10  # columns in sentences
 _FAR = 20  # times as large or small

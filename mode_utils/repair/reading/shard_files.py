@@ -20,7 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from mode_utils.repair.reading.label_arrays import labels_of, printable
 from mode_utils.repair.reading.npz_files import as_plain, read_arrays
-from mode_utils.repair.reading.sample_parts import CHUNK, in_chunks
+from mode_utils.support.sample_parts import CHUNK, in_chunks
 
 KINDS = (".npz", ".parquet")
 _COLUMNS = {"features": "features_pool", "probabilities": "probabilities_pool", "name": "names_pool", "label": "y_pool"}

@@ -7,7 +7,7 @@ from mode_utils.networks.backend import keras
 from mode_utils.networks.plain_models import ModelInput
 from mode_utils.repair.reading.arrays import check_arrays, load_own_data, read_arrays, with_classes
 from mode_utils.repair.reading.image_folders import pack_images
-from mode_utils.repair.reading.sample_parts import convert_samples, in_chunks, scattered
+from mode_utils.support.sample_parts import convert_samples, in_chunks, scattered
 
 
 @pytest.fixture
