@@ -16,7 +16,7 @@ import psutil
 from mode_utils.data import load_dataset
 from mode_utils.model_training import build_model
 from mode_utils.repair import choose_inputs, diagnose, find_faults, look_at_pool, open_case
-from mode_utils.repair.reading.arrays import read_arrays
+from mode_utils.repair.reading.npz_files import read_arrays
 
 STEP = 16_384
 

@@ -13,7 +13,7 @@ from mode_utils.repair.command import REPAIRED, report_notebook, status_of
 from mode_utils.repair.folder import MAP, PAGE, check_files, check_new, save_choice
 from mode_utils.repair.outputs import diagnose_outputs, open_outputs
 from mode_utils.repair.pool_faults import find_faults
-from mode_utils.repair.reading.output_arrays import OPTIONAL, REQUIRED
+from mode_utils.repair.reading.array_sets import OUTPUTS
 from mode_utils.repair.reading.shard_files import find_shards
 from mode_utils.support.checks import check_least
 
@@ -61,7 +61,11 @@ def _build_parser():
         "whose traceback is kept; 130 interrupted.",
     )
     add = parser.add_argument
-    add("data", type=Path, help=f".npz file with {', '.join(REQUIRED)}, and any of {', '.join(OPTIONAL)}")
+    add(
+        "data",
+        type=Path,
+        help=f".npz file with {', '.join(OUTPUTS.required)}, and any of {', '.join(OUTPUTS.optional)}",
+    )
     add("folder", type=Path, help="where selected.csv, diagnosis.json, report.html and label.html go; must not exist")
     add("--budget", type=int, required=True, help="samples to choose")
     add("--pool", metavar="URL", help="a pool in shards, .npz or .parquet: a folder or a pattern, as fsspec reads it")

@@ -13,19 +13,11 @@ import numpy as np
 from mode_utils.diagnosis import judge_accuracies, label_accuracies
 from mode_utils.options import DebugOptions
 from mode_utils.repair.choice import describe
-from mode_utils.repair.reading.arrays import (
-    OwnData,
-    any_known,
-    check_left,
-    check_order,
-    read_arrays,
-    say_known,
-    say_unseen,
-    thin_labels,
-)
-from mode_utils.repair.reading.output_arrays import REQUIRED, check_outputs
-from mode_utils.support.sample_parts import in_chunks, scattered
+from mode_utils.repair.reading.array_sets import OUTPUTS, OUTPUTS_BESIDE_SHARDS, check_outputs
+from mode_utils.repair.reading.arrays import OwnData, check_left, check_order, say_known, say_unseen, thin_labels
+from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.support.checks import check_least
+from mode_utils.support.sample_parts import in_chunks, scattered
 
 _PRESETS = ("recommended", "adaptive")
 _WHAT = ("features", "probabilities")
@@ -37,7 +29,7 @@ class GivenOutputs:
     Parameters
     ----------
     arrays : dict of str to array
-        Of `REQUIRED`, checked.
+        Of `array_sets.OUTPUTS`, checked.
     """
 
     def __init__(self, arrays):
@@ -115,11 +107,11 @@ def open_outputs(
     Parameters
     ----------
     arrays : dict of str to array, or path
-        `REQUIRED`, and any of `OPTIONAL`; or an .npz file with them.
+        Those of `array_sets.OUTPUTS`; or an .npz file with them.
     budget : int
         Samples to choose, at least 1.
     in_shards : bool
-        Whether the pool is elsewhere: then no array of `REQUIRED` is of the pool.
+        Whether the pool is elsewhere: then no array is of the pool.
     class_names : sequence of str, optional
         One for each label; by default the array `class_names`, the labels where they are texts, or the numbers.
     preset : {"recommended", "adaptive"}
@@ -148,11 +140,11 @@ def open_outputs(
     sources, where = {}, "the set of arrays"
     if isinstance(arrays, (str, Path)):
         where = Path(arrays)
-        if not where.exists():
-            raise FileNotFoundError(f"there is no data file {where}")
         arrays, sources = read_arrays(where), {"data": where}
-    required = _without_pool(arrays, where) if in_shards else REQUIRED
-    arrays, told = check_outputs(arrays, where, required, class_names or None, even_if_weak)
+    if in_shards:
+        _check_no_pool(arrays, where)
+    names = OUTPUTS_BESIDE_SHARDS if in_shards else OUTPUTS
+    arrays, told = check_outputs(arrays, where, names, class_names or None, even_if_weak)
     if in_shards:
         arrays |= {f"{what}_pool": np.asarray(arrays[f"{what}_validation"][:0]) for what in _WHAT}
     data = _as_data(arrays, arrays.get("class_names"))
@@ -219,15 +211,14 @@ def make_outputs_example(seed=0):
     return arrays
 
 
-def _without_pool(arrays, where):
-    """Return which arrays are needed without a pool, after a look at whether there is one."""
+def _check_no_pool(arrays, where):
+    """Raise a ValueError if there is a pool in the set of arrays, too, or samples to compare with."""
     own = next((name for name in arrays if name.endswith("_pool")), None)
     if own:
         raise ValueError(f"{where} has an array {own!r}, but the pool is in shards: give one of them")
     own = next((name for name in arrays if name.startswith("x_")), None)
     if own:
-        raise ValueError(f"{where} has an array {own!r}: with a pool in shards, only features are looked at")
-    return [name for name in REQUIRED if not name.endswith("_pool")]
+        raise ValueError(f"{where} has an array {own!r}: with a pool in shards, only features are compared")
 
 
 def _as_data(arrays, names):
@@ -237,11 +228,10 @@ def _as_data(arrays, names):
     what = "x" if "x_pool" in arrays else "features"
     known = {role: np.asarray(arrays[f"{what}_{role}"], np.float32) for role in ("validation", "train")
              if f"{what}_{role}" in arrays}  # fmt: skip
-    y_pool = any_known(arrays["y_pool"]) if "y_pool" in arrays else None
     train = known.get("train", np.empty((0, *known["validation"].shape[1:]), np.float32))
     y_train = arrays["y_train"] if len(train) else np.empty(0, np.int32)
     return OwnData(
-        train, y_train, known["validation"], arrays["y_validation"], arrays[f"{what}_pool"], y_pool,
+        train, y_train, known["validation"], arrays["y_validation"], arrays[f"{what}_pool"], arrays.get("y_pool"),
         None, None, tuple(names), arrays.get("names_pool"),
     )  # fmt: skip
 
@@ -257,14 +247,11 @@ def _notes(arrays, data, predicted):
     notes = [f"The model gets {right:.1%} of {len(predicted)} validation samples right."]
     if right <= chance:
         notes.append(f"That is no more than always saying the most frequent label ({chance:.1%}): is it the right y?")
-    if known := say_known(data):
-        notes.append(known)
+    notes += say_known(data)
     if "x_pool" not in arrays:
         notes.append("Copies and foreign samples are looked for among features, as the samples are not given.")
     if "probabilities_train" not in arrays:
         notes.append(
             "Of training samples nothing is known: what is below theta counts as underfit, nothing as overfit."
         )
-    if told := say_unseen(data):
-        notes.append(told)
-    return (*notes, *thin_labels(data))
+    return (*notes, *say_unseen(data), *thin_labels(data))

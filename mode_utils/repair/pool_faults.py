@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mode_utils.support.sample_parts import in_chunks, scattered
 from mode_utils.selection.screening import (
     COPY_SHARE,
     FOREIGN_SHARE,
@@ -29,6 +28,7 @@ from mode_utils.selection.screening import (
     outlines,
     spectra,
 )
+from mode_utils.support.sample_parts import in_chunks, scattered
 
 _COMPARED = 4_000  # samples of the pool
 _ENOUGH = 50  # samples to tell chance by

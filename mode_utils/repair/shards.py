@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from mode_utils.heatmaps import ClassHeatmaps
 from mode_utils.repair.pool_scan import score_chunk
-from mode_utils.repair.reading.output_arrays import check_probabilities
+from mode_utils.repair.reading.probabilities import check_probabilities
 from mode_utils.repair.reading.shard_files import open_shard
 from mode_utils.selection.reference import StatesReference
 from mode_utils.selection.screening import DOUBT, nearest, outlines

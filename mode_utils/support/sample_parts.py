@@ -4,7 +4,7 @@ import numpy as np
 
 from mode_utils.support.files import release_pages
 
-CHUNK = 16_384  # samples looked at in one go, or fewer if they are large
+CHUNK = 16_384  # samples in one go, or fewer if they are large
 _CHUNK_BYTES = 2**26
 _AT_ONCE = 1_024  # samples that are read from all over an array
 
@@ -19,9 +19,9 @@ def in_chunks(*arrays):
 
 
 def scattered(x, places):
-    """Yield samples at some places of an array, few at a time: it may be mapped from a file.
+    """Yield samples at some places of an array that may be mapped from a file, few at a time; integers stay integers.
 
-    Integers stay what they are; all else is float32.
+    All else becomes float32.
     """
     for few in np.array_split(places, len(places) // _at_once(x, _AT_ONCE) + 1):
         yield convert_samples("x", x[few])
@@ -29,25 +29,15 @@ def scattered(x, places):
 
 
 def _at_once(x, most):
-    """Return how many samples of an array are looked at in one go, by the bytes that they take as float32."""
+    """Return how many samples are read in one go, by the bytes that they take as float32."""
     return int(np.clip(_CHUNK_BYTES // (4 * max(1, int(np.prod(x.shape[1:])))), 1, most))
 
 
 def convert_samples(name, x, dtype=None):
     """Return samples as a model takes them; those of the pool, which may be larger than memory, are only checked.
 
-    Parameters
-    ----------
-    name : str
-        Of the array.
-    x : (n, ...) array
-    dtype : str, optional
-        What the model takes; by default integers stay what they are, and all else becomes float32.
-
-    Raises
-    ------
-    ValueError
-        If the model takes whole numbers, and these are none, or too large for it.
+    Without a dtype, integers stay what they are and all else becomes float32. A ValueError says where whole numbers
+    are needed, and these are fractions or too large.
     """
     if dtype is None:
         dtype = x.dtype if x.dtype.kind in "iu" else np.float32
@@ -68,11 +58,9 @@ def _check_whole(name, x, dtype):
         if exact and (broken := chunk[chunk != np.floor(chunk)]).size:
             raise ValueError(f"{name} has {broken[0]:g}, but the model takes whole numbers ({dtype}): give it those")
         ends = [int(chunk.min()), int(chunk.max())] if chunk.size else [0]
-        if exact and max(map(abs, ends)) > exact:
-            raise ValueError(
-                f"{name} has {max(ends, key=abs)} as {x.dtype}, which holds whole numbers up to {exact}, and rounds "
-                "larger ones: save it as int64"
-            )
-        if min(ends) < least or max(ends) > most:
-            wrong = min(ends) if min(ends) < least else max(ends)
-            raise ValueError(f"{name} has {wrong}, but the model takes {dtype}: {least} .. {most}")
+        if exact and (largest := max(ends, key=abs)) and abs(largest) > exact:
+            told = f"which holds whole numbers up to {exact}, and rounds larger ones: save it as int64"
+            raise ValueError(f"{name} has {largest} as {x.dtype}, {told}")
+        for wrong in ends:
+            if not least <= wrong <= most:
+                raise ValueError(f"{name} has {wrong}, but the model takes {dtype}: {least} .. {most}")

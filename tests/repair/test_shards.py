@@ -329,7 +329,7 @@ def test_any_url_that_fsspec_knows(base, shards):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:900]), "shard part-3.npz: .* no complete .npz"),
+        (lambda path: path.write_bytes(path.read_bytes()[:900]), "shard part-3.npz: .* not a complete .npz"),
         (lambda path: np.savez(path, features_pool=draw(9, 1)[0]), "has no array 'probabilities_pool'"),
         (lambda path: np.savez(path, features_pool=draw(9, 1)[0], probabilities_pool=draw(8, 1)[1]), "8 and 9 rows"),
         (lambda path: np.savez(path, features_pool=draw(9, 1)[0][:, :3], probabilities_pool=draw(9, 1)[1]), "features"),

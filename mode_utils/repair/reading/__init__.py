@@ -1,8 +1,10 @@
 """Read and check what people bring: a model, its data, or its outputs.
 
-arrays         samples and labels in their roles, from an .npz file
-output_arrays  probabilities and features in place of a model
-label_arrays   labels and names as people have them: numbers, one-hot rows, texts, and places without one
+array_sets     the names of arrays, as samples or as outputs of a model, and the checks of both
+arrays         samples and labels in their roles
+probabilities  whether arrays are the probabilities of a classifier
+label_arrays   labels and names in arrays: numbers, one-hot rows, texts, and places without one
+class_names    names as people write them: compared, guessed, listed
 sample_scales  whether samples are finite numbers, and scaled as in training
 npz_files      the arrays of an .npz file, without running what it brings
 image_folders  data from folders of images

@@ -1,10 +1,9 @@
-"""Somebody's own images: a folder a role, in it a folder a class; images of a pool without labels are in no folder.
+"""Images from folders: one for each role, in it one for each class; those of a pool may lie in none.
 
-Images are decoded and resized as `keras.utils.image_dataset_from_directory` does; what that does not read (TIFF, WebP,
+They are decoded and resized as `keras.utils.image_dataset_from_directory` does; what that does not read (TIFF, WebP,
 BMP but for 24 bits, CMYK, GIF for one channel) is decoded as `keras.utils.load_img` does. Like both, it does not rotate
 by EXIF, takes the first of several pictures, and drops alpha where the model takes none. ``python -m
-mode_utils.repair.reading.image_folders FOLDER FILE.npz`` packs the roles `train` and `test` into a file of bytes, as
-`data.load_dataset` reads a local CIFAR-10.
+mode_utils.repair.reading.image_folders FOLDER FILE.npz`` packs the roles `train` and `test` into a file of bytes.
 """
 
 import argparse
@@ -12,17 +11,17 @@ import io
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from mode_utils.networks.backend import tf
-from mode_utils.repair.reading.label_arrays import NO_LABEL, clean, printable, shown
+from mode_utils.repair.reading.array_sets import ROLES
+from mode_utils.repair.reading.class_names import NO_LABEL, clean, guess, listed, printable, shown
 from mode_utils.support.files import whole_file
 
-ROLES = ("train", "validation", "pool", "test")
 _ENDINGS = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of Pillow, by channels
 _IGNORED = ("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found", "thumbs.db", "desktop.ini")
@@ -31,18 +30,11 @@ _SIXTEEN_BITS = "16 bits, of which the upper 8 are read, as image_dataset_from_d
 _SEVERAL = "several pictures, of which the first is read"
 
 
-@dataclass(frozen=True)
-class Images:
+class Images(NamedTuple):
     """What was read from folders.
 
-    Attributes
-    ----------
-    arrays : dict of str to array
-        `x_train` (n, height, width, channels) float32 in 0 .. 255, `y_train` (n,), ..., and `names_pool`, the files of
-        the pool below the folder.
-    class_names : tuple of str
-    notes : tuple of str
-        Sentences on what was left out.
+    `arrays` are `x_train` (n, height, width, channels) float32 in 0 .. 255, `y_train` (n,), ..., and `names_pool`, the
+    files of the pool below the folder; `notes` say what was left out.
     """
 
     arrays: dict[str, np.ndarray]
@@ -51,38 +43,16 @@ class Images:
 
 
 def read_images(folder, input_shape, class_names=None, skip_broken=False):
-    """Read images by role into arrays, as `arrays.read_arrays` does.
+    """Read the `Images` of a folder with a folder for each of `ROLES` (`test` may lack), in it one for each class.
 
-    Parameters
-    ----------
-    folder : path
-        Has `train/<class>/`, `validation/<class>/`, `pool/<class>/`; maybe `test/<class>/`. Images right in `pool/`,
-        alone or beside classes, have no label. What is hidden is not looked at.
-    input_shape : tuple of int
-        Height, width and channels (1, 3 or 4) that the model takes; images are resized to it.
-    class_names : sequence of str, optional
-        Names of the class folders in the order of the labels; by default those of `train`, sorted.
-    skip_broken : bool
-        Go on without images that cannot be decoded.
-
-    Returns
-    -------
-    Images
-
-    Raises
-    ------
-    ValueError
-        If a folder is missing or empty, has a class of its own or images beside its classes, if an image is broken, or
-        if the model takes no images.
+    Images right in `pool/` have no label; hidden files are passed over. Images are resized to the height, width and
+    channels (1, 3 or 4) of the input shape. Class names are those of the folders in the order of the labels; by default
+    those of `train`, sorted. A ValueError says what is wrong with which folder or image.
     """
     folder = Path(folder)
     if len(input_shape) != 3 or input_shape[2] not in (1, 3, 4) or None in input_shape:
         raise ValueError(f"the model takes samples of shape {input_shape}: images need (height, width, 1, 3 or 4)")
-    missing = [role for role in ROLES[:3] if not (folder / role).is_dir()]
-    if missing:
-        raise ValueError(
-            f"{folder} has no folder {missing[0]!r}: it needs train, validation and pool, and may have test"
-        )
+    _check_roles(folder, ROLES[:3], "train, validation and pool, and may have test")
     names = tuple(map(clean, class_names or _classes(folder / "train")))
     arrays, notes = {}, []
     for role in [role for role in ROLES if (folder / role).is_dir()]:
@@ -92,31 +62,21 @@ def read_images(folder, input_shape, class_names=None, skip_broken=False):
 
 
 def pack_images(folder, file, shape=(32, 32, 3), origin=""):
-    """Write the images of `train/<class>/` and `test/<class>/` to an .npz file: pixels 0 .. 255, classes in order.
-
-    Parameters
-    ----------
-    folder, file : path
-    shape : tuple of int
-        Height, width and channels.
-    origin : str
-        What these images are, if they are not the published ones.
-
-    Raises
-    ------
-    ValueError
-        If a folder is missing or empty, or has a class of its own.
-    """
+    """Write the images of `train/<class>/` and `test/<class>/` to an .npz file: pixels 0 .. 255, classes in order."""
     folder = Path(folder)
-    missing = [role for role in ("train", "test") if not (folder / role).is_dir()]
-    if missing:
-        raise ValueError(f"{folder} has no folder {missing[0]!r}: it needs train and test")
+    _check_roles(folder, ("train", "test"), "train and test")
     names, arrays = tuple(_classes(folder / "train")), {}
     for role in ("train", "test"):
         arrays |= _read(folder, role, shape, names, False, [])
     bytes_ = {name: np.rint(array).astype(np.uint8) for name, array in arrays.items()}
     with whole_file(Path(file)) as partial, open(partial, "wb") as stream:
         np.savez_compressed(stream, **bytes_, class_names=np.array(names), origin=np.array(origin))
+
+
+def _check_roles(folder, roles, needed):
+    missing = next((role for role in roles if not (folder / role).is_dir()), None)
+    if missing:
+        raise ValueError(f"{folder} has no folder {missing!r}: it needs {needed}")
 
 
 def _classes(folder):
@@ -144,9 +104,8 @@ def _read(folder, role, shape, names, skip_broken, notes):
     if len(broken) == len(files):
         raise ValueError(f"{folder / role} has no image that can be decoded: {_some(files, folder)}")
     if broken:
-        notes.append(
-            f"{len(broken)} broken images of {role} were left out: {_some([files[n] for n in broken], folder)}."
-        )
+        left_out = _some([files[n] for n in broken], folder)
+        notes.append(f"{len(broken)} broken images of {role} were left out: {left_out}.")
     notes += [f"{count} images of {role} have {oddity}." for oddity, count in sorted(oddities.items())]
     kept = np.setdiff1d(np.arange(len(files)), list(broken))
     arrays = {f"x_{role}": images[kept] if broken else images} | ({f"y_{role}": labels[kept]} if names else {})
@@ -158,12 +117,12 @@ def _read(folder, role, shape, names, skip_broken, notes):
 def _list(place, names, notes):
     """Return the images of a role, sorted, and their labels."""
     classes = _classes(place) if names else {}
-    strange = [name for name in classes if name not in names]
-    if strange:
-        near = next((f" (is it {name!r}?)" for name in names if name.lower() == strange[0].lower()), "")
+    strange = next((name for name in classes if name not in names), None)
+    if strange is not None:
+        beside = "; images without labels belong right into it" if place.name == "pool" else ""
+        near = guess(strange, names, 1)
         raise ValueError(
-            f"{place} has a class {strange[0]!r} that is not among {', '.join(names)}{near}: rename or remove it"
-            + ("; images without labels belong right into it" if place.name == "pool" else "")
+            f"{place} has a class {strange!r} that is not among {', '.join(names)}{near}: rename or remove it{beside}"
         )
     beside = [path for path in _files(place, "*") if names and _is_image(path)]
     if beside and place.name != "pool":  # where these have no label yet
@@ -180,15 +139,13 @@ def _list(place, names, notes):
     if empty and place.name == "train":
         raise ValueError(f"{place / empty[0]} has no images: fill it, or remove the folder")
     if empty:
-        notes.append(f"{place.name} has no images of {', '.join(map(printable, empty))}.")
-    others = [path for files in every for path in files if not _is_image(path)]
-    if others:
-        notes.append(
-            f"{len(others)} files of {place.name} are of kinds that are not read: {_some(others, place)}; convert them "
-            "to PNG if they are images."
-        )
-    labels = np.repeat([*range(len(folders)), NO_LABEL], [len(files) for files in (*found, beside)])
-    return [path for files in (*found, beside) for path in files], labels
+        notes.append(f"{place.name} has no images of {listed(map(printable, empty))}.")
+    if others := [path for files in every for path in files if not _is_image(path)]:
+        told = f"{len(others)} files of {place.name} are of kinds that are not read: {_some(others, place)}"
+        notes.append(f"{told}; convert them to PNG if they are images.")
+    parts = [*found, beside]
+    labels = np.repeat([*range(len(folders)), NO_LABEL], list(map(len, parts)))
+    return [path for files in parts for path in files], labels
 
 
 def _files(folder, pattern):
@@ -202,8 +159,7 @@ def _is_image(path):
 
 
 def _some(files, folder):
-    names = [shown(file.relative_to(folder).as_posix()) for file in files[:3]]
-    return ", ".join(names) + (", ..." if len(files) > 3 else "")
+    return listed((shown(file.relative_to(folder).as_posix()) for file in files), 3)
 
 
 def _decode(files, shape):

@@ -1,7 +1,4 @@
-"""The file of a model: what it is by its content, and Keras's own loaded, without running any code that it brings.
-
-Files of Keras 3 and, in HDF5, of Keras 2 are read. Of any other the sentence says what it is, and how to go on.
-"""
+"""Models of Keras from their files, without running any code that these bring; of another file, what it is."""
 
 import json
 import shutil
@@ -11,11 +8,12 @@ from pathlib import Path
 
 _OUTPUTS = "or choose with outputs of the model instead of the model: mode-choose, see docs/any-framework.md"
 _SAVE = "save the whole model with model.save('model.keras')"
+_IN_PYTHON = "open the case in Python, with the model itself in place of the file"
 _OLD = (
     "where it was written, or where tf_keras is installed: tf_keras.models.load_model(path).save('model.h5'), which is "
     "read here"
 )
-_STARTS = {  # of files that are none of Keras
+_STARTS = {  # of files of others
     b"\x80": f"is a pickle, as torch.save or joblib write it, and is never unpickled: {_SAVE}, {_OUTPUTS}",
     b"{": "has the structure of a model, but not its weights: make the model of it with "
     f"keras.models.model_from_json(text), load its weights, compile it, and {_SAVE}",
@@ -27,7 +25,7 @@ _ENDINGS = {
 
 
 def check_model_file(path):
-    """Raise a ValueError if a file is no whole model of Keras: by its content, and before anything slow is imported."""
+    """Raise a ValueError if a file is not a whole model of Keras, by its content; nothing slow is imported."""
     path = Path(path)
     if problem := _problem_of(path):
         raise ValueError(f"{path} {problem}")
@@ -39,7 +37,7 @@ def load_model(path):
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such file, or it is no model of Keras, truncated, or needs code of its own.
+        If there is no such file, or it is not a model of Keras, truncated, or needs code of its own.
     """
     from mode_utils.networks.backend import keras
 
@@ -68,10 +66,11 @@ def _problem_of(path):
         return f"is not complete, as its end is missing: copy it again, or {_SAVE}"
     if start.startswith(b"\x89HDF"):
         return _problem_of_hdf5(path)
-    known = next((text for first, text in _STARTS.items() if start.startswith(first)), None)
-    if known is None and path.suffix in _ENDINGS:
-        known = f"is a model of {_ENDINGS[path.suffix]}: give one of Keras, {_OUTPUTS}"
-    return known or f"is no model of Keras: {_SAVE}, {_OUTPUTS}"
+    if known := next((text for first, text in _STARTS.items() if start.startswith(first)), None):
+        return known
+    if path.suffix in _ENDINGS:
+        return f"is a model of {_ENDINGS[path.suffix]}: give one of Keras, {_OUTPUTS}"
+    return f"is not a model of Keras: {_SAVE}, {_OUTPUTS}"
 
 
 def _problem_of_folder(path):
@@ -98,9 +97,8 @@ def _problem_of_archive(path):
         if not {"config.json", "model.weights.h5"} <= names:
             return f"is an archive without a model of Keras in it: {_SAVE}"
         version = _version(archive)
-    return (
-        f"was written by Keras 2 ({version}) in a form that Keras 3 does not read: {_OLD}" if _is_old(version) else ""
-    )
+    is_old = version.startswith(("0.", "1.", "2."))
+    return f"was written by Keras 2 ({version}) in a form that Keras 3 does not read: {_OLD}" if is_old else ""
 
 
 def _problem_of_hdf5(path):
@@ -128,10 +126,6 @@ def _version(archive):
         return ""
 
 
-def _is_old(version):
-    return version.startswith(("0.", "1.", "2."))
-
-
 def _as_keras_reads(path, scratch):
     """Return the path of a model under the ending that Keras goes by, of Keras 2 with what Keras 3 calls otherwise."""
     if path.is_dir():
@@ -141,15 +135,15 @@ def _as_keras_reads(path, scratch):
     import h5py
 
     with h5py.File(path) as file:
-        old = {name: file.attrs[name] for name in ("model_config", "training_config") if name in file.attrs}
-    new = {name: json.dumps(_renewed(json.loads(text))) for name, text in old.items()}
-    if all(json.loads(old[name]) == json.loads(new[name]) for name in old):
+        old = {name: json.loads(file.attrs[name]) for name in ("model_config", "training_config") if name in file.attrs}
+    new = {name: _renewed(config) for name, config in old.items()}
+    if new == old:
         return path if path.suffix in (".h5", ".hdf5") else _linked(path, scratch / "model.h5")
     copy = scratch / "model.h5"
     shutil.copyfile(path, copy)
     with h5py.File(copy, "r+") as file:
-        for name, text in new.items():
-            file.attrs[name] = text
+        for name, config in new.items():
+            file.attrs[name] = json.dumps(config)
     return copy
 
 
@@ -185,22 +179,14 @@ def _say_failure(path, text, kind, version):
     if "unsafe" in text.lower() or "lambda" in text.lower():
         return f"{path} has a Lambda layer, whose code is not run: replace it by a layer of Keras and save again"
     if "custom_objects" in text or "Could not locate" in text:
-        return (
-            f"{path} has a layer or loss of its own, whose code is not run: open the case in Python, with the "
-            "model itself in place of the file"
-        )
+        return f"{path} has a layer or loss of its own, whose code is not run: {_IN_PYTHON}"
     lines = [line for line in text.strip().splitlines() if line]
     cause = next((line for line in reversed(lines) if line.startswith("Exception encountered")), (lines or [kind])[0])
-    if path.is_file() and not _is_archive(path):
-        return (
-            f"Keras {version} cannot load {path} ({cause}): build the model anew in Keras 3, give it the weights with "
-            f"model.load_weights(path), compile it, and {_SAVE}"
-        )
-    written = ""
-    if path.is_file():
+    written, remedy = "", f"use the version that wrote it, or {_IN_PYTHON}"
+    if path.is_file() and _is_archive(path):
         with zipfile.ZipFile(path) as archive:
             written = f", which Keras {_version(archive)} wrote"
-    return (
-        f"Keras {version} cannot load {path}{written} ({cause}): use the version that wrote it, or open the case in "
-        "Python, with the model itself in place of the file"
-    )
+    elif path.is_file():
+        weights = "give it the weights with model.load_weights(path)"
+        remedy = f"build the model anew in Keras 3, {weights}, compile it, and {_SAVE}"
+    return f"Keras {version} cannot load {path}{written} ({cause}): {remedy}"

@@ -1,8 +1,7 @@
 """The named arrays of an .npz file, without running anything that the file brings.
 
-Arrays that are stored without compression (`np.savez`) are mapped into memory, so that a pool may be larger than it;
-their checksums are compared first, in one pass over the file. Arrays of Python objects, as pandas makes them of a
-column of texts, are read if they hold texts, numbers and missing values only: no other class is ever looked up.
+Arrays that are stored without compression (`np.savez`) are mapped into memory, after a pass that compares checksums.
+Arrays of Python objects are read if they hold texts, numbers and missing values only: no other class is looked up.
 """
 
 import lzma
@@ -19,40 +18,39 @@ _MAGIC = {
     b"\x93NUMPY": "a single array (.npy)", b"\x89HDF": "an HDF5 file", b"PAR1": "a Parquet file",
     b"MATLAB": "a .mat file", b"\x1f\x8b": "compressed with gzip", b"\x80\x04": "a pickle", b"\x80\x05": "a pickle",
 }  # fmt: skip
+_OTHER, _AGAIN = "is not an .npz file", "write it again with np.savez"
 _NUMPY = ("numpy", "numpy._core.multiarray", "numpy.core.multiarray")
 _NUMBERS = (bool, int, float, np.bool_, np.number)
 
 
 def read_arrays(path):
-    """Read the arrays of an .npz file by name, those that are stored without compression as maps of the file.
+    """Return the arrays of an .npz file by name, those that are stored without compression as maps of the file.
 
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
-    ValueError
-        If the file is not an .npz file, is truncated or changed, or has arrays of other objects than texts and numbers.
+    A ValueError says what the file is instead, or that it is truncated or changed, or has other objects than texts and
+    numbers; an OSError that it cannot be opened.
     """
-    arrays = {}
-    if Path(path).is_dir():
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no data file {path}")
+    if path.is_dir():
         raise ValueError(f"{path} is a folder: give an .npz file")
+    arrays = {}
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
                 name = entry.filename.removesuffix(".npy")
                 if name in arrays:
-                    raise ValueError(f"{path} has the array {name!r} twice: write it again with np.savez")
+                    raise ValueError(f"{path} has the array {name!r} twice: {_AGAIN}")
                 arrays[name] = _read_array(path, archive, entry)
-    except RuntimeError:
-        raise ValueError(f"{path} is encrypted: write it again with np.savez") from None
-    except NotImplementedError as error:
-        raise ValueError(f"{path}: {error}; write it again with np.savez") from None
+    except RuntimeError as error:  # also NotImplementedError
+        what = f": {error};" if isinstance(error, NotImplementedError) else " is encrypted:"
+        raise ValueError(f"{path}{what} {_AGAIN}") from None
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, zipfile.LargeZipFile) as error:
-        raise ValueError(f"{path} {_what_it_is(path)} ({error}): write it again with np.savez") from None
+        raise ValueError(f"{path} {_what_it_is(path)} ({error}): {_AGAIN}") from None
     except OSError as error:
         if error.errno is not None and "Errno 22" not in str(error):  # a truncated file is sought before its start
             raise
-        raise ValueError(f"{path} is no complete .npz file ({error}): write it again with np.savez") from None
+        raise ValueError(f"{path} is not a complete .npz file ({error}): {_AGAIN}") from None
     return arrays
 
 
@@ -81,30 +79,28 @@ def _as_text(value):
 
 
 def _is_missing(value):
-    return (
-        value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
-    )
+    is_nan = isinstance(value, float) and value != value
+    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
 
 
 def _what_it_is(path):
     with open(path, "rb") as file:
         start = file.read(8)
     if start.startswith(b"PK"):
-        return "is no complete .npz file"
-    found = next((what for magic, what in _MAGIC.items() if start.startswith(magic)), "")
-    return f"is {found}, not an .npz file" if found else "is not an .npz file"
+        return "is not a complete .npz file"
+    return next((f"is {what}, not an .npz file" for magic, what in _MAGIC.items() if start.startswith(magic)), _OTHER)
 
 
 def _read_array(path, archive, entry):
     if not entry.filename.endswith(".npy"):
-        raise ValueError(f"{path} has an entry {entry.filename!r} that is no array: write it again with np.savez")
+        raise ValueError(f"{path} has an entry {entry.filename!r} that is not an array: {_AGAIN}")
     with archive.open(entry) as stream:
         try:
-            version = np.lib.format.read_magic(stream)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            is_first = np.lib.format.read_magic(stream) == (1, 0)
+            read = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = read(stream)
         except ValueError:
-            raise ValueError(f"entry {entry.filename!r} of {path} is no array: write it again with np.savez") from None
+            raise ValueError(f"entry {entry.filename!r} of {path} is not an array: {_AGAIN}") from None
         if dtype.hasobject:
             return _read_objects(path, entry.filename.removesuffix(".npy"), stream, shape)
         offset, mapped = stream.tell(), entry.compress_type == zipfile.ZIP_STORED and not fortran and np.prod(shape)
@@ -143,14 +139,12 @@ def _read_objects(path, name, stream, shape):
         array = _PlainUnpickler(stream).load()
         if not isinstance(array, np.ndarray) or array.shape != shape:
             raise pickle.UnpicklingError("another shape than its header says")
-        strange = [
-            value for value in array.astype(object).ravel() if not isinstance(value, (str, bytes, *_NUMBERS, NoneType))
-        ]
-        if strange:
-            raise pickle.UnpicklingError(type(strange[0]).__name__)
+        for value in array.astype(object).ravel():
+            if not isinstance(value, (str, bytes, *_NUMBERS, NoneType)):
+                raise pickle.UnpicklingError(type(value).__name__)
     except zipfile.BadZipFile:
         raise
-    except Exception as error:  # whatever a stream raises that is no such pickle
+    except Exception as error:  # whatever a stream raises that is not such a pickle
         raise ValueError(
             f"array {name!r} of {path} holds Python objects other than texts and numbers ({error}), which are never "
             "unpickled: save it with a dtype, texts by array.astype(str)"

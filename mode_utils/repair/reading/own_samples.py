@@ -1,8 +1,6 @@
-"""Does a model know its own training samples? If it does not, they are not what it was trained on.
+"""Find out from a model's training samples, which it gets right, how it wants pixels, and whether labels are in order.
 
-Pixels may lie in 0 .. 1, in 0 .. 255 or in -1 .. 1, or be standardised as pretrained models want them; the classes may
-be in another order. A wrong one of these makes a good model look sick, and every sentence about it false, so it is
-found out from the training samples, which a trained model gets right.
+Pixels in another scale, or classes in another order, make a good model look sick, and every sentence about it false.
 """
 
 from typing import NamedTuple
@@ -13,6 +11,7 @@ from mode_utils.diagnosis import another_order
 from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import looks_up
 from mode_utils.repair.reading.arrays import check_order
+from mode_utils.repair.reading.class_names import listed
 
 
 class Scale(NamedTuple):
@@ -53,29 +52,12 @@ _CLEARLY = 0.05  # lower loss (nats) that speaks against what the layers say
 _NOTABLY = 0.01  # of accuracy, by which standardised pixels explain the data
 _ENOUGH = 20  # training samples of a label, from which a model can be expected to know it
 _CHANCE = 1.05  # times the mean accuracy of guessing, up to which a model tells nothing apart
-_NAMED = 10  # labels in a sentence
 _STANDARDISED = ("caffe", "torch")
 _BETTER = 0.2  # of accuracy, by which another reading explains the data
 
 
 def choose_pixels(trainer, x, y):
-    """Find out how a model wants pixels, from the loss on some of its training images.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    x : (n, height, width, channels) float32
-        Training images, pixels in 0 .. 255.
-    y : (n,) int
-        Labels.
-
-    Returns
-    -------
-    pixels : str
-        One of `PIXELS`.
-    reason : str
-        A sentence.
-    """
+    """Return how a model wants pixels, one of `PIXELS`, and why; x are training images with pixels in 0 .. 255."""
     if np.dtype(trainer.dtype).kind in "iu":
         return "0..255", f"Pixels are given as 0..255, as the model takes whole numbers ({trainer.dtype})."
     x, y = _some(x, y)
@@ -94,21 +76,15 @@ def choose_pixels(trainer, x, y):
 
 def takes_raw_pixels(model):
     """Tell whether a model scales pixels itself, in a layer of its own or of a model inside it."""
-    return any(isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)) for layer in _layers(model))
+    scaling = (keras.layers.Rescaling, keras.layers.Normalization)
+    return any(
+        isinstance(layer, scaling) or (isinstance(layer, keras.Model) and takes_raw_pixels(layer))
+        for layer in model.layers
+    )
 
 
 def check_known(trainer, x, y, class_names):
-    """Raise a ValueError that says what is probably wrong if a model does not know its own training samples.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    x : (n, ...) float32
-        Training samples as the model gets them.
-    y : (n,) int
-        Labels.
-    class_names : sequence of str
-    """
+    """Raise a ValueError that says what is probably wrong if a model does not know its own training samples."""
     told = say_one_label(trainer, x, y, class_names)
     x, y = _some(x, y)
     probabilities = trainer.predict(x)
@@ -135,18 +111,9 @@ def check_known(trainer, x, y, class_names):
 
 
 def say_one_label(trainer, x, y, class_names):
-    """Say it if a model takes nearly all samples for one label, although it has seen enough of others; or nothing.
+    """Say whether a model takes nearly all training samples for one label, although it has seen enough of others.
 
     Its accuracy is the share of that label, however high; the mean of the labels' accuracies is that of guessing.
-
-    Parameters
-    ----------
-    trainer, x, y, class_names
-        See `check_known`.
-
-    Returns
-    -------
-    str
     """
     y, rng = np.asarray(y), np.random.default_rng(0)
     enough = np.flatnonzero(np.bincount(y, minlength=len(class_names)) >= _ENOUGH)
@@ -159,7 +126,7 @@ def say_one_label(trainer, x, y, class_names):
         return ""
     taken = np.bincount(predicted, minlength=len(class_names))
     first = taken.argmax()
-    missed = ", ".join(str(class_names[label]) for label in enough[enough != first][:_NAMED])
+    missed = listed(class_names[label] for label in enough[enough != first])
     return (
         f"the model takes {taken[first] / len(y):.1%} of {len(y)} of its own training samples for "
         f"{class_names[first]!r}, and hardly knows one of {missed}"
@@ -185,10 +152,3 @@ def _judge_scales(trainer, x, y, scales):
 def _loss_and_accuracy(probabilities, y):
     own = np.nan_to_num(probabilities[np.arange(len(y)), y])
     return float(-np.log(np.maximum(own, 1e-7)).mean()), float((probabilities.argmax(axis=1) == y).mean())
-
-
-def _layers(model):
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)

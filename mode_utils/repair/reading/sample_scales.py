@@ -1,7 +1,7 @@
-"""Are samples numbers, and scaled like those that the model was trained on?"""
+"""Check that samples are finite numbers, and scaled like those that the model was trained on."""
 
 import warnings
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,22 +10,11 @@ from mode_utils.support.sample_parts import in_chunks, scattered
 _NAMED = 10  # columns in sentences
 _FAR = 20  # times as large or small
 _LARGEST = float(np.finfo(np.float32).max)
-_LOOKED_AT = 4_000_000  # numbers, for the usual ones
+_ENOUGH = 4_000_000  # numbers, for the usual ones
 
 
-@dataclass(frozen=True)
-class Span:
-    """How large the numbers of samples are.
-
-    Attributes
-    ----------
-    x : (n, ...) array
-        The samples.
-    low, high : (...) float
-        The least and the largest number at each place of a sample.
-    typical : (2, n_columns) float
-        See `check_span`; one column for all that is no table.
-    """
+class Span(NamedTuple):
+    """Samples x (n, ...), the least and the largest number at each place (...), and the usual sizes, see `_typical`."""
 
     x: np.ndarray
     low: np.ndarray
@@ -34,15 +23,14 @@ class Span:
 
 
 def check_samples(name, x, like, whose="x_train"):
-    """Return the `Span` of samples; raise a ValueError if they are no finite numbers, or unlike others."""
+    """Return the `Span` of samples; raise a ValueError if they are not finite numbers, or unlike others in shape."""
     if x.dtype.kind not in "fiub":
         raise ValueError(f"{name} has dtype {x.dtype}: samples must be numbers")
     if x.ndim < 2 or not len(x):
         raise ValueError(f"{name} has shape {x.shape}: samples must be (n, ...) with at least one of them")
     if x.shape[1:] != like.shape[1:]:
-        raise ValueError(
-            f"a sample of {name} has shape {x.shape[1:]}, one of {whose} {like.shape[1:]}: they must be alike"
-        )
+        shapes = f"a sample of {name} has shape {x.shape[1:]}, one of {whose} {like.shape[1:]}"
+        raise ValueError(f"{shapes}: they must be alike")
     low, high = np.full(x.shape[1:], np.inf), np.full(x.shape[1:], -np.inf)
     for start, chunk in in_chunks(x):
         ends = chunk.min(axis=0), chunk.max(axis=0)  # NaN if there is one
@@ -53,29 +41,11 @@ def check_samples(name, x, like, whose="x_train"):
 
 
 def check_span(name, span, like, whose="x_train", even_if_odd=False):
-    """Look for samples that are scaled in another way than others.
+    """Return sentences on what is odd about the numbers of samples; raise a ValueError if another scale explains it.
 
-    What counts are usual numbers, not the largest one: half and nearly all of those that are not 0, of a table in most
-    of its columns.
-
-    Parameters
-    ----------
-    name : str
-    span, like : Span
-        Of the samples, and of those that they should be like.
-    whose : str
-        Name of the latter.
-    even_if_odd : bool
-        Say it in place of an error.
-
-    Returns
-    -------
-    tuple of str
-        A sentence on each other thing that is odd: a column in another unit, one huge number.
-
-    Raises
-    ------
-    ValueError
+    `span` and `like` are those of the samples and of others, called `whose`. What counts are usual numbers, not the
+    largest one: half and nearly all of those that are not 0, of a table in most of its columns. With `even_if_odd`
+    another scale is only said. A column in another unit and one huge number are said with their places.
     """
     ratios = span.typical / like.typical  # NaN where there is nothing but 0
     far = [np.all(ratios > _FAR, axis=0), np.all(ratios < 1 / _FAR, axis=0)]
@@ -102,17 +72,17 @@ def are_numbers_of_things(x):
 
 
 def _not_finite(name, start, chunk):
-    rows = np.abs(chunk.reshape(len(chunk), -1).astype(np.float64))
-    row, column = np.argwhere(~(rows <= _LARGEST))[0]
-    value = chunk.reshape(len(chunk), -1)[row, column]
-    what = "NaN or infinite values" if not np.isfinite(value) else "numbers that are too large for float32"
+    rows = chunk.reshape(len(chunk), -1)
+    row, column = np.argwhere(~(np.abs(rows.astype(np.float64)) <= _LARGEST))[0]
+    value = rows[row, column]
+    what = "numbers that are too large for float32" if np.isfinite(value) else "NaN or infinite values"
     return f"{name} has {what}, the first in sample {start + row} ({value:g}, number {column} of it): replace them"
 
 
 def _typical(x):
     """Return sizes (2, n_columns) that half and nearly all numbers stay below, 0 left out; of images, one column."""
     width = max(1, int(np.prod(x.shape[1:])))
-    places = np.unique(np.linspace(0, len(x) - 1, max(16, min(len(x), 1_000, _LOOKED_AT // width))).astype(int))
+    places = np.unique(np.linspace(0, len(x) - 1, max(16, min(len(x), 1_000, _ENOUGH // width))).astype(int))
     rows = np.abs(np.concatenate(list(scattered(x, places))).astype(np.float32)).reshape(len(places), -1)
     rows = rows if x.ndim == 2 else rows.reshape(-1, 1)
     rows[rows == 0] = np.nan
@@ -129,12 +99,8 @@ def _huge(name, span, like, whose, odd):
     place = int(ratios.argmax())
     if ratios[place] <= _FAR:
         return ()
-    for start, chunk in in_chunks(span.x):
-        column = np.abs(chunk.reshape(len(chunk), -1)[:, place].astype(np.float64))
-        if column.max() >= sizes[place]:
-            where = f"column {place}" if span.x.ndim == 2 else f"number {place}"
-            return (
-                f"Sample {start + int(column.argmax())} of {name} has {sizes[place]:g} in {where}, "
-                f"{ratios[place]:,.0f} times the largest of {whose}: is it right?",
-            )
-    return ()
+    columns = ((start, np.abs(x.reshape(len(x), -1)[:, place].astype(np.float64))) for start, x in in_chunks(span.x))
+    row = next(start + int(column.argmax()) for start, column in columns if column.max() >= sizes[place])
+    where = f"{'column' if span.x.ndim == 2 else 'number'} {place}"
+    times = f"{ratios[place]:,.0f} times the largest of {whose}"
+    return (f"Sample {row} of {name} has {sizes[place]:g} in {where}, {times}: is it right?",)

@@ -1,9 +1,8 @@
 """The files of a pool in shards: where they are, and their rows, a part at a time.
 
-A shard is an .npz file as `outputs` describes them, with the arrays of the pool, or a Parquet file with a list of
-numbers a row in the columns `probabilities` and `features`, and maybe `name` and `label`, empty where there is none;
-under any URL that fsspec knows. Folders are looked through to the bottom, as a pool may be divided into
-``label=cat/part-0.parquet``, which is where the label is then.
+A shard is an .npz file with the arrays of a pool (`array_sets.OUTPUTS`), or a Parquet file with a list of numbers a row
+in the columns `probabilities` and `features`, and maybe `name` and `label`, empty where there is none. Of
+``label=cat/part-0.parquet`` the folder says the label.
 """
 
 import re
@@ -18,7 +17,8 @@ import fsspec
 import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 
-from mode_utils.repair.reading.label_arrays import labels_of, printable
+from mode_utils.repair.reading.class_names import listed, printable
+from mode_utils.repair.reading.label_arrays import labels_of
 from mode_utils.repair.reading.npz_files import as_plain, read_arrays
 from mode_utils.support.sample_parts import CHUNK, in_chunks
 
@@ -27,22 +27,10 @@ _COLUMNS = {"features": "features_pool", "probabilities": "probabilities_pool", 
 
 
 def find_shards(pattern):
-    """Return the shards of a pool, by name.
+    """Return the shards of a pool, sorted: URLs by the parts of them that tell shards apart.
 
-    Parameters
-    ----------
-    pattern : str
-        A file, a folder, or a pattern with ``*``, on this machine or under a URL that fsspec knows.
-
-    Returns
-    -------
-    dict of str to str
-        URL by the part of it that tells shards apart, sorted.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or fsspec does not know the URL.
+    The pattern is a file, a folder, or has a ``*``, on this machine or under a URL that fsspec knows; a ValueError says
+    that there is none, or that fsspec does not know it.
     """
     try:
         filesystem, path = fsspec.core.url_to_fs(str(pattern))
@@ -54,40 +42,25 @@ def find_shards(pattern):
         raise ValueError(f"{pattern} cannot be looked into: {error}") from None
     if not found:
         raise ValueError(f"{pattern} has no shards: files that end with {' or '.join(KINDS)} are wanted")
-    above = _common_folder(found)
+    parts = zip(*(file.split("/")[:-1] for file in found), strict=False)
+    above = "/".join(part[0] for part in takewhile(lambda part: len(set(part)) == 1, parts))
     return {each[len(above) :].lstrip("/"): filesystem.unstrip_protocol(each) for each in found}
 
 
 def _below(filesystem, place, root):
     """Return the shards of a folder, or of a file itself; what writers leave beside them begins with _ or a dot."""
     files = filesystem.find(place) if filesystem.isdir(place) else [place]
-    parts = {file: file[root:].split("/") for file in files}
-    return [
-        file for file in files
-        if file.lower().endswith(KINDS) and not any(part.startswith(("_", ".")) for part in parts[file])
-    ]  # fmt: skip
+    shards = [file for file in files if file.lower().endswith(KINDS)]
+    return [file for file in shards if not any(part.startswith(("_", ".")) for part in file[root:].split("/"))]
 
 
 @contextmanager
 def open_shard(url, class_names=None):
-    """Yield the parts of a shard in turn; what is not on this machine is copied to it first.
+    """Yield an iterator of the parts of a shard; what is not on this machine is copied to it first.
 
-    Parameters
-    ----------
-    url : str
-    class_names : sequence of str, optional
-        What labels that are texts are of.
-
-    Yields
-    ------
-    iterator of (features, probabilities, names, labels)
-        (n, n_features) and (n, n_classes) float32; (n,) str and int, None where there are none. A label that is
-        missing is -1.
-
-    Raises
-    ------
-    ValueError
-        If it is no such file; also whatever the libraries that read it raise.
+    A part is features (n, n_features) and probabilities (n, n_classes), float32; and names (n,) str and labels (n,)
+    int, -1 where one is missing, each None where there are none. A ValueError says what is wrong with the file; the
+    libraries that read it raise what they do.
     """
     filesystem, path = fsspec.core.url_to_fs(url)
     read = _parquet if path.lower().endswith(".parquet") else _npz
@@ -135,20 +108,17 @@ def _texts(names, start):
 
 def _npz(path):
     arrays = read_arrays(path)
-    lacking = [name for name in ("probabilities_pool", "features_pool") if name not in arrays]
+    lacking = next((name for name in ("probabilities_pool", "features_pool") if name not in arrays), None)
     if lacking:
-        raise ValueError(f"it has no array {lacking[0]!r}, but {', '.join(arrays)}")
+        raise ValueError(f"it has no array {lacking!r}, but {', '.join(arrays)}")
     arrays = {name: arrays[name] for name in _COLUMNS.values() if name in arrays}
     sizes = {array.shape[:1] for array in arrays.values()}
     if len(sizes) > 1 or () in sizes:
         raise ValueError(f"its arrays have {' and '.join(str(*size) for size in sorted(sizes))} rows")
+    more = [arrays.get(name) for name in ("names_pool", "y_pool")]
     for start, features, probabilities in in_chunks(arrays["features_pool"], arrays["probabilities_pool"]):
         part = slice(start, start + len(features))
-        yield (
-            features,
-            probabilities,
-            *(arrays[name][part] if name in arrays else None for name in ("names_pool", "y_pool")),
-        )
+        yield features, probabilities, *(None if each is None else each[part] for each in more)
 
 
 def _parquet(path):
@@ -159,13 +129,12 @@ def _parquet(path):
     file = parquet.ParquetFile(path)
     known = file.schema_arrow.names
     found = {what: next((name for name in (what, other) if name in known), None) for what, other in _COLUMNS.items()}
-    lacking = [what for what in ("probabilities", "features") if found[what] is None]
+    lacking = next((what for what in ("probabilities", "features") if found[what] is None), None)
     if lacking:
-        some = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
-        raise ValueError(
-            f"it has no column {lacking[0]!r}, but {some}: put the numbers of a row into one list, as in "
-            f"table[{lacking[0]!r}] = list(table[columns].to_numpy())"
-        )
+        remedy = f"table[{lacking!r}] = list(table[columns].to_numpy())"
+        columns = listed(known, 8)
+        put = "put the numbers of a row into one list, as in"
+        raise ValueError(f"it has no column {lacking!r}, but {columns}: {put} {remedy}")
     for batch in file.iter_batches(CHUNK, columns=[name for name in found.values() if name]):
         if not len(batch):
             continue
@@ -193,9 +162,3 @@ def _values(column):
     """Return a column as an array, with None or NaN where it is empty."""
     column = column.dictionary_decode() if hasattr(column, "dictionary_decode") else column
     return column.to_numpy(zero_copy_only=False)
-
-
-def _common_folder(paths):
-    """Return the longest folder that all paths are in."""
-    parts = zip(*(path.split("/")[:-1] for path in paths), strict=False)
-    return "/".join(part[0] for part in takewhile(lambda part: len(set(part)) == 1, parts))

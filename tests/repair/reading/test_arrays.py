@@ -5,8 +5,9 @@ import pytest
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.plain_models import ModelInput
-from mode_utils.repair.reading.arrays import check_arrays, load_own_data, read_arrays, with_classes
+from mode_utils.repair.reading.arrays import check_arrays, join_arrays, with_classes
 from mode_utils.repair.reading.image_folders import pack_images
+from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.support.sample_parts import convert_samples, in_chunks, scattered
 
 
@@ -17,6 +18,10 @@ def arrays(rng):
     return samples | {f"y_{part}": np.arange(n) % 3 for part, n in sizes.items()}
 
 
+def load(path, class_names=None, inputs=(), dtype=None):
+    return check_arrays(join_arrays(read_arrays(path), inputs), class_names, dtype=dtype)
+
+
 def save(folder, arrays, writer=np.savez):
     writer(folder / "data.npz", **arrays)
     return folder / "data.npz"
@@ -24,7 +29,7 @@ def save(folder, arrays, writer=np.savez):
 
 @pytest.mark.parametrize("writer", [np.savez, np.savez_compressed])
 def test_arrays_are_read_as_they_were_written(arrays, writer, tmp_path):
-    data = load_own_data(save(tmp_path, arrays, writer))
+    data = load(save(tmp_path, arrays, writer))
     for name, array in arrays.items():
         np.testing.assert_array_equal(getattr(data, name), array)
     assert data.class_names == ("0", "1", "2") and data.y_pool.dtype == np.int32
@@ -38,12 +43,12 @@ def test_arrays_that_are_not_compressed_stay_on_disk(arrays, tmp_path):
 def test_labels_may_be_one_hot_rows_a_column_or_whole_floats(arrays, tmp_path):
     expected = arrays["y_train"]
     for labels in (np.eye(3)[expected], expected[:, None], expected.astype(float)):
-        np.testing.assert_array_equal(load_own_data(save(tmp_path, arrays | {"y_train": labels})).y_train, expected)
+        np.testing.assert_array_equal(load(save(tmp_path, arrays | {"y_train": labels})).y_train, expected)
 
 
 def test_pool_labels_and_test_samples_may_be_missing(arrays, tmp_path):
     few = {name: arrays[name] for name in ("x_train", "y_train", "x_validation", "y_validation", "x_pool")}
-    data = load_own_data(save(tmp_path, few), class_names=["a", "b", "c"])
+    data = load(save(tmp_path, few), class_names=["a", "b", "c"])
     assert data.y_pool is None and data.x_test is None and data.class_names == ("a", "b", "c")
     splits = data.splits(np.zeros(40))
     assert len(splits.bug_fixing) == 40 and len(splits.test) == len(splits.validation) == 20
@@ -62,7 +67,7 @@ def of_two_inputs(arrays):
 
 
 def test_the_inputs_of_a_model_with_several_stand_side_by_side_and_are_exact(arrays, tmp_path):
-    data = load_own_data(save(tmp_path, of_two_inputs(arrays)), inputs=INPUTS, dtype="float64")
+    data = load(save(tmp_path, of_two_inputs(arrays)), inputs=INPUTS, dtype="float64")
     np.testing.assert_array_equal(data.x_pool[:, :12], arrays["x_pool"].reshape(40, 12))
     np.testing.assert_array_equal(data.x_train[:, 12], 10**12 + np.arange(30))
 
@@ -83,7 +88,7 @@ def test_what_does_not_fit_the_inputs_is_said_by_name(spoil, message, arrays, tm
     both = of_two_inputs(arrays)
     spoil(both)
     with pytest.raises(ValueError, match=message):
-        load_own_data(save(tmp_path, both), inputs=INPUTS, dtype="float64")
+        load(save(tmp_path, both), inputs=INPUTS, dtype="float64")
 
 
 INTEGERS = ["uint8", "int16", "int32", "int64", "uint64"]
@@ -110,7 +115,7 @@ def test_samples_are_what_the_model_takes_without_loss_or_it_is_an_error(given, 
         assert not whole or found.astype(object).tolist() == x.astype(object).astype(int).tolist()
 
 
-def test_fractions_are_no_whole_numbers():
+def test_fractions_are_not_whole_numbers():
     with pytest.raises(ValueError, match=r"x_train has 0.5, but the model takes whole numbers \(int32\)"):
         convert_samples("x_train", np.array([[1.0], [0.5]]), "int32")
 
@@ -128,7 +133,7 @@ def test_as_many_samples_are_looked_at_in_one_go_as_memory_allows():
     [
         (lambda a: a.pop("x_pool"), "has no array 'x_pool': it needs x_train, y_train"),
         (lambda a: a.update(x_extra=a["x_pool"]), "has an array 'x_extra': choose from x_train"),
-        (lambda a: a.pop("y_test"), "only one of x_test and y_test"),
+        (lambda a: a.pop("y_test"), "has x_test, but no y_test: give both or none"),
         (lambda a: a.update(x_pool=a["x_pool"][:, :3]), r"sample of x_pool has shape \(3, 3\), one of x_train"),
         (lambda a: a.update(x_pool=a["x_pool"].astype(str)), "x_pool has dtype <U.*: samples must be numbers"),
         (lambda a: a["x_pool"].__setitem__((3, 1, 2), np.nan),
@@ -143,18 +148,18 @@ def test_as_many_samples_are_looked_at_in_one_go_as_memory_allows():
 def test_what_is_wrong_with_arrays_is_said_in_a_sentence(spoil, message, arrays, tmp_path):
     spoil(arrays)
     with pytest.raises(ValueError, match=message):
-        load_own_data(save(tmp_path, arrays))
+        load(save(tmp_path, arrays))
 
 
 def test_a_label_too_large_and_a_missing_or_truncated_file_are_errors(arrays, tmp_path):
     path = save(tmp_path, arrays)
     with pytest.raises(ValueError, match="label 2 is too large for 2 classes"):
-        load_own_data(path, class_names=["a", "b"])
+        load(path, class_names=["a", "b"])
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ValueError, match=r"is no complete .npz file .*write it again"):
-        load_own_data(path)
+    with pytest.raises(ValueError, match=r"is not a complete .npz file .*write it again"):
+        load(path)
     with pytest.raises(FileNotFoundError, match="there is no data file"):
-        load_own_data(tmp_path / "none.npz")
+        load(tmp_path / "none.npz")
 
 
 def table(rng, n):

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mode_utils.repair.reading.arrays import check_arrays, load_own_data
+from mode_utils.repair.reading.array_sets import check_outputs
+from mode_utils.repair.reading.arrays import check_arrays
 from mode_utils.repair.reading.label_arrays import find_classes, labels_of, names_of
-from mode_utils.repair.reading.output_arrays import check_outputs
+from mode_utils.repair.reading.npz_files import read_arrays
 
 NAMES = ("bird", "cat", "dog")
 ROLES = ("train", "validation", "pool", "test")
@@ -61,7 +62,7 @@ def test_texts_are_labels_in_every_role_from_a_file_and_from_memory(form, named,
     changes = {f"y_{role}": TEXTS[form]([NAMES[label] for label in Y]) for role in ROLES}
     np.savez(tmp_path / "data.npz", **arrays(**changes))
     given = NAMES if named else None
-    for data in (check_arrays(arrays(**changes), given, 3), load_own_data(tmp_path / "data.npz", given)):
+    for data in (check_arrays(arrays(**changes), given, 3), check_arrays(read_arrays(tmp_path / "data.npz"), given)):
         assert data.class_names == NAMES
         for role in ROLES:
             np.testing.assert_array_equal(getattr(data, f"y_{role}"), Y)
@@ -85,7 +86,7 @@ def test_numbers_are_labels_in_every_form(form, role):
 def test_a_label_may_be_missing_in_the_pool_and_nowhere_else(form, tmp_path):
     given, expected = NONE[form](Y), np.where(np.arange(12) % 4, Y, -1)
     np.savez(tmp_path / "data.npz", **arrays(y_pool=given))
-    data = load_own_data(tmp_path / "data.npz", NAMES)
+    data = check_arrays(read_arrays(tmp_path / "data.npz"), NAMES)
     np.testing.assert_array_equal(data.y_pool, expected)
     assert data.y_pool.dtype == np.int32
     np.testing.assert_array_equal(check_outputs(outputs(y_pool=given), class_names=NAMES)[0]["y_pool"], expected)
@@ -110,7 +111,7 @@ FAULTS = {  # what is wrong with labels, in three classes
     "a column lacks": (lambda y: np.eye(2)[y % 2], "one-hot rows of 2 columns for 3 classes"),
     "several labels": (lambda y: np.eye(3)[y] + np.eye(3)[0] * (y > 0)[:, None], "row 1 of .* has 2 labels: one label"),
     "soft": (lambda y: np.eye(3)[y] * 0.7 + 0.1, r"row 0 of .* is shares of several labels \(0.8, 0.1, 0.1\).*argmax"),
-    "rows": (lambda y: np.eye(3)[y] * 5, r"row 0 of .* is no one-hot row \(5, 0, 0\)"),
+    "rows": (lambda y: np.eye(3)[y] * 5, r"row 0 of .* is not a one-hot row \(5, 0, 0\)"),
     "texts in rows": (lambda y: np.array([NAMES] * len(y)), "has rows of 3 and dtype <U4: give one label for each"),
     "cube": (lambda y: np.eye(3)[y][..., None], r"has shape \(12, 3, 1\)"),
     "one row": (lambda y: y[None], "has 1 labels for 12 samples"), "scalar": (lambda y: np.int64(1), r"has shape \(\)"),
@@ -178,7 +179,7 @@ LETTERS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, ma
     st.lists(LETTERS, min_size=2, max_size=6, unique=True), st.data(), st.sampled_from(sorted(set(TEXTS) - {"column"}))
 )
 def test_texts_mean_the_class_of_that_name_whatever_they_are(names, data, form):
-    from mode_utils.repair.reading.label_arrays import clean
+    from mode_utils.repair.reading.class_names import clean
 
     names = list({clean(name): name for name in names}.values())
     y = np.array(data.draw(st.lists(st.integers(0, len(names) - 1), min_size=1, max_size=9)))
@@ -190,7 +191,7 @@ def test_texts_mean_the_class_of_that_name_whatever_they_are(names, data, form):
 def test_names_are_texts_of_any_dtype(form, tmp_path):
     names = [f"IMG {n} ä.jpg" for n in range(12)]
     np.savez(tmp_path / "data.npz", **arrays(names_pool=TEXTS[form](names)))
-    assert load_own_data(tmp_path / "data.npz").names_pool.tolist() == names
+    assert check_arrays(read_arrays(tmp_path / "data.npz")).names_pool.tolist() == names
 
 
 @pytest.mark.parametrize(

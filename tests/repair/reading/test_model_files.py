@@ -83,7 +83,7 @@ def of_keras_2(whole):
 NONE = {  # what a file holds, of the whole model, and what is said of it
     "empty": (lambda whole: b"", "is empty: copy it again"),
     "cut": (lambda whole: whole[: len(whole) // 2], "is not complete, as its end is missing"),
-    "text": (lambda whole: b"this is no model", "is no model of Keras: save the whole model with"),
+    "text": (lambda whole: b"this is no model", "is not a model of Keras: save the whole model with"),
     "structure": (lambda whole: small().to_json().encode(), "has the structure of a model, but not its weights"),
     "pickle": (lambda whole: pickle.dumps([1]), "is a pickle, .*never unpickled.*mode-choose"),
     "torch": (lambda whole: archive(**{"m/data.pkl": "", "m/version": "3"}), "is a model of PyTorch.*mode-choose"),

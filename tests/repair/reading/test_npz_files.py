@@ -78,7 +78,7 @@ def test_objects_become_texts_or_numbers_and_mixtures_stay(values, expected):
         (b"\x93NUMPY\x01\x00", "is a single array .* not an .npz file"), (b"\x89HDF\r\n\x1a\n", "is an HDF5 file, not"),
         (b"PAR1", "is a Parquet file, not an .npz"), (b"\x80\x04\x95", "is a pickle, not"),
         (b"", "is not an .npz file"),
-        (b"PK\x03\x04 and no more", "is no complete .npz file"), (b"a,b\n1,2\n", "is not an .npz file"),
+        (b"PK\x03\x04 and no more", "is not a complete .npz file"), (b"a,b\n1,2\n", "is not an .npz file"),
     ],
 )  # fmt: skip
 def test_what_a_file_is_instead_is_said(content, message, tmp_path):
