@@ -8,8 +8,7 @@ import pandas as pd
 
 from mode_utils.repair.labelling.label_studio import read_export
 from mode_utils.repair.labelling.label_table import as_text, read_labels
-
-_NONE = -1  # no label
+from mode_utils.repair.reading.class_names import NO_LABEL
 
 
 @dataclass(frozen=True)
@@ -19,14 +18,14 @@ class GatheredLabels:
     Attributes
     ----------
     indices, labels : (n,) int
-        Samples, by place in the pool, that all who have labelled them give the same label.
+        Samples, by place in the pool, to which all annotators give the same label.
     disagreed : pandas.DataFrame
-        A row a sample that is given several labels: `index`; `name`, if the pool has names; and what each annotator
-        says, "" where nothing.
+        A row a sample that is given several labels: `index`; `name`, if the pool has names; and the label of each
+        annotator, "" where there is none.
     agreement : str
         How far people agree, in a sentence; "" if one person alone has labelled.
     notes : tuple of str
-        Sentences on what is not read as it is written, see `label_table.read_labels`.
+        What is not read as it is written, see `label_table.read_labels`.
     """
 
     indices: np.ndarray
@@ -43,20 +42,19 @@ class GatheredLabels:
 
 
 def gather_labels(paths, class_names, n_pool, names_pool=None):
-    """Read tables of labels and exports, and keep what all agree on.
+    """Read tables of labels and exports, and keep what all agree on, in the order in which samples first come.
 
     Parameters
     ----------
     paths : path or sequence of paths
-        Tables, see `label_table.read_labels`, and exports of Label Studio (.json), see `label_studio.read_export`. Each
-        table is one annotator's. What one has left blank is taken from the others.
+        Tables, see `label_table.read_labels`, each of one annotator, and exports of Label Studio (.json), see
+        `label_studio.read_export`. What one has left blank is taken from the others.
     class_names, n_pool, names_pool
         See `label_table.read_labels`.
 
     Returns
     -------
     GatheredLabels
-        Samples in the order in which they first come.
 
     Raises
     ------
@@ -68,13 +66,10 @@ def gather_labels(paths, class_names, n_pool, names_pool=None):
         raise ValueError("no table of labels is given: give a labels.csv, a selected.csv or an export.json")
     notes = []
     said = _read_all(paths, class_names, n_pool, names_pool, notes)
-    order = pd.unique(np.concatenate([indices for indices, _ in said.values()]))
-    votes = np.full((len(order), len(said)), _NONE)
-    place_of = {index: place for place, index in enumerate(order)}
-    for column, (indices, labels) in enumerate(said.values()):
-        votes[[place_of[index] for index in indices], column] = labels
+    table = pd.concat({who: pd.Series(labels, indices) for who, (indices, labels) in said.items()}, axis=1, sort=False)
+    order, votes = table.index.to_numpy(), table.fillna(NO_LABEL).to_numpy(int)
     highest = votes.max(axis=1)
-    agreed = ((votes == highest[:, None]) | (votes == _NONE)).all(axis=1)
+    agreed = ((votes == highest[:, None]) | (votes == NO_LABEL)).all(axis=1)
     disagreed = _table(order[~agreed], votes[~agreed], list(said), class_names, names_pool)
     if not agreed.any():
         first = "; ".join(map(_say, disagreed.head(3).to_dict("records")))
@@ -126,11 +121,11 @@ def _agreement(votes, annotators):
     """Say how far annotators agree on the samples that two or more of them have labelled."""
     if len(annotators) == 1:
         return ""
-    shared = votes[(votes != _NONE).sum(axis=1) > 1]
+    shared = votes[(votes != NO_LABEL).sum(axis=1) > 1]
     who = f"{annotators[0]} and {annotators[1]}" if len(annotators) == 2 else f"{len(annotators)} annotators"
     if not len(shared):
         return f"{who} have no labelled sample in common: whether they agree cannot be told."
-    same = sum(len(set(row) - {_NONE}) == 1 for row in shared.tolist())
+    same = int(((shared == shared.max(axis=1, keepdims=True)) | (shared == NO_LABEL)).all(axis=1).sum())
     common, kappa = ("both", _kappa(shared)) if len(annotators) == 2 else ("two or more of them", "")
     share = f"{same} ({same / len(shared):.0%})"
     return f"{who}: of {len(shared)} samples that {common} labelled, they agree on {share}{kappa}."

@@ -1,7 +1,6 @@
-"""A page to label samples in: one file for any browser, offline and without a server.
+"""A page to label samples in, from the folder `page`: one file for any browser, offline and without a server.
 
-What is labelled stays in the browser until it is downloaded as a `labels.csv`, which `label_table.read_labels` reads.
-How the page looks and what it does is in the folder `page`.
+Labels stay in the browser until they are downloaded as a `labels.csv`, which `label_table.read_labels` reads.
 """
 
 import base64
@@ -20,35 +19,28 @@ _COLUMNS = ("index", "name", "guess", "predicted", "confidence", "reason")
 
 
 def write_label_page(path, chosen, class_names, samples=None, *, title="Which label is it?", kind=None):
-    """Write a page in which somebody can label samples.
+    """Write a page to label samples in, and return the `SampleViews` that it shows.
 
     Parameters
     ----------
     path : path
         An .html file; it appears whole or not at all.
     chosen : pandas.DataFrame
-        A row a sample, in the order in which they are to be labelled, as `repair.choose_inputs` returns them:
-        `index`, its place in the pool; optionally `name`; `guess` (or `label`), what a reference takes it for;
-        `predicted` and `confidence`, the model's label and its probability in [0, 1]; `reason`. All of it is shown as
-        text, whatever it says.
+        A row a sample, in the order of labelling, as `repair.choose_inputs` returns them: `index`, its place in the
+        pool; optionally `name`; `guess` (or `label`) of a reference; `predicted` and `confidence`, the model's label
+        and its probability in [0, 1]; `reason`. All of it is shown as text, whatever it says.
     class_names : sequence of str
         Of the labels 0, 1, ...
     samples : (n, ...) array, optional
         The samples of the rows; see `sample_views.view_samples` for how they are shown.
     title : str
-        The page's heading.
     kind : {"image", "curves", "values", "text"}, optional
         How samples are shown; by default their shape tells.
-
-    Returns
-    -------
-    SampleViews
-        What the page shows.
 
     Raises
     ------
     ValueError
-        If there is nothing to label, or nothing to choose from, or samples and rows do not fit.
+        If there are no rows or no classes, or samples and rows do not fit.
     """
     if not len(chosen):
         raise ValueError("no sample is chosen: there is nothing to label")

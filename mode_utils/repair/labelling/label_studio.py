@@ -21,21 +21,15 @@ _TAGS = {"image": "Image", "curves": "TimeSeries", "values": "Table", "text": "T
 
 
 def write_tasks(folder, chosen, class_names, samples=None, *, kind=None, image_root=None):
-    """Write `tasks.json` and `labelling.xml`, for a new project of Label Studio.
+    """Write `tasks.json` and `labelling.xml` into a folder, for a new project of Label Studio.
 
     Parameters
     ----------
-    folder : path
-    chosen : pandas.DataFrame
-        See `browser_page.write_label_page`.
-    class_names : sequence of str
-    samples : (n, ...) array, optional
-        The samples of the rows. Images stand in the tasks themselves; see `sample_views.view_samples`.
-    kind : {"image", "curves", "values", "text"}, optional
-        How samples are shown; by default their shape tells.
+    folder, chosen, class_names, samples, kind
+        See `browser_page.write_label_page`; images stand in the tasks themselves.
     image_root : str, optional
-        What the names of images are to be looked for under, such as "/data/local-files/?d=" or "https://...": tasks
-        then have addresses in place of images.
+        Where the names of images are found, such as "/data/local-files/?d=" or "https://...": tasks then have addresses
+        in place of images.
 
     Raises
     ------
@@ -54,24 +48,10 @@ def write_tasks(folder, chosen, class_names, samples=None, *, kind=None, image_r
 
 
 def read_export(path, class_names, n_pool, names_pool=None, notes=None):
-    """Read the labels of an export of Label Studio, "JSON" or "JSON-MIN".
+    """Return indices and labels by annotator from an export of Label Studio, "JSON" or "JSON-MIN".
 
-    Parameters
-    ----------
-    path : path
-    class_names, n_pool, names_pool, notes
-        See `label_table.read_labels`.
-
-    Returns
-    -------
-    dict of str to (indices, labels)
-        By annotator, those of the tasks that each has labelled; what was skipped, or has no label, is left out. Of
-        somebody who has labelled a task twice, the second time counts as another annotator's, "... (2)".
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such file, if it is no export, or has no label, and as `label_table.read_labels` does.
+    See `label_table.read_labels` for the parameters. Skipped tasks are left out. A second label by the same annotator
+    for one task counts as another annotator's, "... (2)".
     """
     path, rows, times = Path(path), defaultdict(list), Counter()
     for number, task in enumerate(_load(path), start=1):
@@ -81,9 +61,8 @@ def read_export(path, class_names, n_pool, names_pool=None, notes=None):
             time = times[where, annotator]
             rows[annotator if time == 1 else f"{annotator} ({time})"].append(_row(task, label, where))
     if not rows:
-        raise ValueError(
-            f"{path} has no label: label its tasks with the configuration {CONFIGURATION}, and export as JSON"
-        )
+        remedy = f"label its tasks with the configuration {CONFIGURATION}, and export as JSON"
+        raise ValueError(f"{path} has no label: {remedy}")
     return {whose: resolve_rows(path, each, class_names, n_pool, names_pool, notes) for whose, each in rows.items()}
 
 
@@ -115,8 +94,7 @@ def _configuration(class_names, kind, channels):
     """Return the labelling configuration: the reason, the sample, and a choice of the labels."""
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Header", value="$reason")
-    shown = {"image": "$image", "curves": "$curves", "values": "$values", "text": "$text"}[kind]
-    sample = ElementTree.SubElement(view, _TAGS[kind], name=_INPUT, value=shown)
+    sample = ElementTree.SubElement(view, _TAGS[kind], name=_INPUT, value=f"${kind}")
     if kind == "curves":
         sample.attrib |= {"valueType": "json", "timeColumn": "step"}
         for number in range(1, channels + 1):
@@ -134,9 +112,9 @@ def _load(path):
     try:
         tasks = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError:
-        raise ValueError(f"{path} is no JSON: export the project as JSON or JSON-MIN") from None
+        raise ValueError(f"{path} is not JSON: export the project as JSON or JSON-MIN") from None
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
-        raise ValueError(f"{path} is no list of tasks: export the project as JSON or JSON-MIN")
+        raise ValueError(f"{path} is not a list of tasks: export the project as JSON or JSON-MIN")
     return tasks
 
 
@@ -168,7 +146,7 @@ def _one(path, where, given):
 def _who(annotator):
     if isinstance(annotator, dict):
         annotator = annotator.get("email") or annotator.get("id")
-    return "somebody" if annotator is None else str(annotator)
+    return "an annotator" if annotator is None else str(annotator)
 
 
 def _row(task, label, where):

@@ -1,20 +1,18 @@
-"""The table of chosen samples, as people give it back: with labels filled in by hand, by a spreadsheet or by a tool.
+"""Tables of chosen samples as people give them back, with labels from a hand, a spreadsheet or a tool.
 
-Read are commas, semicolons and tabs, UTF-8 and Windows-1252, headers in any case, 8.0 for 8, blank rows, what
-spreadsheets make of names (see `rewritten`), and class numbers where names are words; each that is not as it was
-written is told. What cannot be read, or in two ways, is an error that names line, column and remedy.
+They may have commas, semicolons or tabs, UTF-8 or Windows-1252, headers in any case, 8.0 for 8, blank rows, what
+spreadsheets make of names (see `rewritten`), and class numbers where names are words.
 """
 
 import csv
-import difflib
 import io
 from pathlib import Path
 
 import numpy as np
 
-from mode_utils.repair.labelling.rewritten import Originals, numbers, readings
+from mode_utils.repair.labelling.rewritten import FORMULA, Originals, numbers, readings
+from mode_utils.repair.reading.class_names import is_number, listed, nearest
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a text that starts so for a formula
 _COLUMNS = ("index", "name", "label")
 _NO_LABEL = ("-1", "nan", "none", "null", "na", "n/a", "<na>", "#n/a")  # what stands for an empty cell, in any case
 _SHOWN = 3  # examples in a sentence
@@ -22,35 +20,16 @@ _SHOWN = 3  # examples in a sentence
 
 def as_text(value):
     """Return a text so that no spreadsheet takes it for a formula."""
-    risky = isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value)
+    risky = isinstance(value, str) and value.startswith(FORMULA) and not is_number(value)
     return f"'{value}" if risky else value
 
 
 def read_labels(path, class_names, n_pool, names_pool=None, notes=None):
-    """Read a `selected.csv` in which the column `label` has been filled in.
+    """Return places in the pool and labels (n,) of the rows of a `selected.csv` in which `label` has been filled in.
 
-    Parameters
-    ----------
-    path : path
-    class_names : sequence of str
-        Of the labels 0, 1, ...
-    n_pool : int
-        Samples of the pool.
-    names_pool : (n_pool,) str, optional
-        What they are called.
-    notes : list of str, optional
-        Gets a sentence on each thing that is not read as it is written.
-
-    Returns
-    -------
-    indices, labels : (n,) int
-        Of the rows with a label.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such table or no label in it, or if an index, a name or a label does not exist, comes twice, can
-        be read in two ways, or does not fit another.
+    `n_pool` samples are in the pool, called `names_pool` if they have names. `notes`, a list, gets a sentence on each
+    thing that is not read as it is written. A ValueError names what does not exist, comes twice, can be read in two
+    ways, or does not fit another.
     """
     path, notes = Path(path), [] if notes is None else notes
     if not path.exists():
@@ -68,27 +47,7 @@ def read_labels(path, class_names, n_pool, names_pool=None, notes=None):
 
 
 def resolve_rows(path, rows, class_names, n_pool, names_pool=None, notes=None):
-    """Find out which samples and labels the rows of a table are about.
-
-    Parameters
-    ----------
-    path : path
-        Where the rows are from.
-    rows : sequence of dict of str
-        `label`, and `index`, `name` or both, as texts; `where` in the file, such as "line 2". Each has a label, if only
-        one of those that stand for none, as -1 and nan do where no class is called so.
-    class_names, n_pool, names_pool, notes
-        See `read_labels`.
-
-    Returns
-    -------
-    indices, labels : (n,) int
-
-    Raises
-    ------
-    ValueError
-        As `read_labels` does.
-    """
+    """Return what `read_labels` does, of rows with the texts `label`, `index` or `name`, and `where` ("line 2")."""
     notes, classes = [] if notes is None else notes, Originals(class_names)
     rows = _with_label(path, rows, classes, notes)
     labels = _labels(path, rows, classes, notes)
@@ -97,9 +56,7 @@ def resolve_rows(path, rows, class_names, n_pool, names_pool=None, notes=None):
     for row, index, label in zip(rows, indices, labels, strict=True):
         where, before = seen.setdefault(index, (row["where"], label))
         if label != before:
-            raise ValueError(
-                f"{path}, {row['where']}, column 'index': {index} is in {where}, too, with another label: keep one"
-            )
+            raise _fault(path, row, "index", f"{index} is in {where}, too, with another label: keep one")
     return np.array([*seen]), np.array([label for _, label in seen.values()], np.int32)
 
 
@@ -107,7 +64,7 @@ def _rows(path):
     """Return the rows of a table, not the blank ones, as dicts of texts with their line."""
     raw = path.read_bytes()
     if b"\0" in raw[:1000]:
-        raise ValueError(f"{path} is no table of text: save it as CSV")
+        raise ValueError(f"{path} is not a table of text: save it as CSV")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -116,22 +73,17 @@ def _rows(path):
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     header = [name.strip().lower() for name in next(reader, [])]
     if "label" not in header or not {"index", "name"} & set(header):
-        lacking = "label" if "label" not in header else "index"
-        raise ValueError(
-            f"{path} has no column {lacking!r}, but {', '.join(header) or 'nothing'}: fill in the labels of "
-            "a selected.csv"
-        )
-    twice = next((name for name in _COLUMNS if header.count(name) > 1), None)
-    if twice:
+        columns = f"column {'index' if 'label' in header else 'label'!r}, but {', '.join(header) or 'nothing'}"
+        raise ValueError(f"{path} has no {columns}: fill in the labels of a selected.csv")
+    if twice := next((name for name in _COLUMNS if header.count(name) > 1), None):
         raise ValueError(f"{path} has {header.count(twice)} columns {twice!r}: keep one of them")
     places = {name: header.index(name) for name in _COLUMNS if name in header}
     rows = []
     for cells in reader:
         if any(cell.strip() for cell in cells[len(header) :]):
-            raise ValueError(
-                f"{path}, line {reader.line_num}: has {len(cells)} cells, but the header {len(header)}: put a text "
-                "with a separator in it between quotation marks"
-            )
+            counts = f"has {len(cells)} cells, but the header {len(header)}"
+            remedy = "put a text with a separator in it between quotation marks"
+            raise ValueError(f"{path}, line {reader.line_num}: {counts}: {remedy}")
         row = {name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()}
         again = [cell.strip().lower() for cell in cells] == header  # tables one below the other
         if any(row.values()) and not again:
@@ -141,21 +93,21 @@ def _rows(path):
 
 def _with_label(path, rows, classes, notes):
     """Return the rows whose label is not a word for none."""
-    empty = [row["label"].lower() in _NO_LABEL and not _named(classes, row["label"]) for row in rows]
-    if any(empty):
-        words = {row["label"]: "" for row, without in zip(rows, empty, strict=True) if without}
-        notes.append(f"{path}: {sum(empty)} rows have no label but {_listed(map(repr, words))}, and are left out.")
-    if all(empty):
+    words = [row["label"] for row in rows if row["label"].lower() in _NO_LABEL and not classes.named(row["label"])]
+    if words:
+        shown = listed(map(repr, dict.fromkeys(words)), _SHOWN)
+        notes.append(f"{path}: {len(words)} rows have no label but {shown}, and are left out.")
+    if len(words) == len(rows):
         raise ValueError(f"{path} has no label: fill in the column 'label'")
-    return [row for row, without in zip(rows, empty, strict=True) if not without]
+    return [row for row in rows if row["label"] not in words]
 
 
 def _labels(path, rows, classes, notes):
     """Return the class of each row, by its name, by what a spreadsheet makes of the name, or by its number."""
     texts = list(dict.fromkeys(row["label"] for row in rows))
-    named = {text: _named(classes, text) for text in texts}
+    named = {text: classes.named(text) for text in texts}
     alike = {text: named[text] or classes.alike(text) for text in texts}
-    by_number = {text: _whole(text, len(classes)) for text in texts}
+    by_number = {text: sorted({n for n in _wholes(text).values() if 0 <= n < len(classes)}) for text in texts}
     counted = not any(map(numbers, classes)) and not any(named.values()) and all(by_number.values())
     found = by_number if counted and not all(alike.values()) else alike
     for row in rows:
@@ -169,31 +121,28 @@ def _labels(path, rows, classes, notes):
 
 def _check_label(path, row, found, by_number, classes):
     """Raise a ValueError if the label of a row is none, or may be one of several."""
-    text, where = row["label"], f"{path}, {row['where']}, column 'label'"
-    several = sorted({*found[text], *by_number.get(text, ())})
+    text, several = row["label"], sorted({*found[row["label"]], *by_number.get(row["label"], ())})
     if len(several) > 1:
-        which = " or ".join(repr(classes[place]) for place in several)
-        raise ValueError(f"{where}: {text!r} may be {which}: write the name, in a column that is formatted as text")
-    if several:
-        return
-    names = [each.strip() for each in classes]
-    near = difflib.get_close_matches(text, names, 1) or [name for name in names if name.lower() == text.lower()]
-    guess = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"{where}: unknown label {text!r}; {guess}choose from {_listed(names, 30)}")
+        told = f"{text!r} may be {' or '.join(repr(classes[place]) for place in several)}"
+        raise _fault(path, row, "label", f"{told}: write the name, in a column that is formatted as text")
+    if not several:
+        near = nearest(text, classes)
+        guess = f"did you mean {near!r}? " if near else ""
+        choices = listed(map(str.strip, classes), 30)
+        raise _fault(path, row, "label", f"unknown label {text!r}; {guess}choose from {choices}")
 
 
 def _check_twins(path, rows, classes):
     """Raise a ValueError if a label is a class's name, but a spreadsheet may have made it of another class's."""
-    texts = {row["label"]: row["where"] for row in rows}
-    written = {place for text in texts for place in classes.named(text)}
-    for text, where in texts.items():
-        own = classes.named(text) if not text.startswith("'") else []
+    texts = {row["label"]: row for row in rows}
+    written = {place for text in texts for place in classes.quoted(text)}
+    for text, row in texts.items():
+        own = classes.quoted(text) if not text.startswith("'") else []
         twins = [place for place in classes.alike(text) if own and place not in own]
         if twins and not written & set(twins):  # which a spreadsheet would not have left as it is
-            raise ValueError(
-                f"{path}, {where}, column 'label': {text!r} may be the class {text!r} or {classes[twins[0]]!r}, as a "
-                "spreadsheet makes one of both: put an apostrophe before it, in a text editor, if it is the first"
-            )
+            told = f"{text!r} may be the class {text!r} or {classes[twins[0]]!r}, as a spreadsheet makes one of both"
+            remedy = "put an apostrophe before it, in a text editor, if it is the first"
+            raise _fault(path, row, "label", f"{told}: {remedy}")
 
 
 def _indices(path, rows, n_pool, names, notes):
@@ -205,12 +154,10 @@ def _indices(path, rows, n_pool, names, notes):
     for row, by_sign in zip(rows, places, strict=True):
         several = sorted({by_sign[sign] for sign in by_sign if len(decimal) != 1 or sign in decimal})
         if len(several) > 1:
-            raise ValueError(
-                f"{path}, {row['where']}, column 'index': {row['index']!r} may be {several[0]} or {several[1]}: write "
-                "it without a separator" + (", or add the column 'name'" if names else "")
-            )
+            remedy = "write it without a separator" + (", or add the column 'name'" if names else "")
+            raise _fault(path, row, "index", f"{row['index']!r} may be {several[0]} or {several[1]}: {remedy}")
         place = several[0] if several else _find_name(path, row, names)
-        if names and row.get("name") and not _named(Originals([names[place]]), row["name"]):
+        if names and row.get("name") and not Originals([names[place]]).named(row["name"]):
             rewritten[row["name"]] = place
         found.append(place)
     if rewritten:
@@ -220,45 +167,41 @@ def _indices(path, rows, n_pool, names, notes):
 
 def _read_place(path, row, n_pool, names):
     """Return the place that an index is, by the sign that divides decimals; nothing if a name alone is given."""
-    where = f"{path}, {row['where']}"
-    if not row.get("index"):
-        if not row.get("name") or names is None:
-            without = ", and the pool has no names" if row.get("name") else ""
-            raise ValueError(f"{where}, column 'index': is empty{without}; it must lie in 0 .. {n_pool - 1}")
+    index, name, rule = row.get("index"), row.get("name"), f"it must lie in 0 .. {n_pool - 1}"
+    if not index and name and names is not None:
         return {}
-    within = {sign: place for sign, place in _wholes(row["index"]).items() if 0 <= place < n_pool}
+    if not index:
+        raise _fault(path, row, "index", f"is empty{', and the pool has no names' if name else ''}; {rule}")
+    within = {sign: place for sign, place in _wholes(index).items() if 0 <= place < n_pool}
     if not within:
-        raise ValueError(f"{where}, column 'index': has index {row['index']!r}; it must lie in 0 .. {n_pool - 1}")
-    if not row.get("name") or names is None:
+        raise _fault(path, row, "index", f"has index {index!r}; {rule}")
+    if not name or names is None:
         return within
-    fitting = {sign: place for sign, place in within.items() if names.says(row["name"], place)}
+    fitting = {sign: place for sign, place in within.items() if names.says(name, place)}
     if not fitting:
         _find_name(path, row, names)
-        index = next(iter(within.values()))
-        raise ValueError(
-            f"{where}: index {index} of the pool is {names[index]!r}, but the name is {row['name']!r}: "
-            "give the table of this pool, or leave the column 'index' away"
-        )
+        place = next(iter(within.values()))
+        told = f"index {place} of the pool is {names[place]!r}, but the name is {name!r}"
+        remedy = "give the table of this pool, or leave the column 'index' away"
+        raise ValueError(f"{path}, {row['where']}: {told}: {remedy}")
     return fitting
 
 
 def _find_name(path, row, names):
     """Return the place of the sample that has a name, if a spreadsheet has not made the same of two."""
-    found = _named(names, row["name"])
+    found = names.named(row["name"])
     if not row.get("index") and readings(row["name"], True):
         found = sorted({*found, *names.alike(row["name"])})
-    where = f"{path}, {row['where']}, column 'name'"
     if not found:
-        raise ValueError(f"{where}: {row['name']!r} is not in the pool: give the table of this pool")
+        raise _fault(path, row, "name", f"{row['name']!r} is not in the pool: give the table of this pool")
     if len(found) > 1 and not row.get("index"):
-        which = _listed((repr(names[place]) for place in found), _SHOWN)
-        raise ValueError(f"{where}: {row['name']!r} may be {which}: add the column 'index', or write names as text")
+        told = f"{row['name']!r} may be {listed((repr(names[place]) for place in found), _SHOWN)}"
+        raise _fault(path, row, "name", f"{told}: add the column 'index', or write names as text")
     return found[0]
 
 
-def _named(texts, cell):
-    """Return the places of texts that a cell says, be it with decimals that a spreadsheet has added: 8.0 is 8."""
-    return texts.named(cell) or texts.named(_plain(cell))
+def _fault(path, row, column, told):
+    return ValueError(f"{path}, {row['where']}, column {column!r}: {told}")
 
 
 def _wholes(text):
@@ -267,28 +210,5 @@ def _wholes(text):
     return {sign: int(number) for sign, number in found.items() if number == number.to_integral_value()}
 
 
-def _whole(text, n):
-    return sorted({number for number in _wholes(text).values() if 0 <= number < n})
-
-
 def _pairs(read, originals):
-    return _listed((f"{text!r} is {originals[place]!r}" for text, place in read.items()), _SHOWN)
-
-
-def _listed(texts, most=_SHOWN):
-    texts = list(texts)
-    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
-
-
-def _plain(text):
-    """Return a number without the decimals that a spreadsheet has added: 8.0 and 8,0 are 8; 8.000 may be 8000."""
-    whole, _, decimals = text.replace(",", ".").partition(".")
-    return whole if whole.isdigit() and decimals and not decimals.strip("0") and len(decimals) != 3 else text
-
-
-def _is_number(text):
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return listed((f"{text!r} is {originals[place]!r}" for text, place in read.items()), _SHOWN)

@@ -5,9 +5,10 @@ A text is found again by all that it may stand for: a number, a day, a month, a 
 
 import re
 import unicodedata
-from collections import defaultdict
 from decimal import Decimal
 from functools import cached_property
+
+from mode_utils.repair.reading.class_names import Names, places_by_key
 
 _MONTHS = (
     "jan ene gen|feb fev|mar mrz|apr abr avr|may mai mag|jun juin giu|jul juil lug|aug ago aou|sep set|oct okt ott|nov|"
@@ -31,60 +32,43 @@ _THREE = re.compile(rf"(\d{{1,4}}){_SIGN}(\d{{1,2}}){_SIGN}(\d{{1,4}}){_MIDNIGHT
 _DAY_MONTH = re.compile(r"(\d{1,2})[-/. ]*([^\W\d_]{3,9})\.?(?:[-/., ]*(\d{2,4}))?", re.ASCII)
 _MONTH_DAY = re.compile(r"([^\W\d_]{3,9})\.?[-/. ]*(\d{1,4})(?:[-/., ]+(\d{2,4}))?", re.ASCII)
 _TIME = re.compile(r"(\d{1,4}):(\d{1,2})(?::(\d{1,2}))?\s*([ap]m)?", re.IGNORECASE | re.ASCII)
-_FORMULA = ("=", "+", "-", "@")  # an apostrophe is written before a text that starts so
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a text that starts so for a formula
 _EXACT_DIGITS = 15  # of a number, that a spreadsheet keeps
 
 
-class Originals:
-    """Texts that are looked for by what a spreadsheet may have made of them.
-
-    Parameters
-    ----------
-    texts : sequence of str
-    """
-
-    def __init__(self, texts):
-        self._texts = [str(text) for text in texts]
-
-    def __len__(self):
-        return len(self._texts)
-
-    def __iter__(self):
-        return iter(self._texts)
-
-    def __getitem__(self, place):
-        return self._texts[place]
+class Originals(Names):
+    """Names that are found by what a spreadsheet may have made of them, too."""
 
     def named(self, cell):
-        """Return the places of the texts that a cell says letter by letter, spaces around and an apostrophe aside."""
-        quoted = self._spelled.get(_spelled(cell[1:]), []) if cell.startswith("'") else []
-        exact = self._spelled.get(_spelled(cell), [])
-        exact = [place for place in exact if self._texts[place].strip() == cell.strip()] or exact
-        return [*exact, *quoted] if not exact or cell[1:2] in _FORMULA else exact
+        """Return the places of the names that a cell spells, an apostrophe and decimals that were added (8.0) aside."""
+        return self.quoted(cell) or self.quoted(_without_decimals(cell))
+
+    def quoted(self, cell):
+        """Return the places of the names that a cell spells letter by letter, maybe behind an apostrophe."""
+        exact = self.spelled(cell)
+        if cell.startswith("'") and (not exact or cell[1:2] in FORMULA):
+            return [*exact, *(place for place in self.spelled(cell[1:]) if place not in exact)]
+        return exact
 
     def says(self, cell, place):
-        """Tell whether a cell is the text at a place, letter by letter or as a spreadsheet writes it."""
-        one = Originals([self._texts[place]])
-        return bool(one.named(cell) or one.alike(cell))
+        """Tell whether a cell is the name at a place, letter by letter or as a spreadsheet writes it."""
+        one = Originals([self[place]])
+        return bool(one.quoted(cell) or one.alike(cell))
 
     def alike(self, cell):
-        """Return the places of the texts that a spreadsheet may have turned into a cell."""
+        """Return the places of the names that a spreadsheet may have turned into a cell."""
         found = {place for reading in readings(cell, True) for place in self._meanings.get(reading, ())}
         if span := _rounded_span(cell):
             found |= {place for place, numbers in self._numbers if any(span[0] <= each <= span[1] for each in numbers)}
         return sorted(found)
 
     @cached_property
-    def _spelled(self):
-        return _by({_spelled(text)} for text in self._texts)
-
-    @cached_property
     def _meanings(self):
-        return _by(map(readings, self._texts))
+        return places_by_key(map(readings, self))
 
     @cached_property
     def _numbers(self):
-        return [(place, found) for place, text in enumerate(self._texts) if (found := set(numbers(text).values()))]
+        return [(place, found) for place, text in enumerate(self) if (found := set(numbers(text).values()))]
 
 
 def numbers(text):
@@ -108,17 +92,10 @@ def readings(text, from_spreadsheet=False):
     return found if truth is None else found | {("truth", truth)}
 
 
-def _by(every):
-    """Return the places of each key, from the keys of each place."""
-    places = defaultdict(list)
-    for place, keys in enumerate(every):
-        for key in keys:
-            places[key].append(place)
-    return places
-
-
-def _spelled(text):
-    return unicodedata.normalize("NFC", text.strip())
+def _without_decimals(text):
+    """Return a number without the decimals that a spreadsheet has added: 8.0 and 8,0 are 8; 8.000 may be 8000."""
+    whole, _, decimals = text.replace(",", ".").partition(".")
+    return whole if whole.isdigit() and decimals and not decimals.strip("0") and len(decimals) != 3 else text
 
 
 def _decimal(found):

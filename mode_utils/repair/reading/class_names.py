@@ -82,6 +82,14 @@ def guess(text, names, alike=0.6):
     return "" if near is None else f" (is it {near!r}?)"
 
 
+def is_number(text):
+    """Tell whether Python reads a text as a number."""
+    try:
+        return float(text) is not None
+    except ValueError:
+        return False
+
+
 def check_class_names(names):
     """Raise a ValueError if a class has no name, or two have one."""
     names = [clean(name) for name in names]

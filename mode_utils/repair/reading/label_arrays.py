@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mode_utils.repair.reading.class_names import MISSING, NO_LABEL, Names, clean, guess, listed, printable
+from mode_utils.repair.reading.class_names import MISSING, NO_LABEL, Names, clean, guess, is_number, listed, printable
 from mode_utils.repair.reading.npz_files import as_plain
 
 _MAY_LACK = ("y_pool", "label")  # arrays in which a sample may have no label
@@ -45,7 +45,7 @@ def _check_numbers_as_names(labels, names):
 def _classes_of_texts(texts, labels, n_classes):
     first = next(iter(texts))
     found = sorted({clean(text) for y in texts.values() for text in np.unique(y)} - set(MISSING))
-    by_number = sorted(found, key=float) if all(map(_is_number, found)) else found
+    by_number = sorted(found, key=float) if all(map(is_number, found)) else found
     if by_number != found:
         raise ValueError(
             f"{first} has numbers as texts, which sort in two ways, {listed(found, _SHOWN)} as texts and "
@@ -198,11 +198,3 @@ def _too_large(name, y, n_classes):
 
 def _all_missing(y):
     return y.dtype.kind in "fi" and bool(((y == NO_LABEL) | (y != y)).all())
-
-
-def _is_number(text):
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -1,15 +1,22 @@
-"""Check that a model is one that can be repaired, and that its data fit it."""
+"""A model and its data brought together: what can be repaired, and whether the data fit it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from mode_utils.networks.backend import keras
+from mode_utils.networks.classifiers import read_classifier
 from mode_utils.networks.layers import vocabulary
 from mode_utils.networks.losses import single_loss
+from mode_utils.networks.plain_models import model_inputs, plain_model
+from mode_utils.networks.trainer import Trainer
 from mode_utils.repair.reading.array_sets import of_kind
-from mode_utils.repair.reading.arrays import check_left, fits_shape
-from mode_utils.support.sample_parts import in_chunks
+from mode_utils.repair.reading.arrays import check_arrays, check_left, fits_shape, join_arrays, with_classes
+from mode_utils.repair.reading.image_folders import read_images
+from mode_utils.repair.reading.npz_files import read_arrays
+from mode_utils.repair.reading.own_samples import PIXELS, choose_pixels
+from mode_utils.support.sample_parts import convert_samples, in_chunks
 
 
 def check_model(model):
@@ -22,7 +29,7 @@ def check_model(model):
         raise ValueError(f"weight {broken!r} of model {model.name!r} is not finite: its training has diverged")
 
 
-def followed(model, data):
+def _followed(model, data):
     """Return a model whose inputs and outputs are known, and notes: a subclassed one becomes a layer.
 
     `data` are `OwnData`, arrays by name, or the path of a folder of images.
@@ -75,3 +82,54 @@ def check_fit(model, data, budget):
                 remedy = "give in its place the number that stands for what is unknown"
                 raise ValueError(f"{name} has the number {largest:.0f}, but {knows}: {remedy}")
     check_left(budget, data)
+
+
+def open_data(data):
+    """Return the arrays of a file by name; a folder of images and `OwnData` stay as they are."""
+    return read_arrays(data) if isinstance(data, Path) and not data.is_dir() else data
+
+
+def read_model(model, data, how):
+    """Return the trainer of a model, the model as one whose layers can be followed, and notes.
+
+    `data` are as `open_data` returns them, `how` is `CaseOptions`.
+    """
+    whole, notes = _followed(model, data)
+    plain = plain_model(whole)  # which refuses what cannot be one
+    meaning = read_classifier(whole, len(how.class_names) if how.class_names else None, how.output, how.labels)
+    return Trainer(plain, meaning, how.batch_size), whole, (*notes, *meaning.remarks)
+
+
+def read_data(data, model, trainer, how, path=None):
+    """Return `OwnData` with the classes of a model, and notes; see `read_model`."""
+    notes = ()
+    if isinstance(data, Path):
+        data, notes = _read_folder(data, model, trainer, how)
+    elif isinstance(data, dict):
+        arrays, n_classes = join_arrays(data, model_inputs(model)), trainer.n_classes
+        data = check_arrays(arrays, how.class_names, n_classes, path, trainer.dtype, how.even_if_weak)
+    else:
+        samples = {name: x for name, x in of_kind(vars(data), "x").items() if x is not None}
+        data = replace(data, **{name: convert_samples(name, x, trainer.dtype) for name, x in samples.items()})
+    data = with_classes(data, trainer.n_classes)
+    return data, (*notes, *data.notes)
+
+
+def _read_folder(folder, model, trainer, how):
+    """Return data from a folder of images, with pixels as the model wants them, and notes."""
+    input_shape, n_classes = tuple(model.inputs[0].shape[1:]), trainer.n_classes
+    found = read_images(folder, input_shape, how.class_names, how.skip_broken)
+    if len(found.class_names) != n_classes:
+        n_found = len(found.class_names)
+        raise ValueError(f"{folder} has {n_found} classes, but the model {n_classes}: give the folders of all labels")
+    arrays, pixels, reason = found.arrays, how.pixels, f"Pixels are given as {how.pixels}, as stated."
+    if pixels is None:
+        pixels, reason = choose_pixels(trainer, arrays["x_train"], arrays["y_train"])
+    if not PIXELS[pixels].fits(arrays["x_train"]):
+        raise ValueError(f"pixels {pixels!r} are of images with three channels, but the model takes {input_shape}")
+    takes_whole = np.dtype(trainer.dtype).kind in "iu"
+    for name, x in of_kind(arrays, "x").items():
+        x = PIXELS[pixels].apply(x)
+        arrays[name] = np.rint(x) if takes_whole else x  # resized
+    data = check_arrays(arrays, found.class_names, path=folder, dtype=trainer.dtype, even_if_odd=how.even_if_weak)
+    return data, (reason, *found.notes)

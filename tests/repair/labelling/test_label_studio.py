@@ -136,8 +136,8 @@ def test_a_task_is_found_by_its_name_and_must_fit_it(write, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("no json", "is no JSON: export the project as JSON or JSON-MIN"),
-        ({"tasks": []}, "is no list of tasks"),
+        ("no json", "is not JSON: export the project as JSON or JSON-MIN"),
+        ({"tasks": []}, "is not a list of tasks"),
         ([], "has no label: label its tasks with the configuration labelling.xml"),
         ([{"id": 9, "index": 3, "label": "horse", "annotator": 1}], "task 9, column 'label': unknown label 'horse'"),
         ([{"id": 9, "index": 99, "label": "cat", "annotator": 1}], "task 9, column 'index': has index '99'"),

@@ -68,7 +68,7 @@ def test_a_name_that_starts_a_formula_is_written_as_text_and_read_again(tmp_path
         ("index,label,label\n3,dog,cat\n", "has 2 columns 'label': keep one of them"),
         ("index,reason,label\n3,it, so to say, barks,dog\n", "line 2: has 5 cells, but the header 3: put a text"),
         ("name,label\nx,dog\n", "column 'index': is empty, and the pool has no names"),
-        (b"PK\x03\x04\0\0", "is no table of text: save it as CSV"),
+        (b"PK\x03\x04\0\0", "is not a table of text: save it as CSV"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_line_column_and_remedy(content, message, tmp_path):
