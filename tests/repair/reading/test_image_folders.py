@@ -13,11 +13,13 @@ import pytest
 from PIL import Image
 
 from mode_utils.networks.backend import keras
+from mode_utils.networks.trainer import Trainer
 from mode_utils.repair import choose_inputs, diagnose, open_case, save_repair
 from mode_utils.repair.folder import hash_file
 from mode_utils.repair.labelling.label_table import read_labels
 from mode_utils.repair.reading.arrays import check_arrays
 from mode_utils.repair.reading.image_folders import read_images
+from mode_utils.repair.reading.own_samples import PIXELS, choose_pixels
 
 NAMES = ("cross", "frame", "square")
 SIZES = {"train": 240, "validation": 90, "pool": 120, "test": 60}
@@ -63,47 +65,84 @@ def body():
     return keras.Model(image, layers.Dense(3, activation="softmax")(hidden))
 
 
-def behind(scaling, nested=False):
+def compiled(model):
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy")
+    return model
+
+
+def trained(model, x, y):
+    compiled(model).fit(x, y, epochs=25, batch_size=48, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def base(made):
+    """Return a model that was trained on pixels in 0 .. 1."""
+    x, y = made[1]["train"]
+    keras.utils.set_random_seed(0)
+    return trained(body(), x / np.float32(255), y)
+
+
+def taking(base, factor, summand, blue_first=False):
+    """Return a model that is what another makes of pixels times a factor plus a summand: its first layer does it."""
+    factor, summand = (np.broadcast_to(np.float64(value), 3) for value in (factor, summand))
+    model = keras.models.clone_model(base)
+    kernel, bias, *others = base.get_weights()
+    bias = bias + np.einsum("hwcf,c->f", kernel, summand)
+    kernel = kernel * factor[:, None]
+    model.set_weights([kernel[:, :, ::-1] if blue_first else kernel, bias, *others])
+    return model
+
+
+def behind(scaling, model, nested=False):
     image = keras.Input((12, 12, 3))
     first = scaling
     if nested:
         inner = keras.Input((12, 12, 3))
         first = keras.Model(inner, scaling(inner), name="preprocessing")
-    return keras.Model(image, body()(first(image)))
+    return keras.Model(image, model(first(image)))
 
 
-def frozen():
+def frozen(base):
     """A body that is not trained behind a nested scaling, as transfer learning has it."""
+    model = taking(base, 0.5, 0.5)
     inner = keras.Input((12, 12, 3))
-    maps = layers.BatchNormalization()(layers.Conv2D(12, 3, activation="relu")(layers.Rescaling(1 / 127.5, -1)(inner)))
-    backbone = keras.Model(inner, layers.GlobalMaxPooling2D()(layers.Conv2D(24, 3, activation="relu")(maps)))
+    convolution, pooling, flatten, hidden, last = model.layers[1:]
+    maps = layers.BatchNormalization(epsilon=1e-6)(convolution(layers.Rescaling(1 / 127.5, -1)(inner)))
+    backbone = keras.Model(inner, hidden(flatten(pooling(maps))))
     backbone.trainable = False
     image = keras.Input((12, 12, 3))
-    return keras.Model(
-        image, layers.Dense(3, activation="softmax")(layers.Dense(32, activation="relu")(backbone(image)))
-    )
+    return keras.Model(image, last(backbone(image)))
 
 
-def adapted(x):
-    normalization = layers.Normalization()
-    normalization.adapt(x)
-    return normalization
+def normalized(base, x, nested=False, layer=layers.Normalization):
+    """Return a model behind a layer that brings pixels to mean 0 and variance 1, as it has learned from training."""
+    mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+    model = taking(base, np.sqrt(variance) / 255, mean / 255)
+    if layer is layers.Normalization:
+        return behind(layers.Normalization(mean=mean, variance=variance), model, nested)
+    normalization = layers.BatchNormalization(epsilon=1e-6)
+    normalization.build((None, 12, 12, 3))
+    normalization.set_weights([np.ones(3), np.zeros(3), mean, variance])
+    return behind(normalization, model)
 
 
+MEAN, SPREAD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])  # of keras.applications, torch
+CAFFE = np.array([123.68, 116.779, 103.939])
 LAYOUTS = {  # the model, and how its pixels were given in training
-    "0..1": (lambda x: body(), "0..1"),
-    "-1..1": (lambda x: body(), "-1..1"),
-    "raw, no layer": (lambda x: body(), "0..255"),
-    "raw, batch normalization": (lambda x: behind(layers.BatchNormalization()), "0..255"),
-    "rescaling": (lambda x: behind(layers.Rescaling(1 / 255)), "0..255"),
-    "rescaling to -1..1": (lambda x: behind(layers.Rescaling(1 / 127.5, -1)), "0..255"),
-    "nested rescaling": (lambda x: behind(layers.Rescaling(1 / 255), nested=True), "0..255"),
-    "normalization": (lambda x: behind(adapted(x)), "0..255"),
-    "nested normalization": (lambda x: behind(adapted(x), nested=True), "0..255"),
-    "rescaling of 0..1": (lambda x: behind(layers.Rescaling(2.0, -1)), "0..1"),
-    "frozen backbone": (lambda x: frozen(), "0..255"),
-    "caffe": (lambda x: body(), "caffe"),
-    "torch": (lambda x: body(), "torch"),
+    "0..1": (lambda base, x: base, "0..1"),
+    "-1..1": (lambda base, x: taking(base, 0.5, 0.5), "-1..1"),
+    "raw, no layer": (lambda base, x: taking(base, 1 / 255, 0), "0..255"),
+    "raw, batch normalization": (lambda base, x: normalized(base, x, layer=layers.BatchNormalization), "0..255"),
+    "rescaling": (lambda base, x: behind(layers.Rescaling(1 / 255), base), "0..255"),
+    "rescaling to -1..1": (lambda base, x: behind(layers.Rescaling(1 / 127.5, -1), taking(base, 0.5, 0.5)), "0..255"),
+    "nested rescaling": (lambda base, x: behind(layers.Rescaling(1 / 255), base, nested=True), "0..255"),
+    "normalization": (lambda base, x: normalized(base, x), "0..255"),
+    "nested normalization": (lambda base, x: normalized(base, x, nested=True), "0..255"),
+    "rescaling of 0..1": (lambda base, x: behind(layers.Rescaling(2.0, -1), taking(base, 0.5, 0.5)), "0..1"),
+    "frozen backbone": (lambda base, x: frozen(base), "0..255"),
+    "caffe": (lambda base, x: taking(base, 1 / 255, CAFFE / 255, blue_first=True), "caffe"),
+    "torch": (lambda base, x: taking(base, SPREAD, MEAN), "torch"),
 }
 
 
@@ -116,23 +155,34 @@ def scaled(x, pixels):
     return x / 255 if pixels == "0..1" else x
 
 
-def trained(model, x, y):
-    model.compile(optimizer=keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy")
-    model.fit(x, y, epochs=25, batch_size=48, verbose=0)
-    return model
+@pytest.fixture(scope="module")
+def read(made):
+    return read_images(made[0], (12, 12, 3)).arrays
 
 
 @pytest.mark.parametrize("layout", list(LAYOUTS))
-def test_pixels_are_given_as_in_training_whatever_the_layout(layout, made):
+def test_pixels_are_given_as_in_training_whatever_the_layout(layout, made, read, base):
+    make, pixels = LAYOUTS[layout]
+    model = compiled(make(base, made[1]["train"][0].astype(np.float32)))
+    x, y = made[1]["validation"]
+    right = model.predict(scaled(x, pixels), verbose=0).argmax(axis=1)
+    trainer = Trainer(model)
+    found, note = choose_pixels(trainer, read["x_train"], read["y_train"])
+    # how torch and -1..1 scale them differs little
+    assert note.startswith(f"Pixels are given as {pixels}; of 240 training images") or f"--pixels {pixels}." in note
+    taken = trainer.predict(PIXELS[found].apply(read["x_validation"])).argmax(axis=1)
+    expected = np.mean(right == y)
+    assert np.mean(taken == read["y_validation"]) == pytest.approx(expected, abs=0.03) and expected > 0.5
+
+
+@pytest.mark.parametrize("layout", ["frozen backbone", "caffe"])
+def test_a_case_is_diagnosed_with_pixels_as_in_training(layout, made, base):
     folder, arrays = made
     make, pixels = LAYOUTS[layout]
-    x, y = arrays["train"]
-    keras.utils.set_random_seed(0)
-    model = trained(make(x.astype(np.float32)), scaled(x, pixels), y)
+    model = compiled(make(base, arrays["train"][0].astype(np.float32)))
     right = model.predict(scaled(arrays["validation"][0], pixels), verbose=0).argmax(axis=1)
     case = open_case(model, folder, budget=30)
-    note = case.notes[0]  # how torch and -1..1 scale them differs little
-    assert note.startswith(f"Pixels are given as {pixels}; of 240 training images") or f"--pixels {pixels}." in note
+    assert case.notes[0].startswith(f"Pixels are given as {pixels}; of 240 training images")
     expected = np.mean(right == arrays["validation"][1])
     assert diagnose(case).labels["validation_accuracy"].mean() == pytest.approx(expected, abs=0.03) and expected > 0.5
 
@@ -154,12 +204,9 @@ def model(made):
     return trained(body(), x[:60] / np.float32(255), y[:60])
 
 
-def test_classes_in_another_order_are_found_out(made):
-    x, y = made[1]["train"]
-    keras.utils.set_random_seed(0)
-    model = trained(body(), x / np.float32(255), y)
+def test_classes_in_another_order_are_found_out(made, base):
     with pytest.raises(ValueError, match=r"probably in another order: .* give the classes in its order"):
-        open_case(model, made[0], budget=30, class_names=("square", "cross", "frame"))
+        open_case(compiled(base), made[0], budget=30, class_names=("square", "cross", "frame"))
 
 
 def test_the_scale_of_arrays_is_found_out(made, model):
