@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from mode_utils.repair.sharded import choose_from_shards
+from mode_utils.repair.choosing.sharded_pool import choose_from_shards
 
 N_CLASSES, N_FEATURES, SHARD, WORKERS = 10, 32, 100_000, 2
 

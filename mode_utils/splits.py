@@ -84,6 +84,8 @@ class Splits:
     n_classes : int
     labelled : bool
         Whether the labels of the pool are known before its samples are chosen.
+    partly_known : (n_pool,) int, optional
+        Labels of a pool that is not `labelled` in which some are known; -1 where they are not.
     pool_truth : pools.PoolTruth, optional
         What is the matter with the pool's samples, if that is known; to score a choice by, not to choose by.
     """
@@ -94,12 +96,18 @@ class Splits:
     test: Subset
     n_classes: int
     labelled: bool = True
+    partly_known: np.ndarray | None = None
     pool_truth: object = None
 
     @property
     def diagnosis(self):
         """The samples that diagnosis, heat maps, layer selection and stopping look at."""
         return self.test if self.validation is None else self.validation
+
+    @property
+    def known_labels(self):
+        """Labels (n_pool,) of the pool that are known before its samples are chosen, -1 where not; None if none is."""
+        return self.bug_fixing.y if self.labelled else self.partly_known
 
     def transformed(self, function):
         """Return the splits with a function of the samples, (n, ...) to (n, ...), in the samples' place."""

@@ -5,6 +5,7 @@ A study retrains the same network hundreds of times. A new model for each would 
 """
 
 import weakref
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -96,6 +97,17 @@ class Trainer:
             raise ValueError(f"the state does not fit model {self.model.name!r}: its arrays have other shapes")
         for variable, value in zip(variables, state, strict=True):
             variable.assign(value)
+
+    @contextmanager
+    def at(self, state=None):
+        """Lend the model a `state`, or its own, to be changed: afterwards it has its own again, bit for bit."""
+        own = self.state()
+        try:
+            if state is not None:
+                self.restore(state)
+            yield self
+        finally:
+            self.restore(own)
 
     def fit(self, x, y, *, epochs, rng, batch_size=None, sample_weights=None, learning_rate=None):
         """Train on all samples, shuffled anew by `rng` for each epoch, as `keras.Model.fit` does.

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from mode_utils.data import load_dataset
-from mode_utils.layer_selection import last_hidden_layer
+from mode_utils.diagnosis import assess
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import read_classifier
-from mode_utils.networks.feature_models import GRID
 from mode_utils.networks.plain_models import model_inputs, plain_model
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import DebugOptions
+from mode_utils.repair.choosing.choice import PoolCase
 from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
 from mode_utils.repair.reading.arrays import (
     OwnData,
@@ -28,59 +28,16 @@ from mode_utils.repair.reading.label_arrays import check_class_names
 from mode_utils.repair.reading.model_files import load_model
 from mode_utils.repair.reading.own_model import SAMPLES, check_fit, check_model, followed
 from mode_utils.repair.reading.own_samples import PIXELS, check_known, choose_pixels, say_one_label
-from mode_utils.support.sample_parts import convert_samples, in_chunks, scattered
 from mode_utils.repair.retraining import check_trainable, say_rate
 from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
 from mode_utils.run_setup import RunSetup, split_for_run
+from mode_utils.selection.model_outputs import ModelOutputs
 from mode_utils.support.checks import check_choice, check_least, check_share
-
-
-class ModelOutputs:
-    """What a model makes of samples, in its last hidden layer and at its end; see `pool_scan.Outputs`.
-
-    Parameters
-    ----------
-    trainer : Trainer
-        Holds the model.
-    data : OwnData
-    """
-
-    def __init__(self, trainer, data):
-        self._trainer, self._data = trainer, data
-        self._layer = last_hidden_layer(trainer.model)
-        self.n_classes, self.n_pool = trainer.n_classes, len(data.x_pool)
-
-    def of_validation(self):
-        """Return states and probabilities of the validation samples."""
-        return self._look(self._data.x_validation)
-
-    def in_chunks(self):
-        """Yield start, states and probabilities of each part of the pool in turn."""
-        for start, x in in_chunks(self._data.x_pool):
-            yield start, *self._look(x)
-
-    def states_at(self, places):
-        """Return the states at some places of a pool that may be larger than memory."""
-        parts = scattered(self._data.x_pool, places)
-        return np.concatenate([self._trainer.activations(x, [self._layer], grid=GRID)[0] for x in parts])
-
-    def at(self, places):
-        """Return states and probabilities at some places of the pool."""
-        parts = zip(*(self._look(x) for x in scattered(self._data.x_pool, places)), strict=True)
-        return tuple(map(np.concatenate, parts))
-
-    def of_training(self, labels=None):
-        """Return states and labels of the training samples, or of those with some labels."""
-        x, y = self._data.x_train, self._data.y_train
-        places = np.flatnonzero(np.isin(y, labels)) if labels is not None else slice(None)
-        return self._look(x[places])[0], y[places]
-
-    def _look(self, x):
-        return self._trainer.activations(x, [self._layer, self._trainer.output_layer], grid=GRID)
+from mode_utils.support.sample_parts import convert_samples
 
 
 @dataclass(frozen=True)
-class Case:
+class Case(PoolCase):
     """What a repair starts from.
 
     Attributes
@@ -132,13 +89,17 @@ class Case:
     @property
     def outputs(self):
         """What the model as it came makes of the samples, `ModelOutputs`."""
-        self.trainer.restore(self.initial_state)
-        return ModelOutputs(self.trainer, self.data)
+        return ModelOutputs(self.trainer, self.data.splits(), self.initial_state)
 
     @property
     def n_pool(self):
         """Samples of the pool."""
         return len(self.data.x_pool)
+
+    def assess(self):
+        """Return what the model as it came gets wrong on validation samples, an `Assessment`."""
+        with self.trainer.at(self.initial_state):
+            return assess(self.trainer, self.data.splits(), self.options.theta, self.options.gamma)
 
     def step_options(self, n_steps):
         """Return the options of a repair that spends the budget in some steps, for a learning curve."""

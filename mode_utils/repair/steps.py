@@ -1,16 +1,13 @@
-"""The steps of a repair: what is wrong, what to add, and what became of it."""
+"""Retrain the model of a case on what was added, and say what became of it."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from mode_utils.diagnosis import assess, label_accuracies
-from mode_utils.repair.choice import choose_from_scan, describe, look_at_pool
+from mode_utils.diagnosis import label_accuracies
 from mode_utils.repair.retraining import Training, higher_rate, train
 from mode_utils.repair.verdicts import NEW_BUG, judge_labels
-from mode_utils.selection.selectors import scanned_selectors
-from mode_utils.selection.view import look_at_candidates
 
 
 @dataclass(frozen=True)
@@ -67,52 +64,6 @@ class RepairOutcome:
     def is_saved(self, keep_new_bugs=False):
         """Tell whether the repaired model is worth a file: it helps, or it is another one and wanted all the same."""
         return self.helps or (keep_new_bugs and self.changed)
-
-
-def diagnose(case):
-    """Find out what the model gets wrong on validation samples.
-
-    Parameters
-    ----------
-    case : Case
-
-    Returns
-    -------
-    choice.Diagnosis
-    """
-    case.trainer.restore(case.initial_state)
-    return describe(case.data, assess(case.trainer, case.data.splits(), case.options.theta, case.options.gamma))
-
-
-def choose_inputs(case, diagnosis, scan=None):
-    """Choose the samples of the pool that are worth adding, or worth a label where the pool has none.
-
-    Parameters
-    ----------
-    case : Case
-    diagnosis : Diagnosis
-    scan : pool_scan.PoolScan, optional
-        Of `choice.look_at_pool`, if that has been done.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `name`, if the pool has
-        names; `score`, the higher the more wanted among those of its label, NaN of those drawn at random; `label`, its
-        true label, or `guess`, what the reference takes it for; `predicted` and `confidence`, the model's label and its
-        probability; `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of the
-        table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any.
-    """
-    scan = scan or look_at_pool(case)
-    case.trainer.restore(case.initial_state)
-
-    def look(groups, fault, rng):  # at the samples themselves, which have to fit into memory
-        splits, own = replace(case.data.splits(scan.labels), labelled=case.data.y_pool is not None), case.options
-        assessment, beliefs = diagnosis.assessment, scan.beliefs
-        return look_at_candidates(case.trainer, splits, own, groups, fault, assessment, rng, beliefs=beliefs)
-
-    enough = scanned_selectors(case.options) is not None
-    return choose_from_scan(case, diagnosis, scan, None if enough else look)
 
 
 def retrain(case, indices, labels):

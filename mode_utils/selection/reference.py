@@ -107,15 +107,15 @@ class NetworkReference:
     """The model's own network, trained afresh; of a labelled pool, one for each half, trained on the other."""
 
     def __init__(self, trainer, splits, rng):
-        held, pool, (known, known_labels) = trainer.state(), splits.bug_fixing, _lessons(splits)
+        pool, (known, known_labels) = splits.bug_fixing, _lessons(splits)
         self._found, everything = np.empty((len(pool), splits.n_classes), np.float32), np.arange(len(pool))
         halves = np.array_split(rng.permutation(len(pool)), 2) if splits.labelled else [everything]
         learned = np.flatnonzero(splits.known_labels >= 0) if splits.known_labels is not None else everything[:0]
         for half in halves:
             x, y = pool.take(np.setdiff1d(learned, half) if splits.labelled else learned)
-            train_afresh(trainer, np.concatenate([known, x]), np.concatenate([known_labels, y]), rng)
-            self._found[half] = trainer.predict(pool.take(half)[0])
-        trainer.restore(held)
+            with trainer.at():
+                train_afresh(trainer, np.concatenate([known, x]), np.concatenate([known_labels, y]), rng)
+                self._found[half] = trainer.predict(pool.take(half)[0])
 
     def probabilities(self, places, states=None):
         """Return the probabilities (n, n_classes) float32 of samples at some places in the pool."""

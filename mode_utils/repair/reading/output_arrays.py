@@ -6,8 +6,8 @@ import numpy as np
 
 from mode_utils.repair.reading.label_arrays import check_class_names, check_several, find_classes, labels_of, names_of
 from mode_utils.repair.reading.npz_files import as_plain
-from mode_utils.support.sample_parts import in_chunks
 from mode_utils.repair.reading.sample_scales import check_samples, check_span
+from mode_utils.support.sample_parts import in_chunks
 
 REQUIRED = ("probabilities_pool", "features_pool", "probabilities_validation", "features_validation", "y_validation")
 OPTIONAL = (

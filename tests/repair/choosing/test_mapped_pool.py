@@ -33,7 +33,7 @@ def mapped(request):
     scan, diagnosis = look_at_pool(case), diagnose(case)
     chosen = choose_inputs(case, diagnosis, scan)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mode_utils.repair.pool_faults._COMPARED", 300)
+        patch.setattr("mode_utils.repair.choosing.pool_faults._COMPARED", 300)
         faults = find_faults(case, scan)
     return case, scan, chosen, faults, map_pool(case, scan, chosen, faults)
 

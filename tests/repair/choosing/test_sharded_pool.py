@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from mode_utils.repair.shards import scan_shard
 
 from mode_utils.repair.choose import choose_from_arrays, main
+from mode_utils.repair.choosing.sharded_pool import choose_from_shards, make_plan
 from mode_utils.repair.outputs import diagnose_outputs, open_outputs
 from mode_utils.repair.reading.shard_files import find_shards, open_shard
-from mode_utils.repair.sharded import choose_from_shards, make_plan
-from mode_utils.repair.shards import scan_shard
 
 N_CLASSES, N_FEATURES, N_SHARDS = 6, 12, 5
 
@@ -99,7 +99,7 @@ def test_what_is_handed_over_are_the_best_of_all_rows(base, shards):
 def test_workers_their_number_the_order_and_one_that_is_killed_change_nothing(base, shards, monkeypatch):
     one = choose_from_shards(base, str(shards), 120, workers=1)
     backwards = lambda pool: dict(reversed(find_shards(pool).items()))  # noqa: E731
-    monkeypatch.setattr("mode_utils.repair.sharded.find_shards", backwards)
+    monkeypatch.setattr("mode_utils.repair.choosing.sharded_pool.find_shards", backwards)
     killed = []
 
     def kill(done, total):
@@ -388,7 +388,7 @@ def test_memory_does_not_grow_with_the_shard(base, tmp_path):
         np.savez(tmp_path / "part.npz", features_pool=features, probabilities_pool=p)
         code = (
             "from mode_utils.repair.outputs import diagnose_outputs, open_outputs\n"
-            "from mode_utils.repair.sharded import make_plan\n"
+            "from mode_utils.repair.choosing.sharded_pool import make_plan\n"
             "from mode_utils.repair.shards import scan_shard\n"
             f"case = open_outputs({str(tmp_path / 'base.npz')!r}, 60, in_shards=True)\n"
             f"scan_shard(make_plan(case, diagnose_outputs(case)), 'part', {str(tmp_path / 'part.npz')!r})\n"

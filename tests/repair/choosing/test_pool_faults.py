@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 
 from mode_utils.networks.backend import keras
 from mode_utils.repair import find_faults, look_at_pool, open_case
-from mode_utils.repair.pool_faults import doubtful_labels, exact_copies
+from mode_utils.repair.choosing.pool_faults import doubtful_labels, exact_copies
 from mode_utils.repair.reading.arrays import check_arrays
 
 
