@@ -22,7 +22,7 @@ from mode_utils.debugging import debug_model, retrain_at_random
 from mode_utils.diagnosis import Assessment, assess
 from mode_utils.input_selection import ask_reference, asks_reference
 from mode_utils.model_training import new_trainer, train_initial_model
-from mode_utils.networks.frozen_body import FrozenBody
+from mode_utils.networks.feature_models import FrozenBody
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import CONFIGURATION, DebugOptions
 from mode_utils.run_setup import RunSetup, run_streams, split_for_run
@@ -37,7 +37,7 @@ DECIDING = (
     "run_setup",
     "model_training",
     "debugging",
-    "networks.frozen_body",
+    "networks.feature_models",
 )  # these, and all that they import, decide a cached result
 _SHARED_OPTIONS = ("batch_size", "max_iterations", "epochs", "replay", "theta", "gamma")  # with the control
 
@@ -129,9 +129,9 @@ def repeat_runs(
 
 def _repair(run, options, control_iterations=0):
     beliefs = run.beliefs(options.reference) if asks_reference(options, run.splits) else None
-    run.trainer.restore(run.initial_state)
     rng = run_streams(run.seed)["repair"]
-    mode = debug_model(run.trainer, run.splits, options, rng, run.diagnosis(options), run.view, beliefs)
+    with run.trainer.at(run.initial_state):
+        mode = debug_model(run.trainer, run.splits, options, rng, run.diagnosis(options), run.view, beliefs)
     n_iterations = max(len(mode) - 1, options.max_iterations, control_iterations)
     return {"control": run.control(n_iterations, options), "mode": mode}
 
@@ -180,9 +180,9 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
         splits = split_for_run(dataset, setup, seed)
         state = train(trainer, splits, replace(of_model, fine_tune="all"), seed, origin)
         if body:
-            trainer.restore(state)
-            body.cut()
-            splits, state = splits.transformed(body.features), body.head.state()
+            with trainer.at(state):
+                body.cut()
+                splits, state = splits.transformed(body.features), body.head.state()
 
         def diagnosis(options):
             return diagnose(fine_tuned, splits, state, options.theta, options.gamma, of_model, seed, origin)
@@ -218,13 +218,14 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
 
 def _train(trainer, splits, setup, seed, origin):
     """Return the initial state of a run; `origin` stands for the data and the code in the cache's key."""
-    train_initial_model(trainer, splits, setup, seed)
-    return trainer.state()
+    with trainer.at():
+        train_initial_model(trainer, splits, setup, seed)
+        return trainer.state()
 
 
 def _diagnose(trainer, splits, initial_state, theta, gamma, setup, seed, origin):
-    trainer.restore(initial_state)
-    return assess(trainer, splits, theta, gamma)
+    with trainer.at(initial_state):
+        return assess(trainer, splits, theta, gamma)
 
 
 def _look(trainer, splits, options, predictions, rng, fault, similarity_threshold, setup, seed, origin):
@@ -233,13 +234,13 @@ def _look(trainer, splits, options, predictions, rng, fault, similarity_threshol
 
 
 def _ask(trainer, splits, initial_state, setup, seed, origin, reference):
-    trainer.restore(initial_state)
-    return ask_reference(trainer, splits, run_streams(seed)["reference"], reference)
+    with trainer.at(initial_state):
+        return ask_reference(trainer, splits, run_streams(seed)["reference"], reference)
 
 
 def _retrain_control(trainer, splits, initial_state, diagnosis, options, setup, seed, origin, n_iterations):
-    trainer.restore(initial_state)
-    return retrain_at_random(trainer, splits, options, run_streams(seed)["repair"], n_iterations, diagnosis)
+    with trainer.at(initial_state):
+        return retrain_at_random(trainer, splits, options, run_streams(seed)["repair"], n_iterations, diagnosis)
 
 
 def _lock(cache_dir, seed):

@@ -12,7 +12,7 @@ from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import read_classifier
 from mode_utils.networks.feature_models import GRID
 from mode_utils.networks.plain_models import model_inputs, plain_model
-from mode_utils.networks.trainer import Trainer
+from mode_utils.networks.trainer import Predictions, Trainer
 from mode_utils.options import DebugOptions
 from mode_utils.repair.arrays import (
     OwnData,
@@ -43,10 +43,12 @@ class ModelOutputs:
     trainer : Trainer
         Holds the model.
     data : OwnData
+    state : tuple of arrays
+        Of the model, which is lent it for each look.
     """
 
-    def __init__(self, trainer, data):
-        self._trainer, self._data = trainer, data
+    def __init__(self, trainer, data, state):
+        self._trainer, self._data, self._state = trainer, data, state
         self._layer = last_hidden_layer(trainer.model)
         self.n_classes, self.n_pool = trainer.n_classes, len(data.x_pool)
 
@@ -62,7 +64,8 @@ class ModelOutputs:
     def states_at(self, places):
         """Return the states at some places of a pool that may be larger than memory."""
         parts = scattered(self._data.x_pool, places)
-        return np.concatenate([self._trainer.activations(x, [self._layer], grid=GRID)[0] for x in parts])
+        with self._trainer.at(self._state):
+            return np.concatenate([self._trainer.activations(x, [self._layer], grid=GRID)[0] for x in parts])
 
     def at(self, places):
         """Return states and probabilities at some places of the pool."""
@@ -76,7 +79,8 @@ class ModelOutputs:
         return self._look(x[places])[0], y[places]
 
     def _look(self, x):
-        return self._trainer.activations(x, [self._layer, self._trainer.output_layer], grid=GRID)
+        with self._trainer.at(self._state):
+            return self._trainer.activations(x, [self._layer, self._trainer.output_layer], grid=GRID)
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Case:
     model : keras.Model
         As it came; its layers are those of the trainer's model.
     trainer : Trainer
-        Every step restores the state that it needs.
+        Every step borrows its model in the state that it needs; a retraining leaves it repaired.
     data : OwnData
     options : DebugOptions
         `batch_size` is the budget: samples to add.
@@ -132,8 +136,7 @@ class Case:
     @property
     def outputs(self):
         """What the model as it came makes of the samples, `ModelOutputs`."""
-        self.trainer.restore(self.initial_state)
-        return ModelOutputs(self.trainer, self.data)
+        return ModelOutputs(self.trainer, self.data, self.initial_state)
 
     @property
     def n_pool(self):
@@ -228,15 +231,16 @@ def open_case(
     data = with_classes(data, trainer.n_classes)
     notes = (*notes, *data.notes)
     check_fit(plain, data, budget)
+    predictions = Predictions(trainer, data.x_train)
     if not even_if_weak:
-        check_known(trainer, data.x_train, data.y_train, data.class_names)
-    elif told := say_one_label(trainer, data.x_train, data.y_train, data.class_names):
+        check_known(predictions, data.y_train, data.class_names)
+    elif told := say_one_label(predictions, data.y_train, data.class_names):
         notes = (f"{told[0].upper()}{told[1:]}: --class-weights balanced may help.", *notes)
     if told := say_unseen(data):
         notes = (*notes, told)
     if known := say_known(data):
         notes = (*notes, known)
-    weights, told = _class_weights(class_weights, trainer, data)
+    weights, told = _class_weights(class_weights, predictions, data)
     case = Case(
         model, trainer, data, options, tolerance, seed, trainer.state(), (*notes, *told), sources,
         learning_rate=learning_rate, fixed_epochs=epochs is not None, class_weights=weights,
@@ -276,11 +280,11 @@ def make_example(folder, labelled=True, seed=0):
     return folder / "model.keras", folder / "data.npz"
 
 
-def _class_weights(stated, trainer, data):
+def _class_weights(stated, predictions, data):
     """Return class weights, and what is to be said of them."""
     if stated is not None:
         return read_class_weights(stated, data.class_names), ()
-    return find_class_weights(trainer, data.x_train, data.y_train, data.class_names)
+    return find_class_weights(predictions, data.y_train, data.class_names)
 
 
 def _load_data(path, model, trainer, class_names, pixels, skip_broken, even_if_weak):

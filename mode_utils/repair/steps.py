@@ -80,8 +80,9 @@ def diagnose(case):
     -------
     choice.Diagnosis
     """
-    case.trainer.restore(case.initial_state)
-    return describe(case.data, assess(case.trainer, case.data.splits(), case.options.theta, case.options.gamma))
+    with case.trainer.at(case.initial_state):
+        assessment = assess(case.trainer, case.data.splits(), case.options.theta, case.options.gamma)
+    return describe(case.data, assessment)
 
 
 def choose_inputs(case, diagnosis, scan=None):
@@ -104,7 +105,6 @@ def choose_inputs(case, diagnosis, scan=None):
         table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any.
     """
     scan = scan or look_at_pool(case)
-    case.trainer.restore(case.initial_state)
 
     def look(groups, fault, rng):  # at the samples themselves, which have to fit into memory
         splits, own = replace(case.data.splits(scan.labels), labelled=case.data.y_pool is not None), case.options
@@ -112,7 +112,8 @@ def choose_inputs(case, diagnosis, scan=None):
         return look_at_candidates(case.trainer, splits, own, groups, fault, assessment, rng, beliefs=beliefs)
 
     enough = scanned_selectors(case.options) is not None
-    return choose_from_scan(case, diagnosis, scan, None if enough else look)
+    with case.trainer.at(case.initial_state):
+        return choose_from_scan(case, diagnosis, scan, None if enough else look)
 
 
 def retrain(case, indices, labels):
@@ -146,8 +147,8 @@ def retrain(case, indices, labels):
     known = np.zeros(len(case.data.x_pool), np.int32)
     known[indices] = labels
     splits, replay = case.data.splits(known), case.options.replay
-    case.trainer.restore(case.initial_state)
-    before = _predictions(case)
+    with case.trainer.at(case.initial_state):
+        before = _predictions(case)
     indices, rate = np.asarray(indices), case.learning_rate
     outcome = _retrain_once(case, splits, indices, replay, before, rate)
     first = outcome.training

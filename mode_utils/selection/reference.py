@@ -24,8 +24,6 @@ import numpy as np
 from mode_utils.support.checks import check_choice
 
 REFERENCES = ("network", "states")
-STEPS = 1_900  # of a training, about: 4 passes over 15,000 samples in batches of 32
-_MOST_EPOCHS = 40
 _MOST_PASSES, _MOST_LEARNED = 200, 30_000  # of the regression, and samples of the pool that it learns from
 
 
@@ -123,14 +121,15 @@ def _lessons(splits):
 
 
 def _ask_networks(trainer, splits, rng):
-    held, pool, (known, known_labels) = trainer.state(), splits.bug_fixing, _lessons(splits)
+    pool, (known, known_labels) = splits.bug_fixing, _lessons(splits)
     beliefs, everything = np.empty((len(pool), splits.n_classes), np.float32), np.arange(len(pool))
-    for half in np.array_split(rng.permutation(len(pool)), 2) if splits.labelled else [everything]:
-        others = np.setdiff1d(everything, half) if splits.labelled else np.empty(0, int)
-        x, y = pool.take(others)
-        train_afresh(trainer, np.concatenate([known, x]), np.concatenate([known_labels, y]), rng)
-        beliefs[half] = trainer.predict(pool.take(half)[0])
-    trainer.restore(held)
+    halves = np.array_split(rng.permutation(len(pool)), 2) if splits.labelled else [everything]
+    with trainer.at():
+        for half in halves:
+            others = np.setdiff1d(everything, half) if splits.labelled else np.empty(0, int)
+            x, y = pool.take(others)
+            trainer.train_afresh(np.concatenate([known, x]), np.concatenate([known_labels, y]), rng)
+            beliefs[half] = trainer.predict(pool.take(half)[0])
     return beliefs
 
 
@@ -156,23 +155,6 @@ def _learn_states(n_classes):
         return predict
 
     return learn
-
-
-def train_afresh(trainer, x, y, rng, least_epochs=1):
-    """Train from fresh weights, for about `STEPS` steps, but at least some epochs.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    x : (n, ...) float32
-    y : (n,) int
-    rng : numpy.random.Generator
-        Draws weights and orders.
-    least_epochs : int
-    """
-    epochs = int(np.clip(round(STEPS * trainer.batch_size / len(y)), least_epochs, _MOST_EPOCHS))
-    trainer.initialize(rng)
-    trainer.fit(x, y, epochs=epochs, rng=rng)
 
 
 def trust(beliefs, labels, labelled):
