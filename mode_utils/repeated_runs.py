@@ -21,7 +21,7 @@ from mode_utils.data import DATA_DIR
 from mode_utils.debugging import RandomRepair, Repair
 from mode_utils.diagnosis import Assessment, assess
 from mode_utils.model_training import new_trainer, train_initial_model
-from mode_utils.networks.frozen_body import FrozenBody
+from mode_utils.networks.feature_models import FrozenBody
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import CONFIGURATION, DebugOptions
 from mode_utils.run_setup import RunSetup, split_for_run
@@ -37,7 +37,7 @@ DECIDING = (
     "run_setup",
     "model_training",
     "debugging",
-    "networks.frozen_body",
+    "networks.feature_models",
 )  # these, and all that they import, decide a cached result
 _SHARED_OPTIONS = ("batch_size", "max_iterations", "epochs", "replay", "theta", "gamma")  # with the control
 
@@ -132,8 +132,8 @@ def _repair(run, options, control_iterations=0):
     repair.assessment, repair.choose_view = run.diagnosis(options), run.view
     if repair.asks_reference:
         repair.reference_probabilities = run.reference_probabilities(options)
-    run.trainer.restore(run.initial_state)
-    mode = repair.run()
+    with run.trainer.at(run.initial_state):
+        mode = repair.run()
     n_iterations = max(len(mode) - 1, options.max_iterations, control_iterations)
     return {"control": run.control(n_iterations, options), "mode": mode}
 
@@ -182,9 +182,9 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
         splits = split_for_run(dataset, setup, seed)
         state = train(trainer, splits, replace(of_model, fine_tune="all"), seed, origin)
         if body:
-            trainer.restore(state)
-            body.cut()
-            splits, state = splits.transformed(body.features), body.head.state()
+            with trainer.at(state):
+                body.cut()
+                splits, state = splits.transformed(body.features), body.head.state()
 
         def diagnosis(options):
             return diagnose(fine_tuned, splits, state, options.theta, options.gamma, of_model, seed, origin)
@@ -222,13 +222,14 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
 
 def _train(trainer, splits, setup, seed, origin):
     """Return the initial state of a run; `origin` stands for the data and the code in the cache's key."""
-    train_initial_model(trainer, splits, setup, seed)
-    return trainer.state()
+    with trainer.at():
+        train_initial_model(trainer, splits, setup, seed)
+        return trainer.state()
 
 
 def _diagnose(trainer, splits, initial_state, theta, gamma, setup, seed, origin):
-    trainer.restore(initial_state)
-    return assess(trainer, splits, theta, gamma)
+    with trainer.at(initial_state):
+        return assess(trainer, splits, theta, gamma)
 
 
 def _look(trainer, splits, options, predictions, rng, fault, similarity_threshold, setup, seed, origin):
@@ -237,15 +238,15 @@ def _look(trainer, splits, options, predictions, rng, fault, similarity_threshol
 
 
 def _ask(trainer, splits, initial_state, options, reference, setup, seed, origin):
-    trainer.restore(initial_state)
-    return Repair(trainer, splits, options, seed).reference_probabilities
+    with trainer.at(initial_state):
+        return Repair(trainer, splits, options, seed).reference_probabilities
 
 
 def _retrain_control(trainer, splits, initial_state, diagnosis, options, setup, seed, origin, n_iterations):
-    trainer.restore(initial_state)
     control = RandomRepair(trainer, splits, options, seed)
     control.assessment = diagnosis
-    return control.run(n_iterations)
+    with trainer.at(initial_state):
+        return control.run(n_iterations)
 
 
 def _lock(cache_dir, seed):

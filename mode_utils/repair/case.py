@@ -11,7 +11,7 @@ from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import read_classifier
 from mode_utils.networks.plain_models import model_inputs, plain_model
-from mode_utils.networks.trainer import Trainer
+from mode_utils.networks.trainer import Predictions, Trainer
 from mode_utils.options import DebugOptions
 from mode_utils.repair.choosing.choice import PoolCase
 from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
@@ -45,7 +45,7 @@ class Case(PoolCase):
     model : keras.Model
         As it came; its layers are those of the trainer's model.
     trainer : Trainer
-        Every step restores the state that it needs.
+        Every step borrows its model in the state that it needs; a retraining leaves it repaired.
     data : OwnData
     options : DebugOptions
         `batch_size` is the budget: samples to add.
@@ -189,15 +189,16 @@ def open_case(
     data = with_classes(data, trainer.n_classes)
     notes = (*notes, *data.notes)
     check_fit(plain, data, budget)
+    predictions = Predictions(trainer, data.x_train)
     if not even_if_weak:
-        check_known(trainer, data.x_train, data.y_train, data.class_names)
-    elif told := say_one_label(trainer, data.x_train, data.y_train, data.class_names):
+        check_known(predictions, data.y_train, data.class_names)
+    elif told := say_one_label(predictions, data.y_train, data.class_names):
         notes = (f"{told[0].upper()}{told[1:]}: --class-weights balanced may help.", *notes)
     if told := say_unseen(data):
         notes = (*notes, told)
     if known := say_known(data):
         notes = (*notes, known)
-    weights, told = _class_weights(class_weights, trainer, data)
+    weights, told = _class_weights(class_weights, predictions, data)
     case = Case(
         model, trainer, data, options, tolerance, seed, trainer.state(), (*notes, *told), sources,
         learning_rate=learning_rate, fixed_epochs=epochs is not None, class_weights=weights,
@@ -237,11 +238,11 @@ def make_example(folder, labelled=True, seed=0):
     return folder / "model.keras", folder / "data.npz"
 
 
-def _class_weights(stated, trainer, data):
+def _class_weights(stated, predictions, data):
     """Return class weights, and what is to be said of them."""
     if stated is not None:
         return read_class_weights(stated, data.class_names), ()
-    return find_class_weights(trainer, data.x_train, data.y_train, data.class_names)
+    return find_class_weights(predictions, data.y_train, data.class_names)
 
 
 def _load_data(path, model, trainer, class_names, pixels, skip_broken, even_if_weak):

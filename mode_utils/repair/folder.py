@@ -108,8 +108,8 @@ def save_repair(
         (folder / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n")
     saved = outcome is not None and outcome.is_saved(keep_new_bugs)
     if saved:
-        case.trainer.restore(outcome.state)
-        case.model.save(folder / "repaired.keras")
+        with case.trainer.at(outcome.state):
+            case.model.save(folder / "repaired.keras")
     return saved
 
 

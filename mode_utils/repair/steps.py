@@ -97,8 +97,8 @@ def retrain(case, indices, labels):
     known = np.zeros(len(case.data.x_pool), np.int32)
     known[indices] = labels
     splits, replay = case.data.splits(known), case.options.replay
-    case.trainer.restore(case.initial_state)
-    before = _predictions(case)
+    with case.trainer.at(case.initial_state):
+        before = _predictions(case)
     indices, rate = np.asarray(indices), case.learning_rate
     outcome = _retrain_once(case, splits, indices, replay, before, rate)
     first = outcome.training

@@ -23,8 +23,6 @@ import numpy as np
 from mode_utils.support.checks import check_choice
 
 REFERENCES = ("network", "states")
-STEPS = 1_900  # of a training, about: 4 passes over 15,000 samples in batches of 32
-_MOST_EPOCHS = 40
 _MOST_PASSES, _MOST_LEARNED = 200, 30_000  # of the regression, and samples of the pool that it learns from
 _BLOCK = 1_024  # samples that are asked about at once: in blocks of one size, no number depends on the others
 
@@ -114,7 +112,7 @@ class NetworkReference:
         for half in halves:
             x, y = pool.take(np.setdiff1d(learned, half) if splits.labelled else learned)
             with trainer.at():
-                train_afresh(trainer, np.concatenate([known, x]), np.concatenate([known_labels, y]), rng)
+                trainer.train_afresh(np.concatenate([known, x]), np.concatenate([known_labels, y]), rng)
                 self._found[half] = trainer.predict(pool.take(half)[0])
 
     def probabilities(self, places, states=None):
@@ -157,20 +155,3 @@ def _regression(n_classes):
         return predict
 
     return learn
-
-
-def train_afresh(trainer, x, y, rng, least_epochs=1):
-    """Train from fresh weights, for about `STEPS` steps, but at least some epochs.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    x : (n, ...) float32
-    y : (n,) int
-    rng : numpy.random.Generator
-        Draws weights and orders.
-    least_epochs : int
-    """
-    epochs = int(np.clip(round(STEPS * trainer.batch_size / len(y)), least_epochs, _MOST_EPOCHS))
-    trainer.initialize(rng)
-    trainer.fit(x, y, epochs=epochs, rng=rng)

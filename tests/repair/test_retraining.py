@@ -14,6 +14,7 @@ from sklearn.neural_network import MLPClassifier
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.learning_rate import describe_rate
+from mode_utils.networks.trainer import Predictions
 from mode_utils.repair import choose_inputs, diagnose, open_case, retrain, round_of, say_next_round, say_outcome
 from mode_utils.repair.class_weights import find_class_weights, read_class_weights
 from mode_utils.repair.conclusion import still_failing
@@ -179,7 +180,7 @@ def seen_in(model, x, y):
     """Return what is found in a model of scikit-learn."""
     n_classes = len(model.classes_)
     trainer = SimpleNamespace(n_classes=n_classes, predict=model.predict_proba)
-    return find_class_weights(trainer, x, y, range(n_classes))
+    return find_class_weights(Predictions(trainer, x), y, range(n_classes))
 
 
 @pytest.mark.parametrize("weights", ["none", "balanced", "rarest", "root"])

@@ -108,13 +108,13 @@ def test_the_command_goes_on_and_says_what_the_round_gained(campaign, played, tm
     ("last", "message"),
     [
         ({"fixed": 30, "broken": 2, "accuracy_after": 0.95}, "likely to pay"),
-        ({"fixed": 5, "broken": 4, "accuracy_after": 0.95}, "worth its labels is not shown"),
-        ({"fixed": 0, "broken": 0, "accuracy_after": 0.95}, "worth its labels is not shown"),
-        ({"fixed": 3, "broken": 9, "accuracy_after": 0.95}, "worth its labels is not shown"),
+        ({"fixed": 5, "broken": 4, "accuracy_after": 0.95}, "it is not shown that another round"),
+        ({"fixed": 0, "broken": 0, "accuracy_after": 0.95}, "it is not shown that another round"),
+        ({"fixed": 3, "broken": 9, "accuracy_after": 0.95}, "it is not shown that another round"),
         ({"fixed": 12, "broken": 1, "accuracy_after": 0.95}, "less than half of the round before"),
         ({"fixed": 12, "broken": 3, "accuracy_after": 0.95}, "less than half of the round before"),
-        ({"fixed": 12, "broken": 3, "accuracy_after": 0.95, "tries": 4}, "worth its labels is not shown"),
-        ({"fixed": 12, "broken": 0, "accuracy_after": 1.0}, "none is wrong any more"),
+        ({"fixed": 12, "broken": 3, "accuracy_after": 0.95, "tries": 4}, "it is not shown that another round"),
+        ({"fixed": 12, "broken": 0, "accuracy_after": 1.0}, "no validation errors remain"),
     ],
 )
 def test_what_is_said_of_the_next_round(last, message):
@@ -132,7 +132,7 @@ def test_a_killed_round_loses_itself_alone_and_wrong_folders_are_told(campaign, 
     assert len(open_case(None, data, 25, continue_from=folder / "round-2").earlier.rounds) == 2
     with pytest.raises(FileNotFoundError, match="no folder"):
         open_case(None, data, 9, continue_from=tmp_path / "none")
-    with pytest.raises(ValueError, match=r"no origin.json: it is no folder of a repair"):
+    with pytest.raises(ValueError, match=r"no origin.json: it is not the folder of a repair"):
         open_case(None, data, 9, continue_from=tmp_path)
     (tmp_path / "selected.csv").write_text("index,label\n")
     with pytest.raises(ValueError, match="waits for labels"):

@@ -78,7 +78,8 @@ def choose_pixels(trainer, x, y):
     """
     if np.dtype(trainer.dtype).kind in "iu":
         return "0..255", f"Pixels are given as 0..255, as the model takes whole numbers ({trainer.dtype})."
-    x, y = _some(x, y)
+    places = _some_places(y)
+    x, y = np.asarray(x[places]), np.asarray(y)[places]
     found = _judge_scales(trainer, x, y, PIXELS)
     expected = "0..255" if takes_raw_pixels(trainer.model) else "0..1"
     best = min((name for name in found if name not in _STANDARDISED), key=lambda name: found[name][0])
@@ -97,21 +98,19 @@ def takes_raw_pixels(model):
     return any(isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)) for layer in _layers(model))
 
 
-def check_known(trainer, x, y, class_names):
+def check_known(predictions, y, class_names):
     """Raise a ValueError that says what is probably wrong if a model does not know its own training samples.
 
     Parameters
     ----------
-    trainer : Trainer
-    x : (n, ...) float32
-        Training samples as the model gets them.
+    predictions : trainer.Predictions
+        Of the training samples as the model gets them.
     y : (n,) int
         Labels.
     class_names : sequence of str
     """
-    told = say_one_label(trainer, x, y, class_names)
-    x, y = _some(x, y)
-    probabilities = trainer.predict(x)
+    told, trainer, places = say_one_label(predictions, y, class_names), predictions.trainer, _some_places(y)
+    x, y, probabilities = np.asarray(predictions.x[places]), np.asarray(y)[places], predictions.at(places)
     loss, accuracy = _loss_and_accuracy(probabilities, y)
     check_order(probabilities.argmax(axis=1), y, class_names, "of its own training samples")
     has_scale = x.dtype.kind == "f" and not looks_up(trainer.model)  # what numbers stand for has none
@@ -134,14 +133,14 @@ def check_known(trainer, x, y, class_names):
         )
 
 
-def say_one_label(trainer, x, y, class_names):
+def say_one_label(predictions, y, class_names):
     """Say it if a model takes nearly all samples for one label, although it has seen enough of others; or nothing.
 
     Its accuracy is the share of that label, however high; the mean of the labels' accuracies is that of guessing.
 
     Parameters
     ----------
-    trainer, x, y, class_names
+    predictions, y, class_names
         See `check_known`.
 
     Returns
@@ -154,7 +153,7 @@ def say_one_label(trainer, x, y, class_names):
         return ""
     each = max(_ENOUGH, _ASKED // len(enough))
     places = np.sort(np.concatenate([rng.permutation(np.flatnonzero(y == label))[:each] for label in enough]))
-    predicted, y = trainer.predict(np.asarray(x[places])).argmax(axis=1), y[places]
+    predicted, y = predictions.at(places).argmax(axis=1), y[places]
     if np.mean([(predicted[y == label] == label).mean() for label in enough]) > _CHANCE / len(enough):
         return ""
     taken = np.bincount(predicted, minlength=len(class_names))
@@ -166,9 +165,8 @@ def say_one_label(trainer, x, y, class_names):
     )
 
 
-def _some(x, y):
-    places = np.sort(np.random.default_rng(0).permutation(len(y))[:_ASKED])
-    return np.asarray(x[places]), np.asarray(y)[places]
+def _some_places(y):
+    return np.sort(np.random.default_rng(0).permutation(len(y))[:_ASKED])
 
 
 def _judge_scales(trainer, x, y, scales):
