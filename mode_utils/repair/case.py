@@ -96,6 +96,11 @@ class Case(PoolCase):
         """Samples of the pool."""
         return len(self.data.x_pool)
 
+    def about(self):
+        """Return what a file about the case says of its model and data."""
+        reading = [*self.trainer.meaning.reasons, *self.notes]
+        return {"model": {"name": self.model.name, "reading": reading}, "tolerance": self.tolerance}
+
     def assess(self):
         """Return what the model as it came gets wrong on validation samples, an `Assessment`."""
         with self.trainer.at(self.initial_state):

@@ -14,7 +14,7 @@ import pandas as pd
 from mode_utils.repair.choosing.choice import Report, assess_case, choose_inputs, say_expected_accuracy
 from mode_utils.repair.choosing.pool_faults import PoolFaults, find_faults
 from mode_utils.repair.command import REPAIRED, report_notebook, status_of
-from mode_utils.repair.folder import MAP, PAGE, check_files, check_new, save_choice
+from mode_utils.repair.folder import MAP, PAGE, check_files, check_new, save_repair
 from mode_utils.repair.outputs import open_outputs
 from mode_utils.repair.reading.output_arrays import OPTIONAL, REQUIRED
 from mode_utils.repair.reading.shard_files import find_shards
@@ -78,7 +78,7 @@ def choose_from_arrays(arrays, budget, folder=None, **options):
     report = assess_case(case)
     found = ArraysChoice(case, report, find_faults(case), choose_inputs(case, report))
     if folder is not None:
-        save_choice(folder, case, report, found.chosen, found.remarks)
+        save_repair(folder, case, report, found.chosen, remarks=found.remarks)
     return found
 
 

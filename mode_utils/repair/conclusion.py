@@ -3,36 +3,36 @@
 _NAMED = 10  # labels in a sentence
 
 
-def still_failing(outcome, diagnosis, theta):
+def still_failing(outcome, report, theta):
     """Return the rows of `outcome.labels` that failed before and are below `theta` after, the weakest first."""
-    failed = (diagnosis.labels["fault"] != "").to_numpy()
+    failed = (report.labels["fault"] != "").to_numpy()
     return outcome.labels[failed & (outcome.labels["after"] < theta)].sort_values("after", kind="stable")
 
 
-def say_outcome(outcome, diagnosis, theta, keep_new_bugs=False, next_round="", worth="", without_label=0):
+def say_outcome(outcome, report, theta, keep_new_bugs=False, next_round="", without_label=0):
     """Return sentences on a repair and what to do next, the most important first.
 
     Parameters
     ----------
     outcome : steps.RepairOutcome
-    diagnosis : choice.Diagnosis
+    report : choosing.choice.Report
         Of the model before.
     theta : float
         Validation accuracy below which a label still fails.
     keep_new_bugs : bool
         Whether the model is saved even if it does not help.
-    next_round, worth : str
-        Sentences of `rounds.say_next_round` and `worth.say_worth`.
+    next_round : str
+        Of `rounds.say_next_round`.
     without_label : int
         Chosen samples that have no label yet.
     """
-    failing = still_failing(outcome, diagnosis, theta)
+    failing = still_failing(outcome, report, theta)
     return [
         _say_result(outcome),
         *_say_training(outcome),
         *_say_failing(outcome, failing, theta),
         *_say_labels(outcome),
-        *([worth] if worth else []),
+        *([outcome.worth] if outcome.worth else []),
         *([next_round] if next_round and outcome.changed else []),
         *_say_saved(outcome, keep_new_bugs),
         *([f"{without_label} chosen inputs have no label yet: label them"] if without_label else []),

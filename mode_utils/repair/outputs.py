@@ -5,7 +5,7 @@ and foreign samples are looked for among the samples themselves where they are g
 Nothing here imports a framework; arrays that are stored without compression are read from the file as they are needed.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from mode_utils.options import DebugOptions
 from mode_utils.repair.choosing.choice import PoolCase
 from mode_utils.repair.choosing.given_outputs import GivenOutputs
 from mode_utils.repair.choosing.sharded_pool import ShardedOutputs, ShardedPool, Shards
+from mode_utils.repair.folder import hash_files, versions_of
 from mode_utils.repair.reading.arrays import (
     OwnData,
     any_known,
@@ -75,6 +76,11 @@ class OutputsCase(PoolCase):
     def rows(self):
         """Rows of each shard of the pool, by name; empty for a pool in one file."""
         return self.outputs.pool.rows if isinstance(self.outputs, ShardedOutputs) else {}
+
+    def about(self):
+        """Return what a file about the case says of its data and options."""
+        versions, files = versions_of("numpy", "scikit-learn"), hash_files(self.sources)
+        return {"notes": self.notes, "options": asdict(self.options), "versions": versions, "files": files}
 
     def assess(self):
         """Return what the model gets wrong on validation samples, an `Assessment`."""

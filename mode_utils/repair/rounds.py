@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom
 
-from mode_utils.repair.folder import hash_file
 from mode_utils.repair.reading.arrays import check_left
 from mode_utils.study.formatting import pp
 from mode_utils.study.significance import SIGNIFICANCE
+from mode_utils.support.files import hash_file
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,19 @@ def take_labels(gathered, case):
     return replace(kept, notes=notes)
 
 
-def round_of(case, outcome, n_added):
-    """Return the line of a round in which `n_added` samples were added, with a `steps.RepairOutcome`.
+def rounds_with(case, outcome):
+    """Return a line for each round of a case, that of a `steps.RepairOutcome` included, see `round_of`."""
+    return [*(case.earlier.rounds if case.earlier else []), round_of(case, outcome)]
+
+
+def round_of(case, outcome):
+    """Return the line of a round from a `steps.RepairOutcome`.
 
     It has `round`, `added`, `total`, `fixed`, `broken`, `samples`, `tries`, `helps` and the accuracies.
     """
     before = case.earlier.rounds if case.earlier else []
-    line = {"round": len(before) + 1, "added": int(n_added), "total": int(n_added) + len(case.used)}
+    n_added = len(outcome.added[0])
+    line = {"round": len(before) + 1, "added": n_added, "total": n_added + len(case.used)}
     line |= {"fixed": outcome.fixed, "broken": outcome.broken, "samples": int(outcome.labels["samples"].sum())}
     line |= {"tries": outcome.tries, "helps": outcome.helps}
     return line | {name: round(value, 6) for name, value in outcome.accuracies.items()}

@@ -34,6 +34,10 @@ class RepairOutcome:
         one, `test_accuracy_before`, `test_accuracy_after`.
     tries : int
         Retrainings that this is the best of, by the same validation samples.
+    added : (indices, labels)
+        Of the samples that were added, by place in the pool.
+    worth : str
+        What a comparison with random inputs says, see `worth.say_worth`.
     """
 
     labels: pd.DataFrame
@@ -45,6 +49,8 @@ class RepairOutcome:
     training: Training
     accuracies: dict[str, float]
     tries: int = 1
+    added: tuple[np.ndarray, np.ndarray] = ((), ())
+    worth: str = ""
 
     @property
     def harms(self):
@@ -110,7 +116,7 @@ def retrain(case, indices, labels):
         outcome = min(outcome, again, key=lambda each: (len(each.new_bugs), each.broken - each.fixed))
         outcome = replace(outcome, tries=tries)
     case.trainer.restore(outcome.state)
-    return outcome
+    return replace(outcome, added=(indices, np.asarray(labels)))
 
 
 def _retrain_once(case, splits, indices, replay, before, learning_rate):

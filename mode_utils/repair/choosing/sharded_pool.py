@@ -102,10 +102,8 @@ class ShardedPool:
 
     def __init__(self, shards, n_features, n_classes, class_names):
         self._shards, self._shape, self._class_names = shards, (n_features, n_classes), tuple(class_names)
-        self.urls = find_shards(shards.pattern)
-        counts = dict(
-            zip(self.urls, shards.each(partial(_count, n_classes, self._class_names), self.urls), strict=True)
-        )
+        self.urls = dict(sorted(find_shards(shards.pattern).items()))
+        counts = {name: _count(n_classes, self._class_names, name, url) for name, url in self.urls.items()}
         self.rows = {name: len(labels) for name, labels in counts.items()}
         self._starts = dict(zip(counts, np.cumsum([0, *self.rows.values()]), strict=False))
         labels = np.concatenate(list(counts.values())).astype(np.int32)

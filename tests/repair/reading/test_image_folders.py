@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from mode_utils.networks.backend import keras
-from mode_utils.repair import choose_inputs, diagnose, open_case, save_repair
+from mode_utils.repair import assess_case, choose_inputs, open_case, save_repair
 from mode_utils.repair.folder import hash_file
 from mode_utils.repair.labelling.label_table import read_labels
 from mode_utils.repair.reading.arrays import check_arrays
@@ -134,7 +134,9 @@ def test_pixels_are_given_as_in_training_whatever_the_layout(layout, made):
     note = case.notes[0]  # how torch and -1..1 scale them differs little
     assert note.startswith(f"Pixels are given as {pixels}; of 240 training images") or f"--pixels {pixels}." in note
     expected = np.mean(right == arrays["validation"][1])
-    assert diagnose(case).labels["validation_accuracy"].mean() == pytest.approx(expected, abs=0.03) and expected > 0.5
+    assert (
+        assess_case(case).labels["validation_accuracy"].mean() == pytest.approx(expected, abs=0.03) and expected > 0.5
+    )
 
 
 def test_a_model_that_does_not_know_its_own_samples_is_stopped_with_the_probable_causes(made):
@@ -177,7 +179,7 @@ def test_the_table_says_which_image_and_goes_by_its_name(folder, model, tmp_path
     for name in NAMES:
         (folder / "pool" / name).rmdir()
     case = open_case(model, folder, budget=20)
-    diagnosis = diagnose(case)
+    diagnosis = assess_case(case)
     chosen = choose_inputs(case, diagnosis)
     save_repair(tmp_path / "out", case, diagnosis, chosen)
     table = pd.read_csv(tmp_path / "out/selected.csv")
