@@ -99,13 +99,11 @@ def bench_selectors(mnist, architecture, n_iterations=5):
     setup = RunSetup(scenario="starved", architecture=architecture)
     trainer, splits = new_trainer(mnist, setup), split_for_run(mnist, setup, 0)
     train_initial_model(trainer, splits, setup, 0)
-    state = trainer.state()
     for batch_size in (500, 2_000):
         recommended = DebugOptions.preset("recommended", batch_size=batch_size, max_iterations=n_iterations)
         greedy = replace(recommended, allocation="whole pool", temperature=0.0, scale_temperature=False)
         for name, options in {"recommended": recommended, "deepgini": replace(greedy, selector="deepgini")}.items():
-            trainer.restore(state)
-            with splits.in_memory():
+            with trainer.at(), splits.in_memory():
                 table = debug_model(trainer, splits, options, np.random.default_rng(0))[1:]
             selecting = table["selection_seconds"].median()
             retraining = (table["seconds"] - table["selection_seconds"]).median()
@@ -116,12 +114,12 @@ def bench_selectors(mnist, architecture, n_iterations=5):
 def bench_cycles(x, y, n_cycles=300):
     """Restore, retrain on 2,000 samples for 3 epochs, evaluate; return seconds a cycle and the memory it leaves."""
     trainer, rng, process = Trainer(build_model()), np.random.default_rng(0), psutil.Process()
-    state, memory = trainer.state(), []
+    memory = []
     started = time.perf_counter()
     for _ in range(n_cycles):
-        trainer.restore(state)
-        trainer.fit(x[:2_000], y[:2_000], epochs=3, rng=rng)
-        trainer.predict(x[2_000:12_000])
+        with trainer.at():
+            trainer.fit(x[:2_000], y[:2_000], epochs=3, rng=rng)
+            trainer.predict(x[2_000:12_000])
         memory.append(process.memory_info().rss / 1e6)
     seconds = (time.perf_counter() - started) / n_cycles
     return f"{n_cycles} cycles restore-retrain-evaluate: {1e3 * seconds:.0f} ms each, memory grows by " + (

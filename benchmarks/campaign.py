@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mode_utils.repair import choose_inputs, diagnose, make_example, open_case, retrain, round_of, save_repair
+from mode_utils.repair import assess_case, choose_inputs, make_example, open_case, retrain, rounds_with, save_repair
 from mode_utils.study.significance import interval_of_mean
 
 
@@ -20,19 +20,17 @@ def play(folder, hidden, seed, arm, n_rounds, budget):
     model, earlier = folder / "model.keras", None
     for number in range(1, n_rounds + 1):
         case = open_case(model, folder / "data.npz", budget, seed=seed, continue_from=earlier)
-        diagnosis = diagnose(case)
-        chosen = choose_inputs(case, diagnosis)
+        report = assess_case(case)
+        chosen = choose_inputs(case, report)
         indices = chosen["index"].to_numpy()
         if arm == "random":
             left = np.setdiff1d(np.arange(len(hidden)), case.used)
             indices = np.random.default_rng([seed, number]).choice(left, budget, replace=False)
-        added, outcome = (indices, hidden[indices]), retrain(case, indices, hidden[indices])
-        rounds = [*(case.earlier.rounds if case.earlier else []), round_of(case, outcome, budget)]
+        outcome = retrain(case, indices, hidden[indices])
         earlier = folder / f"{arm}-{number}"
-        options = {"added": added, "keep_new_bugs": True, "rounds": rounds}
-        save_repair(earlier, case, diagnosis, chosen, outcome, **options)
+        save_repair(earlier, case, report, chosen, outcome, keep_new_bugs=True)
         model = None
-    return rounds
+    return rounds_with(case, outcome)
 
 
 def main(n_runs=6, n_rounds=5, budget=100):

@@ -15,7 +15,7 @@ import psutil
 
 from mode_utils.data import load_dataset
 from mode_utils.model_training import build_model
-from mode_utils.repair import choose_inputs, diagnose, find_faults, look_at_pool, open_case
+from mode_utils.repair import assess_case, choose_inputs, find_faults, open_case
 from mode_utils.repair.reading.npz_files import read_arrays
 
 STEP = 16_384
@@ -66,9 +66,9 @@ def main(n_samples=1_000_000, folder=None):
         watch.start()
         started = time.perf_counter()
         case = open_case(model, path, budget=2000)
-        diagnosis, scan = diagnose(case), look_at_pool(case)
-        find_faults(case, scan)
-        chosen = choose_inputs(case, diagnosis, scan)
+        report = assess_case(case)
+        find_faults(case)
+        chosen = choose_inputs(case, report)
         ranking, peak = time.perf_counter() - started, watch.peak
         started = time.perf_counter()
         for start in range(0, n_samples, STEP):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from mode_utils.repair.sharded import choose_from_shards
+from mode_utils.repair import Shards, choose_from_arrays
 
 N_CLASSES, N_FEATURES, SHARD, WORKERS = 10, 32, 100_000, 2
 
@@ -60,10 +60,10 @@ def main(largest=10_000_000, folder=None):
             watch = WorkersMemory()
             watch.start()
             started = time.perf_counter()
-            found = choose_from_shards(base, scratch, 500, workers=WORKERS)
+            found = choose_from_arrays(base, 500, pool=Shards(scratch, workers=WORKERS))
             seconds, watch.stopped = time.perf_counter() - started, True
             print(
-                f"{n:>12,} rows in {len(found.rows):>4} shards: {seconds:6.1f} s with {WORKERS} workers, "
+                f"{n:>12,} rows in {len(found.case.rows):>4} shards: {seconds:6.1f} s with {WORKERS} workers, "
                 f"{1e6 * seconds / n:6.2f} microseconds a row; a worker's memory {watch.peak / 1e9:.2f} GB",
                 flush=True,
             )

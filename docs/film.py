@@ -33,9 +33,8 @@ def tell(data):
     mode.train_initial_model(trainer, splits, SETUP, SEED)
     before, diagnosis = trainer.predict(splits.diagnosis.x), mode.assess(trainer, splits, THETA)
     label = int(diagnosis.buggy["underfit"][0])
-    _, draws = mode.run_streams(SEED)["repair"].spawn(2)  # the second is what a repair selects by
-    batch = mode.select_inputs(trainer, splits, STRATEGIES["recommended"], diagnosis, draws)
-    mode.debug_model(trainer, splits, STRATEGIES["recommended"], mode.run_streams(SEED)["repair"])
+    batch = mode.Repair(trainer, splits, STRATEGIES["recommended"], SEED).next_batch()
+    mode.debug_model(trainer, splits, STRATEGIES["recommended"], SEED)
     after = trainer.predict(splits.diagnosis.x)
     return splits, diagnosis, label, batch, before, after
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mode_utils.repair import choose_inputs, diagnose, make_example, open_case, save_repair
+from mode_utils.repair import assess_case, choose_inputs, make_example, open_case, save_repair
 
 PICTURE = Path(__file__).resolve().parents[1] / "figures" / "pages" / "label_page.png"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -23,7 +23,7 @@ def make_page(folder):
         labels = arrays["y_pool"]
         np.savez(folder / "unlabelled.npz", **{name: arrays[name] for name in arrays if name != "y_pool"})
     case = open_case(model, folder / "unlabelled.npz", budget=500)
-    diagnosis = diagnose(case)
+    diagnosis = assess_case(case)
     chosen = choose_inputs(case, diagnosis)
     save_repair(folder / "out", case, diagnosis, chosen)
     return folder / "out" / "label.html", labels[chosen["index"]]

@@ -45,7 +45,7 @@ _STAGES = {
     "heatmaps": ("class_heatmaps",),
     "similarity": ("METRICS", "similarity_scores"),
     "input_selection": ("extreme_inputs", "select_inputs"),
-    "debugging": ("debug_model", "retrain_at_random"),
+    "debugging": ("Repair", "debug_model", "retrain_at_random"),
     "repeated_runs": ("repeat_runs",),
     "options": ("DebugOptions", "PRESETS"),
     "sweep.parameters": ("check_injected",),

@@ -10,16 +10,136 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.diagnosis import assess
-from mode_utils.input_selection import know_pool, known_labels, select_inputs
 from mode_utils.options import check_budget
+from mode_utils.run_setup import run_streams
 from mode_utils.selection.allocation import SERVE_BUGS
-from mode_utils.selection.pool import Pool
+from mode_utils.selection.model_outputs import ModelOutputs
+from mode_utils.selection.next_batch import InputSelection
+from mode_utils.selection.pool import Batch, Pool
 from mode_utils.selection.replay import Replay
-from mode_utils.selection.schedule import Schedule
 from mode_utils.study.runs_table import ITERATION_COLUMNS, POOL_COLUMNS, TIMES
 
 
-def debug_model(trainer, splits, options, rng, diagnosis=None, first_view=None, beliefs=None):
+class Repair(InputSelection):
+    """A repair by MODE: holds the model, its data, options and random streams, and goes on batch by batch.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Holds the trained model.
+    splits : Splits
+        Not changed.
+    options : DebugOptions
+    seed : int or numpy.random.Generator
+        Of the run, whose streams decide what is drawn; or the stream of its repair itself.
+
+    Attributes
+    ----------
+    assessment : diagnosis.Assessment
+        Of the model as it is, with the options' theta and gamma.
+    pool, schedule, known, screen
+        See `selection.next_batch.InputSelection`.
+    """
+
+    def __init__(self, trainer, splits, options, seed):
+        rng = seed if isinstance(seed, np.random.Generator) else run_streams(seed)["repair"]
+        self.trainer, (self._retraining, selection) = trainer, rng.spawn(2)
+        self._replay = Replay(splits, options.replay, self._retraining.spawn(1)[0])
+        self._assessment = None
+        super().__init__(ModelOutputs(trainer, splits), splits, options, selection)
+
+    @property
+    def assessment(self):
+        """What the model gets wrong as it is; found out when it is first asked for after a retraining."""
+        if self._assessment is None:
+            self._assessment = assess(self.trainer, self.splits, self.options.theta, self.options.gamma)
+        return self._assessment
+
+    @assessment.setter
+    def assessment(self, known):
+        self._assessment = known
+
+    def next_batch(self, assessment=None, target_label=None):
+        """Choose the next samples for the model as it is, see `InputSelection.next_batch`."""
+        return super().next_batch(assessment or self.assessment, target_label)
+
+    def retrain(self, indices):
+        """Take samples out of the pool and retrain the model on them, old ones beside them."""
+        self.pool.take(indices)
+        new_and_old = self._replay.with_old(indices)
+        self.trainer.fit(*new_and_old, epochs=self.options.epochs, rng=self._retraining)
+        self._assessment, self.choose_view = None, self.outputs.choose_view
+
+    def run(self, n_iterations=None):
+        """Choose, retrain and assess until the budget or the pool is spent, or nothing is left to repair.
+
+        Parameters
+        ----------
+        n_iterations : int, optional
+            By default as many as the schedule can take.
+
+        Returns
+        -------
+        pandas.DataFrame
+            See `debug_model`.
+        """
+        check_budget(self.options, self.outputs.n_pool)
+        ranks_all = () if self.options.allocation in SERVE_BUGS else ("bug_fixing",)
+        with self.splits.in_memory("train", "diagnosis", "test", *ranks_all):
+            rows = [{"iteration": 0, "samples_added": 0, **self.assessment.scores, "seconds": 0.0}]
+            most = min(n_iterations or self.schedule.most_iterations, self.outputs.n_pool // self.options.batch_size)
+            while len(rows) <= most and (row := self._iterate()):
+                rows.append({"iteration": len(rows)} | row)
+        columns = [*ITERATION_COLUMNS, *(POOL_COLUMNS if self.splits.pool_truth else ())]
+        table = pd.DataFrame(rows, columns=columns).astype({"target_label": "Int64", "n_ranked": "Int64"})
+        return table.assign(finished_early=self._has_nothing_left())
+
+    def _iterate(self):
+        """Take one batch through; return its row of the table, None if there is none."""
+        started = time.perf_counter()
+        batch = self.next_batch()
+        if batch is None:
+            return None
+        selected = time.perf_counter()
+        self.retrain(batch.indices)
+        times = dict(zip(TIMES, (time.perf_counter() - started, selected - started), strict=True))
+        row = (
+            {"samples_added": self.outputs.n_pool - len(self.pool)} | self.assessment.scores | self._why(batch) | times
+        )
+        if self.splits.pool_truth:
+            row |= self.splits.pool_truth.shares(np.flatnonzero(~self.pool.available))
+        return row
+
+    def _why(self, batch):
+        """Return the columns of the table that say why a batch was chosen."""
+        target = pd.NA if batch.target_label is None else batch.target_label
+        why = {"fault": batch.fault, "target_label": target, "target_layer": batch.target_layer}
+        return why | {"n_ranked": len(batch.ranked)}
+
+    def _has_nothing_left(self):
+        return self.schedule.has_nothing_left(self.assessment)
+
+
+class RandomRepair(Repair):
+    """The control: as many new samples, drawn at random from the whole pool."""
+
+    def __init__(self, trainer, splits, options, seed):
+        super().__init__(trainer, splits, options, seed)
+        self.pool = Pool(splits.bug_fixing.y)
+
+    def next_batch(self, assessment=None, target_label=None):
+        """Draw the next samples at random."""
+        drawn = self.rng.choice(self.pool.remaining(), self.options.batch_size, replace=False)
+        return Batch(drawn[:0], drawn)
+
+    def _why(self, batch):
+        return {}
+
+    def _has_nothing_left(self):
+        return False
+
+
+def debug_model(trainer, splits, options, rng):
     """Repair the model that `trainer` holds by MODE.
 
     Buggy labels: underfit ones are served first, for `max_iterations` or until there are none; then overfit ones,
@@ -32,14 +152,8 @@ def debug_model(trainer, splits, options, rng, diagnosis=None, first_view=None, 
     splits : Splits
         Not changed.
     options : DebugOptions
-    rng : numpy.random.Generator
-        A control that gets a generator of the same seed is paired with this run.
-    diagnosis : diagnosis.Assessment, optional
-        Of the model as it is, with the options' theta and gamma, if it is known.
-    first_view : callable, optional
-        In place of `selection.view.choose_view` in the first iteration, if what it finds is known.
-    beliefs : (n_pool, n_classes) float, optional
-        Of `selection.reference.believe`, if they are known.
+    rng : int or numpy.random.Generator
+        See `Repair`. A control that gets the same is paired with this run.
 
     Returns
     -------
@@ -60,74 +174,16 @@ def debug_model(trainer, splits, options, rng, diagnosis=None, first_view=None, 
 
     References
     ----------
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Unlike the earlier replication, diagnosis does not look at
-    the test set, unless the splits say so, and overfitting is met.
+    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Unlike the earlier replication, the test set is not looked
+    at, unless the splits say so, and overfitting is met.
     """
-    retraining, selection = rng.spawn(2)
-    schedule, views = Schedule(options), iter([first_view])
-    beliefs, screen = know_pool(trainer, splits, options, selection, beliefs)
-    known = {"beliefs": beliefs, "screen": screen}
-
-    def choose(pool, diagnosis):
-        view = next(views, None)
-        batch = select_inputs(trainer, splits, options, diagnosis, selection, pool, schedule, view=view, **known)
-        return batch and (batch.indices, _why(batch))
-
-    pool = Pool(known_labels(splits, beliefs))
-    table, end = _retrain(trainer, splits, options, retraining, choose, schedule.most_iterations, pool, diagnosis)
-    return table.assign(finished_early=schedule.has_nothing_left(end))
+    return Repair(trainer, splits, options, rng).run()
 
 
-def retrain_at_random(trainer, splits, options, rng, n_iterations=None, diagnosis=None):
+def retrain_at_random(trainer, splits, options, rng, n_iterations=None):
     """Give the model as many new samples, drawn at random from the whole pool: the control.
 
     Parameters, result and errors are those of `debug_model`. It takes `n_iterations`, by default as many as a repair
     with these options can take, so that it has a row wherever that may end; as far as the pool lasts.
     """
-    retraining, selection = rng.spawn(2)
-
-    def choose(pool, _):
-        drawn = selection.choice(pool.remaining(), options.batch_size, replace=False)
-        return drawn, {}
-
-    pool = Pool(splits.bug_fixing.y)
-    n_iterations = n_iterations or Schedule(options).most_iterations
-    table, _ = _retrain(trainer, splits, options, retraining, choose, n_iterations, pool, diagnosis)
-    return table.assign(finished_early=False)
-
-
-def _retrain(trainer, splits, options, rng, choose, n_iterations, pool, diagnosis=None):
-    """Choose, retrain and assess until the budget or the pool is spent, or `choose` returns None.
-
-    Returns the table, and the assessment of the model as it is then.
-    """
-    check_budget(options, len(pool))
-    memory = Replay(splits, options.replay, rng.spawn(1)[0])
-    ranks_all = () if options.allocation in SERVE_BUGS else ("bug_fixing",)
-    with splits.in_memory("train", "diagnosis", "test", *ranks_all):
-        diagnosis = diagnosis or assess(trainer, splits, options.theta, options.gamma)
-        rows = [{"iteration": 0, "samples_added": 0, **diagnosis.scores, "seconds": 0.0}]
-        for iteration in range(1, min(n_iterations, len(pool) // options.batch_size) + 1):
-            started = time.perf_counter()
-            choice = choose(pool, diagnosis)
-            if choice is None:
-                break
-            indices, why = choice
-            pool.take(indices)
-            selected = time.perf_counter()
-            trainer.fit(*memory.with_old(indices), epochs=options.epochs, rng=rng)
-            times = dict(zip(TIMES, (time.perf_counter() - started, selected - started), strict=True))
-            diagnosis = assess(trainer, splits, options.theta, options.gamma)
-            rows.append({"iteration": iteration, **diagnosis.scores, **why, **times})
-            rows[-1]["samples_added"] = len(splits.bug_fixing) - len(pool)
-            if splits.pool_truth:
-                rows[-1] |= splits.pool_truth.shares(np.flatnonzero(~pool.available))
-    columns = [*ITERATION_COLUMNS, *(POOL_COLUMNS if splits.pool_truth else ())]
-    return pd.DataFrame(rows, columns=columns).astype({"target_label": "Int64", "n_ranked": "Int64"}), diagnosis
-
-
-def _why(batch):
-    """Return the columns of the table that say why a batch was chosen."""
-    target = pd.NA if batch.target_label is None else batch.target_label
-    why = {"fault": batch.fault, "target_label": target, "target_layer": batch.target_layer}
-    return why | {"n_ranked": len(batch.ranked)}
+    return RandomRepair(trainer, splits, options, rng).run(n_iterations)

@@ -1,11 +1,8 @@
-"""Which layer is the target? The one behind which feature models stop gaining, or start to memorize.
+"""The target layer: the one behind which feature models stop gaining, or start to memorize.
 
-Which layers are candidates is said in `networks.layers`, what their feature models are in `networks.feature_models`.
-
-*Forward*, for underfitting: the target is the first layer whose feature model predicts like that of the next layer, as
-what follows adds nothing. *Backward*, for overfitting: among the layers whose feature model predicts unseen samples as
-well as the output does, the target is the one with the narrowest gap between training and diagnosis accuracy, and the
-last of equals, as what follows only memorizes.
+*Forward*, for underfitting: the first layer whose feature model predicts like that of the next one. *Backward*, for
+overfitting: among the layers whose feature model predicts held-out samples as well as the output does, the one with the
+narrowest gap between training and held-out accuracy, and the last of equals. Candidates: `networks.layers`.
 """
 
 from dataclasses import dataclass
@@ -27,17 +24,14 @@ class TargetLayer:
 
     Attributes
     ----------
-    name : str
-        The layer whose activations are compared in neuron space.
     predictions : (n,) int
-        Labels that are predicted for the diagnosis samples, by the layer's feature model or by the model itself.
+        Of the held-out samples, by the layer's feature model, or by the model itself if only its output saturates.
     weights : (n_features, n_classes) float32 or None
-        Weights of the layer's head; None if the layer is the output.
+        Of the layer's head; None if the layer is the output.
     evidence : pandas.DataFrame
         A row a candidate, in the order of the network: `layer`, `features` (how many reach the head),
-        `train_accuracy` and `accuracy` of its feature model, on train and on diagnosis samples, and their difference
+        `train_accuracy` and `accuracy` of its feature model, on train and on held-out samples, and their difference
         `gap`; `distance` (Bhattacharyya) to the feature model of the next candidate, at least 0, NaN for the output.
-    reason : str
     """
 
     name: str
@@ -52,24 +46,16 @@ def last_hidden_layer(model):
     return candidate_layers(model)[-2:][0]
 
 
-def select_target_layer(trainer, train, diagnosis, rng, similarity_threshold=0.01, direction="forward"):
-    """Follow the candidate layers of a network to the target layer.
+def select_target_layer(trainer, train, held_out, rng, similarity_threshold=0.01, direction="forward"):
+    """Follow the candidate layers of a network, which is not changed, to its `TargetLayer`.
 
     Parameters
     ----------
-    trainer : Trainer
-        Holds the model, which is not changed.
-    train, diagnosis : Subset
-        Heads are trained on the first and compared on the second.
-    rng : numpy.random.Generator
-        Order of the samples in the training of the heads.
+    train, held_out : Subset
+        Heads are trained on the first, in an order that `rng` draws, and compared on the second.
     similarity_threshold : float
         Forward: Bhattacharyya distance, at least 0, under which two successive feature models count as saturated.
     direction : {"forward", "backward"}
-
-    Returns
-    -------
-    TargetLayer
 
     Raises
     ------
@@ -80,47 +66,39 @@ def select_target_layer(trainer, train, diagnosis, rng, similarity_threshold=0.0
     References
     ----------
     Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Not specified by the paper: the threshold, how far a head is
-    trained, what counts as a layer, and how far to go back. Unlike the earlier replication, heads are trained beside
-    the model, whose layers stay as they are.
+    trained, what counts as a layer, and how far to go back.
     """
     check_least("similarity_threshold", similarity_threshold, 0)
     check_choice("direction", direction, _DIRECTIONS)
-    models = train_feature_models(trainer, candidate_layers(trainer.model), train, diagnosis, rng)
-    evidence = _evidence(models, train.y, diagnosis.y)
+    models = train_feature_models(trainer, candidate_layers(trainer.model), train, held_out, rng)
+    evidence = _evidence(models, train.y, held_out.y)
     position, reason = 0, "it is the only layer with weights"
     if len(models) > 1:
         position, reason = _DIRECTIONS[direction](evidence, similarity_threshold)
-    looked_at = models[min(position, max(len(models) - 2, 0))]
-    predictions = models[position].diagnosis.argmax(axis=1)
-    return TargetLayer(looked_at.layer, predictions, looked_at.weights, evidence, reason)
+    compared = models[min(position, max(len(models) - 2, 0))]
+    predictions = models[position].held_out.argmax(axis=1)
+    return TargetLayer(compared.layer, predictions, compared.weights, evidence, reason)
 
 
 def bhattacharyya_distance(p, q):
-    """Return how far two sets of predictions are apart.
+    """Return -ln of the mean of sum(sqrt(p q)) over samples, for two models' probabilities (n, n_classes).
 
-    Parameters
-    ----------
-    p, q : (n, n_classes) float
-        Probabilities of two models for the same samples.
-
-    Returns
-    -------
-    float
-        -ln of the mean over samples of sum(sqrt(p q)); 0 for equal predictions, infinite for disjoint ones.
+    It is 0 for equal predictions, infinite for disjoint ones.
     """
     coefficient = np.sqrt(p.astype(np.float64) * q).sum(axis=1).mean()
     return float(-np.log(min(coefficient, 1.0))) if coefficient > 0 else np.inf
 
 
-def _evidence(models, train_labels, diagnosis_labels):
-    train, diagnosis = (
-        [float((getattr(model, part).argmax(axis=1) == labels).mean()) for model in models]
-        for part, labels in (("train", train_labels), ("diagnosis", diagnosis_labels))
-    )
-    distances = [bhattacharyya_distance(a.diagnosis, b.diagnosis) for a, b in pairwise(models)]
-    table = {"layer": [model.layer for model in models], "features": [model.n_features for model in models]}
-    table |= {"train_accuracy": train, "accuracy": diagnosis, "gap": np.subtract(train, diagnosis)}
-    return pd.DataFrame(table | {"distance": [*distances, np.nan]})
+def _evidence(models, train_labels, held_out_labels):
+    table = pd.DataFrame({
+        "layer": [model.layer for model in models],
+        "features": [model.n_features for model in models],
+        "train_accuracy": [(model.train.argmax(axis=1) == train_labels).mean() for model in models],
+        "accuracy": [(model.held_out.argmax(axis=1) == held_out_labels).mean() for model in models],
+    })  # fmt: skip
+    table["gap"] = table["train_accuracy"] - table["accuracy"]
+    distances = [bhattacharyya_distance(a.held_out, b.held_out) for a, b in pairwise(models)]
+    return table.assign(distance=[*distances, np.nan])
 
 
 def _forward(evidence, threshold):

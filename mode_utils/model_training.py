@@ -1,4 +1,4 @@
-"""The model under repair: the small Keras classifiers of the experiments, built and trained."""
+"""The model under repair: small Keras classifiers, built and trained."""
 
 import time
 
@@ -7,34 +7,21 @@ import numpy as np
 from mode_utils.networks.backend import keras
 from mode_utils.networks.trainer import Trainer
 from mode_utils.run_setup import ARCHITECTURES, run_streams, scenario_of
-from mode_utils.selection.reference import train_afresh
 from mode_utils.support.checks import check_choice
 
 
 def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=1):
-    """Build and compile a classifier.
+    """Build a softmax classifier, compiled with Adam and sparse categorical cross-entropy.
 
     Parameters
     ----------
     architecture : {"dense", "cnn", "residual"}
         "dense" is the network of the replication, 784-28-28-10; "cnn" has two convolutions and one dense layer;
-        "residual" has three blocks of two convolutions with batch normalization around which a sample may flow.
+        "residual" has three blocks of two convolutions with batch normalization. Another is a ValueError.
     input_shape : tuple of int
         Shape of one sample, with or without a channel axis.
-    n_classes : int
     width : int
         Factor on the number of units and filters.
-
-    Returns
-    -------
-    keras.Model
-        Softmax over the labels, compiled with Adam and sparse categorical cross-entropy. Its weights are drawn from
-        Keras's global generator: `Trainer.initialize` draws them from a generator of yours.
-
-    Raises
-    ------
-    ValueError
-        If the architecture is unknown.
     """
     check_choice("architecture", architecture, ARCHITECTURES)
     output = keras.layers.Dense(n_classes, activation="softmax", name="output")
@@ -49,38 +36,15 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=
 
 
 def new_trainer(dataset, setup):
-    """Build the model of a setup, as wide as its scenario wants it.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Gives the shape of a sample and the number of labels.
-    setup : RunSetup
-
-    Returns
-    -------
-    Trainer
-    """
+    """Return a `Trainer` for the model of a setup, for the samples and labels of a dataset."""
     width = scenario_of(setup).width * setup.width
     return Trainer(build_model(setup.architecture, dataset.x_train.shape[1:], dataset.n_classes, width))
 
 
 def train_initial_model(trainer, splits, setup, seed):
-    """Train the model of a run from fresh weights; `trainer` holds it afterwards.
+    """Train the model of a run from fresh weights, on training samples alone; `trainer` holds it afterwards.
 
-    Parameters
-    ----------
-    trainer : Trainer
-        Of `new_trainer`.
-    splits : Splits
-        Of `run_setup.split_for_run`; training samples alone are used.
-    setup : RunSetup
-    seed : int
-        Decides weights and order.
-
-    Returns
-    -------
-    losses : (initial_epochs, steps) float32
+    `seed` decides weights and order. Returns the losses (initial_epochs, steps) float32.
     """
     streams = run_streams(seed)
     trainer.initialize(streams["weights"])
@@ -89,16 +53,9 @@ def train_initial_model(trainer, splits, setup, seed):
 
 
 def train_yardsticks(trainer, splits, seed):
-    """Train the network afresh on more than a repair may add: what is a choice of samples worth beside that?
+    """Train the network afresh on more than a repair may add, and leave the model of `trainer` as it is.
 
-    Parameters
-    ----------
-    trainer : Trainer
-        Holds the last of these models afterwards.
-    splits : Splits
-        The labels of the pool are used, be they wrong or hidden.
-    seed : int
-        Decides weights and order.
+    The labels of the pool are used, even wrong or hidden ones; `seed` decides weights and order.
 
     Returns
     -------
@@ -115,36 +72,26 @@ def train_yardsticks(trainer, splits, seed):
     for name, subsets in parts.items():
         started, rng = time.perf_counter(), run_streams(seed)["reference"]
         x, y = (np.concatenate([getattr(part, role) for part in subsets]) for role in "xy")
-        train_afresh(trainer, x, y, rng, least_epochs=3)
-        seconds = time.perf_counter() - started
-        scores = {"test_accuracy": _accuracy(trainer, splits.test), "seconds": seconds}
-        rows.append({"name": name, "samples": len(subsets[-1]), **scores})
+        with trainer.at():
+            trainer.train_afresh(x, y, rng, least_epochs=3)
+            seconds = time.perf_counter() - started
+            accuracy = _accuracy(trainer, splits.test)
+        rows.append({"name": name, "samples": len(subsets[-1]), "test_accuracy": accuracy, "seconds": seconds})
     return rows
 
 
 def learning_curve_slope(trainer, splits, seed):
-    """Say how much the last doubling of the training samples brought: what more samples of any kind may bring.
+    """Return what the last doubling of the training samples gained; about 0 where more samples gain nothing.
 
-    Parameters
-    ----------
-    trainer : Trainer
-        Holds the second of two networks afterwards.
-    splits : Splits
-        Of the pool and of test, nothing is looked at.
-    seed : int
-        Decides the half, weights and order.
-
-    Returns
-    -------
-    float
-        Validation accuracy of the network trained afresh on all training samples less that on half of them, in
-        [-1, 1]; about 0 where the model has what it takes.
+    It is the held-out accuracy, in [-1, 1], of the network trained afresh on all training samples less that on half of
+    them. `seed` decides the half, weights and order; the model of `trainer` stays as it is.
     """
     accuracies, n = [], len(splits.train)
     half = run_streams(seed)["reference"].permutation(n)[: max(1, n // 2)]
     for part in (splits.train.subset(half), splits.train):
-        train_afresh(trainer, part.x, part.y, run_streams(seed)["reference"])
-        accuracies.append(_accuracy(trainer, splits.diagnosis))
+        with trainer.at():
+            trainer.train_afresh(part.x, part.y, run_streams(seed)["reference"])
+            accuracies.append(_accuracy(trainer, splits.diagnosis))
     return accuracies[1] - accuracies[0]
 
 
@@ -173,7 +120,7 @@ def _cnn_layers(input_shape, width):
 
 
 def _residual_features(samples, width):
-    """Return what three residual blocks make of samples (n, height, width[, channels]), averaged over space."""
+    """Return the features of three residual blocks for samples (n, height, width[, channels]), averaged over space."""
     layers = keras.layers
     x = layers.Reshape(_with_channel(samples.shape[1:]), name="channels")(samples)
     x = layers.Conv2D(8 * width, 3, strides=2, padding="same", use_bias=False, name="stem")(x)
@@ -184,7 +131,7 @@ def _residual_features(samples, width):
 
 
 def _residual_block(x, filters, strides, name):
-    """Return x plus two convolutions of it; a convolution of 1 x 1 brings x itself into another shape."""
+    """Return x plus two convolutions of it; a convolution of 1 x 1 gives x itself another shape where needed."""
     layers, around = keras.layers, x
     if strides > 1 or x.shape[-1] != filters:
         around = layers.Conv2D(filters, 1, strides=strides, use_bias=False, name=f"{name}_around")(x)

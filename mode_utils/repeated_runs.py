@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 import joblib
@@ -18,15 +18,15 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from mode_utils.data import DATA_DIR
-from mode_utils.debugging import debug_model, retrain_at_random
+from mode_utils.debugging import RandomRepair, Repair
 from mode_utils.diagnosis import Assessment, assess
-from mode_utils.input_selection import ask_reference, asks_reference
 from mode_utils.model_training import new_trainer, train_initial_model
-from mode_utils.networks.frozen_body import FrozenBody
+from mode_utils.networks.feature_models import FrozenBody
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import CONFIGURATION, DebugOptions
-from mode_utils.run_setup import RunSetup, run_streams, split_for_run
-from mode_utils.selection.view import View, choose_view
+from mode_utils.run_setup import RunSetup, split_for_run
+from mode_utils.selection.model_outputs import choose_view
+from mode_utils.selection.outputs import View
 from mode_utils.splits import Splits
 from mode_utils.support.checks import MIN_RUNS, check_least
 from mode_utils.support.code_hash import code_hash, versions
@@ -37,7 +37,7 @@ DECIDING = (
     "run_setup",
     "model_training",
     "debugging",
-    "networks.frozen_body",
+    "networks.feature_models",
 )  # these, and all that they import, decide a cached result
 _SHARED_OPTIONS = ("batch_size", "max_iterations", "epochs", "replay", "theta", "gamma")  # with the control
 
@@ -58,9 +58,9 @@ class Run:
     diagnosis : callable
         From options to the `Assessment` of that model.
     view : callable
-        `selection.view.choose_view` for that model and the first numbers of the repair's stream.
-    beliefs : callable
-        From the name of a reference to what it believes of the pool's labels.
+        `selection.model_outputs.choose_view` for that model and the first numbers of the repair's stream.
+    reference_probabilities : callable
+        From options to what their reference makes of the pool's labels.
     control : callable
         From a number of iterations and options to the control's table; the rows of fewer iterations are the first of
         more.
@@ -72,7 +72,7 @@ class Run:
     initial_state: tuple[np.ndarray, ...]
     diagnosis: Callable[[DebugOptions], Assessment]
     view: Callable[..., View]
-    beliefs: Callable[[str], np.ndarray]
+    reference_probabilities: Callable[[DebugOptions], np.ndarray]
     control: Callable[[int, DebugOptions], pd.DataFrame]
 
 
@@ -128,10 +128,12 @@ def repeat_runs(
 
 
 def _repair(run, options, control_iterations=0):
-    beliefs = run.beliefs(options.reference) if asks_reference(options, run.splits) else None
-    run.trainer.restore(run.initial_state)
-    rng = run_streams(run.seed)["repair"]
-    mode = debug_model(run.trainer, run.splits, options, rng, run.diagnosis(options), run.view, beliefs)
+    repair = Repair(run.trainer, run.splits, options, run.seed)
+    repair.assessment, repair.choose_view = run.diagnosis(options), run.view
+    if repair.asks_reference:
+        repair.reference_probabilities = run.reference_probabilities(options)
+    with run.trainer.at(run.initial_state):
+        mode = repair.run()
     n_iterations = max(len(mode) - 1, options.max_iterations, control_iterations)
     return {"control": run.control(n_iterations, options), "mode": mode}
 
@@ -172,7 +174,7 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
     train = memory.cache(_train, ignore=["trainer", "splits"])
     diagnose = memory.cache(_diagnose, ignore=["trainer", "splits", "initial_state"])
     look = memory.cache(_look, ignore=["trainer", "splits", "options", "predictions", "rng"])
-    ask = memory.cache(_ask, ignore=["trainer", "splits", "initial_state"])
+    ask = memory.cache(_ask, ignore=["trainer", "splits", "initial_state", "options"])
     retrain = memory.cache(_retrain_control, ignore=["trainer", "splits", "initial_state", "diagnosis"])
     origin = (dataset.fingerprint, _code_version())
 
@@ -180,19 +182,22 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
         splits = split_for_run(dataset, setup, seed)
         state = train(trainer, splits, replace(of_model, fine_tune="all"), seed, origin)
         if body:
-            trainer.restore(state)
-            body.cut()
-            splits, state = splits.transformed(body.features), body.head.state()
+            with trainer.at(state):
+                body.cut()
+                splits, state = splits.transformed(body.features), body.head.state()
 
         def diagnosis(options):
             return diagnose(fine_tuned, splits, state, options.theta, options.gamma, of_model, seed, origin)
 
-        def view(trainer, splits, options, fault, predictions, rng):
+        def view(options, fault, predictions, rng):
             if not options.layer_selection:
-                return choose_view(trainer, splits, options, fault, predictions, rng)
+                return choose_view(fine_tuned, splits, options, fault, predictions, rng)
             decides = (fault, options.similarity_threshold, setup, seed, origin)
-            found, rng.bit_generator.state = look(trainer, splits, options, predictions, rng, *decides)
+            found, rng.bit_generator.state = look(fine_tuned, splits, options, predictions, rng, *decides)
             return found
+
+        def reference_probabilities(options):
+            return ask(fine_tuned, splits, state, options, options.reference, setup, seed, origin)
 
         def control(n_iterations, options):
             shared = DebugOptions(**{name: getattr(options, name) for name in _SHARED_OPTIONS})
@@ -200,8 +205,7 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
             return retrain(fine_tuned, splits, state, diagnosis(options), *known)
 
         control(max(options.max_iterations, control_iterations), options)
-        beliefs = partial(ask, fine_tuned, splits, state, setup, seed, origin)
-        return Run(seed, fine_tuned, splits, state, diagnosis, view, beliefs, control)
+        return Run(seed, fine_tuned, splits, state, diagnosis, view, reference_probabilities, control)
 
     waiting = deque(seeds)
     while waiting:
@@ -218,13 +222,14 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
 
 def _train(trainer, splits, setup, seed, origin):
     """Return the initial state of a run; `origin` stands for the data and the code in the cache's key."""
-    train_initial_model(trainer, splits, setup, seed)
-    return trainer.state()
+    with trainer.at():
+        train_initial_model(trainer, splits, setup, seed)
+        return trainer.state()
 
 
 def _diagnose(trainer, splits, initial_state, theta, gamma, setup, seed, origin):
-    trainer.restore(initial_state)
-    return assess(trainer, splits, theta, gamma)
+    with trainer.at(initial_state):
+        return assess(trainer, splits, theta, gamma)
 
 
 def _look(trainer, splits, options, predictions, rng, fault, similarity_threshold, setup, seed, origin):
@@ -232,14 +237,16 @@ def _look(trainer, splits, options, predictions, rng, fault, similarity_threshol
     return choose_view(trainer, splits, options, fault, predictions, rng), rng.bit_generator.state
 
 
-def _ask(trainer, splits, initial_state, setup, seed, origin, reference):
-    trainer.restore(initial_state)
-    return ask_reference(trainer, splits, run_streams(seed)["reference"], reference)
+def _ask(trainer, splits, initial_state, options, reference, setup, seed, origin):
+    with trainer.at(initial_state):
+        return Repair(trainer, splits, options, seed).reference_probabilities
 
 
 def _retrain_control(trainer, splits, initial_state, diagnosis, options, setup, seed, origin, n_iterations):
-    trainer.restore(initial_state)
-    return retrain_at_random(trainer, splits, options, run_streams(seed)["repair"], n_iterations, diagnosis)
+    control = RandomRepair(trainer, splits, options, seed)
+    control.assessment = diagnosis
+    with trainer.at(initial_state):
+        return control.run(n_iterations)
 
 
 def _lock(cache_dir, seed):

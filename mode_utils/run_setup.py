@@ -90,7 +90,7 @@ class RunSetup:
         Factor on the width of the network's layers, beside the scenario's.
     fine_tune : {"all", "head"}
         What a repair trains: all weights, or the last layer alone on features of the others; see
-        `networks.frozen_body`.
+        `networks.feature_models`.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """The four roles that the samples of a dataset play.
 
 **Train**, **bug-fixing pool** and **validation** are drawn from a dataset's training part, **test** from its test part.
-Diagnosis, heat maps, layer selection and stopping look at validation; test is scored, never looked at.
+Diagnosis, heat maps, layer selection and stopping use validation; test only scores the results.
 """
 
 import weakref
@@ -17,16 +17,9 @@ DIAGNOSE_ON = ("validation", "test")
 
 @dataclass(frozen=True)
 class Subset:
-    """Samples in one role, known by their places in the dataset and copied only while they are used.
+    """Samples in one role: their places `index` (n,) in all samples `source`, and their labels `y` (n,) int32.
 
-    Attributes
-    ----------
-    source : (n_source, ...) float32
-        All samples of the dataset's part.
-    y : (n,) int32
-        Labels of the samples in this role.
-    index : (n,) int
-        Their places in `source`.
+    The samples themselves are copied only while they are used.
     """
 
     source: np.ndarray
@@ -40,12 +33,12 @@ class Subset:
 
     @property
     def x(self):
-        """All samples (n, ...), float32. The copy is shared by all who hold it, and gone when nobody does."""
+        """All samples (n, ...), float32: a shared copy that lasts while it is referenced."""
         x = self._copy[0]()
         if x is None:
             everything = len(self.index) == len(self.source) and (np.diff(self.index) == 1).all()
-            x = self.source.view() if everything else self.source[self.index]  # the source's own flags are its owner's
-            x.setflags(write=False)  # shared
+            x = self.source.view() if everything else self.source[self.index]  # the source itself stays writeable
+            x.setflags(write=False)
             self._copy[0] = weakref.ref(x)
         if self._held[0]:
             self._held[1] = x
@@ -57,15 +50,15 @@ class Subset:
         return self._held[0]
 
     def hold(self, held):
-        """Keep the copy of the samples from its first use on, or let it go."""
+        """Keep the copy of the samples from its first use on, or release it."""
         self._held[:] = [held, None]
 
     def subset(self, positions):
-        """Return the samples at some positions in the same role."""
+        """Return the subset at some positions."""
         return Subset(self.source, self.y[positions], self.index[positions])
 
     def transformed(self, function):
-        """Return a function of the samples, (n, ...) to (n, ...), in the same role."""
+        """Return the subset with a function of its samples, (n, ...) to (n, ...), in their place."""
         return Subset(function(self.x), self.y, np.arange(len(self)))
 
     def take(self, positions):
@@ -79,13 +72,14 @@ class Splits:
 
     Attributes
     ----------
-    train, bug_fixing, validation, test : Subset
-        `validation` is None when diagnosis looks at the test set, as the original replication did.
-    n_classes : int
+    validation : Subset or None
+        None when the test set is used for diagnosis, as the original replication did.
     labelled : bool
         Whether the labels of the pool are known before its samples are chosen.
+    partly_known : (n_pool,) int, optional
+        Labels of a pool that is not `labelled` in which some are known; -1 where they are not.
     pool_truth : pools.PoolTruth, optional
-        What is the matter with the pool's samples, if that is known; to score a choice by, not to choose by.
+        The known faults of the pool's samples, to score a choice by, not to choose by.
     """
 
     train: Subset
@@ -94,27 +88,27 @@ class Splits:
     test: Subset
     n_classes: int
     labelled: bool = True
+    partly_known: np.ndarray | None = None
     pool_truth: object = None
 
     @property
     def diagnosis(self):
-        """The samples that diagnosis, heat maps, layer selection and stopping look at."""
+        """The held-out samples that diagnosis, heat maps, layer selection and stopping use."""
         return self.test if self.validation is None else self.validation
 
+    @property
+    def known_labels(self):
+        """Labels (n_pool,) of the pool that are known before its samples are chosen, -1 where not; None if none is."""
+        return self.bug_fixing.y if self.labelled else self.partly_known
+
     def transformed(self, function):
-        """Return the splits with a function of the samples, (n, ...) to (n, ...), in the samples' place."""
+        """Return the splits with a function of their samples, see `Subset.transformed`."""
         parts = {role: getattr(self, role) for role in ("train", "bug_fixing", "validation", "test")}
         return replace(self, **{role: part and part.transformed(function) for role, part in parts.items()})
 
     @contextmanager
     def in_memory(self, *roles):
-        """Copy the samples of some roles once, when they are first used, and keep them while the context lasts.
-
-        Parameters
-        ----------
-        *roles : {"train", "bug_fixing", "diagnosis", "test"}
-            By default all of them.
-        """
+        """Copy the samples of some roles, by default of all, once when they are first used, and keep them."""
         parts = [getattr(self, role) for role in roles or ("train", "bug_fixing", "diagnosis", "test")]
         parts = [part for part in parts if not part.is_held]  # by a context around this one
         for part in parts:
@@ -129,56 +123,33 @@ class Splits:
 def split_dataset(
     dataset, rng, n_train=30_000, n_bug_fixing=25_000, n_validation=5_000, n_test=10_000, diagnose_on="validation"
 ):
-    """Draw the four roles at random and without overlap.
+    """Draw the four roles at random and without overlap, as `Splits`.
 
-    Parameters
-    ----------
-    dataset : Dataset
-    rng : numpy.random.Generator
-    n_train, n_bug_fixing, n_validation, n_test : int
-        Sizes. Test samples come from the dataset's test part, all others from its training part.
-    diagnose_on : {"validation", "test"}
-        "test" reproduces the original replication: no validation, its share goes to the pool, and the test set is both
-        looked at and scored. It is there to measure that leak.
-
-    Returns
-    -------
-    Splits
-
-    Raises
-    ------
-    ValueError
-        If a size is not positive or the parts hold too few samples, or if `diagnose_on` is unknown.
+    Test samples come from the dataset's test part, all others from its training part. `diagnose_on="test"` reproduces
+    the leak of the original replication: no validation, its share goes to the pool, and the test set has both uses. A
+    size that is not positive or too large, or an unknown choice, is a ValueError.
     """
     check_choice("diagnose_on", diagnose_on, DIAGNOSE_ON)
-    _check_sizes(dataset, n_train, n_bug_fixing, n_validation, n_test)
+    _check_sizes(dataset, n_test, n_train=n_train, n_bug_fixing=n_bug_fixing, n_validation=n_validation)
     if diagnose_on == "test":
         n_bug_fixing, n_validation = n_bug_fixing + n_validation, 0
     order = rng.permutation(len(dataset.y_train))
     train, bug_fixing, validation, _ = np.split(order, np.cumsum([n_train, n_bug_fixing, n_validation]))
     test = np.sort(rng.permutation(len(dataset.y_test))[:n_test])
-    return Splits(
-        train=_take(dataset.x_train, dataset.y_train, train),
-        bug_fixing=_take(dataset.x_train, dataset.y_train, bug_fixing),
-        validation=_take(dataset.x_train, dataset.y_train, validation) if n_validation else None,
-        test=_take(dataset.x_test, dataset.y_test, test),
-        n_classes=dataset.n_classes,
-    )
+
+    def part(index):
+        return Subset(dataset.x_train, dataset.y_train[index], index)
+
+    held_out = part(validation) if n_validation else None
+    tested = Subset(dataset.x_test, dataset.y_test[test], test)
+    return Splits(part(train), part(bug_fixing), held_out, tested, dataset.n_classes)
 
 
-def _take(x, y, index):
-    return Subset(x, y[index], index)
-
-
-def _check_sizes(dataset, n_train, n_bug_fixing, n_validation, n_test):
-    sizes = {"n_train": n_train, "n_bug_fixing": n_bug_fixing, "n_validation": n_validation, "n_test": n_test}
-    for size, value in sizes.items():
+def _check_sizes(dataset, n_test, **sizes):
+    for size, value in {**sizes, "n_test": n_test}.items():
         check_least(size, value, 1)
-    wanted = n_train + n_bug_fixing + n_validation
-    if wanted > len(dataset.y_train):
-        raise ValueError(
-            f"n_train + n_bug_fixing + n_validation = {wanted}, but {dataset.name} has {len(dataset.y_train)} "
-            "training samples"
-        )
-    if n_test > len(dataset.y_test):
-        raise ValueError(f"n_test = {n_test}, but {dataset.name} has {len(dataset.y_test)} test samples")
+    wanted = {" + ".join(sizes): (sum(sizes.values()), dataset.y_train, "training")}
+    wanted |= {"n_test": (n_test, dataset.y_test, "test")}
+    for names, (number, y, part) in wanted.items():
+        if number > len(y):
+            raise ValueError(f"{names} = {number}, but {dataset.name} has {len(y)} {part} samples")

@@ -47,15 +47,16 @@ def shared_trainer():
 
 @pytest.fixture(scope="session")
 def initial_state(shared_trainer, splits):
-    train_initial_model(shared_trainer, splits, SMALL, seed=0)
-    return shared_trainer.state()
+    with shared_trainer.at():
+        train_initial_model(shared_trainer, splits, SMALL, seed=0)
+        return shared_trainer.state()
 
 
 @pytest.fixture
 def trainer(shared_trainer, initial_state):
     """A trainer that holds a briefly trained model; a test may do with it what it likes."""
-    shared_trainer.restore(initial_state)
-    return shared_trainer
+    with shared_trainer.at(initial_state):
+        yield shared_trainer
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 from mode_utils.diagnosis import assess
 from mode_utils.input_selection import extreme_inputs, select_inputs
 from mode_utils.options import DebugOptions
-from mode_utils.selection.pool import Pool
+from mode_utils.selection.model_outputs import ModelOutputs
+from mode_utils.selection.next_batch import InputSelection
 from mode_utils.splits import Subset
 
 
@@ -17,13 +18,12 @@ def generator():
 def test_the_first_batch_of_a_repair_can_be_looked_at_without_retraining(trainer, splits):
     options = DebugOptions.preset("recommended", batch_size=100)
     state = assess(trainer, splits, options.theta, options.gamma)
-    pool = Pool(splits.bug_fixing.y)
-    batch = select_inputs(trainer, splits, options, state, generator(), pool)
-    assert len(pool) == len(splits.bug_fixing) and len(batch.indices) == len(batch.ranked) == 100
+    batch = select_inputs(trainer, splits, options, state, generator())
+    assert len(batch.indices) == len(batch.ranked) == 100
     shares = np.bincount(splits.bug_fixing.y[batch.indices], minlength=10) / 100
     assert np.allclose(shares, state.errors / state.errors.sum(), atol=0.02)
     clean = assess(trainer, splits, theta=0, gamma=1)
-    assert select_inputs(trainer, splits, DebugOptions(), clean, generator(), pool) is None
+    assert select_inputs(trainer, splits, DebugOptions(), clean, generator()) is None
 
 
 def test_a_batch_says_what_it_is_for_and_how_the_candidates_rank(trainer, splits):
@@ -47,12 +47,13 @@ def test_a_label_can_be_served_that_is_not_buggy(buggy, fault, trainer, splits):
 
 
 def test_what_has_left_the_pool_is_not_chosen_again(trainer, splits):
-    options, pool = DebugOptions.preset("recommended", batch_size=100), Pool(splits.bug_fixing.y)
-    diagnosis, rng = assess(trainer, splits), generator()
-    batches = []
+    options = DebugOptions.preset("recommended", batch_size=100, max_iterations=3)
+    diagnosis, batches = assess(trainer, splits), []
+    selection = InputSelection(ModelOutputs(trainer, splits), splits, options, generator())
     for _ in range(3):
-        batches.append(select_inputs(trainer, splits, options, diagnosis, rng, pool).indices)
-        pool.take(batches[-1])
+        batches.append(selection.next_batch(diagnosis).indices)
+        assert len(selection.pool) == len(splits.bug_fixing) - 100 * (len(batches) - 1)
+        selection.pool.take(batches[-1])
     assert len(np.unique(np.concatenate(batches))) == 300
 
 

@@ -113,10 +113,9 @@ def test_a_seed_gives_one_number_by_hand_and_in_repeated_runs_and_its_first_batc
     options = mode.DebugOptions.preset(preset, batch_size=30, max_iterations=1, epochs=1)
     (run,) = repeated_runs.start_runs(one_trainer(mnist, setup), mnist, setup, options, [15], None)
     runs = mode.repeat_runs(mnist, options, 1, 15, setup, cache_dir=None, progress=False)
-    streams, trainer, splits = mode.run_streams(15), run.trainer, run.splits
+    trainer, splits = run.trainer, run.splits
     trainer.restore(run.initial_state)
-    diagnosis, (_, draws) = mode.assess(trainer, splits), streams["repair"].spawn(2)
-    shown = mode.select_inputs(trainer, splits, options, diagnosis, draws)
+    shown = mode.Repair(trainer, splits, options, 15).next_batch()
     trainer.restore(run.initial_state)
     hand = mode.debug_model(trainer, splits, options, mode.run_streams(15)["repair"])
     same = [name for name in ITERATION_COLUMNS if name not in TIMES]

@@ -2,13 +2,12 @@
 
 backend          TensorFlow and Keras, imported without their start-up log
 keras_internals  what Keras does not document, each name behind a function
-losses           what labels a loss takes
+losses           which labels a loss takes
 plain_models     any model as one with one tensor in and one out
 classifiers      what a model's output and labels mean
 layers           which layers can be the target
 flat_adam        an epoch of Adam on one flat vector of weights
-learning_rate    what an optimizer's rate is and will be, and another in its place for a while
+learning_rate    an optimizer's rate now and in steps to come, and another in its place for a while
 trainer          many trainings of one model, without building or tracing it again
-feature_models   what a network knows by the time it reaches a layer
-frozen_body      the last layer as a network of its own, on features of the others
+feature_models   softmax heads on the features of a layer
 """

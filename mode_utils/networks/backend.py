@@ -1,10 +1,7 @@
 """TensorFlow and Keras, imported without their start-up log.
 
-Keras takes its backend from `KERAS_BACKEND` or from a file of the user; here it has to be TensorFlow, and is, unless
-somebody has imported Keras with another one before.
-
-The C++ side of TensorFlow writes a few lines before its log level is in force; a notebook kernel would show them as the
-first output of the first cell. Errors of the import itself are Python exceptions and are not affected.
+The backend has to be TensorFlow, whatever `KERAS_BACKEND` says. The C++ side of TensorFlow logs a few lines before its
+log level is in force, which a notebook would show; errors of the import are exceptions, and not muted.
 """
 
 import os
@@ -26,13 +23,13 @@ def _muted_stderr():
 
 
 def _create_context():
-    """Create the eager context, which is what logs; it has threads, which do not survive a fork."""
+    """Create the eager context, which logs; its threads do not survive a fork."""
     with _muted_stderr():
         tf.constant(0)
 
 
 def _import_keras():
-    """Import TensorFlow and Keras upon it; the user's own choice of a backend holds again afterwards."""
+    """Import Keras with TensorFlow, and leave the user's choice of a backend as it was."""
     chosen = os.environ.get("KERAS_BACKEND")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     try:

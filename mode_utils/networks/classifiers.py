@@ -1,51 +1,29 @@
-"""What a classifier's output and labels mean: any Keras model as the stages want it, with probabilities of labels.
+"""What a classifier's output and labels mean: softmax, one sigmoid or logits; integers, one-hot rows or a column.
 
-A model may end in a softmax, in one sigmoid for two labels, or in logits, and its loss may take labels as integers, as
-one-hot rows or as a column. What is not stated is detected, and `Meaning.reasons` says from what; what is stated must
-not contradict what the model shows.
+What is not stated is detected; what is stated must not contradict the model.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from mode_utils.networks import losses
 from mode_utils.networks.backend import keras
 from mode_utils.networks.keras_internals import all_layers, last_node
-from mode_utils.networks.losses import (
-    LABELS,
-    OF_NUMBERS,
-    TAKES,
-    encode_labels,
-    labels_of_loss,
-    loss_name,
-    say_loss,
-    single_loss,
-    takes_logits,
-)
 from mode_utils.networks.plain_models import call_model, model_inputs
 from mode_utils.support.checks import check_choice
 
 OUTPUTS = ("softmax", "logits", "sigmoid", "sigmoid logits")
 _N_PROBED = 8
-_SIDES = (7, 64)  # of a probe, where a model leaves open how long or large a sample is
+_SHORT, _LONG = 7, 64  # sides of a probe, where a model leaves open how long or large a sample is
 _LOOKUPS = ("Embedding", "IntegerLookup", "Hashing", "CategoryEncoding", "HashedCrossing")
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """How a model's output and its loss are to be read.
+    """What a model's output is, one of `OUTPUTS`, and which labels its loss takes, one of `losses.LABELS`.
 
-    Attributes
-    ----------
-    n_classes : int
-    output : str
-        One of `OUTPUTS`.
-    labels : str
-        One of `LABELS`: what the loss takes.
-    reasons : tuple of str
-        A sentence for each of the two, how it is known.
-    remarks : tuple of str
-        A sentence for each thing that does not fit the others, but does no harm.
+    `reasons` are two sentences on how that is known, `remarks` sentences on what does not fit, but does no harm.
     """
 
     n_classes: int
@@ -65,36 +43,19 @@ class Meaning:
 
     def encode(self, labels):
         """Return integer labels (n,) as the loss takes them."""
-        return encode_labels(labels, self.labels, self.n_classes)
+        return losses.encode_labels(labels, self.labels, self.n_classes)
 
 
 def read_classifier(model, n_classes=None, output=None, labels=None):
-    """Find out what a model's output and labels mean.
+    """Return the `Meaning` of a compiled model with one output; `output` and `labels` are detected if not stated.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled, with one output.
-    n_classes : int, optional
-        Number of labels; by default the width of the output, or 2 if that is 1.
-    output, labels : str, optional
-        One of `OUTPUTS` and of `LABELS`; detected if not stated.
-
-    Returns
-    -------
-    Meaning
-
-    Raises
-    ------
-    ValueError
-        If the model has several outputs, is not compiled, has another number of labels, or if its output or loss leave
-        open what they mean; the message says what to state.
+    A ValueError says what to state, or what does not fit. `n_classes` is by default the width of the output, or 2.
     """
     if len(model.outputs) != 1:
         raise ValueError(f"model {model.name!r} has {len(model.outputs)} outputs; one is needed")
     if not model.compiled:
         raise ValueError(f"model {model.name!r} is not compiled: call model.compile(optimizer, loss) first")
-    shape, (loss, _) = tuple(model.outputs[0].shape), single_loss(model)
+    shape, (loss, _) = tuple(model.outputs[0].shape), losses.single_loss(model)
     width = shape[-1]
     n_classes = n_classes or max(2, width)
     if shape[1:] not in ((n_classes,), (1,) if n_classes == 2 else ()):
@@ -102,17 +63,17 @@ def read_classifier(model, n_classes=None, output=None, labels=None):
         raise ValueError(f"model {model.name!r} has output shape {shape}; {n_classes} labels need (None, {n_classes})")
     _check_kind(model, loss, width, output)
     output, how, remarks = _output(model, loss, width, output)
-    labels, why = _labels(model, loss, width, n_classes, output, labels)
+    labels, why = losses.read_labels(model, n_classes, output, _activation(model), labels)
     return Meaning(n_classes, output, labels, (how, why), remarks)
 
 
 def looks_up(model):
-    """Tell whether a model looks numbers up, so that they stand for things and have no scale."""
+    """Tell whether a model looks numbers up, so that they have no scale."""
     return any(type(layer).__name__ in _LOOKUPS for layer in all_layers(model))
 
 
 def _activation(model):
-    """Return the name of the function that a model ends in, or an empty text."""
+    """Return the name of the model's last function, or an empty text."""
     operation = last_node(model.outputs[0]).operation
     while isinstance(operation, keras.Model) and getattr(operation, "outputs", None):
         operation = last_node(operation.outputs[0]).operation
@@ -122,12 +83,10 @@ def _activation(model):
 
 
 def _check_kind(model, loss, width, stated):
-    """Raise a ValueError if a model predicts numbers, or several labels at once."""
-    name = loss_name(loss) or ""
-    if width == 1 and stated is None and _activation(model) == "linear" and name in OF_NUMBERS:
-        raise ValueError(
-            f"model {model.name!r} is a regression (loss {name}): it has no labels, so nothing here fits it"
-        )
+    """Raise a ValueError for a regression, and for several labels a sample."""
+    name = losses.loss_name(loss) or ""
+    if width == 1 and stated is None and _activation(model) == "linear" and name in losses.OF_NUMBERS:
+        raise ValueError(f"model {model.name!r} is a regression (loss {name}): it has no labels to repair")
     if width > 1 and _activation(model) == "sigmoid" and "binary" in name:
         raise ValueError(
             f"model {model.name!r} gives several labels to a sample (sigmoids, loss {name}): repair it label by label, "
@@ -141,7 +100,7 @@ def _output(model, loss, width, stated):
         check_choice("output", stated, OUTPUTS)
         if (width == 1) != stated.startswith("sigmoid"):
             raise ValueError(f"output {stated!r} does not fit model {model.name!r}, whose output has width {width}")
-    logits = takes_logits(loss)
+    logits = losses.takes_logits(loss)
     try:
         found, wrong = probe(model), ""
     except Exception as error:  # whatever the model's layers raise
@@ -158,7 +117,7 @@ def _output(model, loss, width, stated):
         remedy = "end it with a softmax" if width > 1 else "end it with a sigmoid, or train it with from_logits=True"
         other = "logits" if width > 1 else "sigmoid logits"
         raise ValueError(
-            f"the output of model {model.name!r} is no probability over the labels ({seen}): {remedy}, or state "
+            f"the output of model {model.name!r} is not a probability over the labels ({seen}): {remedy}, or state "
             f"output={other!r}"
         )
     output = stated or shown
@@ -167,7 +126,7 @@ def _output(model, loss, width, stated):
 
 
 def _shown(model, found, width, logits):
-    """Return what an output is by its values, or None if that is not clear, and what is seen of them."""
+    """Return what an output is by its values, or None if that is not clear, and their range in words."""
     seen = f"a probe gives {found.min():.3g} .. {found.max():.3g}"
     within = found.min() >= 0 and found.max() <= 1
     if width == 1:
@@ -185,12 +144,12 @@ def _shown(model, found, width, logits):
 
 
 def _check_stated(model, stated, shown, seen, logits):
-    """Raise a ValueError if the values of an output are not what is stated of them."""
+    """Raise a ValueError if the values of an output contradict what is stated."""
     if stated == shown or (shown is None and "logits" in stated):
         return
     if stated == "sigmoid logits" and _activation(model) != "sigmoid":
         return  # which may lie in 0 .. 1 by chance
-    reading = f"is {shown}" if shown else "is no probability"
+    reading = f"is {shown}" if shown else "is not a probability"
     raise ValueError(
         f"output {stated!r} is stated, but {seen}, so that the output of model {model.name!r} {reading}: leave output "
         "out, or give the model that it is true of"
@@ -198,52 +157,29 @@ def _check_stated(model, stated, shown, seen, logits):
 
 
 def _remarks(output, loss, logits):
-    if "logits" in output and logits is False:
-        return (
-            f"The output is {output}, but the loss {say_loss(loss)} takes it for probabilities (from_logits=False).",
-        )
-    if "logits" not in output and logits:
-        return (f"The output is {output}, but the loss {say_loss(loss)} takes it for logits (from_logits=True).",)
-    return ()
-
-
-def _labels(model, loss, width, n_classes, output, stated):
-    name = say_loss(loss)
-    if stated is not None:
-        check_choice("labels", stated, LABELS)
-    known, how = labels_of_loss(loss, width, n_classes, output, _activation(model))
-    if stated is not None and (known not in (None, stated) or (width == 1) != (stated in ("binary", "signed"))):
-        shown = f"takes {TAKES[known]} (labels={known!r})" if known else "takes no such labels"
-        raise ValueError(
-            f"labels {stated!r} do not fit the loss {name} of model {model.name!r}, whose output has width {width}: "
-            f"it {shown}"
-        )
-    if stated is not None:
-        return stated, f"The loss takes labels as {TAKES[stated]}, as stated."
-    if known is None and loss_name(loss):
-        raise ValueError(f"the loss {name} of model {model.name!r} does not fit a classifier of output width {width}")
-    if known is None:
-        choices = "'binary' or labels='signed'" if width == 1 else "'sparse' or labels='one-hot'"
-        raise ValueError(
-            f"it is not known which labels the loss {name!r} of model {model.name!r} takes: state labels={choices}"
-        )
-    return known, f"The loss {name} takes labels as {TAKES[known]}: {how}."
+    if logits is None or logits == ("logits" in output):
+        return ()
+    taken = "logits" if logits else "probabilities"
+    return (
+        f"The output is {output}, but the loss {losses.say_loss(loss)} takes it for {taken} (from_logits={logits}).",
+    )
 
 
 def probe(model):
-    """Return the output for eight varied samples: for zeros alone, some look like probabilities that are none."""
-    for side in _SIDES:
-        try:
-            samples = [_probe_samples(each, side, looks_up(model)) for each in model_inputs(model)]
-            return np.asarray(call_model(model, samples, training=False), dtype=np.float64)
-        except Exception:
-            if side == _SIDES[-1]:
-                raise
-    return None
+    """Return the output for eight varied samples: for zeros alone, logits may look like probabilities."""
+
+    def output(side):
+        samples = [_probe_samples(each, side, looks_up(model)) for each in model_inputs(model)]
+        return np.asarray(call_model(model, samples, training=False), dtype=np.float64)
+
+    try:
+        return output(_SHORT)
+    except Exception:  # a layer may need longer samples
+        return output(_LONG)
 
 
 def _probe_samples(own, side, looked_up):
-    """Return samples for an input: numbers in 0 .. 1, or ones and zeros behind them where they may stand for things."""
+    """Return samples for an input: numbers in 0 .. 1, or ones followed by zeros where they may stand for things."""
     shape = [length or side for length in own.shape]
     if own.dtype.startswith(("float", "bfloat")) and not (looked_up and len(shape) < 2):
         return np.linspace(0, 1, _N_PROBED * int(np.prod(shape))).reshape(_N_PROBED, *shape).astype(own.dtype)

@@ -1,7 +1,7 @@
-"""What does a network know by the time it reaches a layer? Softmax heads on features that are computed once.
+"""Softmax heads on features that are computed once: feature models of layers, and the last layer retrained alone.
 
 The **feature model** of a layer is a softmax head trained on that layer's outputs, everything below it as it is. A
-feature map reaches its head averaged to at most 4 x 4 cells a channel, so that a layer of any size can be asked.
+feature map reaches its head averaged to at most 4 x 4 values a channel, so that layers of any size can be compared.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,11 @@ from functools import lru_cache
 import numpy as np
 
 from mode_utils.networks.backend import keras
+from mode_utils.networks.layers import layer_outputs
+from mode_utils.networks.losses import single_loss
 from mode_utils.networks.trainer import Trainer
 
-GRID = 4  # cells an axis, to which feature maps are averaged
+GRID = 4  # values an axis, to which feature maps are averaged
 
 # A head is a convex problem: on 30,000 samples five passes in batches of 1,024 come within 0.006 (Bhattacharyya) of its
 # converged solution. Fewer samples make smaller batches, so that there are still some 30 steps a pass.
@@ -22,14 +24,14 @@ _HEAD_STEPS, _HEAD_BATCH_SIZES = 30, (32, 1024)
 
 @dataclass(frozen=True)
 class FeatureModel:
-    """The head of a layer, applied: probabilities on train and diagnosis samples, (n, n_classes), and its weights.
+    """The head of a layer, applied: probabilities on train and held-out samples, (n, n_classes), and its weights.
 
     `weights` (n_features, n_classes) say how much a feature counts for a label; the output needs no head, and has None.
     """
 
     layer: str
     train: np.ndarray
-    diagnosis: np.ndarray
+    held_out: np.ndarray
     weights: np.ndarray | None
 
     @property
@@ -38,47 +40,64 @@ class FeatureModel:
         return self.train.shape[1] if self.weights is None else len(self.weights)
 
 
-def train_feature_models(trainer, layers, train, diagnosis, rng):
-    """Train the heads of some layers, on features computed once.
-
-    Parameters
-    ----------
-    trainer, train, diagnosis, rng
-        See `layer_selection.select_target_layer`.
-    layers : sequence of str
-        Names of layers; the model's output is taken as it is.
-
-    Returns
-    -------
-    list of FeatureModel
-    """
+def train_feature_models(trainer, layers, train, held_out, rng):
+    """Train the heads of some layers, named in the order of the network; see `layer_selection.select_target_layer`."""
     train_features = trainer.activations(train.x, layers, grid=GRID)
-    diagnosis_features = trainer.activations(diagnosis.x, layers, grid=GRID)
+    held_out_features = trainer.activations(held_out.x, layers, grid=GRID)
     models = []
-    for layer, seen, unseen in zip(layers, train_features, diagnosis_features, strict=True):
+    for layer, seen, unseen in zip(layers, train_features, held_out_features, strict=True):
         if not np.isfinite(seen).all() or not np.isfinite(unseen).all():
             raise ValueError(f"layer {layer!r} of model {trainer.model.name!r} has outputs that are NaN or infinite")
-        weights = None
-        if layer != trainer.output_layer:
-            head = _trained_head(seen, train.y, trainer.n_classes, rng)
-            seen, unseen, weights = head.predict(seen), head.predict(unseen), head.state()[0]
-        models.append(FeatureModel(layer, seen, unseen, weights))
+        if layer == trainer.output_layer:
+            models.append(FeatureModel(layer, seen, unseen, None))
+            continue
+        head = _head(seen.shape[1], trainer.n_classes)
+        batch_size = int(np.clip(len(train.y) // _HEAD_STEPS, *_HEAD_BATCH_SIZES))
+        with head.at():
+            head.fit(seen, train.y, epochs=_HEAD_EPOCHS, batch_size=batch_size, rng=rng)
+            models.append(FeatureModel(layer, head.predict(seen), head.predict(unseen), head.state()[0]))
     return models
-
-
-def _trained_head(features, labels, n_classes, rng):
-    head, initial_state = _head(features.shape[1], n_classes)
-    head.restore(initial_state)
-    batch_size = int(np.clip(len(labels) // _HEAD_STEPS, *_HEAD_BATCH_SIZES))
-    head.fit(features, labels, epochs=_HEAD_EPOCHS, batch_size=batch_size, rng=rng)
-    return head
 
 
 @lru_cache(maxsize=32)
 def _head(n_features, n_classes):
-    """Return a Trainer for a softmax head and its initial state: built and traced once a shape, restored each time."""
+    """Return a Trainer for an untrained softmax head: built and traced once a shape, and only borrowed."""
     dense = keras.layers.Dense(n_classes, activation="softmax", kernel_initializer="zeros")
     model = keras.Sequential([keras.Input((n_features,)), dense], name="feature_head")
     model.compile(optimizer=keras.optimizers.Adam(_HEAD_LEARNING_RATE), loss="sparse_categorical_crossentropy")
-    head = Trainer(model)
-    return head, head.state()
+    return Trainer(model)
+
+
+class FrozenBody:
+    """The network of a trainer, cut below its last layer, which is retrained alone on features of the body.
+
+    `head` is the Trainer of that layer, with loss and optimizer of the network; `cut` gives it the weights that it has
+    there. A last layer that does not take one vector a sample, from one other layer, is a ValueError.
+    """
+
+    def __init__(self, trainer):
+        self._trainer, model = trainer, trainer.model
+        self._last = model.get_layer(trainer.output_layer)
+        features = self._last.input
+        below = [name for name, tensor in layer_outputs(model).items() if tensor is features]
+        if not below or len(features.shape) != 2:
+            raise ValueError(
+                f"the last layer {self._last.name!r} of model {model.name!r} takes {tuple(features.shape)}; a body "
+                "that is kept needs one vector a sample, from one layer"
+            )
+        self._below = below[0]
+        last = type(self._last).from_config(self._last.get_config())
+        head = keras.Sequential([keras.Input(features.shape[1:]), last], name=f"head_of_{model.name}")
+        optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+        loss, weight = single_loss(model)
+        head.compile(optimizer=optimizer, loss=loss, loss_weights=weight)
+        self.head = Trainer(head, trainer.meaning, trainer.batch_size)
+
+    def cut(self):
+        """Give the head the weights that the last layer of the network has now, and a new optimizer."""
+        self.head.initialize(np.random.default_rng(0))
+        self.head.model.set_weights(self._last.get_weights())
+
+    def features(self, x):
+        """Return what the body makes of samples (n, ...): (n, n_features) float32."""
+        return self._trainer.activations(x, [self._below])[0]

@@ -1,8 +1,9 @@
 """An epoch of Adam on one flat vector of weights: the same numbers, bit for bit, in fewer and larger operations.
 
-A small network spends most of a step on starting operations, and Keras starts some ten of them for each of its
-variables. Here the weights and their moments are three vectors that an epoch keeps among its loop's values. With many
-weights it is memory that takes the time, and cutting one vector into tensors in each step costs more than it saves.
+A small network spends most of a step on starting operations, and Keras starts some ten of them for each variable. Here
+weights and moments are three vectors in the loop's values. With many weights, cutting them costs more than it saves.
+
+Kingma and Ba, ICLR 2015, arXiv 1412.6980; in the form and order of Keras's own.
 """
 
 import numpy as np
@@ -18,13 +19,7 @@ _PLAIN = {
 
 
 def can_be_flat(model):
-    """Tell whether a compiled model is small, trains by plain Adam, and changes nothing but weights while it does.
-
-    Parameters
-    ----------
-    model : keras.Model
-        With a built optimizer.
-    """
+    """Tell whether a model, its optimizer built, is small, trains by plain Adam, and changes nothing but weights."""
     optimizer, weights = model.optimizer, model.trainable_variables
     return (
         type(optimizer) is keras.optimizers.Adam
@@ -40,23 +35,9 @@ def can_be_flat(model):
 
 
 def flat_epoch(model, encode):
-    """Return a function that trains a model for an epoch.
+    """Return a function that trains a model for an epoch, see `can_be_flat`; `encode` converts labels for its loss.
 
-    Parameters
-    ----------
-    model : keras.Model
-        See `can_be_flat`.
-    encode : callable
-        From integer labels to labels as the loss takes them.
-
-    Returns
-    -------
-    callable
-        From samples (n, ...), labels (n,), their order (n,) and the samples a step to the losses (steps,), tensors all.
-
-    References
-    ----------
-    Kingma and Ba, ICLR 2015, arXiv 1412.6980; in the form and order of Keras's own.
+    Of samples (n, ...), labels (n,), their order (n,) and the samples a step it returns the losses (steps,).
     """
     optimizer, weights = model.optimizer, model.trainable_variables
     variables = (weights, *adam_moments(optimizer))

@@ -5,29 +5,22 @@
 
 
 def own_variables(model):
-    """Yield each layer of a model, nested ones included, with the weights that are its own and no sublayer's.
+    """Yield each layer of a model, nested ones included, with the weights, not seeds, that are its own.
 
-    `Layer.variables` is documented, but has those of sublayers, too, and does not say whose they are. Seeds of random
-    layers are none of them.
+    `Layer.variables` is documented, but has those of sublayers, too, and does not say whose they are.
     """
     for layer in model._flatten_layers(include_self=False, recursive=True):
         yield layer, [*layer._trainable_variables, *layer._non_trainable_variables]
 
 
 def adam_moments(optimizer):
-    """Return the first and the second moments of a built Adam, two lists in the order of the weights.
-
-    Documented are the variables, not their names.
-    """
+    """Return the first and the second moments of a built Adam, known by their paths, in the order of the weights."""
     paths = [(variable.path, variable) for variable in optimizer.variables]
     return tuple([v for path, v in paths if path.endswith(end)] for end in ("_momentum", "_velocity"))
 
 
 def all_layers(model):
-    """Return a model and its layers, those of layers and of models inside it included.
-
-    Documented is `Model.layers`, which does not have these.
-    """
+    """Return a model and its layers, those of layers and of models inside it included, unlike `Model.layers`."""
     return list(model._flatten_layers(include_self=True, recursive=True))
 
 
@@ -37,18 +30,12 @@ def loss_weights(model):
 
 
 def padding_mask(tensor):
-    """Return which steps of a layer's output are no padding, (n, steps) bool, or None if none of them are known to be.
-
-    Documented is that layers hand a mask on, not where.
-    """
+    """Return which steps of a layer's output are not padding, (n, steps) bool, or None if there is no mask."""
     return getattr(tensor, "_keras_mask", None)
 
 
 def weights_of_optimizer(optimizer):
-    """Return the weights that a built optimizer trains, in the order of its moments.
-
-    Documented is only that they are given to `optimizer.build`.
-    """
+    """Return the weights that a built optimizer trains, in the order of its moments."""
     return list(optimizer._trainable_variables)
 
 
@@ -58,10 +45,9 @@ def is_random_seed(variable):
 
 
 def last_node(tensor):
-    """Return the node of the graph that makes a symbolic tensor.
+    """Return the node of the graph that makes a symbolic tensor: `operation`, `parent_nodes`, `output_tensors`.
 
-    Its documented side, `Model.operations` and `Layer.output`, does not say which tensors an operation is called on. A
-    node has `operation`, `parent_nodes` and `output_tensors`.
+    `Model.operations` and `Layer.output` are documented, but do not say which tensors an operation is called on.
     """
     history = tensor._keras_history
     return history.operation._inbound_nodes[history.node_index]
@@ -70,7 +56,7 @@ def last_node(tensor):
 def rate_of(optimizer):
     """Return the learning rate of an optimizer as it was given: a schedule, a function, or the variable of a number.
 
-    Documented is `learning_rate`, which says of a schedule what it gives now, and not which it is.
+    `learning_rate` is documented, but says of a schedule what it gives now, and not which it is.
     """
     return optimizer._learning_rate
 

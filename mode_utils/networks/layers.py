@@ -1,13 +1,10 @@
-"""Which layers of a network can be the target?
+"""The layers of a network that can be the target.
 
-The rule: a **candidate** is an output that every path from the input to the output passes, so that nothing flows round
-it, and that lies behind at least one layer with weights of its own since the candidate before. It is taken after all
-layers without weights, and after the normalizations, that follow.
-
-So a dense or convolutional layer is a candidate after its activation and pooling, and a residual block after its sum;
-the layers inside the block's branches are none. Dropout, flattening and reshaping hand on the same values when the
-network is used: behind them nothing is seen that is not seen before them, so a candidate is never named after them. The
-last candidate is the output itself.
+A **candidate** is an output that every path from input to output passes, behind at least one layer with weights since
+the candidate before, and after all normalizations and layers without weights that follow. So a dense or convolutional
+layer is a candidate after its activation and pooling, and a residual block after its sum; layers inside its branches
+are not. A candidate is never named after dropout, flattening or reshaping, which hand on the same values. The last
+candidate is the output itself.
 """
 
 import numpy as np
@@ -15,7 +12,7 @@ import numpy as np
 from mode_utils.networks.backend import keras
 from mode_utils.networks.keras_internals import last_node
 
-_UNSEEN = 32  # times the size of a sample: what a layer may need whose layers are its own
+_UNSEEN = 32  # times the size of a sample: assumed of a model whose layers cannot be followed
 
 _NORMALIZATIONS = tuple(
     getattr(keras.layers, f"{kind}Normalization") for kind in ("", "Batch", "Group", "Layer", "RMS", "Unit")
@@ -30,20 +27,7 @@ _SAME_VALUES = (
 def candidate_layers(model):
     """Return the names of the layers that can be a target, in the order of the network; the output comes last.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Sequential or functional.
-
-    Returns
-    -------
-    list of str
-        At least the output.
-
-    Raises
-    ------
-    ValueError
-        If the model is neither, so that its layers cannot be followed.
+    A model that is neither sequential nor functional is a ValueError: its layers cannot be followed.
     """
     groups = []
     for segment in _segments(_sorted_nodes(model)):
@@ -60,9 +44,9 @@ def layer_outputs(model):
 
 
 def largest_output(model, shape):
-    """Return how many numbers the largest output of a layer has for a sample of a shape, in models inside it, too.
+    """Return the size of the largest output of a layer, also inside nested models, for a sample of a shape.
 
-    A side that may have any length counts as the longest of the sample; what cannot be followed, as `_UNSEEN` samples.
+    A side of any length counts as the longest side of the sample; what cannot be followed, as `_UNSEEN` samples.
     """
     longest, sample = max((1, *shape)), int(np.prod(shape))
     found = [sample]
@@ -80,7 +64,7 @@ def largest_output(model, shape):
 
 
 def vocabulary(model):
-    """Return how many numbers each embedding knows that takes the samples as they come, by the layer's name."""
+    """Return the vocabulary size of each embedding that takes the samples as they come, by the layer's name."""
     found = {}
     for node in _sorted_nodes(model):
         if isinstance(node.operation, keras.layers.Embedding) and not any(up.parent_nodes for up in node.parent_nodes):
@@ -125,6 +109,4 @@ def _has_weights(operation):
 
 
 def _name(group):
-    """Name a candidate after the last of its layers that changes values."""
-    changing = [node for node in group if not isinstance(node.operation, _SAME_VALUES)]
-    return changing[-1].operation.name
+    return [node.operation.name for node in group if not isinstance(node.operation, _SAME_VALUES)][-1]

@@ -1,4 +1,4 @@
-"""The learning rate of an optimizer: what it is, what its schedule has given and will give, and another for a while."""
+"""The learning rate of an optimizer: now, earlier and in steps to come, and another in its place for a while."""
 
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -8,21 +8,13 @@ import numpy as np
 from mode_utils.networks.backend import keras, tf
 from mode_utils.networks.keras_internals import rate_of
 
-_LOOKED_AT = 30  # steps of a schedule
+_SAMPLED = 30  # steps of a schedule
 
 
 class Rate(NamedTuple):
-    """What is known of a learning rate.
+    """A learning rate: name of its schedule, or of the optimizer; in the next step, and the highest of some to come.
 
-    Attributes
-    ----------
-    name : str
-        Of its schedule, or of the optimizer if it is a number.
-    now, highest : float
-        In the next step, and the highest of some steps to come.
-    usual : float
-        The highest that the schedule has given so far, or of a number the default of its optimizer; `highest` if that
-        is not known.
+    `usual` is the highest that a schedule has given so far, or the default of the optimizer; `highest` if not known.
     """
 
     name: str
@@ -38,33 +30,24 @@ class HeldRate(keras.optimizers.schedules.LearningRateSchedule):
         self.value = tf.Variable(0.0, trainable=False)
 
     def __call__(self, step):
-        """Return the rate, whatever the step."""
+        """Return the rate."""
         return self.value
 
 
 def rated_optimizers(optimizer):
-    """Return the optimizers that have a learning rate: itself, or those inside of it."""
+    """Return the optimizers that have a learning rate: itself, or those inside it."""
     inner = getattr(optimizer, "inner_optimizer", None)  # of a LossScaleOptimizer
     return [inner] if inner is not None else list(getattr(optimizer, "optimizers", [optimizer]))
 
 
 def is_scheduled(optimizer):
-    """Tell whether a rate, of several optimizers any, is computed and not a variable."""
+    """Tell whether any rate is computed and not a variable."""
     return any(not isinstance(rate_of(each), keras.Variable) for each in rated_optimizers(optimizer))
 
 
 @contextmanager
 def held_rate(optimizer, rate, held):
-    """Train at another rate, and put the optimizer's own back in the end.
-
-    Parameters
-    ----------
-    optimizer : keras.optimizers.Optimizer
-    rate : float or None
-        None changes nothing.
-    held : HeldRate
-        Stands in for schedules.
-    """
+    """Train at another rate, with None at the optimizer's own, which it has afterwards; `held` replaces schedules."""
     own = [] if rate is None else [(each, rate_of(each)) for each in rated_optimizers(optimizer)]
     values = [float(was) if isinstance(was, keras.Variable) else None for _, was in own]
     try:
@@ -78,13 +61,7 @@ def held_rate(optimizer, rate, held):
 
 
 def describe_rate(optimizer, n_steps):
-    """Look at the rate of an optimizer, and of a training of some steps to come.
-
-    Returns
-    -------
-    Rate
-        Of several optimizers inside of it, that of the one with the lowest `highest`.
-    """
+    """Return the `Rate` of a training of some steps to come; of several optimizers, that of the lowest `highest`."""
     return min((_describe(each, n_steps) for each in rated_optimizers(optimizer)), key=lambda each: each.highest)
 
 
@@ -99,7 +76,7 @@ def _describe(optimizer, n_steps):
 
 def _values(schedule, first, last):
     last = max(first, last)
-    steps = np.linspace(first, last, _LOOKED_AT), first - 1 + np.geomspace(1, 1 + last - first, _LOOKED_AT)
+    steps = np.linspace(first, last, _SAMPLED), first - 1 + np.geomspace(1, 1 + last - first, _SAMPLED)
     steps = np.unique(np.ceil(np.concatenate(steps)).astype(int).clip(first, last))  # also those of a short warm-up
     return [float(schedule(tf.constant(step, tf.int64))) for step in steps]
 
@@ -107,5 +84,5 @@ def _values(schedule, first, last):
 def _default_rate(kind, otherwise):
     try:
         return float(kind().learning_rate)
-    except Exception:  # whatever an optimizer of one's own needs to be made
+    except Exception:  # an optimizer of one's own may need arguments
         return otherwise

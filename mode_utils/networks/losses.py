@@ -1,7 +1,4 @@
-"""What labels a loss takes: of a loss of Keras by what it is, however it is given; of any other by trying it.
-
-A model holds its loss as a name, a function, an object of any name, or one of these in a list or a dict.
-"""
+"""Which labels a loss takes: known for a loss of Keras, however it is given, and tried for any other."""
 
 import functools
 
@@ -9,6 +6,7 @@ import numpy as np
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.keras_internals import loss_weights
+from mode_utils.support.checks import check_choice
 
 LABELS = ("sparse", "one-hot", "binary", "signed")
 TAKES = {
@@ -32,13 +30,7 @@ _SURE, _CLEARLY = 0.9, 1e-4  # a probability that a loss is tried with, and how 
 
 
 def single_loss(model):
-    """Return the loss of a compiled model with one output, and its weight or None, out of whatever holds them.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or several.
-    """
+    """Return the loss of a compiled model, and its weight or None; not exactly one loss is a ValueError."""
     found = [
         [each for each in keras.tree.flatten(held) if each is not None] for held in (model.loss, loss_weights(model))
     ]
@@ -48,54 +40,61 @@ def single_loss(model):
 
 
 def loss_name(loss):
-    """Return the name of Keras's function that a loss applies, or None if it is another."""
+    """Return the name of the function of Keras that a loss applies, or None for any other function."""
     function = _options(loss)[0]
     name = getattr(function, "__name__", "")
     return name if name and getattr(keras.losses, name, None) is function else None
 
 
 def say_loss(loss):
-    """Return what a loss is called in a sentence."""
+    """Return the name of a loss for a sentence."""
     name = loss_name(loss) or (loss if isinstance(loss, str) else getattr(loss, "__name__", None))
     return name or getattr(loss, "name", None) or type(loss).__name__
 
 
 def takes_logits(loss):
-    """Tell whether a loss says that it takes logits, True, or probabilities, False; None if it says nothing."""
+    """Return whether a loss takes logits, True, or probabilities, False; None if it does not say."""
     stated = _options(loss)[1].get("from_logits", getattr(loss, "from_logits", None))
     return False if stated is None and loss_name(loss) in _OF_PROBABILITIES else stated
 
 
-def labels_of_loss(loss, width, n_classes, output, activation=""):
-    """Find out which labels a loss takes.
+def read_labels(model, n_classes, output, activation="", stated=None):
+    """Return which labels a model's loss takes, one of `LABELS`, and a sentence on how that is known.
 
-    Parameters
-    ----------
-    loss : str, callable or keras.losses.Loss
-    width : int
-        Of the model's output.
-    n_classes : int
-    output : str
-        What that means, see `classifiers.OUTPUTS`.
-    activation : str
-        Of the last layer.
-
-    Returns
-    -------
-    labels : str or None
-        One of `LABELS`; None if it cannot be told.
-    how : str
-        How it is known, as the end of a sentence.
+    `output` is one of `classifiers.OUTPUTS`, `activation` the last function. What is not known, or stated and does not
+    fit, is a ValueError.
     """
+    loss, width = single_loss(model)[0], model.outputs[0].shape[-1]
+    name = say_loss(loss)
+    if stated is not None:
+        check_choice("labels", stated, LABELS)
+    known, how = _labels(loss, width, n_classes, output, activation)
+    if stated is not None and (known not in (None, stated) or (width == 1) != (stated in ("binary", "signed"))):
+        shown = f"takes {TAKES[known]} (labels={known!r})" if known else "takes no such labels"
+        raise ValueError(
+            f"labels {stated!r} do not fit the loss {name} of model {model.name!r}, whose output has width {width}: "
+            f"it {shown}"
+        )
+    if stated is not None:
+        return stated, f"The loss takes labels as {TAKES[stated]}, as stated."
+    if known is None and loss_name(loss):
+        raise ValueError(f"the loss {name} of model {model.name!r} does not fit a classifier of output width {width}")
+    if known is None:
+        choices = "'binary' or labels='signed'" if width == 1 else "'sparse' or labels='one-hot'"
+        raise ValueError(
+            f"it is not known which labels the loss {name!r} of model {model.name!r} takes: state labels={choices}"
+        )
+    return known, f"The loss {name} takes labels as {TAKES[known]}: {how}."
+
+
+def _labels(loss, width, n_classes, output, activation):
+    """Return which labels a loss takes, or None, and how that is known."""
     name = loss_name(loss)
     if name is None:
-        tried = ("signed", "binary") if activation == "tanh" else ("binary", "signed")
-        found = [
-            labels
-            for labels in (tried if width == 1 else ("sparse", "one-hot"))
-            if _explains(loss, labels, width, n_classes, output)
-        ]
-        return (found or [None])[0], "tried with right and wrong predictions"
+        column = ("signed", "binary") if activation == "tanh" else ("binary", "signed")
+        tried = column if width == 1 else ("sparse", "one-hot")
+        found = (labels for labels in tried if _explains(loss, labels, width, n_classes, output))
+        return next(found, None), "tried with right and wrong predictions"
     if width == 1:
         signed = activation == "tanh" and name in OF_NUMBERS
         return ("signed" if signed else "binary") if name in _ONE_COLUMN else None, "as Keras defines it"
@@ -103,7 +102,7 @@ def labels_of_loss(loss, width, n_classes, output, activation=""):
 
 
 def encode_labels(y, labels, n_classes):
-    """Return integer labels (n,) as a loss takes them; `labels` is one of `LABELS`."""
+    """Return integer labels (n,) as a loss takes them, one of `LABELS`."""
     if labels == "one-hot":
         return keras.ops.one_hot(y, n_classes)
     if labels == "sparse":
@@ -116,7 +115,7 @@ def _options(loss):
     """Return the function that a loss applies, and what it is called with beside labels and predictions."""
     try:
         loss = keras.losses.get(loss) if isinstance(loss, str) else loss
-    except ValueError:  # a name that is not known
+    except ValueError:  # an unknown name
         return None, {}
     options = {}
     while True:
@@ -130,27 +129,24 @@ def _options(loss):
 
 
 def _explains(loss, labels, width, n_classes, output):
-    """Tell whether a loss is less for right predictions than for wrong ones, whatever is mistaken for what."""
+    """Tell whether a loss is lower for right predictions than for any kind of wrong ones."""
     model = keras.Sequential([keras.Input((width,)), keras.layers.Activation("linear")])
     model.compile(loss=loss)
     y = np.arange(2 * n_classes + 3) % n_classes  # no number of samples that fits the number of classes by chance
+
+    def tried(shift):
+        predictions = _predictions(y + shift, width, n_classes, output, labels)
+        return float(model.compute_loss(None, encode_labels(y, labels, n_classes), predictions))
+
     try:
-        values = [
-            float(
-                model.compute_loss(
-                    None, encode_labels(y, labels, n_classes), _predictions(y + shift, width, n_classes, output, labels)
-                )
-            )
-            for shift in range(n_classes)
-        ]
-    except Exception:  # whatever a loss raises on labels that it does not take
+        values = [tried(shift) for shift in range(n_classes)]
+    except Exception:  # of a loss, on labels that it does not take
         return False
     right, least = values[0], min(values[1:])
     return bool(np.isfinite(values).all()) and least - right > _CLEARLY * max(1, abs(right))
 
 
 def _predictions(y, width, n_classes, output, labels):
-    """Return outputs that are sure of labels `y` modulo the number of classes."""
     y = y % n_classes
     if width == 1:
         second = np.where(y == 1, _SURE, 1 - _SURE)[:, None]

@@ -1,7 +1,6 @@
-"""Any model with one output as a plain one: one tensor in, one tensor out, samples of any number.
+"""Any model with one output as a plain one: one tensor in, one tensor out, any number of samples, the same layers.
 
-A model may take its inputs in a list, a dict or a structure of both, and may have been built for a fixed number of
-samples. A plain model shares its layers. Inputs are told apart by their names, never by an order.
+A model may take its inputs in a list, a dict or a structure of both. They are told apart by name, never by order.
 """
 
 from typing import NamedTuple
@@ -17,7 +16,7 @@ _EXACT = 2**53  # up to which a float64 holds all whole numbers
 
 
 class ModelInput(NamedTuple):
-    """One input of a model: the names by which its arrays may go, the best first; shape of a sample; dtype."""
+    """One input of a model: the names that its arrays may have, the best first; shape of a sample; dtype."""
 
     names: tuple[str, ...]
     shape: tuple[int | None, ...]
@@ -25,10 +24,7 @@ class ModelInput(NamedTuple):
 
 
 def model_inputs(model):
-    """Return the inputs of a model, `ModelInput`, in the order of `model.inputs`.
-
-    An input goes by the key that it has in a dict, or else by the name of its tensor, if no other goes by that.
-    """
+    """Return a `ModelInput` for each of `model.inputs`, named by its key in a dict, or else by its tensor."""
     paths = [path for path, _ in keras.tree.flatten_with_path(_structure(model))]
     keys = [str(path[-1]) if path and isinstance(path[-1], str) else None for path in paths]
     names = [key or tensor.name for key, tensor in zip(keys, model.inputs, strict=True)]
@@ -42,27 +38,15 @@ def model_inputs(model):
 
 
 def call_model(model, tensors, **options):
-    """Return the output of a model for a tensor an input, in the order of `model.inputs`."""
+    """Return the output of a model for one tensor per input, in the order of `model.inputs`."""
     return keras.tree.flatten(model(keras.tree.pack_sequence_as(_structure(model), list(tensors)), **options))[0]
 
 
 def plain_model(model):
-    """Return a model with one input that shares the layers, optimizer and loss of another.
+    """Return a model with one input that shares the layers, optimizer and loss of another, or a plain one itself.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Sequential or functional; one that is plain is returned as it is.
-
-    Returns
-    -------
-    keras.Model
-        Of one with several inputs its input (n, n_features) has them side by side, each flattened: see `join_inputs`.
-
-    Raises
-    ------
-    ValueError
-        If it has several outputs, takes texts, or has several inputs of which one is of unknown shape.
+    Several inputs are side by side in (n, n_features), see `join_inputs`. Several outputs, texts, stateful layers, and
+    several inputs of which one is of unknown shape are a ValueError.
     """
     if len(model.outputs) != 1:
         names = ", ".join(model.output_names) if hasattr(model, "output_names") else len(model.outputs)
@@ -86,14 +70,7 @@ def plain_model(model):
 def join_inputs(arrays):
     """Return arrays (n, ...) of several inputs side by side, (n, n_features), for `plain_model`.
 
-    Returns
-    -------
-    (n, n_features) float32, or float64 if one of the arrays is of integers, which it holds exactly.
-
-    Raises
-    ------
-    ValueError
-        If an integer is too large for that, or the arrays have several lengths.
+    It is float32, or float64 if one array is of integers, which it holds exactly; larger ones are a ValueError.
     """
     whole = [array for array in arrays if array.dtype.kind in "iu"]
     largest = max((max(abs(int(array.min())), abs(int(array.max()))) for array in whole if array.size), default=0)
@@ -107,7 +84,6 @@ def join_inputs(arrays):
 
 
 def _structure(model):
-    """Return the inputs of a model as it takes them."""
     return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
 
@@ -140,8 +116,8 @@ def _check_inputs(model):
 
 
 def _cut(model, tensor, name):
-    """Say where to cut a model that takes texts."""
-    behind = next((layer.name for layer in model.layers if _takes(layer, tensor)), None)
+    """Return a sentence on where to cut a model that takes texts."""
+    behind = next((layer.name for layer in model.layers if any(each is tensor for each in _inputs_of(layer))), None)
     cut = f"m.get_layer({behind!r}).output" if behind else "the output of the layer behind it"
     others = [f"m.inputs[{place}]" for place in range(len(model.inputs))]
     inputs = ", ".join(cut if each is tensor else other for each, other in zip(model.inputs, others, strict=True))
@@ -153,19 +129,15 @@ def _cut(model, tensor, name):
     )
 
 
-def _takes(layer, tensor):
-    return any(each is tensor for node_input in _layer_inputs(layer) for each in node_input)
-
-
-def _layer_inputs(layer):
+def _inputs_of(layer):
     try:
-        yield keras.tree.flatten(layer.input)
+        return keras.tree.flatten(layer.input)
     except AttributeError:  # it is an input, or is called several times
-        return
+        return []
 
 
 def _parts(model):
-    """Return a new input, and of it what each input of a model takes."""
+    """Return a new input, and the part of it for each input of a model."""
     tensors, shapes = model.inputs, [tuple(tensor.shape[1:]) for tensor in model.inputs]
     if len(tensors) == 1:
         joined = keras.Input(shapes[0], dtype=tensors[0].dtype, name=tensors[0].name)

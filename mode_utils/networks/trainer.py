@@ -1,10 +1,11 @@
 """Many trainings of one architecture, without building or tracing it again.
 
-A study retrains the same network hundreds of times. A new model for each would leak memory and be traced anew, so a
-`Trainer` keeps one model and swaps its state: weights, optimizer and the seeds of its random layers.
+A new model for each training would leak memory and be traced anew, so a `Trainer` keeps one model and swaps its state:
+weights, optimizer and the seeds of its random layers.
 """
 
 import weakref
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -20,39 +21,21 @@ _CHUNK = 4096  # samples a prediction step, where all are not one step
 _CHUNK_NUMBERS = 24e6  # in the largest activation, up to which all samples are one step
 _MOST_NUMBERS = 64e6  # in the largest activation of a step: 256 MB, and about three times as much beside it
 _LARGE, _TOO_LARGE = 1e6, 2**30  # bytes; smaller arrays are converted each time, larger ones part by part
+_AT_ONCE = 1_024  # samples of `Predictions`
+_AFRESH_STEPS = 1_900  # of a training from fresh weights, about: 4 passes over 15,000 samples in batches of 32
+_AFRESH_EPOCHS = 40  # at most
 
 
 class Trainer:
-    """Train, save, restore and apply one compiled Keras classifier.
+    """Train, save, restore and apply one compiled Keras classifier, by its own loss and optimizer.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled; its own loss and optimizer are used, and only what is trainable is trained. The layers of one with
-        several inputs are used behind a single one, see `plain_models.plain_model`.
-    meaning : classifiers.Meaning, optional
-        What its output and labels mean; detected by default.
-    batch_size : int
-        Samples a step of a training.
-
-    Attributes
-    ----------
-    model : keras.Model
-    meaning : classifiers.Meaning
-    n_classes, batch_size : int
-    dtype : str
-        Of the samples that the model takes; others are converted.
-    output_layer : str
-        Name of the last layer, which stands for the probabilities.
-
-    Raises
-    ------
-    ValueError
-        If the model is no classifier (see `classifiers.read_classifier`).
+    `meaning` of its output and labels is detected by default; a model that is not a classifier is a ValueError, see
+    `classifiers.read_classifier`. Several inputs are joined to one, see `plain_models.plain_model`. A training step
+    takes `batch_size` samples. Samples are converted to `dtype`; `output_layer` stands for the probabilities.
     """
 
     def __init__(self, model, meaning: Meaning | None = None, batch_size=32):
-        plain = plain_model(model)  # which refuses what cannot be one
+        plain = plain_model(model)  # refuses what cannot be one, before its meaning is read
         self.meaning = meaning or read_classifier(model)
         self.model = model = plain
         self.n_classes, self.batch_size = self.meaning.n_classes, batch_size
@@ -65,13 +48,7 @@ class Trainer:
         self._forward, self._tensors, self._largest = {}, {}, {}
 
     def initialize(self, rng):
-        """Draw fresh weights and seeds from `rng`, weights by the layers' own initializers, and reset the optimizer.
-
-        Raises
-        ------
-        ValueError
-            If a layer does not say how a weight is initialized.
-        """
+        """Draw fresh weights, by the layers' own initializers, and seeds from `rng`, and reset the optimizer."""
         for layer, variables in own_variables(self.model):
             for variable in variables:
                 _initialize(layer, variable, rng)
@@ -84,39 +61,29 @@ class Trainer:
         return tuple(variable.numpy().copy() for variable in self._variables())
 
     def restore(self, state):
-        """Go back to a `state`.
-
-        Raises
-        ------
-        ValueError
-            If the state belongs to another architecture.
-        """
+        """Set a `state` for good; raise a ValueError if it belongs to another architecture."""
         variables = self._variables()
         if [np.shape(value) for value in state] != [tuple(variable.shape) for variable in variables]:
             raise ValueError(f"the state does not fit model {self.model.name!r}: its arrays have other shapes")
         for variable, value in zip(variables, state, strict=True):
             variable.assign(value)
 
+    @contextmanager
+    def at(self, state=None):
+        """Lend the model a `state`, or its own, to be changed: afterwards it has its own again, bit for bit."""
+        own = self.state()
+        try:
+            if state is not None:
+                self.restore(state)
+            yield self
+        finally:
+            self.restore(own)
+
     def fit(self, x, y, *, epochs, rng, batch_size=None, sample_weights=None, learning_rate=None):
-        """Train on all samples, shuffled anew by `rng` for each epoch, as `keras.Model.fit` does.
+        """Train on samples (n, ...) and labels (n,), shuffled by `rng` for each epoch, as `keras.Model.fit` does.
 
-        Parameters
-        ----------
-        x : (n, ...) float32
-        y : (n,) int
-        epochs : int
-        rng : numpy.random.Generator
-        batch_size : int, optional
-            Samples a step, by default the trainer's own; the last step of an epoch takes what is left.
-        sample_weights : (n,) float, optional
-            Factors on the losses of the samples.
-        learning_rate : float, optional
-            In place of the optimizer's own rate or schedule, which it has again afterwards.
-
-        Returns
-        -------
-        losses : (epochs, steps) float32
-            Loss of each step before its update.
+        `sample_weights` (n,) are factors on the losses; `learning_rate` stands in for the optimizer's own. The losses
+        that are returned, (epochs, steps) float32, are those before each update.
         """
         x, y = np.asarray(x), np.asarray(y, np.int32)
         columns = (y,) if sample_weights is None else (y, np.asarray(sample_weights, np.float32))
@@ -128,31 +95,21 @@ class Trainer:
         optimizer.finalize_variable_values(self.model.trainable_variables)  # takes averages over, if it keeps any
         return np.stack(losses)
 
+    def train_afresh(self, x, y, rng, least_epochs=1):
+        """Train from fresh weights for about 1,900 steps, but at least some epochs; `rng` draws weights and orders."""
+        epochs = int(np.clip(round(_AFRESH_STEPS * self.batch_size / len(y)), least_epochs, _AFRESH_EPOCHS))
+        self.initialize(rng)
+        self.fit(x, y, epochs=epochs, rng=rng)
+
     def predict(self, x):
         """Return the probabilities (n, n_classes), float32, of the labels for `x` (n, ...)."""
         return self.activations(x, [self.output_layer])[0]
 
     def activations(self, x, layers, grid=None):
-        """Return the outputs of some layers.
+        """Return the outputs of some layers, an array (n, ...) float32 a name, in the given order.
 
-        Parameters
-        ----------
-        x : (n, ...) float32
-        layers : sequence of str
-            Names of layers.
-        grid : int, optional
-            Average feature maps over space (or time) to at most `grid` cells an axis and flatten all outputs, which
-            makes layers of any size comparable; by default outputs are returned as they are.
-
-        Returns
-        -------
-        list of (n, ...) float32
-            One array a layer, in the given order; (n, n_features) with `grid`.
-
-        Raises
-        ------
-        ValueError
-            If the model has no layer of a name.
+        With `grid`, feature maps are averaged over space (or time) to at most so many cells an axis, and outputs are
+        flattened to (n, n_features), which makes layers of any size comparable. An unknown name is a ValueError.
         """
         forward, x = self._forward_to(tuple(layers), grid), np.asarray(x)
         size = self._step_size(x)
@@ -173,7 +130,6 @@ class Trainer:
         return (*(_cells(side, grid) if grid else side for side in sides), channels)
 
     def _step_size(self, x):
-        """Return how many samples are looked at in one step."""
         shape = x.shape[1:]
         if shape not in self._largest:
             self._largest[shape] = largest_output(self.model, shape)
@@ -183,7 +139,7 @@ class Trainer:
         return int(np.clip(_MOST_NUMBERS // numbers, 1, _CHUNK))
 
     def _train(self, epoch, x, columns, order, batch_size):
-        """Train for an epoch; of samples that are too large to be there twice, some whole steps at a time."""
+        """Train for an epoch; some whole steps at a time where a second copy of the samples would be too large."""
         y, *weights = columns
         if self._bytes(x) <= _TOO_LARGE:
             return epoch(self._tensor(x), y, order, batch_size, *weights).numpy()
@@ -191,21 +147,21 @@ class Trainer:
         losses = []
         for part in (order[start : start + size] for start in range(0, len(order), size)):
             own = np.arange(len(part), dtype=np.int32)
-            losses.append(epoch(self._tensor(x[part]), y[part], own, batch_size, *(w[part] for w in weights)))
+            losses.append(epoch(self._tensor(x[part]), y[part], own, batch_size, *(each[part] for each in weights)))
         return np.concatenate(losses)
 
     def _bytes(self, x):
         return x.size * tf.as_dtype(self.dtype).size
 
     def _tensor(self, x):
-        """Convert samples, those that nobody can change once as long as somebody holds them."""
+        """Convert samples; those that are read-only once, for as long as they exist."""
         if isinstance(x, tf.Tensor):
             return x
         if x.flags.writeable or not x.flags.owndata or x.nbytes < _LARGE:
             return self._converted(x)
         key = id(x)
         if key not in self._tensors:
-            tensors = self._tensors  # not the trainer, which may end before the samples do
+            tensors = self._tensors  # not `self`: a trainer may end before the samples do
             self._tensors[key] = weakref.ref(x, lambda _: tensors.pop(key, None)), self._converted(x)
         return self._tensors[key][1]
 
@@ -221,19 +177,20 @@ class Trainer:
         if (weighted, held) not in self._epochs:
             flat = can_be_flat(self.model) and not weighted
             epoch = (flat_epoch if flat else _plain_epoch)(self.model, self.meaning.encode)
-            sample = tf.TensorSpec((None, *self.model.input_shape[1:]), self.dtype)
             labels, scalar = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
             weights = [tf.TensorSpec((None,), tf.float32)] if weighted else []
-            signature = [sample, labels, labels, scalar, *weights]
+            signature = [self._samples(), labels, labels, scalar, *weights]
             self._epochs[weighted, held] = tf.function(epoch, input_signature=signature)
         return self._epochs[weighted, held]
+
+    def _samples(self):
+        return tf.TensorSpec((None, *self.model.input_shape[1:]), self.dtype)
 
     def _forward_to(self, layers, grid):
         if (layers, grid) not in self._forward:
             submodel = keras.Model(self.model.inputs, [self._output(name) for name in layers])
-            sample = tf.TensorSpec((None, *self.model.input_shape[1:]), self.dtype)
 
-            @tf.function(input_signature=[sample])
+            @tf.function(input_signature=[self._samples()])
             def forward(x):
                 outputs = keras.tree.flatten(submodel(x, training=False))
                 return [_pooled(output, grid) for output in outputs] if grid else outputs
@@ -248,8 +205,27 @@ class Trainer:
         return self.meaning.probabilities(output) if name == self.output_layer else output
 
 
+class Predictions:
+    """The probabilities of samples (n, ...), each computed once, when it is first asked for."""
+
+    def __init__(self, trainer, x):
+        self.trainer, self.x = trainer, x
+        self._places, self._rows = np.empty(0, int), np.empty((0, trainer.n_classes), np.float32)
+
+    def at(self, places):
+        """Return probabilities (n_places, n_classes) of the samples at increasing places."""
+        missing = np.setdiff1d(places, self._places)
+        if missing.size:
+            parts = np.array_split(missing, len(missing) // _AT_ONCE + 1)
+            rows = [self.trainer.predict(np.asarray(self.x[part])) for part in parts]
+            known = np.concatenate([self._places, missing])
+            order = np.argsort(known)
+            self._places, self._rows = known[order], np.concatenate([self._rows, *rows])[order]
+        return self._rows[np.searchsorted(self._places, places)]
+
+
 def _plain_epoch(model, encode):
-    """Return a function that trains a model for an epoch by whatever optimizer it has; see `flat_epoch`."""
+    """Return a function that trains a model for an epoch by any optimizer; see `flat_epoch`."""
     weights = model.trainable_variables
 
     def epoch(x, y, order, batch_size, sample_weights=None):
@@ -278,10 +254,7 @@ def _cells(side, grid):
 
 
 def _pooled(output, grid):
-    """Average (n, ..., channels) to at most `grid` cells an axis, to one where a side may have any length, and flatten.
-
-    What a mask calls padding does not count.
-    """
+    """Average (n, ..., channels), padding apart, to `grid` cells an axis or one of any length, and flatten."""
     mask, sides = padding_mask(output), list(output.shape[1:-1])
     output = tf.cast(output, tf.float32)
     if not sides:
@@ -294,8 +267,8 @@ def _pooled(output, grid):
 
 
 def _averaged(output, sides, grid):
-    axes = [axis for axis, side in enumerate(sides, 1) if side is None]
-    output = tf.reduce_mean(output, axes, keepdims=True) if axes else output
+    if axes := [axis for axis, side in enumerate(sides, 1) if side is None]:
+        output = tf.reduce_mean(output, axes, keepdims=True)
     window = [1 if side is None else _window(side, grid) for side in sides]
     output = tf.nn.pool(output, window, "AVG", strides=window, padding="SAME")
     cells = [_cells(side, grid) for side in sides]
@@ -303,7 +276,7 @@ def _averaged(output, sides, grid):
 
 
 def _reset(optimizer, weights):
-    """Give the variables of an optimizer, but for its learning rate, the values that a new one has."""
+    """Give the variables of an optimizer the values that a new one has."""
     new = type(optimizer).from_config(optimizer.get_config())
     new.build(weights)
     for variable, fresh in zip(optimizer_variables(optimizer), optimizer_variables(new), strict=True):
@@ -311,7 +284,7 @@ def _reset(optimizer, weights):
 
 
 def _initialize(layer, variable, rng):
-    """Assign fresh values to one weight; Keras layers keep the initializer of `kernel` as `kernel_initializer`."""
+    """Assign fresh values to a weight; Keras layers keep the initializer of `kernel` as `kernel_initializer`."""
     initializer = getattr(layer, f"{variable.name}_initializer", None)
     if initializer is None:
         raise ValueError(f"layer {layer.name!r} does not say how its weight {variable.name!r} is initialized")

@@ -2,16 +2,10 @@
 
 case           the model and its data, checked; an example of both
 outputs        probabilities and features from any framework, in place of a model
-pool_scan      one pass over a pool, however large it is
-pool_faults    doubtful labels, copies, foreign samples
-choice         a look at the pool, and what is to be added, by it alone
-mapped_pool    the pool as a map
 steps          a model's steps: diagnose, choose, retrain
 retraining     how it is retrained: learning rate, epochs, and whether that moved anything
 class_weights  stated, or found in what the model makes of its training samples
 conclusion     what is said of an outcome, wherever it is said
-shards         one shard, and what it hands over
-sharded        a choice from all shards, on a cluster
 verdicts       has a label become worse, or is that chance?
 worth          was it worth it to choose?
 rounds         round after round
@@ -29,16 +23,16 @@ import importlib
 _HOMES = {
     "case": ("Case", "make_example", "open_case"),
     "reading.model_files": ("load_model",),
-    "folder": ("next_folder", "save_choice", "save_repair"),
-    "outputs": ("diagnose_outputs", "make_outputs_example", "open_outputs"),
-    "pool_faults": ("find_faults",),
-    "choice": ("ArraysChoice", "Diagnosis", "choose_from_scan", "look_at_pool"),
-    "choose": ("choose_from_arrays",),
+    "folder": ("next_folder", "save_repair", "save_tasks"),
+    "outputs": ("make_outputs_example", "open_outputs"),
+    "choosing.pool_faults": ("find_faults",),
+    "choosing.choice": ("Report", "assess_case", "choose_inputs", "say_expected_accuracy"),
+    "choosing.sharded_pool": ("Shards",),
+    "choose": ("ArraysChoice", "choose_from_arrays"),
     "conclusion": ("say_outcome",),
-    "rounds": ("round_of", "say_next_round", "take_labels"),
-    "sharded": ("choose_from_shards",),
-    "mapped_pool": ("map_pool", "save_map"),
-    "steps": ("RepairOutcome", "choose_inputs", "diagnose", "retrain"),
+    "rounds": ("rounds_with", "say_next_round", "take_labels"),
+    "choosing.mapped_pool": ("map_pool", "save_map"),
+    "steps": ("RepairOutcome", "retrain"),
     "worth": ("compare_with_random", "say_health", "say_worth"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

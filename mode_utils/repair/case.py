@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from mode_utils.data import load_dataset
-from mode_utils.layer_selection import last_hidden_layer
+from mode_utils.diagnosis import assess
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras
-from mode_utils.networks.feature_models import GRID
-from mode_utils.networks.trainer import Trainer
+from mode_utils.networks.trainer import Predictions, Trainer
 from mode_utils.options import DebugOptions
+from mode_utils.repair.choosing.choice import PoolCase
 from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
 from mode_utils.repair.reading.arrays import OwnData, say_known, say_unseen
 from mode_utils.repair.reading.case_options import CaseOptions
@@ -21,49 +21,12 @@ from mode_utils.repair.reading.own_samples import check_known, say_one_label
 from mode_utils.repair.retraining import check_trainable, say_rate
 from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
 from mode_utils.run_setup import RunSetup, split_for_run
+from mode_utils.selection.model_outputs import ModelOutputs
 from mode_utils.support.checks import check_least
-from mode_utils.support.sample_parts import in_chunks, scattered
-
-
-class ModelOutputs:
-    """States of the last hidden layer and probabilities of a trainer's model for `OwnData`: `pool_scan.Outputs`."""
-
-    def __init__(self, trainer, data):
-        self._trainer, self._data = trainer, data
-        self._layer = last_hidden_layer(trainer.model)
-        self.n_classes, self.n_pool = trainer.n_classes, len(data.x_pool)
-
-    def of_validation(self):
-        """Return states and probabilities of the validation samples."""
-        return self._look(self._data.x_validation)
-
-    def in_chunks(self):
-        """Yield start, states and probabilities of each part of the pool in turn."""
-        for start, x in in_chunks(self._data.x_pool):
-            yield start, *self._look(x)
-
-    def states_at(self, places):
-        """Return the states at some places of a pool that may be larger than memory."""
-        parts = scattered(self._data.x_pool, places)
-        return np.concatenate([self._trainer.activations(x, [self._layer], grid=GRID)[0] for x in parts])
-
-    def at(self, places):
-        """Return states and probabilities at some places of the pool."""
-        parts = zip(*(self._look(x) for x in scattered(self._data.x_pool, places)), strict=True)
-        return tuple(map(np.concatenate, parts))
-
-    def of_training(self, labels=None):
-        """Return states and labels of the training samples, or of those with some labels."""
-        x, y = self._data.x_train, self._data.y_train
-        places = np.flatnonzero(np.isin(y, labels)) if labels is not None else slice(None)
-        return self._look(x[places])[0], y[places]
-
-    def _look(self, x):
-        return self._trainer.activations(x, [self._layer, self._trainer.output_layer], grid=GRID)
 
 
 @dataclass(frozen=True)
-class Case:
+class Case(PoolCase):
     """What a repair starts from.
 
     Attributes
@@ -71,7 +34,7 @@ class Case:
     model : keras.Model
         As it came; its layers are those of the trainer's model.
     trainer : Trainer
-        Every step restores the state that it needs.
+        Every step borrows its model in the state that it needs; a retraining leaves it repaired.
     data : OwnData
     options : DebugOptions
         `batch_size` is the budget: samples to add.
@@ -112,13 +75,22 @@ class Case:
     @property
     def outputs(self):
         """What the model as it came makes of the samples, `ModelOutputs`."""
-        self.trainer.restore(self.initial_state)
-        return ModelOutputs(self.trainer, self.data)
+        return ModelOutputs(self.trainer, self.data.splits(), self.initial_state)
 
     @property
     def n_pool(self):
         """Samples of the pool."""
         return len(self.data.x_pool)
+
+    def about(self):
+        """Return what a file about the case says of its model and data."""
+        reading = [*self.trainer.meaning.reasons, *self.notes]
+        return {"model": {"name": self.model.name, "reading": reading}, "tolerance": self.tolerance}
+
+    def assess(self):
+        """Return what the model as it came gets wrong on validation samples, an `Assessment`."""
+        with self.trainer.at(self.initial_state):
+            return assess(self.trainer, self.data.splits(), self.options.theta, self.options.gamma)
 
     def step_options(self, n_steps):
         """Return the options of a repair that spends the budget in some steps, for a learning curve."""
@@ -167,8 +139,9 @@ def open_case(model, data, budget, **options):
         model, trainer, data, repair_options, how.tolerance, how.seed, trainer.state(), (*notes, *told), sources,
         learning_rate=how.learning_rate, fixed_epochs=how.epochs is not None,
     )  # fmt: skip
-    notes = [note for check in _CHECKS for note in check(case, how)]
-    weights, told = _class_weights(how.class_weights, trainer, data)
+    predictions = Predictions(trainer, data.x_train)
+    notes = [note for check in _CHECKS for note in check(case, how, predictions)]
+    weights, told = _class_weights(how.class_weights, predictions, data)
     case = replace(case, class_weights=weights, notes=(*notes, *told, *say_rate(case)))
     return continue_case(case, earlier) if earlier else case
 
@@ -193,34 +166,34 @@ def make_example(folder, labelled=True, seed=0):
     return folder / "model.keras", folder / "data.npz"
 
 
-def _fit(case, how):
+def _fit(case, how, predictions):
     check_fit(case.trainer.model, case.data, case.options.batch_size)
     return ()
 
 
-def _known(case, how):
-    samples = case.trainer, case.data.x_train, case.data.y_train, case.data.class_names
+def _known(case, how, predictions):
+    training = predictions, case.data.y_train, case.data.class_names
     if not how.even_if_weak:
-        check_known(*samples)
+        check_known(*training)
         return ()
-    told = say_one_label(*samples)
+    told = say_one_label(*training)
     return (f"{told[0].upper()}{told[1:]}: --class-weights balanced may help.",) if told else ()
 
 
 _CHECKS = (  # each raises a ValueError or returns notes; those on a weak model stand before those on its data
     _fit,
     _known,
-    lambda case, how: case.notes,
-    lambda case, how: say_unseen(case.data),
-    lambda case, how: say_known(case.data),
+    lambda case, *_: case.notes,
+    lambda case, *_: say_unseen(case.data),
+    lambda case, *_: say_known(case.data),
 )
 
 
-def _class_weights(stated, trainer, data):
+def _class_weights(stated, predictions, data):
     """Return class weights, and notes."""
     if stated is not None:
         return read_class_weights(stated, data.class_names), ()
-    return find_class_weights(trainer, data.x_train, data.y_train, data.class_names)
+    return find_class_weights(predictions, data.y_train, data.class_names)
 
 
 def _model_of(earlier):

@@ -6,18 +6,47 @@
 import argparse
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from mode_utils.repair.choice import ArraysChoice, choose_from_scan, look_at_pool
+import pandas as pd
+
+from mode_utils.repair.choosing.choice import Report, assess_case, choose_inputs, say_expected_accuracy
+from mode_utils.repair.choosing.pool_faults import PoolFaults, find_faults
 from mode_utils.repair.command import REPAIRED, report_notebook, status_of
-from mode_utils.repair.folder import MAP, PAGE, check_files, check_new, save_choice
-from mode_utils.repair.outputs import diagnose_outputs, open_outputs
-from mode_utils.repair.pool_faults import find_faults
+from mode_utils.repair.folder import MAP, PAGE, check_files, check_new, save_repair
+from mode_utils.repair.outputs import open_outputs
 from mode_utils.repair.reading.array_sets import OUTPUTS
 from mode_utils.repair.reading.shard_files import find_shards
 from mode_utils.support.checks import check_least
 
 _SAME = ("budget", "preset", "even_if_weak", "seed", "label_studio")  # options, in command and notebook
+
+
+@dataclass(frozen=True)
+class ArraysChoice:
+    """What is wrong with a model, with the pool, and what to add, from arrays alone.
+
+    Attributes
+    ----------
+    case : outputs.OutputsCase
+        Its `notes` are sentences on how the arrays were read.
+    report : choosing.choice.Report
+    faults : choosing.pool_faults.PoolFaults
+    chosen : pandas.DataFrame
+        See `choosing.choice.choose_inputs`. Of a pool in shards, `index` counts the rows of all in the order of their
+        names, and `name` is the row's own, or that of its shard with the row's number.
+    """
+
+    case: object
+    report: Report
+    faults: PoolFaults
+    chosen: pd.DataFrame
+
+    @property
+    def remarks(self):
+        """What is to be said of the model on the pool, and of the pool: a list of sentences."""
+        return [say_expected_accuracy(self.case), *self.faults.sentences()]
 
 
 def choose_from_arrays(arrays, budget, folder=None, **options):
@@ -33,22 +62,23 @@ def choose_from_arrays(arrays, budget, folder=None, **options):
     folder : path, optional
         Gets `selected.csv`, `diagnosis.json` and, of a pool without labels, `label.html`; must not have them.
     **options
-        Of `outputs.open_outputs`: `class_names`, `preset`, `seed`, and any of `options.DebugOptions`.
+        Of `outputs.open_outputs`: `pool`, of one in shards, `class_names`, `preset`, `seed`, and any of
+        `options.DebugOptions`.
 
     Returns
     -------
-    choice.ArraysChoice
+    ArraysChoice
 
     Raises
     ------
-    FileNotFoundError, ValueError
+    FileNotFoundError, ValueError, ConnectionError
         In one sentence, what is wrong and what to do.
     """
     case = open_outputs(arrays, budget, **options)
-    diagnosis, scan = diagnose_outputs(case), look_at_pool(case)
-    found = ArraysChoice(case, diagnosis, find_faults(case, scan), choose_from_scan(case, diagnosis, scan))
+    report = assess_case(case)
+    found = ArraysChoice(case, report, find_faults(case), choose_inputs(case, report))
     if folder is not None:
-        save_choice(folder, case, diagnosis, found.chosen, found.faults.sentences())
+        save_repair(folder, case, report, found.chosen, remarks=found.remarks)
     return found
 
 
@@ -60,12 +90,8 @@ def _build_parser():
         epilog="Exit status: 0 chosen; 2 bad input; 3 no room or no permission; 4 an error that was not foreseen, "
         "whose traceback is kept; 130 interrupted.",
     )
-    add = parser.add_argument
-    add(
-        "data",
-        type=Path,
-        help=f".npz file with {', '.join(OUTPUTS.required)}, and any of {', '.join(OUTPUTS.optional)}",
-    )
+    add, needed = parser.add_argument, ", ".join(OUTPUTS.required)
+    add("data", type=Path, help=f".npz file with {needed}, and any of {', '.join(OUTPUTS.optional)}")
     add("folder", type=Path, help="where selected.csv, diagnosis.json, report.html and label.html go; must not exist")
     add("--budget", type=int, required=True, help="samples to choose")
     add("--pool", metavar="URL", help="a pool in shards, .npz or .parquet: a folder or a pattern, as fsspec reads it")
@@ -90,7 +116,7 @@ def _choose(given):
     pool, workers = _pool(given)
     names = given.class_names.split(",") if given.class_names else None
     options = {"class_names": names, "preset": given.preset, "seed": given.seed, "even_if_weak": given.even_if_weak}
-    case = open_outputs(given.data, given.budget, in_shards=bool(given.pool), **options)
+    case = open_outputs(given.data, given.budget, pool=pool or None, **options)
     print(*case.notes, sep="\n")
     parameters = {"data_path": str(given.data.resolve()), "class_names": names or [], "pool": pool}
     parameters |= {"workers": workers, "scheduler": given.scheduler or ""}

@@ -1,7 +1,7 @@
-"""Class weights of a retraining: stated, or found in what a model makes of its own training samples.
+"""Class weights of a retraining: stated, or found in a model's predictions of its own training samples.
 
-Keras does not save `class_weight`. A model that was trained with it, or on samples in which its labels were balanced,
-takes many more samples for a rare label than there are, and to retrain it without would cost that label its recall.
+Keras does not save `class_weight`. A model that was trained with it, or on balanced samples, predicts a rare label much
+more often than it occurs, and to retrain it without would cost that label its recall.
 """
 
 from dataclasses import dataclass
@@ -9,25 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
-_ASKED = 20_000  # training samples
-_AT_ONCE = 1_024
+_PREDICTED = 20_000  # training samples
 _IMBALANCED = 2  # times as frequent as the rarest is the most frequent label, at least
 _MORE = 1.5  # times as many samples are taken for rare labels wrongly as are missed
 _SURELY = 1e-3  # p
-_FEWEST = 10  # samples of a label that say something of it
+_FEWEST = 10  # samples of a label, to judge it
 _NAMED = 10  # labels in a sentence
 _PULL = 1e-3  # towards labels of equal weight, where they are hardly confused
 
 
 @dataclass(frozen=True)
 class ClassWeights:
-    """How much the samples of each label weigh in a training.
+    """Weights of labels in a training: `values` (n_classes,) are factors on the loss of each sample of a label.
 
-    Attributes
-    ----------
-    values : (n_classes,) float
-        Factors on the loss of a sample of each label, or with `of_labels` what all samples of a label weigh together.
-    of_labels : bool
+    With `of_labels` they are what all samples of a label weigh together.
     """
 
     values: np.ndarray
@@ -41,24 +36,10 @@ class ClassWeights:
 
 
 def read_class_weights(stated, class_names):
-    """Return the class weights that somebody states.
+    """Return stated `ClassWeights`, or None for "none"; what cannot be read is a ValueError.
 
-    Parameters
-    ----------
-    stated : "balanced", "none", str, mapping or sequence of float
-        "balanced" lets all labels weigh alike; a text has numbers as "0.5,10" or "cat=0.5,dog=10"; a mapping is from
-        class names, or labels, to numbers, of those left out 1.
-    class_names : sequence of str
-
-    Returns
-    -------
-    ClassWeights or None
-        None for "none".
-
-    Raises
-    ------
-    ValueError
-        If it says nothing of the kind, with what it may be.
+    "balanced" lets all labels weigh alike. A text has numbers as "0.5,10" or "cat=0.5,dog=10"; a sequence has a number
+    for each label; a mapping is from class names, or labels, to numbers, 1 for those left out.
     """
     names, n = [str(name) for name in class_names], len(class_names)
     if isinstance(stated, str) and stated in ("balanced", "none"):
@@ -80,36 +61,19 @@ def read_class_weights(stated, class_names):
     return ClassWeights(np.array([values[name] for name in names]))
 
 
-def find_class_weights(trainer, x, y, class_names):
-    """Find out whether a model was trained with class weights, from what it makes of its own training samples.
+def find_class_weights(predictions, y, class_names):
+    """Return `ClassWeights` that a model was trained with, or None, and a sentence about them, as a tuple.
 
-    At a minimum of a weighted cross-entropy, the weight that the labels' samples give to each label, by the
-    probabilities of the model, is the weight that this label's samples have: the weights are the stationary
-    distribution of the mean probabilities.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    x : (n, ...) array
-        Training samples as the model gets them.
-    y : (n,) int
-    class_names : sequence of str
-
-    Returns
-    -------
-    ClassWeights or None
-        None if there is no sign of any: a model takes hardly more samples for the rare labels than there are.
-    note : tuple of str
-        A sentence, if there is one.
+    `predictions` are the `trainer.Predictions` of the training samples, `y` (n,) their labels. At a minimum of a
+    weighted cross-entropy, the weights are the stationary distribution of the mean probabilities of each label's
+    samples. There are none if a model predicts rare labels hardly more often than they occur.
     """
-    counts = np.bincount(y, minlength=trainer.n_classes)
+    counts = np.bincount(y, minlength=len(class_names))
     enough = counts >= _FEWEST
     if enough.sum() < 2 or counts.max() < _IMBALANCED * counts[enough].min():
         return None, ()
-    places = np.sort(np.random.default_rng(0).permutation(len(y))[:_ASKED])
-    parts = np.array_split(places, len(places) // _AT_ONCE + 1)
-    probabilities = np.concatenate([trainer.predict(np.asarray(x[part])) for part in parts])
-    y = np.asarray(y)[places]
+    places = np.sort(np.random.default_rng(0).permutation(len(y))[:_PREDICTED])
+    probabilities, y = predictions.at(places), np.asarray(y)[places]
     rare = enough & (counts < counts[enough].mean())
     taken, is_rare = rare[probabilities.argmax(axis=1)], rare[y]
     wrongly, missed = int((taken & ~is_rare).sum()), int((~taken & is_rare).sum())
@@ -118,7 +82,7 @@ def find_class_weights(trainer, x, y, class_names):
     shares = _shares(probabilities, y)
     values = np.divide(shares, counts, out=np.zeros(len(counts)), where=counts > 0)
     values = np.where(counts > 0, values / values[counts > 0].min(), values.max() / values[counts > 0].min())
-    told = ", ".join(f"{name}={value:.3g}" for name, value in list(zip(class_names, values, strict=True))[:_NAMED])
+    told = ", ".join(f"{name}={value:.3g}" for name, value in zip(class_names[:_NAMED], values[:_NAMED], strict=True))
     named = ", ".join(str(class_names[label]) for label in np.flatnonzero(rare)[:_NAMED])
     return ClassWeights(values), (
         f"Of {len(y)} training samples, {is_rare.sum()} are of rare labels ({named}), but the model takes "
@@ -130,8 +94,8 @@ def find_class_weights(trainer, x, y, class_names):
 def _shares(probabilities, y):
     """Return the stationary distribution of the mean probabilities of each label's samples."""
     n = probabilities.shape[1]
-    seen, mean = np.unique(y), np.eye(n)
-    for label in seen:
+    mean = np.eye(n)
+    for label in np.unique(y):
         mean[label] = probabilities[y == label].mean(axis=0)
     system = np.eye(n) - (1 - _PULL) * mean.T
     shares = np.linalg.solve(system, np.full(n, _PULL / n))

@@ -1,56 +1,38 @@
-"""What is said of an outcome: the same sentences in the terminal, on the page and in `diagnosis.json`."""
+"""Sentences on an outcome, the same in the terminal, on the page and in `diagnosis.json`."""
 
 _NAMED = 10  # labels in a sentence
 
 
-def still_failing(outcome, diagnosis, theta):
-    """Return the labels that were named as failing before a repair and still fail.
+def still_failing(outcome, report, theta):
+    """Return the rows of `outcome.labels` that failed before and are below `theta` after, the weakest first."""
+    failed = (report.labels["fault"] != "").to_numpy()
+    return outcome.labels[failed & (outcome.labels["after"] < theta)].sort_values("after", kind="stable")
+
+
+def say_outcome(outcome, report, theta, keep_new_bugs=False, next_round="", without_label=0):
+    """Return sentences on a repair and what to do next, the most important first.
 
     Parameters
     ----------
     outcome : steps.RepairOutcome
-    diagnosis : choice.Diagnosis
+    report : choosing.choice.Report
         Of the model before.
     theta : float
         Validation accuracy below which a label still fails.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of `outcome.labels`, the weakest first.
-    """
-    failed = (diagnosis.labels["fault"] != "").to_numpy()
-    return outcome.labels[failed & (outcome.labels["after"] < theta)].sort_values("after", kind="stable")
-
-
-def say_outcome(outcome, diagnosis, theta, keep_new_bugs=False, next_round="", worth="", without_label=0):
-    """Say what became of a repair, and what to do next.
-
-    Parameters
-    ----------
-    outcome, diagnosis, theta
-        See `still_failing`.
     keep_new_bugs : bool
         Whether the model is saved even if it does not help.
     next_round : str
-        What `rounds.say_next_round` says.
-    worth : str
-        What a comparison with random choice says.
+        Of `rounds.say_next_round`.
     without_label : int
         Chosen samples that have no label yet.
-
-    Returns
-    -------
-    list of str
-        Sentences, the most important first.
     """
-    failing = still_failing(outcome, diagnosis, theta)
+    failing = still_failing(outcome, report, theta)
     return [
-        *_say_result(outcome),
+        _say_result(outcome),
         *_say_training(outcome),
         *_say_failing(outcome, failing, theta),
         *_say_labels(outcome),
-        *([worth] if worth else []),
+        *([outcome.worth] if outcome.worth else []),
         *([next_round] if next_round and outcome.changed else []),
         *_say_saved(outcome, keep_new_bugs),
         *([f"{without_label} chosen inputs have no label yet: label them"] if without_label else []),
@@ -60,23 +42,21 @@ def say_outcome(outcome, diagnosis, theta, keep_new_bugs=False, next_round="", w
 def _say_result(outcome):
     training = outcome.training
     if training.diverged:
-        return [
-            "nothing was repaired: the retraining diverged, its weights are no longer finite; lower --learning-rate"
-        ]
+        return "nothing was repaired: the retraining diverged, its weights are no longer finite; lower --learning-rate"
     if not outcome.changed:
-        return [f"nothing was repaired: the retraining hardly moved the model's weights ({training.moved:.2g} of their "
-                f"size); {_cause(training)}"]  # fmt: skip
+        moved = f"the retraining hardly moved the model's weights ({training.moved:.2g} of their size)"
+        return f"nothing was repaired: {moved}; {_cause(training)}"
     counts = f"{outcome.fixed} validation samples fixed, {outcome.broken} broken"
     if outcome.fixed or outcome.broken:
-        return [counts]
+        return counts
     if (outcome.labels["before"].dropna() == 1).all():
-        return [f"{counts}: none was wrong before, so that they cannot show a repair"]
-    return [f"{counts}: the retraining changed the model, but repaired nothing that they show"]
+        return f"{counts}: none was wrong before, so they cannot show a repair"
+    return f"{counts}: the retraining changed the model, but repaired none of them"
 
 
 def _cause(training):
     if training.known == 1:
-        return "it gets all new samples right already, so that it cannot learn much from them"
+        return "it gets all new samples right already, so it cannot learn much from them"
     if training.accumulated > training.steps:
         return (
             f"its optimizer changes them every {training.accumulated} steps, but the retraining had {training.steps}: "
@@ -103,13 +83,12 @@ def _say_training(outcome):
 def _say_failing(outcome, failing, theta):
     if not len(failing) or not outcome.changed:
         return []
-    none, slow = failing[failing["after"] == 0], failing.index.isin(outcome.training.slow)
+    none, some = failing[failing["after"] == 0], failing[failing["after"] > 0]
     said = [f"still at 0%: {_names(none['label'])}"] if len(none) else []
-    some = failing[failing["after"] > 0]
-    if len(some):
-        each = [f"{label} ({after:.0%})" for label, after in zip(some["label"], some["after"], strict=True)]
-        said.append(f"still below {theta:.0%}: {_names(each)}")
-    return [f"{'; '.join(said)}; {_advice(outcome.training, failing[slow])}"]
+    each = [f"{label} ({after:.0%})" for label, after in zip(some["label"], some["after"], strict=True)]
+    said += [f"still below {theta:.0%}: {_names(each)}"] if each else []
+    slow = failing[failing.index.isin(outcome.training.slow)]
+    return [f"{'; '.join(said)}; {_advice(outcome.training, slow)}"]
 
 
 def _advice(training, slow):

@@ -1,7 +1,6 @@
 """What a repair leaves behind: a folder that appears whole or not at all, and never over an earlier one."""
 
 import errno
-import hashlib
 import json
 import os
 import platform
@@ -18,10 +17,11 @@ from mode_utils.repair.labelling.browser_page import write_label_page
 from mode_utils.repair.labelling.label_studio import write_tasks
 from mode_utils.repair.labelling.label_table import as_text
 from mode_utils.repair.reading.model_files import check_model_file
+from mode_utils.repair.rounds import rounds_with, say_next_round
+from mode_utils.support.files import hash_file
 
 PAGE = "label.html"  # where the chosen samples get their labels
 MAP = "map.html"  # of the pool
-_CHUNK = 1 << 20  # bytes read at once
 
 
 def next_folder(base):
@@ -50,11 +50,8 @@ def check_files(model=None, data=None, labels=()):
         check_model_file(model)
 
 
-def save_repair(
-    folder, case, diagnosis, chosen, outcome=None, keep_new_bugs=False, added=None, labels_files=(), remarks=(),
-    worth="", disagreed=None, label_studio=False, rounds=(), next_round="",
-):  # fmt: skip
-    """Write `selected.csv`, `diagnosis.json`, `origin.json` and, if the repair helps, `repaired.keras`.
+def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks=(), keep_new_bugs=False):
+    """Write `selected.csv`, `diagnosis.json` and, of a repair, `origin.json` and `repaired.keras`, if it helps.
 
     Where chosen samples have no label yet, there is a page to label them in, too: `label.html`.
 
@@ -62,28 +59,18 @@ def save_repair(
     ----------
     folder : path
         Made if it does not exist; see `support.files.whole_folder` for all or nothing.
-    case, diagnosis, chosen
-        See `steps`.
-    outcome : RepairOutcome, optional
-        None while the chosen samples have no labels.
-    keep_new_bugs : bool
-        Save the repaired model even if it does not help, if it is another one at all.
-    added : (indices, labels), optional
-        What was added, by place in the pool; by default all that was chosen, of a pool with labels.
-    labels_files : path or sequence of paths
-        The tables that the labels are from.
+    case : Case or OutputsCase
+    report : choosing.choice.Report
+    chosen : pandas.DataFrame
+        See `choosing.choice.choose_inputs`.
+    outcome : steps.RepairOutcome, optional
+        None while the chosen samples have no labels, and without a model.
+    labels : labelling.agreement.GatheredLabels, optional
+        That people have given; what they disagree on is written to `disagreed.csv`.
     remarks : sequence of str
         Sentences to tell.
-    worth : str
-        What a comparison with random choice says.
-    disagreed : pandas.DataFrame, optional
-        Samples that people give several labels, see `labelling.agreement.GatheredLabels`; written to `disagreed.csv`.
-    label_studio : bool
-        Write tasks for Label Studio beside the page, `tasks.json` and `labelling.xml`.
-    rounds : sequence of dict
-        A line a round, this one included, see `rounds.round_of`.
-    next_round : str
-        What `rounds.say_next_round` says.
+    keep_new_bugs : bool
+        Save the repaired model even if it does not help, if it is another one at all.
 
     Returns
     -------
@@ -96,70 +83,64 @@ def save_repair(
         If the folder has a repair already.
     """
     folder = Path(folder)
-    told = _write_chosen(folder, case, chosen, remarks, label_studio, added, disagreed)
-    told |= {"worth": worth, "next_round": next_round}
-    summaries = {"diagnosis": _summary(case, diagnosis, outcome) | told}
+    check_new(folder / "selected.csv")
+    folder.mkdir(parents=True, exist_ok=True)
+    added = outcome.added if outcome else None
+    _selected(case, chosen, added).to_csv(folder / "selected.csv", index=False)
+    asked = inputs_to_label(case, chosen, outcome, labels)
+    if labels is not None and len(labels.disagreed):
+        labels.disagreed.to_csv(folder / "disagreed.csv", index=False)
+    if len(asked):
+        write_label_page(folder / PAGE, asked, case.data.class_names, samples_of(case, asked))
+    summary = case.about() | _sizes(case) | _rows_of(report)
+    summary |= {"chosen": len(chosen), "remarks": [each for each in remarks if each], "without_label": len(asked)}
     if outcome is not None:
-        said = {"keep_new_bugs": keep_new_bugs, "next_round": next_round, "worth": worth}
-        said["without_label"] = told["without_label"]
-        summaries["diagnosis"]["told"] = say_outcome(outcome, diagnosis, case.options.theta, **said)
-        summaries["origin"] = _origin(case, chosen, added, labels_files, list(rounds))
-    for name, summary in summaries.items():
-        (folder / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n")
+        rounds = rounds_with(case, outcome)
+        summary |= _told(case, report, outcome, rounds, keep_new_bugs, len(asked))
+        _write(folder / "origin.json", _origin(case, outcome, labels.files if labels else (), rounds))
+    _write(folder / "diagnosis.json", summary)
     saved = outcome is not None and outcome.is_saved(keep_new_bugs)
     if saved:
-        case.trainer.restore(outcome.state)
-        case.model.save(folder / "repaired.keras")
+        with case.trainer.at(outcome.state):
+            case.model.save(folder / "repaired.keras")
     return saved
 
 
-def save_choice(folder, case, diagnosis, chosen, remarks=(), label_studio=False):
-    """Write what was chosen without a model: `selected.csv`, `diagnosis.json` and, without labels, `label.html`.
+def save_tasks(folder, case, chosen, outcome=None, labels=None):
+    """Write tasks for Label Studio, `tasks.json` and `labelling.xml`, where chosen samples have no label yet.
 
     Parameters
     ----------
-    folder : path
-        Made if it does not exist.
-    case : outputs.OutputsCase
-    diagnosis : choice.Diagnosis
-    chosen : pandas.DataFrame
-        See `steps.choose_inputs`.
-    remarks, label_studio
+    folder, case, chosen, outcome, labels
         See `save_repair`.
-
-    Returns
-    -------
-    int
-        How many of the chosen samples have no label.
-
-    Raises
-    ------
-    ValueError
-        If the folder has a choice already.
     """
-    folder = Path(folder)
-    told = _write_chosen(folder, case, chosen, remarks, label_studio)
-    made_with = {
-        "options": asdict(case.options),
-        "versions": _versions("numpy", "scikit-learn"),
-        "files": _hashes(case.sources),
-    }
-    summary = {"notes": case.notes} | _sizes(case) | _diagnosed(diagnosis) | told | made_with
-    (folder / "diagnosis.json").write_text(json.dumps(summary, indent=1) + "\n")
-    return told["without_label"]
+    asked = inputs_to_label(case, chosen, outcome, labels)
+    if len(asked):
+        write_tasks(folder, asked, case.data.class_names, samples_of(case, asked))
 
 
-def _write_chosen(folder, case, chosen, remarks, label_studio, added=None, disagreed=None):
-    """Write the table of what was chosen, and what asks for its labels; return what is to be told of it."""
-    check_new(folder / "selected.csv")
-    folder.mkdir(parents=True, exist_ok=True)
-    _selected(case, chosen, added).to_csv(folder / "selected.csv", index=False)
-    without_label = _ask(folder, case, chosen, added, disagreed, label_studio)
-    return {"chosen": len(chosen), "remarks": [each for each in remarks if each], "without_label": without_label}
+def inputs_to_label(case, chosen, outcome=None, labels=None):
+    """Return the rows of what was chosen that have no label yet, with the reason to look at them."""
+    if case.data.pool_labelled:
+        return chosen[:0]
+    asked = chosen[~chosen["index"].isin(outcome.added[0] if outcome else [])]
+    if labels is None:
+        return asked
+    again = asked["index"].isin(labels.disagreed["index"])
+    return asked.assign(reason=asked["reason"].where(~again, "people disagree on it; " + asked["reason"]))
+
+
+def samples_of(case, rows):
+    """Return the samples of some rows of what was chosen; None where only their outputs are known."""
+    return np.asarray(case.data.x_pool[rows["index"].to_numpy()]) if case.has_samples else None
+
+
+def _write(path, summary):
+    path.write_text(json.dumps(summary, indent=1) + "\n")
 
 
 def _selected(case, chosen, added):
-    """Return the table of what was chosen and added; where a sample has no label, with a cell to fill in."""
+    """Return the table of what was chosen and added; where a sample has no label, with a field to fill in."""
     table, names = chosen.copy(), case.data.class_names
     if not case.data.pool_labelled:
         table["label"] = ""
@@ -176,77 +157,44 @@ def _selected(case, chosen, added):
     return table.assign(**{name: table[name].map(as_text) for name in texts})
 
 
-def _ask(folder, case, chosen, added, disagreed, label_studio):
-    """Write what is needed to label the chosen samples that have no label yet; return how many they are."""
-    if disagreed is not None and len(disagreed):
-        disagreed.to_csv(folder / "disagreed.csv", index=False)
-    asked = chosen[~chosen["index"].isin([] if added is None else added[0])]
-    if case.data.pool_labelled or not len(asked):
-        return 0
-    if disagreed is not None:
-        again = asked["index"].isin(disagreed["index"])
-        asked = asked.assign(reason=asked["reason"].where(~again, "people disagree on it; " + asked["reason"]))
-    samples = np.asarray(case.data.x_pool[asked["index"].to_numpy()]) if case.has_samples else None
-    write_label_page(folder / PAGE, asked, case.data.class_names, samples)
-    if label_studio:
-        write_tasks(folder, asked, case.data.class_names, samples)
-    return len(asked)
-
-
-def _origin(case, chosen, added, labels_files, rounds):
+def _origin(case, outcome, files, rounds):
     """Say exactly what went in: samples and labels, what they are from, seeds and versions."""
-    if added is None:
-        if not case.data.pool_labelled:
-            raise ValueError("not all of the pool has labels: say what was added, added=(indices, labels)")
-        indices = chosen["index"].to_numpy()
-        added = indices, case.data.y_pool[indices]
-    names, tables = case.data.names_pool, [Path(path) for path in _several(labels_files)]
+    names, tables = case.data.names_pool, [Path(path) for path in files]
     files = case.sources | {"labels" if n == 1 else f"labels {n}": path for n, path in enumerate(tables, start=1)}
     samples = [
         {"index": int(index), "label": case.data.class_names[label]} | ({} if names is None else {"name": names[index]})
-        for index, label in zip(*added, strict=True)
+        for index, label in zip(*outcome.added, strict=True)
     ]
     return {
         "samples": samples, "earlier_samples": case.earlier.samples if case.earlier else [],
         "rounds": rounds, "seed": case.seed, "options": asdict(case.options), "batch_size": case.trainer.batch_size,
-        "files": _hashes(files), "versions": _versions("tensorflow", "keras", "numpy"),
+        "files": hash_files(files), "versions": versions_of("tensorflow", "keras", "numpy"),
     }  # fmt: skip
 
 
-def _hashes(files):
+def hash_files(files):
+    """Return name and SHA-256 of files, by what they are."""
     return {what: {"name": path.name, "sha256": hash_file(path)} for what, path in files.items()}
 
 
-def _versions(*names):
+def versions_of(*names):
+    """Return the versions of Python, of this package and of some libraries."""
     return {"python": platform.python_version()} | {name: version(name) for name in ("mode_nn_debugging", *names)}
 
 
-def _several(paths):
-    return [paths] if isinstance(paths, (str, Path)) else paths
-
-
-def hash_file(path):
-    """Return the SHA-256 of a file, or the files of a folder with their names."""
-    digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file():
-            digest.update(os.fsencode(file.relative_to(path)) if path.is_dir() else b"")
-            with open(file, "rb") as stream:
-                while chunk := stream.read(_CHUNK):
-                    digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _summary(case, diagnosis, outcome):
-    summary = {"model": {"name": case.model.name, "reading": [*case.trainer.meaning.reasons, *case.notes]}}
-    summary |= _sizes(case) | {"tolerance": case.tolerance} | _diagnosed(diagnosis)
-    if outcome is not None:
-        found = {"fixed": outcome.fixed, "broken": outcome.broken, "new_bugs": outcome.new_bugs, "helps": outcome.helps}
-        found["still_failing"] = still_failing(outcome, diagnosis, case.options.theta)["label"].tolist()
-        found |= {"changed": outcome.changed, "training": asdict(outcome.training)}
-        found["training"] |= {"moved": None} if outcome.training.diverged else {}
-        summary["outcome"] = {"labels": _rows(outcome.labels), **found, "old_samples_per_new_one": outcome.replay}
-    return summary
+def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
+    """Return what became of a repair, in numbers and in sentences."""
+    next_round, training = say_next_round(rounds), asdict(outcome.training)
+    training |= {"moved": None} if outcome.training.diverged else {}
+    said = {"keep_new_bugs": keep_new_bugs, "next_round": next_round, "without_label": without_label}
+    found = {
+        "labels": _rows(outcome.labels), "fixed": outcome.fixed, "broken": outcome.broken,
+        "new_bugs": outcome.new_bugs, "helps": outcome.helps, "changed": outcome.changed, "training": training,
+        "still_failing": still_failing(outcome, report, case.options.theta)["label"].tolist(),
+        "old_samples_per_new_one": outcome.replay,
+    }  # fmt: skip
+    told = say_outcome(outcome, report, case.options.theta, **said)
+    return {"outcome": found, "told": told, "worth": outcome.worth, "next_round": next_round}
 
 
 def _sizes(case):
@@ -254,8 +202,8 @@ def _sizes(case):
     return {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
 
 
-def _diagnosed(diagnosis):
-    return {"labels": _rows(diagnosis.labels), "confusions": _rows(diagnosis.confusions.head(20))}
+def _rows_of(report):
+    return {"labels": _rows(report.labels), "confusions": _rows(report.confusions.head(20))}
 
 
 def _rows(table):

@@ -5,65 +5,28 @@ and foreign samples are looked for among the samples themselves where they are g
 Nothing here imports a framework; arrays that are stored without compression are read from the file as they are needed.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from mode_utils.diagnosis import judge_accuracies, label_accuracies
 from mode_utils.options import DebugOptions
-from mode_utils.repair.choice import describe
+from mode_utils.repair.choosing.choice import PoolCase
+from mode_utils.repair.choosing.given_outputs import GivenOutputs
+from mode_utils.repair.choosing.sharded_pool import ShardedOutputs, ShardedPool, Shards
+from mode_utils.repair.folder import hash_files, versions_of
 from mode_utils.repair.reading.array_sets import OUTPUTS, OUTPUTS_BESIDE_SHARDS, check_outputs
 from mode_utils.repair.reading.arrays import OwnData, check_left, check_order, say_known, say_unseen, thin_labels
 from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.support.checks import check_least
-from mode_utils.support.sample_parts import in_chunks, scattered
+from mode_utils.support.sample_parts import in_chunks
 
 _PRESETS = ("recommended", "adaptive")
-_WHAT = ("features", "probabilities")
-
-
-class GivenOutputs:
-    """The arrays as `pool_scan.Outputs`.
-
-    Parameters
-    ----------
-    arrays : dict of str to array
-        Of `array_sets.OUTPUTS`, checked.
-    """
-
-    def __init__(self, arrays):
-        self._arrays = arrays
-        self.n_pool, self.n_classes = arrays["probabilities_pool"].shape
-
-    def of_validation(self):
-        """Return states and probabilities of the validation samples."""
-        return tuple(np.asarray(self._arrays[f"{what}_validation"], np.float32) for what in _WHAT)
-
-    def in_chunks(self):
-        """Yield start, states and probabilities of each part of the pool in turn."""
-        for start, states, probabilities in in_chunks(*(self._arrays[f"{what}_pool"] for what in _WHAT)):
-            yield start, np.asarray(states, np.float32), np.asarray(probabilities, np.float32)
-
-    def states_at(self, places):
-        """Return the states at some places of the pool."""
-        return np.concatenate(list(scattered(self._arrays["features_pool"], places)))
-
-    def at(self, places):
-        """Return states and probabilities at some places of the pool."""
-        return tuple(np.concatenate(list(scattered(self._arrays[f"{what}_pool"], places))) for what in _WHAT)
-
-    def of_training(self, labels=None):
-        """Return states and labels of the training samples, or of those with some labels; None if they are unknown."""
-        if "features_train" not in self._arrays:
-            return None
-        y = np.asarray(self._arrays["y_train"])
-        places = np.flatnonzero(np.isin(y, labels)) if labels is not None else slice(None)
-        return np.asarray(self._arrays["features_train"][places], np.float32), y[places]
 
 
 @dataclass(frozen=True)
-class OutputsCase:
+class OutputsCase(PoolCase):
     """What a choice starts from, in place of a `case.Case`.
 
     Attributes
@@ -77,14 +40,13 @@ class OutputsCase:
     train_accuracies : (n_classes,) float or None
         Of each label on training samples, where their probabilities are given.
     notes : tuple of str
+        Sentences on how the arrays were read.
     sources : dict of str to path
         The file of `data`, if they are from one.
     used : (n_used,) int
         Places in the pool that are not chosen.
     has_samples : bool
         Whether the samples of `data` are the samples themselves.
-    n_pool : int
-        Samples of the pool.
     """
 
     outputs: GivenOutputs
@@ -96,11 +58,32 @@ class OutputsCase:
     sources: dict[str, Path] = field(default_factory=dict)
     used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)
     has_samples: bool = False
-    n_pool: int = 0
+
+    @property
+    def n_pool(self):
+        """Samples of the pool."""
+        return self.outputs.n_pool
+
+    @property
+    def rows(self):
+        """Rows of each shard of the pool, by name; empty for a pool in one file."""
+        return self.outputs.pool.rows if isinstance(self.outputs, ShardedOutputs) else {}
+
+    def about(self):
+        """Return what a file about the case says of its data and options."""
+        versions, files = versions_of("numpy", "scikit-learn"), hash_files(self.sources)
+        return {"notes": self.notes, "options": asdict(self.options), "versions": versions, "files": files}
+
+    def assess(self):
+        """Return what the model gets wrong on validation samples, an `Assessment`."""
+        predicted = self.outputs.of_validation()[1].argmax(axis=1)
+        unseen = label_accuracies(self.data.y_validation, predicted, self.data.n_classes)
+        seen = unseen if self.train_accuracies is None else self.train_accuracies
+        return judge_accuracies(predicted, seen, unseen, self.options.theta, self.options.gamma)
 
 
 def open_outputs(
-    arrays, budget, *, in_shards=False, class_names=None, preset="recommended", seed=0, even_if_weak=False, **changes
+    arrays, budget, *, pool=None, class_names=None, preset="recommended", seed=0, even_if_weak=False, **changes
 ):  # fmt: skip
     """Check outputs of a model, and make a case of them.
 
@@ -110,8 +93,8 @@ def open_outputs(
         Those of `array_sets.OUTPUTS`; or an .npz file with them.
     budget : int
         Samples to choose, at least 1.
-    in_shards : bool
-        Whether the pool is elsewhere: then no array is of the pool.
+    pool : choosing.sharded_pool.Shards or str, optional
+        A pool in shards, or the pattern that finds them: then no array is of the pool.
     class_names : sequence of str, optional
         One for each label; by default the array `class_names`, the labels where they are texts, or the numbers.
     preset : {"recommended", "adaptive"}
@@ -136,50 +119,36 @@ def open_outputs(
         raise ValueError(f"preset {preset!r} needs a model: choose from {', '.join(_PRESETS)}")
     if changes.pop("layer_selection", None):
         raise ValueError("layer_selection = True needs a model, whose layers are looked at: leave it out")
+    changes = {"reference": "states"} | changes
+    if changes["reference"] != "states":
+        raise ValueError(f"reference {changes['reference']!r} needs a model, which is trained afresh: leave it out")
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, layer_selection=False, **changes)
     sources, where = {}, "the set of arrays"
     if isinstance(arrays, (str, Path)):
         where = Path(arrays)
         arrays, sources = read_arrays(where), {"data": where}
-    if in_shards:
+    if pool is not None:
         _check_no_pool(arrays, where)
-    names = OUTPUTS_BESIDE_SHARDS if in_shards else OUTPUTS
-    arrays, told = check_outputs(arrays, where, names, class_names or None, even_if_weak)
-    if in_shards:
-        arrays |= {f"{what}_pool": np.asarray(arrays[f"{what}_validation"][:0]) for what in _WHAT}
-    data = _as_data(arrays, arrays.get("class_names"))
-    if not in_shards:
-        check_left(budget, data)
+    of_arrays = OUTPUTS if pool is None else OUTPUTS_BESIDE_SHARDS
+    arrays, told = check_outputs(arrays, where, of_arrays, class_names or None, even_if_weak)
+    names = arrays.get("class_names", range(arrays["probabilities_validation"].shape[1]))
+    sharded = None if pool is None else _read_shards(pool, arrays, tuple(map(str, names)))
+    if sharded is not None:
+        arrays |= {"features_pool": sharded.features, "names_pool": sharded.names, "y_pool": sharded.labels}
+    data = _as_data(arrays, tuple(map(str, names)))
+    check_left(budget, data)
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
-    if data.pool_labelled:  # of a few labels, which are of what the model gets wrong, no order can be told
+    if sharded is None and data.pool_labelled:  # a few labels, of what the model gets wrong, do not tell an order
         check_order(_predicted(arrays["probabilities_pool"]), data.y_pool, data.class_names, "of the pool")
     seen = None
     if "probabilities_train" in arrays:
         seen = label_accuracies(arrays["y_train"], _predicted(arrays["probabilities_train"]), data.n_classes)
-    notes = told + _notes(arrays, data, predicted)
-    outputs, has_samples = GivenOutputs(arrays), "x_pool" in arrays
-    return OutputsCase(
-        outputs, data, options, seed, seen, notes, sources, has_samples=has_samples, n_pool=outputs.n_pool
-    )
-
-
-def diagnose_outputs(case):
-    """Find out what the model gets wrong on validation samples: `steps.diagnose` for outputs.
-
-    Parameters
-    ----------
-    case : OutputsCase
-
-    Returns
-    -------
-    choice.Diagnosis
-        Without training accuracies where nothing is known of training samples.
-    """
-    predicted = case.outputs.of_validation()[1].argmax(axis=1)
-    unseen = label_accuracies(case.data.y_validation, predicted, case.data.n_classes)
-    seen = unseen if case.train_accuracies is None else case.train_accuracies
-    return describe(case.data, judge_accuracies(predicted, seen, unseen, case.options.theta, case.options.gamma))
+    notes, has_samples = told + _notes(arrays, data, predicted), "x_pool" in arrays
+    if sharded is not None:
+        notes = (*notes, f"The pool: {len(sharded):,} rows in {len(sharded.rows):,} shards.")
+    outputs = GivenOutputs(arrays, data.x_pool, has_samples) if sharded is None else ShardedOutputs(arrays, sharded)
+    return OutputsCase(outputs, data, options, seed, seen, notes, sources, has_samples=has_samples)
 
 
 def make_outputs_example(seed=0):
@@ -221,10 +190,13 @@ def _check_no_pool(arrays, where):
         raise ValueError(f"{where} has an array {own!r}: with a pool in shards, only features are compared")
 
 
+def _read_shards(pool, arrays, class_names):
+    widths = (arrays[f"{what}_validation"].shape[1] for what in ("features", "probabilities"))
+    return ShardedPool(pool if isinstance(pool, Shards) else Shards(str(pool)), *widths, class_names)
+
+
 def _as_data(arrays, names):
     """Return the arrays as data of a repair: the samples, or features in their place."""
-    n_classes = arrays["probabilities_validation"].shape[1]
-    names = [str(name) for name in (range(n_classes) if names is None else names)]
     what = "x" if "x_pool" in arrays else "features"
     known = {role: np.asarray(arrays[f"{what}_{role}"], np.float32) for role in ("validation", "train")
              if f"{what}_{role}" in arrays}  # fmt: skip
@@ -232,7 +204,7 @@ def _as_data(arrays, names):
     y_train = arrays["y_train"] if len(train) else np.empty(0, np.int32)
     return OwnData(
         train, y_train, known["validation"], arrays["y_validation"], arrays[f"{what}_pool"], arrays.get("y_pool"),
-        None, None, tuple(names), arrays.get("names_pool"),
+        None, None, names, arrays.get("names_pool"),
     )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
-"""How a model is retrained: at which learning rate, for how long, and whether that moved anything.
+"""Retraining of a model: at which learning rate, for how long, and whether that moved anything.
 
-What decides is measured on the new samples: a rate that moves nothing is replaced by one that does, and a training that
-has not yet reached a label goes on while its loss falls.
+A rate that moves nothing is replaced, and a training that has not reached a label goes on while its loss falls.
 """
 
 from dataclasses import dataclass
@@ -15,59 +14,35 @@ _MOST_EPOCHS = 64  # of a training that goes on by itself
 _STILL = 0.01  # relative change of the weights under which a training has hardly moved them
 _FALLS = 0.02  # relative fall of the loss that is more than noise
 _UNREACHED, _REACHED = 0.5, 0.8  # share of a label's samples that is right, below and up to which a training goes on
-_LOW = 0.01  # of its usual rate, under which a rate is told before the training
-_LEAST = 1e-30  # probability that a loss is taken of
+_LOW = 0.01  # of its usual rate, under which a rate is reported before the training
+_LEAST = 1e-30  # probability, in a loss
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a training went.
-
-    Attributes
-    ----------
-    epochs, steps : int
-        Passes over the samples, and steps of the optimizer.
-    rate : float
-        The highest learning rate of the training.
-    own_rate : float
-        The highest that the optimizer itself would have had.
-    moved : float
-        Change of the trainable weights in relation to their size, both Euclidean norms; not finite if it diverged.
-    loss_before, loss_after : float
-        Mean -log of the probability of their labels over the new samples.
-    known : float
-        Share of the new samples that were right before.
-    replaced : bool
-        Whether `rate` stands in for a rate that moved nothing.
-    went_on : bool
-        Whether it was longer than the options say.
-    accumulated : int
-        Steps after which the optimizer changes weights.
-    slow : tuple of int
-        Labels that are not reached in the end, while their loss still falls.
-    """
+    """How a training went; losses are means of -log of the probability of the new samples' labels."""
 
     epochs: int
     steps: int
-    rate: float
-    own_rate: float
-    moved: float
+    rate: float  # the highest learning rate
+    own_rate: float  # the highest of the optimizer itself
+    moved: float  # change of the trainable weights over their size, Euclidean norms; not finite if it diverged
     loss_before: float
     loss_after: float
-    known: float
-    replaced: bool = False
-    went_on: bool = False
-    accumulated: int = 1
-    slow: tuple[int, ...] = ()
+    known: float  # share of the new samples that were right before
+    replaced: bool = False  # whether `rate` stands in for one that moved nothing
+    went_on: bool = False  # whether it was longer than the options say
+    accumulated: int = 1  # steps after which the optimizer changes weights
+    slow: tuple[int, ...] = ()  # labels that are not reached in the end, while their loss still falls
 
     @property
     def stands_still(self):
-        """Whether neither the weights nor the loss on the new samples have moved to speak of."""
+        """Whether neither the weights nor the loss on the new samples have moved noticeably."""
         return bool(self.moved < _STILL and self.loss_before - self.loss_after < _FALLS * self.loss_before)
 
     @property
     def at_limit(self):
-        """Whether it was as long as it may be by itself."""
+        """Whether it was as long as it may be unless epochs are stated."""
         return self.epochs >= _MOST_EPOCHS
 
     @property
@@ -77,26 +52,11 @@ class Training:
 
 
 def train(case, splits, indices, replay, learning_rate=None):
-    """Train a case's model on new samples with old ones beside them, from its initial state.
+    """Train a case's model from its initial state, and leave it trained; return the `Training`.
 
-    Unless the case says for how many epochs, it goes on if most samples of a label, new and old, are wrong: twice as
-    long each time, until most are right or their loss no longer falls.
-
-    Parameters
-    ----------
-    case : Case
-        Its trainer holds the trained model afterwards.
-    splits : Splits
-    indices : (n,) int
-        New samples, places in the pool.
-    replay : float
-        Old samples for each new one.
-    learning_rate : float, optional
-        In place of the optimizer's own rate.
-
-    Returns
-    -------
-    Training
+    `indices` are the new samples' places in the pool, `replay` is the number of old ones for each. Unless the case
+    states epochs, it goes on if most samples of a label are wrong: twice as long each time, until most are right or
+    their loss no longer falls.
     """
     trainer, rng, epochs = case.trainer, np.random.default_rng(case.seed), 0
     trainer.restore(case.initial_state)
@@ -122,13 +82,13 @@ def train(case, splits, indices, replay, learning_rate=None):
 
 
 def higher_rate(case, training):
-    """Return a learning rate that the model is known to learn at, if it is clearly higher than that of a training."""
+    """Return the usual learning rate of the model if it is clearly higher than that of a training, or None."""
     usual = describe_rate(case.trainer.model.optimizer, training.steps).usual
     return usual if usual > 2 * training.rate else None
 
 
 def check_trainable(model):
-    """Raise a ValueError if nothing of a model is trained."""
+    """Raise a ValueError if a model has no trainable weights."""
     if not model.trainable_variables:
         raise ValueError(
             f"model {model.name!r} has no weight that is trained: everything is frozen, so that no retraining can "
@@ -137,7 +97,7 @@ def check_trainable(model):
 
 
 def say_rate(case):
-    """Return a sentence on a rate that is probably too low to repair a model, before that is tried; or none."""
+    """Return a sentence, as a tuple, if the learning rate is probably too low to repair the model."""
     optimizer, replay = case.trainer.model.optimizer, case.options.replay
     n_new = case.options.batch_size
     n_steps = _n_steps(case, n_new + min(round(replay * n_new), len(case.data.x_train)), case.options.epochs)
@@ -164,19 +124,19 @@ def _look(trainer, x, y):
 
 
 def _slow(y, before, after, least):
-    """Return the labels of whose samples less than a share is right although their loss has fallen."""
-    found = []
-    for label in np.unique(y):
-        was, is_ = (losses[y == label].mean() for losses, _ in (before, after))
-        if after[1][y == label].mean() < least and was - is_ > _FALLS * was:
-            found.append(int(label))
-    return tuple(found)
+    """Return the labels whose share of right samples is below `least` although their loss has fallen."""
+
+    def is_slow(own):
+        was, is_ = (losses[own].mean() for losses, _ in (before, after))
+        return after[1][own].mean() < least and was - is_ > _FALLS * was
+
+    return tuple(int(label) for label in np.unique(y) if is_slow(y == label))
 
 
 def _moved(case):
     model = case.trainer.model
     was = {id(variable): value for variable, value in zip(model.variables, case.initial_state, strict=False)}
     pairs = [(was[id(weight)].astype(float), weight.numpy().astype(float)) for weight in model.trainable_variables]
-    change, size = (np.sqrt(sum(np.sum(part**2) for part in parts)) for parts in
-                    ([new - old for old, new in pairs], [old for old, _ in pairs]))  # fmt: skip
+    change = np.sqrt(sum(np.sum((new - old) ** 2) for old, new in pairs))
+    size = np.sqrt(sum(np.sum(old**2) for old, _ in pairs))
     return float(change / (size or 1))

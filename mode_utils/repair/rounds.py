@@ -1,7 +1,6 @@
-"""Round after round: go on from a repair, with its model, the labels so far, and the pool less what was used.
+"""Rounds of repair: go on from a folder, with its model, the labels so far, and the pool less what was used.
 
-A repair's folder has all of it in `origin.json`: what was added in its round and before, and a line a round. So a round
-that is killed loses nothing but itself.
+`origin.json` has what was added in this round and before, and a line a round, so a killed round loses only itself.
 """
 
 import json
@@ -11,45 +10,25 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom
 
-from mode_utils.repair.folder import hash_file
 from mode_utils.repair.reading.arrays import check_left
 from mode_utils.study.formatting import pp
 from mode_utils.study.significance import SIGNIFICANCE
+from mode_utils.support.files import hash_file
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """What earlier rounds have left.
-
-    Attributes
-    ----------
-    folder : Path
-        Of the last round.
-    model : Path or None
-        Its repaired model; None if it was not saved.
-    samples : list of dict
-        `index` and `label`, the name of a class, of all that was added so far.
-    rounds : list of dict
-        A line a round, see `round_of`.
-    data_hash : str or None
-        Of the file of data.
-    """
+    """The result of earlier rounds, read from the folder of the last."""
 
     folder: Path
-    model: Path | None
-    samples: list[dict]
-    rounds: list[dict]
-    data_hash: str | None
+    model: Path | None  # None if the repaired model was not saved
+    samples: list[dict]  # `index`, and `label`, a class name, of all that was added so far
+    rounds: list[dict]  # of `round_of`
+    data_hash: str | None  # of the file of data
 
 
 def read_earlier(folder):
-    """Read what a repair's folder says of its rounds.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such folder, no repair in it, or one that waits for labels.
-    """
+    """Read `Earlier` from the folder of a repair; another folder, or one that waits for labels, is an error."""
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder} to go on from")
@@ -57,7 +36,7 @@ def read_earlier(folder):
     if not origin.exists() and (folder / "selected.csv").exists():
         raise ValueError(f"{folder} waits for labels: give them with --apply first, and go on from that folder")
     if not origin.exists():
-        raise ValueError(f"{folder} has no origin.json: it is no folder of a repair")
+        raise ValueError(f"{folder} has no origin.json: it is not the folder of a repair")
     try:
         found = json.loads(origin.read_text(encoding="utf-8"))
         samples = [*found.get("earlier_samples", []), *found["samples"]]
@@ -70,18 +49,9 @@ def read_earlier(folder):
 
 
 def continue_case(case, earlier):
-    """Return a case in which what earlier rounds have added is training data, and no longer in the pool.
+    """Return a case with the samples of `earlier` rounds in its training data, and no longer in the pool.
 
-    Parameters
-    ----------
-    case : Case
-        Of the model to go on with, and the same data as before.
-    earlier : Earlier
-
-    Raises
-    ------
-    ValueError
-        If the data are others, or if too little is left of the pool.
+    It has to have the same data as before, with enough left in the pool, or it is a ValueError.
     """
     data, folder = case.data, earlier.folder
     own = case.sources.get("data")
@@ -103,7 +73,7 @@ def continue_case(case, earlier):
 
 
 def take_labels(gathered, case):
-    """Return what is to be added of gathered labels: not again what earlier rounds have added with the same labels.
+    """Return gathered labels without those that earlier rounds have added.
 
     Parameters
     ----------
@@ -113,7 +83,7 @@ def take_labels(gathered, case):
     Returns
     -------
     labelling.agreement.GatheredLabels
-        Its notes say what is left out, and where a label is not the one that the pool has.
+        Its notes say what is left out, and where a label differs from that of the pool.
 
     Raises
     ------
@@ -141,35 +111,28 @@ def take_labels(gathered, case):
     return replace(kept, notes=notes)
 
 
-def round_of(case, outcome, n_added):
-    """Return a line: `round`, `added`, `total`, `fixed`, `broken`, `samples`, `tries`, `helps`, accuracies.
+def rounds_with(case, outcome):
+    """Return a line for each round of a case, that of a `steps.RepairOutcome` included, see `round_of`."""
+    return [*(case.earlier.rounds if case.earlier else []), round_of(case, outcome)]
 
-    Parameters
-    ----------
-    case : Case
-    outcome : steps.RepairOutcome
-    n_added : int
+
+def round_of(case, outcome):
+    """Return the line of a round from a `steps.RepairOutcome`.
+
+    It has `round`, `added`, `total`, `fixed`, `broken`, `samples`, `tries`, `helps` and the accuracies.
     """
     before = case.earlier.rounds if case.earlier else []
-    line = {"round": len(before) + 1, "added": int(n_added), "total": int(n_added) + len(case.used)}
+    n_added = len(outcome.added[0])
+    line = {"round": len(before) + 1, "added": n_added, "total": n_added + len(case.used)}
     line |= {"fixed": outcome.fixed, "broken": outcome.broken, "samples": int(outcome.labels["samples"].sum())}
     line |= {"tries": outcome.tries, "helps": outcome.helps}
     return line | {name: round(value, 6) for name, value in outcome.accuracies.items()}
 
 
 def say_next_round(rounds):
-    """Say what the last round has gained, and whether another of its size can be expected to show.
+    """Return a sentence on the gain of the last round, and whether another of its size can be expected to show one.
 
-    Parameters
-    ----------
-    rounds : list of dict
-        Of `round_of`, at least one.
-
-    Returns
-    -------
-    str
-        A sentence. It says what validation samples tell of the last round, see `_beyond_chance`; nothing foretells the
-        next one surely.
+    `rounds` are lines of `round_of`, at least one; the gain is judged by validation samples, see `_beyond_chance`.
     """
     last, gain = rounds[-1], _gain(rounds[-1])
     story = (
@@ -177,22 +140,21 @@ def say_next_round(rounds):
         f"samples ({pp(gain)})"
     )
     if last["accuracy_after"] == 1:
-        return f"{story}: none is wrong any more, so that another round cannot show"
+        return f"{story}: no validation errors remain, so another round cannot show a gain"
     if not last.get("helps", True):
-        return f"{story}: as it did not help, do not pay for labels of another before that is mended"
+        return f"{story}: it did not help, so do not pay for labels of another before that is mended"
     if not _beyond_chance(rounds):
-        return f"{story}, no more than chance: that another round of this size is worth its labels is not shown"
+        return f"{story}, no more than chance: it is not shown that another round of this size is worth its labels"
     if len(rounds) > 1 and gain < _gain(rounds[-2]) / 2:
         return f"{story}, less than half of the round before: another is likely to gain less"
     return f"{story}, beyond chance: another round is likely to pay"
 
 
 def _beyond_chance(rounds):
-    """Say whether the last round fixed more than it broke, beyond chance: an exact sign test of the changed samples.
+    """Return whether the last round fixed more than it broke, beyond chance: an exact sign test of the changed samples.
 
-    The model is the best of some tries by the same samples, so p counts their number; and each round asks anew, so the
-    first is judged at half of the 5%, and each that shows nothing halves the level for those after it: in a campaign of
-    any length chance is taken for a gain in at most 5%.
+    p counts the tries that the model is the best of. The first round is judged at half of the 5%, and each that shows
+    nothing halves the level for those after it: in a campaign of any length chance passes for a gain in at most 5%.
     """
     level = SIGNIFICANCE / 2
     for line in rounds:

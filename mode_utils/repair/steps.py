@@ -1,16 +1,13 @@
-"""The steps of a repair: what is wrong, what to add, and what became of it."""
+"""Retrain the model of a case on what was added, and say what became of it."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from mode_utils.diagnosis import assess, label_accuracies
-from mode_utils.repair.choice import choose_from_scan, describe, look_at_pool
+from mode_utils.diagnosis import label_accuracies
 from mode_utils.repair.retraining import Training, higher_rate, train
 from mode_utils.repair.verdicts import NEW_BUG, judge_labels
-from mode_utils.selection.selectors import scanned_selectors
-from mode_utils.selection.view import look_at_candidates
 
 
 @dataclass(frozen=True)
@@ -37,6 +34,10 @@ class RepairOutcome:
         one, `test_accuracy_before`, `test_accuracy_after`.
     tries : int
         Retrainings that this is the best of, by the same validation samples.
+    added : (indices, labels)
+        Of the samples that were added, by place in the pool.
+    worth : str
+        What a comparison with random inputs says, see `worth.say_worth`.
     """
 
     labels: pd.DataFrame
@@ -48,6 +49,8 @@ class RepairOutcome:
     training: Training
     accuracies: dict[str, float]
     tries: int = 1
+    added: tuple[np.ndarray, np.ndarray] = ((), ())
+    worth: str = ""
 
     @property
     def harms(self):
@@ -67,52 +70,6 @@ class RepairOutcome:
     def is_saved(self, keep_new_bugs=False):
         """Tell whether the repaired model is worth a file: it helps, or it is another one and wanted all the same."""
         return self.helps or (keep_new_bugs and self.changed)
-
-
-def diagnose(case):
-    """Find out what the model gets wrong on validation samples.
-
-    Parameters
-    ----------
-    case : Case
-
-    Returns
-    -------
-    choice.Diagnosis
-    """
-    case.trainer.restore(case.initial_state)
-    return describe(case.data, assess(case.trainer, case.data.splits(), case.options.theta, case.options.gamma))
-
-
-def choose_inputs(case, diagnosis, scan=None):
-    """Choose the samples of the pool that are worth adding, or worth a label where the pool has none.
-
-    Parameters
-    ----------
-    case : Case
-    diagnosis : Diagnosis
-    scan : pool_scan.PoolScan, optional
-        Of `choice.look_at_pool`, if that has been done.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `name`, if the pool has
-        names; `score`, the higher the more wanted among those of its label, NaN of those drawn at random; `label`, its
-        true label, or `guess`, what the reference takes it for; `predicted` and `confidence`, the model's label and its
-        probability; `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of the
-        table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any.
-    """
-    scan = scan or look_at_pool(case)
-    case.trainer.restore(case.initial_state)
-
-    def look(groups, fault, rng):  # at the samples themselves, which have to fit into memory
-        splits, own = replace(case.data.splits(scan.labels), labelled=case.data.y_pool is not None), case.options
-        assessment, beliefs = diagnosis.assessment, scan.beliefs
-        return look_at_candidates(case.trainer, splits, own, groups, fault, assessment, rng, beliefs=beliefs)
-
-    enough = scanned_selectors(case.options) is not None
-    return choose_from_scan(case, diagnosis, scan, None if enough else look)
 
 
 def retrain(case, indices, labels):
@@ -146,8 +103,8 @@ def retrain(case, indices, labels):
     known = np.zeros(len(case.data.x_pool), np.int32)
     known[indices] = labels
     splits, replay = case.data.splits(known), case.options.replay
-    case.trainer.restore(case.initial_state)
-    before = _predictions(case)
+    with case.trainer.at(case.initial_state):
+        before = _predictions(case)
     indices, rate = np.asarray(indices), case.learning_rate
     outcome = _retrain_once(case, splits, indices, replay, before, rate)
     first = outcome.training
@@ -159,7 +116,7 @@ def retrain(case, indices, labels):
         outcome = min(outcome, again, key=lambda each: (len(each.new_bugs), each.broken - each.fixed))
         outcome = replace(outcome, tries=tries)
     case.trainer.restore(outcome.state)
-    return outcome
+    return replace(outcome, added=(indices, np.asarray(labels)))
 
 
 def _retrain_once(case, splits, indices, replay, before, learning_rate):

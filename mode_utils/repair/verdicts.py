@@ -1,10 +1,10 @@
-"""Has a label become worse, or is that chance? A test of the validation samples that were broken and fixed.
+"""Verdicts on labels: a test of the validation samples that were broken and fixed.
 
-A label of n samples of which b were right and are wrong, and f the other way round, has lost (b - f) / n. Whether its
-true loss is more than the tolerance t is judged by the score of paired proportions with a margin (Tango, Statist. Med.
-17, 1998): b - f - t n over its standard error, if the true loss were t and all else as likely as that allows. Of few
-changed samples the normal distribution of this score promises too much, so p is exact: the largest probability of such
-a score over all shares of changed samples that are plausible (Berger and Boos, J. Am. Statist. Assoc. 89, 1994).
+A label of n samples, b broken and f fixed, has lost (b - f) / n. Whether its true loss exceeds the tolerance t is
+judged by the score of paired proportions with a margin (Tango, Statist. Med. 17, 1998): b - f - t n over its standard
+error at a true loss of t. The normal distribution is too optimistic for few changed samples, so p is exact: the largest
+probability of such a score over all plausible shares of changed samples (Berger and Boos, J. Am. Statist. Assoc. 89,
+1994).
 """
 
 from functools import lru_cache
@@ -15,28 +15,18 @@ from scipy.stats import beta, binom, norm
 from mode_utils.study.significance import SIGNIFICANCE, holm
 
 NEW_BUG = "new bug"
-_MOST = 1_000  # times as many samples; no more are asked for
+_MOST = 1_000  # times as many samples, up to which a number is named
 _IMPLAUSIBLE = 1e-6  # probability that the share of changed samples is not among those tried; added to p
 _SHARES = 32  # of changed samples, that are tried
-_FEW, _MANY = 40, 400  # changed samples, of which the score is nearly normal, and as good as normal
+_FEW, _MANY = 40, 400  # changed samples, from which the score is nearly normal, and as good as normal
 
 
 def judge_labels(samples, fixed, broken, tolerance):
-    """Judge what a repair did to each label.
+    """Return a verdict for each label, from its validation samples (n_classes,), and those fixed and broken.
 
-    Parameters
-    ----------
-    samples, fixed, broken : (n_classes,) int
-        Of each label: validation samples, those that were wrong and are right, and the other way round.
-    tolerance : float
-        Loss that does not matter, in [0, 1].
-
-    Returns
-    -------
-    list of str
-        A verdict a label: "new bug", if it has lost more than the tolerance, beyond chance (p < 0.05, adjusted by Holm
-        for all labels that have samples); "cannot tell: ...", if it seems to, with the number of samples that it would
-        take, or if it has no samples; "" otherwise.
+    It is "new bug" if the label has lost more than the tolerance, in [0, 1], beyond chance (p < 0.05, adjusted by Holm
+    for all labels with samples); "cannot tell: ..." if it seems to, with the number of samples that it would take, or
+    if it has none; "" otherwise.
     """
     samples, fixed, broken = (np.asarray(counts, int) for counts in (samples, fixed, broken))
     judged = samples > 0
@@ -54,23 +44,15 @@ def judge_labels(samples, fixed, broken, tolerance):
 
 
 def loss_p(samples, fixed, broken, tolerance):
-    """Return p of a true loss of at most the tolerance: the smaller, the surer that a label has lost more.
+    """Return p (n,) of a true loss of at most the tolerance: the smaller, the surer that a label has lost more.
 
-    Parameters
-    ----------
-    samples, fixed, broken : (n,) int
-    tolerance : float
-
-    Returns
-    -------
-    (n,) float
-        1 for each label that has not lost more than the tolerance.
+    `samples`, `fixed` and `broken` are (n,) int; p is 1 for a label that has not lost more than the tolerance.
     """
     rows = zip(*(np.asarray(counts).tolist() for counts in (samples, fixed, broken)), strict=True)
     return np.array([_exact_p(*row, float(tolerance)) for row in rows])
 
 
-@lru_cache(maxsize=4_096)  # labels of as many samples, and retrainings, share their counts
+@lru_cache(maxsize=4_096)  # labels and retrainings share counts
 def _exact_p(n, fixed, broken, tolerance):
     changed, score = fixed + broken, _score(n, broken, fixed, tolerance)
     if score <= 0:
@@ -85,7 +67,7 @@ def _exact_p(n, fixed, broken, tolerance):
 
 
 def _score(n, broken, fixed, tolerance):
-    """Return Tango's score; the share of fixed samples is the likeliest one if the true loss is the tolerance."""
+    """Return Tango's score, with the likeliest share of fixed samples if the true loss is the tolerance."""
     linear = (2 * n - broken + fixed) * tolerance - broken - fixed
     root = np.sqrt(np.maximum(linear**2 + 8 * n * fixed * tolerance * (1 - tolerance), 0))
     error = np.sqrt(n * np.maximum((root - linear) / (2 * n) + tolerance * (1 - tolerance), 0))
@@ -101,7 +83,7 @@ def _plausible_shares(n, changed, tolerance):
 
 
 def _least_broken(n, changed, score, tolerance):
-    """Return with how many broken of each number of changed samples the score is reached; one more where with none."""
+    """Return how many of each number of changed samples must be broken to reach the score; one more if none do."""
     low, high = np.zeros(len(changed)), changed + 1.0  # the score rises with each that is broken instead of fixed
     while (low < high).any():
         middle = np.floor((low + high) / 2)
@@ -112,10 +94,10 @@ def _least_broken(n, changed, score, tolerance):
 
 @lru_cache(maxsize=4_096)
 def _needed(samples, fixed, broken, tolerance, n_judged):
-    """Return about how many samples it would take to see a loss of this size beyond chance, among as many labels."""
+    """Return how many samples, in words, would show a loss of this size beyond chance, among as many labels."""
     level = SIGNIFICANCE / n_judged
     times = max(1.0, (norm.isf(level) / float(_score(samples, broken, fixed, tolerance))) ** 2)
-    while times * (fixed + broken) < _FEW:  # of more, the normal distribution says about how many
+    while times * (fixed + broken) < _FEW:  # for more, the normal distribution is good enough
         if _exact_p(*(round(times * count) for count in (samples, fixed, broken)), tolerance) < level:
             break
         times *= 1.1

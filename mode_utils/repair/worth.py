@@ -1,4 +1,4 @@
-"""Was it worth it to choose? The same budget, drawn at random, through the same retraining."""
+"""Comparison of a choice with random inputs: the same budget, through the same retraining."""
 
 from dataclasses import replace
 
@@ -18,23 +18,18 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS):
     Parameters
     ----------
     case : Case
-        Of a pool with labels. Its trainer holds the last of the repaired models afterwards.
+        Of a fully labelled pool, or it is a ValueError. The model of its trainer stays as it is.
     indices, labels : (n,) int
-        What was chosen.
+        The chosen samples.
     n_seeds : int
-        Of order and old samples, and of what is drawn.
+        Of order, old samples, and what is drawn.
 
     Returns
     -------
     pandas.DataFrame
         A row a seed: `seed`; `chosen` and `random`, accuracy after the repair, in [0, 1], on the test set if there is
-        one and on validation samples otherwise, which the choice was made by; `difference`; `judged_on`, the one or the
-        other; `sampling_error`, standard error that these samples leave of the mean difference, in all rows the same.
-
-    Raises
-    ------
-    ValueError
-        If not all samples of the pool have labels: what is drawn at random would have to be labelled, too.
+        one and otherwise on the validation samples, which the choice was made by; `difference`; `judged_on`, "test" or
+        "validation"; `sampling_error`, standard error of the mean difference by these samples, in all rows the same.
     """
     data, rows = case.data, []
     if not data.pool_labelled:
@@ -43,7 +38,8 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS):
     for seed in range(case.seed, case.seed + n_seeds):
         drawn = np.random.default_rng([seed, 1]).choice(left, len(indices), replace=False)
         own = replace(case, seed=seed)
-        rows.append([_right(own, *added) for added in ((indices, labels), (drawn, data.y_pool[drawn]))])
+        with case.trainer.at():
+            rows.append([_right(own, *added) for added in ((indices, labels), (drawn, data.y_pool[drawn]))])
     right = np.array(rows, dtype=float)  # (seeds, 2, samples)
     accuracy, ahead = right.mean(axis=2), right[:, 0] - right[:, 1]
     table = {"seed": np.arange(case.seed, case.seed + n_seeds), "chosen": accuracy[:, 0], "random": accuracy[:, 1]}
@@ -52,7 +48,7 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS):
 
 
 def say_worth(compared):
-    """Say in a sentence whether choosing was worth it: the mean difference, and its 95% interval.
+    """Return a sentence on whether choosing was worth it, with the mean difference and its 95% interval.
 
     The interval allows for another seed and for other samples to judge on, which all repairs share: the variances of
     both add up, and the degrees of freedom are Satterthwaite's.
@@ -69,7 +65,7 @@ def say_worth(compared):
 
 
 def say_health(diagnosis):
-    """Return a sentence if a model has no buggy label, so that little is to be gained; otherwise nothing."""
+    """Return a sentence if a model has no buggy label, so that there is little to gain; otherwise an empty text."""
     if (diagnosis.labels["fault"] != "").any():
         return ""
     errors = 1 - diagnosis.labels["validation_accuracy"]

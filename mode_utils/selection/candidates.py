@@ -1,4 +1,4 @@
-"""What a selector may look at: the pool samples that may be chosen, and what is known of them."""
+"""Candidates: the pool samples that may be chosen, and what is known of them for a selector."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -82,14 +82,14 @@ class Candidates:
     comparison : Comparison
     training_states : callable
         From a number to the states (number, n_features) of so many training samples, drawn at random; None: of all.
-    beliefs : (n, n_classes) float32
-        What a reference believes of the labels, see `reference`.
+    reference_probabilities : (n, n_classes) float32
+        A reference's, see `reference`.
     labelled : bool
         Whether the labels are given, rather than guessed.
     scores : dict of str to (n,) float
         Scores that other selectors have given to the same candidates.
 
-    What comes after `target_layer` is None unless the selector declares that it looks at it.
+    What comes after `target_layer` is None unless the selector declares that it needs it.
     """
 
     options: object
@@ -105,7 +105,7 @@ class Candidates:
     state_heatmaps: ClassHeatmaps | None = None
     comparison: Comparison | None = None
     training_states: Callable | None = None
-    beliefs: np.ndarray | None = None
+    reference_probabilities: np.ndarray | None = None
     labelled: bool = True
     scores: dict[str, np.ndarray] = field(default_factory=dict)
 

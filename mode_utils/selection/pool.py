@@ -211,6 +211,7 @@ def _screened(screen, members, orders, wanted, taken):
     What a group lacks goes to the others, in proportion. Where all lack some, those that were skipped fill up.
     """
     chosen, missing, more = np.empty(0, int), sum(wanted), np.array(wanted)
+    screen.prefetch(np.concatenate([members[order[: 2 * n + 64]] for order, n in zip(orders, wanted, strict=True)]))
     while missing and more.any():
         for place, n in enumerate(more):
             first, copies = screen.pick(members[orders[place]], n, np.concatenate([taken, members[chosen]]))

@@ -23,8 +23,6 @@ import numpy as np
 from mode_utils.support.checks import check_choice
 
 REFERENCES = ("network", "states")
-STEPS = 1_900  # of a training, about: 4 passes over 15,000 samples in batches of 32
-_MOST_EPOCHS = 40
 _MOST_PASSES, _MOST_LEARNED = 200, 30_000  # of the regression, and samples of the pool that it learns from
 _BLOCK = 1_024  # samples that are asked about at once: in blocks of one size, no number depends on the others
 
@@ -107,15 +105,15 @@ class NetworkReference:
     """The model's own network, trained afresh; of a labelled pool, one for each half, trained on the other."""
 
     def __init__(self, trainer, splits, rng):
-        held, pool, (known, known_labels) = trainer.state(), splits.bug_fixing, _lessons(splits)
+        pool, (known, known_labels) = splits.bug_fixing, _lessons(splits)
         self._found, everything = np.empty((len(pool), splits.n_classes), np.float32), np.arange(len(pool))
         halves = np.array_split(rng.permutation(len(pool)), 2) if splits.labelled else [everything]
         learned = np.flatnonzero(splits.known_labels >= 0) if splits.known_labels is not None else everything[:0]
         for half in halves:
             x, y = pool.take(np.setdiff1d(learned, half) if splits.labelled else learned)
-            train_afresh(trainer, np.concatenate([known, x]), np.concatenate([known_labels, y]), rng)
-            self._found[half] = trainer.predict(pool.take(half)[0])
-        trainer.restore(held)
+            with trainer.at():
+                trainer.train_afresh(np.concatenate([known, x]), np.concatenate([known_labels, y]), rng)
+                self._found[half] = trainer.predict(pool.take(half)[0])
 
     def probabilities(self, places, states=None):
         """Return the probabilities (n, n_classes) float32 of samples at some places in the pool."""
@@ -157,20 +155,3 @@ def _regression(n_classes):
         return predict
 
     return learn
-
-
-def train_afresh(trainer, x, y, rng, least_epochs=1):
-    """Train from fresh weights, for about `STEPS` steps, but at least some epochs.
-
-    Parameters
-    ----------
-    trainer : Trainer
-    x : (n, ...) float32
-    y : (n,) int
-    rng : numpy.random.Generator
-        Draws weights and orders.
-    least_epochs : int
-    """
-    epochs = int(np.clip(round(STEPS * trainer.batch_size / len(y)), least_epochs, _MOST_EPOCHS))
-    trainer.initialize(rng)
-    trainer.fit(x, y, epochs=epochs, rng=rng)

@@ -1,12 +1,12 @@
-"""What is skipped in a ranking, whatever ranked it: copies, samples of another kind, labels that are in doubt.
+"""Screening of a ranking: copies, samples of another kind and labels in doubt are skipped.
 
 ======== ==============================================================================================================
-copies   nearly what was chosen before, be it shifted
+copies   near-duplicates of chosen samples, even shifted
 foreign  farther from all training and validation samples than these are from one another
 doubtful the reference gives the label at most one half; of a pool without labels, no label gets more (see `reference`)
 ======== ==============================================================================================================
 
-Only as much of a ranking is looked at as it takes to fill the places, and at most some twenty times as many samples: if
+Only as much of a ranking is examined as it takes to fill the places, and at most some twenty times as many samples: if
 nearly all of a pool is unlike what is known, it is another kind of pool, and skipping helps no more.
 
 References
@@ -41,14 +41,14 @@ class Screen:
     splits : Splits
     rng : numpy.random.Generator
         Draws the samples that are compared with.
-    believed : (n_pool,) float, optional
-        How far the label of each sample is believed, given or guessed, for labels in doubt.
+    self_confidence : (n_pool,) float, optional
+        A reference's probability of the label of each sample, given or guessed, for labels in doubt.
     """
 
-    def __init__(self, skip, splits, rng, believed=None):
+    def __init__(self, skip, splits, rng, self_confidence=None):
         self._pool, self._tests, self._limit = splits.bug_fixing, [], None
         if "doubtful" in skip:
-            doubtful = believed <= DOUBT
+            doubtful = self_confidence <= DOUBT
             self._tests.append(lambda indices: doubtful[indices])
         if "foreign" in skip:
             self._tests.append(self._strange(outlines(known_samples(splits, rng))))
@@ -60,6 +60,10 @@ class Screen:
         limit = foreign_limit(known)
         own = _Remembered(self._pool, outlines)
         return lambda indices: nearest(own(indices), known) > limit
+
+    def prefetch(self, places):
+        """Let a pool that reads rows one by one read some in one go, which will be looked at."""
+        getattr(self._pool.source, "prefetch", len)(places)
 
     def pick(self, ranked, n, before=()):
         """Find the first `n` in a ranking that are not skipped.

@@ -1,4 +1,4 @@
-"""What makes a pool sample wanted? Selectors: functions from candidates to scores, the higher the sooner chosen.
+"""Selectors: functions from candidates to scores, the higher the sooner chosen.
 
 A selector gets `candidates.Candidates` and returns one score a candidate, NaN where it knows nothing: such samples take
 their place at random. All get the same model, pool and budget, so that they can be compared.
@@ -15,13 +15,13 @@ margin             the two likeliest labels are close
 deepgini           two samples of these probabilities would differ
 loss               cross-entropy with the true label
 k-center           the state is far from all that are known or chosen: a core-set
-expected error     the model gives too little to what a reference believes the label to be
+expected error     the model gives too little to what is the label according to a reference
 error or margin    that, or the two likeliest labels are close
 reducible loss     the reference's loss is smaller than the model's
 ================== =================================================================================================
 
 The first five, and the loss, look at labels, as MODE's allocation to labels does: at those of the pool, or at guesses
-where it has none. The last three look at them through the eyes of a reference, see `reference`.
+where it has none. The last three take them from a reference, see `reference`.
 `register_selector` adds one of your own.
 
 References
@@ -39,13 +39,21 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from mode_utils.selection.pool import standardise
-from mode_utils.selection.reference import trust
 from mode_utils.similarity import similarity_scores
 from mode_utils.support.checks import check_choice
 from mode_utils.support.core_set import farthest_first
 
-LOOKS = ("samples", "labels", "beliefs", "probabilities", "states", "state heatmaps", "training states", "comparison")
-_MOST_LOOKS = tuple(look for look in LOOKS if look != "beliefs")
+INPUTS = (
+    "samples",
+    "labels",
+    "reference probabilities",
+    "probabilities",
+    "states",
+    "state heatmaps",
+    "training states",
+    "comparison",
+)
+_MOST_INPUTS = tuple(name for name in INPUTS if name != "reference probabilities")
 OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
     "least similar to hci": ("hci", "worst"),
     "most similar to dhmi": ("dhmi", "best"),
@@ -54,9 +62,9 @@ OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
 }
 _SMALLEST = 1e-6  # a probability below this counts as this
 _N_KNOWN = 2_000  # training samples that a core-set starts from
-THROUGH_LAYER = frozenset(LOOKS[LOOKS.index("states") :])  # what depends on the layer that is looked at
+THROUGH_LAYER = frozenset(INPUTS[INPUTS.index("states") :])  # what depends on the layer that is looked at
 # what is at hand while a large pool is read once
-_OF_A_SCAN = {"labels", "beliefs", "probabilities", "states", "state heatmaps"}
+_OF_A_SCAN = {"labels", "reference probabilities", "probabilities", "states", "state heatmaps"}
 
 
 class Selector(NamedTuple):
@@ -65,8 +73,8 @@ class Selector(NamedTuple):
     Attributes
     ----------
     score : callable
-    looks_at : tuple of str
-        Of `LOOKS`.
+    needs : tuple of str
+        Of `INPUTS`.
     one_by_one : bool
         Whether a candidate's score depends on no other candidate, so that a pool can be scored chunk by chunk.
     blends : tuple of str
@@ -74,7 +82,7 @@ class Selector(NamedTuple):
     """
 
     score: Callable
-    looks_at: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     one_by_one: bool = False
     blends: tuple[str, ...] = ()
 
@@ -103,10 +111,10 @@ def scores_by_name(candidates, names):
     return found
 
 
-def looks_of(name):
-    """Return what a selector, with those that it blends, looks at: a set of `LOOKS`."""
+def needs_of(name):
+    """Return what a selector, with those that it blends, needs: a set of `INPUTS`."""
     selector = SELECTORS[name]
-    return frozenset(selector.looks_at).union(*(SELECTORS[other].looks_at for other in selector.blends))
+    return frozenset(selector.needs).union(*(SELECTORS[other].needs for other in selector.blends))
 
 
 def scanned_selectors(options):
@@ -118,16 +126,16 @@ def scanned_selectors(options):
     ----------
     options : DebugOptions
     """
-    looks, blends = SELECTORS[options.selector].looks_at, SELECTORS[options.selector].blends
-    through_layer = options.layer_selection and looks_of(options.selector) & THROUGH_LAYER
-    if through_layer or (blends and not {"labels"}.issuperset(looks)):
+    needs, blends = SELECTORS[options.selector].needs, SELECTORS[options.selector].blends
+    through_layer = options.layer_selection and needs_of(options.selector) & THROUGH_LAYER
+    if through_layer or (blends and not {"labels"}.issuperset(needs)):
         return None
     names = blends or (options.selector,)
-    enough = all(SELECTORS[each].one_by_one and _OF_A_SCAN.issuperset(SELECTORS[each].looks_at) for each in names)
+    enough = all(SELECTORS[each].one_by_one and _OF_A_SCAN.issuperset(SELECTORS[each].needs) for each in names)
     return names if enough else None
 
 
-def register_selector(name, score, looks_at=_MOST_LOOKS, one_by_one=False, blends=()):
+def register_selector(name, score, needs=_MOST_INPUTS, one_by_one=False, blends=()):
     """Add a selector, or replace one, so that `DebugOptions(selector=name)` finds it.
 
     Parameters
@@ -135,21 +143,21 @@ def register_selector(name, score, looks_at=_MOST_LOOKS, one_by_one=False, blend
     name : str
     score : callable
         From `candidates.Candidates` to (n,) float scores; the higher the sooner chosen, NaN for unknown.
-    looks_at : sequence of str
-        What it looks at, of `LOOKS`; by default all but beliefs, for which a network has to be trained first.
+    needs : sequence of str
+        What it needs, of `INPUTS`; by default all but reference probabilities, for which a network is trained first.
     one_by_one, blends
         See `Selector`.
 
     Raises
     ------
     ValueError
-        If it looks at something that does not exist, or blends a selector that does not.
+        If it needs something that does not exist, or blends a selector that does not.
     """
-    for look in looks_at:
-        check_choice("look", look, LOOKS)
+    for name_of_input in needs:
+        check_choice("input", name_of_input, INPUTS)
     for other in blends:
         check_choice("selector", other, SELECTORS)
-    SELECTORS[name] = Selector(score, tuple(looks_at), one_by_one, tuple(blends))
+    SELECTORS[name] = Selector(score, tuple(needs), one_by_one, tuple(blends))
 
 
 def similarity(candidates):
@@ -267,13 +275,16 @@ def k_center(candidates):
 
 
 def expected_error(candidates):
-    """Return sum over k of b_k (1 - p_k), in [0, 1]: how much of what is believed of the label the model denies.
+    """Return sum over k of b_k (1 - p_k), in [0, 1]: how much of the reference's probabilities b_k the model denies.
 
-    A given label k is believed as far as the reference gives it a probability b_k, and no other is. Without labels all
-    are, so that the score is the probability that model and reference draw different ones.
+    Of a sample with a label, the sum is over this label alone. Without, the score is the probability that model and
+    reference draw different ones.
     """
-    believed = trust(candidates.beliefs, candidates.labels, candidates.labelled)
-    return (believed * (1 - candidates.probabilities)).sum(axis=1)
+    counted = candidates.reference_probabilities
+    if candidates.labelled:
+        counted, rows = np.zeros_like(counted), np.arange(len(candidates))
+        counted[rows, candidates.labels] = candidates.reference_probabilities[rows, candidates.labels]
+    return (counted * (1 - candidates.probabilities)).sum(axis=1)
 
 
 def error_or_margin(candidates):
@@ -282,12 +293,14 @@ def error_or_margin(candidates):
 
 
 def reducible_loss(candidates):
-    """Return the model's cross-entropy minus the reference's, with the given label or, without, the believed ones."""
-    p, b = (np.log(np.maximum(each, _SMALLEST)) for each in (candidates.probabilities, candidates.beliefs))
+    """Return the model's cross-entropy minus the reference's, with the given label or, without, the reference's."""
+    p, b = (
+        np.log(np.maximum(each, _SMALLEST)) for each in (candidates.probabilities, candidates.reference_probabilities)
+    )
     rows = np.arange(len(candidates))
     if candidates.labelled:
         return (b - p)[rows, candidates.labels]
-    return (candidates.beliefs * (b - p)).sum(axis=1)
+    return (candidates.reference_probabilities * (b - p)).sum(axis=1)
 
 
 def _true_probability(candidates):
@@ -306,7 +319,9 @@ SELECTORS = {
     "deepgini": Selector(deepgini, ("probabilities",), one_by_one=True),
     "loss": Selector(loss, ("labels", "probabilities"), one_by_one=True),
     "k-center": Selector(k_center, ("states", "training states")),
-    "expected error": Selector(expected_error, ("labels", "beliefs", "probabilities"), one_by_one=True),
-    "error or margin": Selector(error_or_margin, ("labels", "beliefs", "probabilities"), one_by_one=True),
-    "reducible loss": Selector(reducible_loss, ("labels", "beliefs", "probabilities"), one_by_one=True),
+    "expected error": Selector(expected_error, ("labels", "reference probabilities", "probabilities"), one_by_one=True),
+    "error or margin": Selector(
+        error_or_margin, ("labels", "reference probabilities", "probabilities"), one_by_one=True
+    ),
+    "reducible loss": Selector(reducible_loss, ("labels", "reference probabilities", "probabilities"), one_by_one=True),
 }

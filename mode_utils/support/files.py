@@ -4,6 +4,7 @@ What is being written has a name of its own beside its place, and is renamed whe
 or the new, and a process that is killed leaves nothing but a leftover that `remove_partial` knows by its name.
 """
 
+import hashlib
 import mmap
 import os
 import platform
@@ -111,3 +112,16 @@ def release_pages(array):
     mapped = getattr(array, "_mmap", None)
     if hasattr(mapped, "madvise"):
         mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def hash_file(path):
+    """Return the SHA-256 of a file, or of a folder's files with their names."""
+    if not path.is_dir():
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for file in sorted(each for each in path.rglob("*") if each.is_file()):
+        digest.update(os.fsencode(file.relative_to(path)))
+        with open(file, "rb") as stream:
+            hashlib.file_digest(stream, lambda: digest)
+    return digest.hexdigest()

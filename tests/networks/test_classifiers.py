@@ -53,8 +53,8 @@ def test_frozen_layers_stay_as_they_are():
 @pytest.mark.parametrize(
     ("model", "stated", "message"),
     [
-        (lambda: network(3, "sigmoid"), {}, "no probability over .*with a softmax, or state output=.logits."),
-        (lambda: network(3, None), {}, "no probability over the labels"),
+        (lambda: network(3, "sigmoid"), {}, "not a probability over .*with a softmax, or state output=.logits."),
+        (lambda: network(3, None), {}, "not a probability over the labels"),
         (lambda: network(3, "softmax"), {"n_classes": 5}, r"output shape \(None, 3\); 5 labels need \(None, 5\)"),
         (lambda: network(3, "softmax", compiled=False), {}, "is not compiled"),
         (lambda: network(3, "softmax"), {"output": "softplus"}, "unknown output 'softplus'; choose from softmax"),

@@ -3,7 +3,7 @@ import pytest
 
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras
-from mode_utils.networks.frozen_body import FrozenBody
+from mode_utils.networks.feature_models import FrozenBody
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import DebugOptions
 from mode_utils.repeated_runs import repeat_runs, start_runs

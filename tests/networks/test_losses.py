@@ -186,7 +186,7 @@ def test_what_is_stated_of_an_output_or_said_by_its_loss_is_held_against_a_probe
         meaning = read_classifier(model, output=stated)
         assert meaning.output == true and bool(meaning.remarks) == (logits != ("logits" in true))
     if not logits and "logits" in true:
-        with pytest.raises(ValueError, match=r"is no probability over the labels .*or state output="):
+        with pytest.raises(ValueError, match=r"is not a probability over the labels .*or state output="):
             read_classifier(model)
     else:
         assert read_classifier(model).output == true

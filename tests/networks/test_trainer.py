@@ -1,9 +1,12 @@
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from mode_utils.model_training import build_model
 from mode_utils.networks.backend import keras
-from mode_utils.networks.trainer import Trainer
+from mode_utils.networks.trainer import Predictions, Trainer
 
 
 class RunningLosses(keras.callbacks.Callback):
@@ -153,3 +156,74 @@ def test_samples_that_change_are_looked_at_anew_and_those_that_cannot_are_conver
 
 def test_no_samples_have_no_predictions(trainer):
     assert trainer.predict(np.empty((0, 28, 28), np.float32)).shape == (0, 10)
+
+
+@pytest.fixture(scope="module")
+def restless():
+    """A trainer of a network in which a training changes everything that it can: statistics and seeds, too."""
+    hidden = [keras.layers.Dense(5), keras.layers.BatchNormalization(), keras.layers.Dropout(0.5)]
+    last = keras.layers.Dense(3, activation="softmax")
+    model = keras.Sequential([keras.Input((4,)), *hidden, last])
+    model.compile(keras.optimizers.Nadam(0.05), "sparse_categorical_crossentropy")
+    trainer = Trainer(model)
+    return trainer, lambda: trainer.fit(
+        np.eye(4, dtype=np.float32), [0, 1, 2, 0], epochs=1, rng=np.random.default_rng(0)
+    )
+
+
+def assert_equal_states(one, other):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("ends", ["well", "in an exception", "with a state that does not fit"])
+@pytest.mark.parametrize("lent", [True, False])
+def test_a_model_that_was_lent_is_as_it_was_bit_for_bit(restless, lent, ends):
+    trainer, train = restless
+    other = trainer.state()
+    train()
+    own, wrong = trainer.state(), {"in an exception": KeyError, "with a state that does not fit": ValueError}.get(ends)
+    changed = sum(not np.array_equal(a, b) for a, b in zip(other, own, strict=True))
+    assert changed == len(own) - 1  # all but the learning rate: weights, moments, statistics, seeds
+    with pytest.raises(wrong) if wrong else nullcontext(), trainer.at(other if lent else None) as same:
+        assert same is trainer
+        assert_equal_states(trainer.state(), other if lent else own)
+        train()
+        with trainer.at(own):
+            train(), train()
+            inner = trainer.state()
+        assert not np.array_equal(inner[0], trainer.state()[0])
+        if ends == "in an exception":
+            raise KeyError
+        if wrong:
+            trainer.restore(other[1:])
+    assert_equal_states(trainer.state(), own)
+
+
+def test_what_follows_a_loan_is_trained_as_if_there_had_been_none(restless):
+    trainer, train = restless
+    start, ends = trainer.state(), []
+    for lent in (False, True):
+        trainer.restore(start)
+        train()
+        if lent:
+            with trainer.at(start):
+                train()
+        train()
+        ends.append(trainer.state())
+    assert_equal_states(*ends)
+
+
+def test_each_sample_is_predicted_once_when_it_is_asked_for(rng):
+    x, asked = rng.random((5_000, 3)), []
+
+    def predict(x):
+        asked.extend(x[:, 0])
+        return x / x.sum(axis=1, keepdims=True)
+
+    predictions = Predictions(SimpleNamespace(n_classes=3, predict=predict), x)
+    expected = (x / x.sum(axis=1, keepdims=True)).astype(np.float32)
+    for number in (1, 3_000, 40, 5_000):
+        places = np.sort(rng.permutation(5_000)[:number])
+        np.testing.assert_array_equal(predictions.at(places).astype(np.float32), expected[places])
+    assert len(asked) == 5_000 and set(asked) == set(x[:, 0])

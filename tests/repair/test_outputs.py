@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neural_network import MLPClassifier
 
 from mode_utils.networks.backend import keras
-from mode_utils.repair import choose_from_arrays, choose_inputs, diagnose, find_faults, look_at_pool, open_case
+from mode_utils.repair import assess_case, choose_from_arrays, choose_inputs, find_faults, open_case
 from mode_utils.repair.choose import main
 from mode_utils.repair.outputs import make_outputs_example, open_outputs
 from mode_utils.repair.reading.arrays import check_arrays
@@ -54,10 +54,10 @@ def test_of_a_models_own_outputs_it_chooses_what_the_repair_chooses(labelled, di
     arrays["features_pool"] = outputs.states_at(np.arange(outputs.n_pool))
     arrays["probabilities_pool"] = case.trainer.predict(samples["x_pool"])
     arrays["probabilities_train"] = case.trainer.predict(samples["x_train"])
-    found, diagnosis, scan = choose_from_arrays(arrays, 80), diagnose(case), look_at_pool(case)
-    pd.testing.assert_frame_equal(found.diagnosis.labels, diagnosis.labels)
-    pd.testing.assert_frame_equal(found.faults.table, find_faults(case, scan).table)
-    pd.testing.assert_frame_equal(found.chosen, choose_inputs(case, diagnosis, scan))
+    found, report = choose_from_arrays(arrays, 80), assess_case(case)
+    pd.testing.assert_frame_equal(found.report.labels, report.labels)
+    pd.testing.assert_frame_equal(found.faults.table, find_faults(case).table)
+    pd.testing.assert_frame_equal(found.chosen, choose_inputs(case, report))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_classifiers_of_scikit_learn(classifier, digits):
     starved = np.setdiff1d(np.arange(600), np.flatnonzero(y[:600] == 8)[3:])
     classifier.fit(x[starved], y[starved])
     found = choose_from_arrays(outputs_of(classifier.predict_proba, lambda x: x, x, y), 60)
-    worst = found.diagnosis.labels.sort_values("validation_accuracy").iloc[0]
+    worst = found.report.labels.sort_values("validation_accuracy").iloc[0]
     assert worst["label"] == "8" and worst["fault"] == "underfit"
     truth = y[ROLES["pool"]][found.chosen["index"]]
     assert (truth == 8).mean() > 3 * (y[ROLES["pool"]] == 8).mean()
@@ -89,7 +89,7 @@ def test_a_network_of_another_framework(digits):
         mx.eval(model.parameters())
     predict = lambda x: np.array(mx.softmax(model(mx.array(x)), axis=-1))  # noqa: E731
     found = choose_from_arrays(outputs_of(predict, lambda x: np.array(body(mx.array(x))), x, y), 60)
-    assert found.diagnosis.labels.sort_values("validation_accuracy").iloc[0]["label"] == "8"
+    assert found.report.labels.sort_values("validation_accuracy").iloc[0]["label"] == "8"
     assert (y[ROLES["pool"]][found.chosen["index"]] == 8).mean() > 3 * (y[ROLES["pool"]] == 8).mean()
 
 

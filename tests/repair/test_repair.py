@@ -14,7 +14,7 @@ from mode_utils.data import DEBIAN_FASHION_MNIST, load_dataset
 from mode_utils.input_selection import select_inputs
 from mode_utils.networks.backend import keras
 from mode_utils.options import PRESETS
-from mode_utils.repair import choose_inputs, diagnose, next_folder, open_case, retrain, save_repair, steps
+from mode_utils.repair import assess_case, choose_inputs, next_folder, open_case, retrain, save_repair, steps
 from mode_utils.repair.__main__ import main
 from mode_utils.repair.labelling.agreement import gather_labels
 from mode_utils.selection.selectors import SELECTORS, register_selector
@@ -116,7 +116,7 @@ def digits_folder(tmp_path_factory, request):
 def test_the_starved_label_rises_and_no_other_falls_beyond_the_tolerance_unsaid(example, data):
     folder, arrays, label = example
     case = open_case(folder / "model.keras", folder / data, budget=60)
-    diagnosis = diagnose(case)
+    diagnosis = assess_case(case)
     assert diagnosis.labels["validation_accuracy"].idxmin() == label and diagnosis.labels["fault"][label]
     chosen = choose_inputs(case, diagnosis)
     outcome = retrain(case, chosen["index"].to_numpy(), arrays["y_pool"][chosen["index"]])
@@ -133,7 +133,7 @@ def test_the_starved_label_rises_and_no_other_falls_beyond_the_tolerance_unsaid(
 def test_samples_are_chosen_once_and_explained(example):
     folder, arrays, label = example
     case = open_case(folder / "model.keras", folder / "unlabelled.npz", budget=60)
-    chosen = choose_inputs(case, diagnose(case))
+    chosen = choose_inputs(case, assess_case(case))
     assert not chosen["index"].duplicated().any() and chosen["rank"].tolist() == list(range(1, 61))
     assert chosen["confidence"].between(0, 1).all()
     assert all(rows["score"].dropna().is_monotonic_decreasing for _, rows in chosen.groupby("guess"))
@@ -148,7 +148,7 @@ def test_samples_are_chosen_once_and_explained(example):
 def test_of_a_labelled_pool_it_chooses_what_the_laboratory_would(example):
     folder, arrays, _ = example
     case = open_case(folder / "model.keras", folder / "data.npz", budget=60)
-    diagnosis = diagnose(case)
+    diagnosis = assess_case(case)
     splits, rng = case.data.splits(arrays["y_pool"]), np.random.default_rng(case.seed)
     batch = select_inputs(case.trainer, splits, case.options, diagnosis.assessment, rng)
     assert set(choose_inputs(case, diagnosis)["index"]) == set(batch.indices)
@@ -164,13 +164,13 @@ def test_a_selector_of_ones_own_chooses_also_under_a_name_that_is_taken(one_by_o
 
     register_selector(name, least_sure, ["probabilities"], one_by_one)
     case = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, temperature=0.0)
-    chosen = choose_inputs(case, diagnose(case))
+    chosen = choose_inputs(case, assess_case(case))
     np.testing.assert_allclose(chosen["score"], -chosen["confidence"], rtol=1e-6)
 
 
 def test_other_presets_choose_as_they_do_in_the_laboratory(digits_folder):
     case = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, preset="original", metric="l2")
-    diagnosis = diagnose(case)
+    diagnosis = assess_case(case)
     chosen = choose_inputs(case, diagnosis)
     ranked = chosen[chosen["score"].notna()]
     assert len(chosen) == 40 and len(ranked) == 10  # a quarter of the batch
@@ -206,14 +206,14 @@ def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits
     assert "exists already: name another folder" in capsys.readouterr().err
     case = open_case(*arguments[:2], 60)
     with pytest.raises(ValueError, match=r"selected.csv exists already"):
-        save_repair(out, case, diagnose(case), pd.DataFrame())
+        save_repair(out, case, assess_case(case), pd.DataFrame())
     assert next_folder(out) == digits_folder / "out-1"
 
 
 def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder, monkeypatch):
     arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz")]
     case = open_case(*arguments, 60, tolerance=0, replay=0.0)
-    diagnosis = diagnose(case)
+    diagnosis = assess_case(case)
     chosen = choose_inputs(case, diagnosis)
     outcome = retrain(case, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]])
     assert not outcome.helps and outcome.tries == 1  # without old samples it forgets
@@ -221,7 +221,7 @@ def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder, mon
     monkeypatch.setattr(steps, "train", lambda *given: fits.append(1) or train(*given))
     assert retrain(few, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]]).tries == len(fits) > 1
     for name, keep in {"a": False, "b": True}.items():
-        assert save_repair(digits_folder / name, case, diagnosis, chosen, outcome, keep) == keep
+        assert save_repair(digits_folder / name, case, diagnosis, chosen, outcome, keep_new_bugs=keep) == keep
         assert (digits_folder / name / "repaired.keras").exists() == keep
 
 
@@ -232,7 +232,7 @@ def test_labels_given_in_the_browser_repair_the_model_and_what_two_disagree_on_i
         np.savez(digits_folder / "unlabelled.npz", **{name: arrays[name] for name in arrays if name != "y_pool"})
     arguments = [str(digits_folder / name) for name in ("model.keras", "unlabelled.npz")]
     case = open_case(*arguments, 60)
-    diagnosis = diagnose(case)
+    diagnosis = assess_case(case)
     chosen = choose_inputs(case, diagnosis)
     save_repair(digits_folder / "first", case, diagnosis, chosen)
     with open_browser() as browser:

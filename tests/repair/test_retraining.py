@@ -14,7 +14,8 @@ from sklearn.neural_network import MLPClassifier
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.learning_rate import describe_rate
-from mode_utils.repair import choose_inputs, diagnose, open_case, retrain, round_of, say_next_round, say_outcome
+from mode_utils.networks.trainer import Predictions
+from mode_utils.repair import assess_case, choose_inputs, open_case, retrain, round_of, say_next_round, say_outcome
 from mode_utils.repair.class_weights import find_class_weights, read_class_weights
 from mode_utils.repair.conclusion import still_failing
 from mode_utils.repair.reading.arrays import check_arrays
@@ -61,7 +62,7 @@ def starved():
 
 def repaired(model, arrays, budget=60, **options):
     case = open_case(model, check_arrays(arrays), budget, **options)
-    indices = choose_inputs(case, diagnose(case))["index"].to_numpy()
+    indices = choose_inputs(case, assess_case(case))["index"].to_numpy()
     return case, retrain(case, indices, arrays["y_pool"][indices])
 
 
@@ -124,7 +125,7 @@ def test_a_rate_that_is_stated_is_taken_even_if_it_moves_nothing_which_is_no_rep
     weights = model.get_weights()
     case, outcome = repaired(model, arrays, learning_rate=1e-10)
     assert not outcome.changed and not outcome.helps and not outcome.is_saved(keep_new_bugs=True)
-    said = say_outcome(outcome, diagnose(case), 0.92, next_round=say_next_round([round_of(case, outcome, 60)]))
+    said = say_outcome(outcome, assess_case(case), 0.92, next_round=say_next_round([round_of(case, outcome)]))
     assert said[0].startswith("nothing was repaired") and "at a learning rate of 1e-10" in said[0]
     assert not any("likely to pay" in sentence for sentence in said)
     model.set_weights(weights)
@@ -151,7 +152,7 @@ def test_a_slow_rate_goes_on_and_stated_epochs_are_kept(starved):
     case, outcome = repaired(model, arrays)
     assert short.training.epochs == 3 and 3 < outcome.training.epochs <= 64
     assert outcome.labels["change"][3] > short.labels["change"][3] + 0.1
-    assert "the retraining went on for" in " ".join(say_outcome(outcome, diagnose(case), 0.92))
+    assert "the retraining went on for" in " ".join(say_outcome(outcome, assess_case(case), 0.92))
     model.set_weights(weights)
 
 
@@ -159,7 +160,7 @@ def test_gradients_that_are_gathered_for_more_steps_than_there_are_change_nothin
     arrays, model = starved
     model.compile(keras.optimizers.Adam(gradient_accumulation_steps=10_000), "sparse_categorical_crossentropy")
     case, outcome = repaired(model, arrays)
-    assert not outcome.is_saved() and "every 10000 steps" in say_outcome(outcome, diagnose(case), 0.92)[0]
+    assert not outcome.is_saved() and "every 10000 steps" in say_outcome(outcome, assess_case(case), 0.92)[0]
 
 
 def test_what_diverges_is_no_repair(starved):
@@ -168,7 +169,7 @@ def test_what_diverges_is_no_repair(starved):
     weights = model.get_weights()
     case, outcome = repaired(model, arrays, learning_rate=1e30)
     assert outcome.training.diverged and not outcome.is_saved(keep_new_bugs=True)
-    assert "diverged" in say_outcome(outcome, diagnose(case), 0.92)[0]
+    assert "diverged" in say_outcome(outcome, assess_case(case), 0.92)[0]
     model.set_weights(weights)
 
 
@@ -179,7 +180,7 @@ def seen_in(model, x, y):
     """Return what is found in a model of scikit-learn."""
     n_classes = len(model.classes_)
     trainer = SimpleNamespace(n_classes=n_classes, predict=model.predict_proba)
-    return find_class_weights(trainer, x, y, range(n_classes))
+    return find_class_weights(Predictions(trainer, x), y, range(n_classes))
 
 
 @pytest.mark.parametrize("weights", ["none", "balanced", "rarest", "root"])
@@ -273,8 +274,11 @@ def outcome_of(before, after, fixed, broken, verdicts, training):
     labels = pd.DataFrame({"label": list("ab"), "before": before, "after": after, "verdict": verdicts})
     labels["samples"] = 50
     bugs = [label for label, verdict in zip("ab", verdicts, strict=True) if verdict == "new bug"]
+    added = np.arange(60), np.zeros(60, int)
     accuracies = {"accuracy_before": float(np.mean(before)), "accuracy_after": float(np.mean(after))}
-    return RepairOutcome(labels, fixed, broken, bugs, 4.0, (), training, accuracies)
+    return RepairOutcome(
+        labels, fixed, broken, bugs, 4.0, (), training, accuracies, added=added, worth="chosen inputs are worth it"
+    )
 
 
 MOVED = Training(3, 30, 0.001, 0.001, moved=0.1, loss_before=2.0, loss_after=0.5, known=0.2)
@@ -295,10 +299,10 @@ def test_what_is_said_of_an_outcome_never_contradicts_itself(training):
     for (fixed, broken), verdicts, after, (keep, without) in CASES:
         outcome = outcome_of([0.95, 0.0], after, fixed, broken, verdicts, TRAININGS[training])
         labels = pd.DataFrame({"label": list("ab"), "fault": ["", "underfit"]})
-        diagnosis = type("Diagnosis", (), {"labels": labels})
+        report = type("Report", (), {"labels": labels})
         case = type("Case", (), {"earlier": None, "used": ()})
-        next_round = say_next_round([round_of(case, outcome, 60)])
-        said = say_outcome(outcome, diagnosis, 0.92, keep, next_round, "chosen inputs are worth it", without)
+        next_round = say_next_round([round_of(case, outcome)])
+        said = say_outcome(outcome, report, 0.92, keep, next_round, without)
         text = "\n".join(said)
         saved = outcome.is_saved(keep)
         assert ("not saved" in text) == (not saved) and ("saved all the same" in text or not saved or outcome.helps)
@@ -311,6 +315,6 @@ def test_what_is_said_of_an_outcome_never_contradicts_itself(training):
         assert ("new bugs: a" in text) == ("new bug" in verdicts) and (f"{without} chosen inputs" in text) == bool(
             without
         )
-        assert len(still_failing(outcome, diagnosis, 0.92)) == (after[1] < 0.92) and len(set(said)) == len(said)
+        assert len(still_failing(outcome, report, 0.92)) == (after[1] < 0.92) and len(set(said)) == len(said)
         if training == "slow" and after[1] < 0.92:
             assert "after 64 epochs the loss of b still falls: a higher --learning-rate may reach them" in text

@@ -10,15 +10,14 @@ import pandas as pd
 import pytest
 
 from mode_utils.repair import (
+    assess_case,
     choose_inputs,
-    diagnose,
     find_faults,
-    look_at_pool,
     map_pool,
     open_case,
     retrain,
-    round_of,
     save_repair,
+    save_tasks,
     take_labels,
 )
 from mode_utils.repair.choose import choose_from_arrays
@@ -137,7 +136,7 @@ def test_what_is_labelled_comes_back_in_each_round(number, base, tmp_path):
     case = made(case, truth, names, classes, known)
     used, tables, rng = [], [], np.random.default_rng(number)
     for turn in range(1, 4 if first == second or edit == "everything so far" else 2):
-        chosen = choose_inputs(case, diagnose(case))
+        chosen = choose_inputs(case, assess_case(case))
         places = chosen["index"].tolist()
         assert len(set(places)) == BUDGET and not {*places} & {*used, *case.data.known_places.tolist()}
         given = label(tmp_path, which, truth, case, places, rng)
@@ -146,10 +145,9 @@ def test_what_is_labelled_comes_back_in_each_round(number, base, tmp_path):
                                  case.data.names_pool)  # fmt: skip
         taken = take_labels(gathered, case)
         assert dict(zip(taken.indices, taken.labels, strict=True)) == {place: truth[place] for place in given}
-        added, folder = (taken.indices, taken.labels), tmp_path / f"round-{turn}"
-        rounds = [*(case.earlier.rounds if case.earlier else []), round_of(case, outcome, len(given))]
-        options = {"added": added, "labels_files": tables[-1:], "rounds": rounds, "label_studio": True}
-        save_repair(folder, case, diagnose(case), chosen, outcome, keep_new_bugs=True, **options)
+        added, folder = replace(outcome, added=(taken.indices, taken.labels)), tmp_path / f"round-{turn}"
+        save_repair(folder, case, assess_case(case), chosen, added, taken, keep_new_bugs=True)
+        save_tasks(folder, case, chosen, added, taken)
         check_left(folder, case, places, {*given}, truth)
         used += taken.indices.tolist()
         case = continue_case(made(base[0], truth, names, classes, known), read_earlier(folder))
@@ -166,8 +164,8 @@ def test_labels_against_what_is_known_are_refused_or_told(base, tmp_path):
     taken = take_labels(gather_labels(path, case.data.class_names, N_POOL, case.data.names_pool), case)
     assert taken.labels.tolist() == wrong[:2].tolist()
     assert "1 samples have another label in y_pool, such as sample 0 ('pool/IMG 0000.jpg')" in taken.notes[-1]
-    save_repair(tmp_path / "out", case, diagnose(case), choose_inputs(case, diagnose(case)), outcome,
-                added=(taken.indices, taken.labels), rounds=[round_of(case, outcome, 2)])  # fmt: skip
+    outcome = replace(outcome, added=(taken.indices, taken.labels))
+    save_repair(tmp_path / "out", case, assess_case(case), choose_inputs(case, assess_case(case)), outcome)
     case = continue_case(case, read_earlier(tmp_path / "out"))
     path = write(tmp_path / "again.csv", "page", "both", "nobody", [1, 2], case, truth)
     gathered = gather_labels(path, case.data.class_names, N_POOL, case.data.names_pool)
@@ -179,9 +177,9 @@ def test_labels_against_what_is_known_are_refused_or_told(base, tmp_path):
 def test_a_table_of_a_pool_with_any_labels_is_applied(known, base, tmp_path):
     case, outcome, truth = base
     case = made(case, truth, "files", known=known)
-    chosen = choose_inputs(case, diagnose(case))
+    chosen = choose_inputs(case, assess_case(case))
     given = chosen["index"].to_numpy()[:3]
-    save_repair(tmp_path / "out", case, diagnose(case), chosen, outcome, added=(given, truth[given]))
+    save_repair(tmp_path / "out", case, assess_case(case), chosen, replace(outcome, added=(given, truth[given])))
     table = pd.read_csv(tmp_path / "out/selected.csv", keep_default_na=False)
     classes = np.array(CLASSES["words"])[truth[table["index"]]]
     has = np.isin(table["index"], given) | (known == "all")
@@ -194,20 +192,20 @@ def test_what_has_a_label_teaches_the_reference_and_is_not_chosen_from(base):
     half = np.where(np.arange(N_POOL) % 2, truth, -1).astype(np.int32)
     case = replace(case, data=replace(case.data, y_pool=half))
     alone = replace(case, data=replace(case.data, y_pool=None))
-    scan, without = look_at_pool(case), look_at_pool(alone)
+    scan, without = case.scan, alone.scan
     np.testing.assert_array_equal(scan.labels[1::2], truth[1::2])
-    assert scan.beliefs is None and (scan.believed != without.believed).any()
+    assert scan.reference_probabilities is None and (scan.self_confidence != without.self_confidence).any()
     known, states = case.outputs.of_validation()[0], case.outputs.states_at(np.arange(N_POOL))
     more = np.concatenate([known, states[1::2]]), np.concatenate([case.data.y_validation, truth[1::2]])
-    beliefs = StatesReference(4, *more, np.random.default_rng(0)).believe(np.arange(0, N_POOL, 2), states[::2])
-    np.testing.assert_allclose(scan.believed[::2], beliefs.max(axis=1), atol=1e-5)
+    found = StatesReference(4, *more, np.random.default_rng(0)).probabilities(np.arange(0, N_POOL, 2), states[::2])
+    np.testing.assert_allclose(scan.self_confidence[::2], found.max(axis=1), atol=1e-5)
     with pytest.raises(ValueError, match="sample 2 has no label: retrain on samples that have one"):
         retrain(case, np.array([1, 2]), half[[1, 2]])
-    for selected in (choose_inputs(case, diagnose(case)), choose_inputs(case, diagnose(case), scan)):
-        assert not selected["index"].mod(2).any() and "guess" in selected
-    faults = find_faults(case, scan)
+    selected = choose_inputs(case, assess_case(case))
+    assert not selected["index"].mod(2).any() and "guess" in selected
+    faults = find_faults(case)
     assert "doubtful labels" not in faults.places
-    mapped = map_pool(case, scan, selected, faults)
+    mapped = map_pool(case, selected, faults)
     assert "label" not in mapped.table and "doubtful" not in mapped.table
 
 

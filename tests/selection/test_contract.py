@@ -13,16 +13,18 @@ from mode_utils.input_selection import select_inputs
 from mode_utils.networks.backend import keras
 from mode_utils.networks.trainer import Trainer
 from mode_utils.options import PRESETS, DebugOptions
-from mode_utils.repair import choose_from_scan, choose_inputs, diagnose, look_at_pool, open_case
-from mode_utils.repair.outputs import diagnose_outputs, open_outputs
+from mode_utils.repair import assess_case, choose_inputs, open_case
+from mode_utils.repair.outputs import open_outputs
 from mode_utils.repair.reading.arrays import check_arrays
 from mode_utils.selection.allocation import ALLOCATIONS, Group
 from mode_utils.selection.candidates import Candidates
+from mode_utils.selection.model_outputs import ModelOutputs
+from mode_utils.selection.next_batch import InputSelection
 from mode_utils.selection.peers import register_peers
 from mode_utils.selection.pool import Pool, draw_batch
 from mode_utils.selection.reference import REFERENCES
 from mode_utils.selection.screening import SKIPS
-from mode_utils.selection.selectors import LOOKS, OVERFIT_SELECTIONS, SELECTORS, looks_of, register_selector
+from mode_utils.selection.selectors import INPUTS, OVERFIT_SELECTIONS, SELECTORS, needs_of, register_selector
 from mode_utils.selection.view import look_at_candidates
 from mode_utils.similarity import METRICS, SPATIAL
 from mode_utils.splits import Splits, Subset
@@ -34,8 +36,8 @@ OWN = {  # what somebody may register: partly unknown, beyond all numbers, looki
     "all alike": (lambda c: np.zeros(len(c), np.float32), ()),
 }
 LOOKING = {  # at a thing alone, and at probabilities beside it
-    **{f"by {look}": (lambda c: np.arange(len(c)) % 5, (look,)) for look in LOOKS},
-    **{f"by {look} and more": (lambda c: -c.probabilities[:, 1], (look, "probabilities")) for look in LOOKS},
+    **{f"by {look}": (lambda c: np.arange(len(c)) % 5, (look,)) for look in INPUTS},
+    **{f"by {look} and more": (lambda c: -c.probabilities[:, 1], (look, "probabilities")) for look in INPUTS},
 }
 TURNS = ("k-center", "probcover", "typiclust", "maxherding", "badge", "falcun")  # one after the other, some drawn
 
@@ -46,7 +48,8 @@ def registered():
     register_peers()
     for name, (score, looks) in (OWN | LOOKING).items():
         register_selector(name, score, looks)
-    register_selector("blend", lambda c: c.scores["margin"] + c.beliefs[:, 0], ("beliefs",), blends=("margin",))
+    register_selector("blend", lambda c: c.scores["margin"] + c.reference_probabilities[:, 0],
+                      ("reference probabilities",), blends=("margin",))  # fmt: skip
     yield
     SELECTORS.clear()
     SELECTORS.update(before)
@@ -137,8 +140,9 @@ def test_each_pair_of_choices_gives_a_batch_that_keeps_to_the_contract():
         pool.take(np.arange(len(labels) - 9) if setting["kind"] == "all that is left" else [0])
         left = pool.remaining()
         hidden = replace(splits, bug_fixing=replace(splits.bug_fixing, y=np.zeros_like(splits.bug_fixing.y)))
+        by_label = options if target is None else replace(options, allocation="faultiest label")
         first, *again = (
-            select_inputs(trainer, each, options, diagnosis, np.random.default_rng(5), pool, target_label=target)
+            next_of(each, by_label, 5, pool).next_batch(diagnosis, target)
             for each in (splits, splits if splits.labelled else hidden)[: 1 + (number % 3 == 0)]
         )
         assert all(map(np.array_equal, state, trainer.state())), setting
@@ -159,6 +163,14 @@ def test_each_pair_of_choices_gives_a_batch_that_keeps_to_the_contract():
                 assert not taken.any() or scores[taken].min() >= np.nanmax([*scores[~taken], -np.inf]), setting
 
 
+def next_of(splits, options, seed, pool=None):
+    """Return what chooses from a pool by the model, of which some may be gone."""
+    selection = InputSelection(ModelOutputs(made()[0], splits), splits, options, np.random.default_rng(seed))
+    if pool is not None:
+        selection.pool = pool
+    return selection
+
+
 def look(splits, setting, order, beliefs):
     """Return what a selector sees of a pool in some order, in a group of each label, and the places in that order."""
     trainer, state, _ = made()
@@ -167,14 +179,14 @@ def look(splits, setting, order, beliefs):
     labels = splits.bug_fixing.y
     groups = [Group(np.flatnonzero(labels == label), 3) for label in range(N_CLASSES)]
     diagnosis = assess(trainer, replace(splits, test=splits.validation), 1.0, 1.0)
-    rng = np.random.default_rng(2)
     fault = setting["served"] if setting["served"] != "a label" else None
-    known = trainer, splits, options_of(setting), groups, fault, diagnosis, rng
-    return look_at_candidates(*known, beliefs=beliefs[order]), np.concatenate([group.members for group in groups])
+    selection = next_of(splits, options_of(setting), 2)
+    selection.reference_probabilities = beliefs[order]
+    return look_at_candidates(selection, groups, fault, diagnosis), np.concatenate([group.members for group in groups])
 
 
 def test_a_selector_gets_all_that_it_declares_and_nothing_else_and_scores_a_sample_wherever_it_stands():
-    optional = {field.name for field in fields(Candidates)} & {look.replace(" ", "_") for look in LOOKS}
+    optional = {field.name for field in fields(Candidates)} & {look.replace(" ", "_") for look in INPUTS}
     beliefs = np.random.default_rng(3).dirichlet(np.ones(N_CLASSES), 60).astype(np.float32)
     orders = [np.arange(60), np.random.default_rng(4).permutation(60)]
     for setting in all_pairs(**{
@@ -185,7 +197,7 @@ def test_a_selector_gets_all_that_it_declares_and_nothing_else_and_scores_a_samp
         found, moves = [], setting["how"][0] not in (*TURNS, *LOOKING)
         for order in orders[: 1 + moves]:
             candidates, places = look(splits_of("plain", True), setting, order, beliefs)
-            declared = {name.replace(" ", "_") for name in looks_of(setting["how"][0])}
+            declared = {name.replace(" ", "_") for name in needs_of(setting["how"][0])}
             given = {name for name in optional if name != "labels" and getattr(candidates, name) is not None}
             assert given == declared - {"labels"}, setting
             scores = SELECTORS[setting["how"][0]].score(candidates)
@@ -267,8 +279,7 @@ def test_a_model_and_outputs_of_one_lead_to_the_same_choice_by_every_selector(la
         given = {"selector": selector, "metric": metric, "space": space, "allocation": setting["allocation"]}
         own = open_outputs(arrays, 9, temperature=0.0, skip=(), layer_selection=False, **given)
         case = replace(opened, options=replace(opened.options, **given))
-        first = choose_inputs(case, diagnose(case))
-        second = choose_from_scan(own, diagnose_outputs(own), look_at_pool(own))
+        first, second = (choose_inputs(each, assess_case(each)) for each in (case, own))
         assert len(first) == len(set(first["index"])) == 9, setting
         assert first["index"].tolist() == second["index"].tolist(), setting
         assert np.allclose(first["score"], second["score"], equal_nan=True, atol=1e-5), setting
@@ -282,8 +293,8 @@ def test_a_model_and_outputs_of_one_lead_to_the_same_choice_by_every_selector(la
 def test_a_target_layer_can_be_selected_with_every_preset_in_a_repair(preset, labelled, space):
     data, _ = as_arrays(labelled)
     case = open_case(model(), data, 9, preset=preset, layer_selection=True, space=space, theta=1.0)
-    chosen = choose_inputs(case, diagnose(case))
+    chosen = choose_inputs(case, assess_case(case))
     assert len(chosen) == len(set(chosen["index"])) == 9
     if preset == "recommended":  # whose selector looks at no layer
         plain = open_case(model(), data, 9, preset=preset, space=space, theta=1.0)
-        assert chosen["index"].tolist() == choose_inputs(plain, diagnose(plain))["index"].tolist()
+        assert chosen["index"].tolist() == choose_inputs(plain, assess_case(plain))["index"].tolist()

@@ -10,10 +10,12 @@ from mode_utils.diagnosis import assess
 from mode_utils.heatmaps import class_heatmaps
 from mode_utils.options import DebugOptions
 from mode_utils.selection.allocation import Group
+from mode_utils.selection.model_outputs import ModelOutputs, choose_view
+from mode_utils.selection.next_batch import InputSelection
 from mode_utils.selection.peers import register_peers
 from mode_utils.selection.pool import standardise
 from mode_utils.selection.selectors import SELECTORS, register_selector, selector_scores
-from mode_utils.selection.view import choose_view, look_at_candidates
+from mode_utils.selection.view import look_at_candidates
 from mode_utils.similarity import similarity_scores
 
 NEURONS = DebugOptions(metric="euclidean", space="neurons", layer_selection=False)
@@ -26,9 +28,9 @@ def make_candidates(trainer, splits):
     def make(selector, members=(range(40), range(100, 160)), n_wanted=10, fault="underfit", diagnosis=own, **changes):
         groups = [Group(np.array(each, dtype=int), n_wanted) for each in members]
         options = replace(NEURONS, selector=selector, **changes)
-        beliefs = np.random.default_rng(1).dirichlet(np.ones(10), len(splits.bug_fixing))
-        rng = np.random.default_rng(0)
-        return look_at_candidates(trainer, splits, options, groups, fault, diagnosis, rng, beliefs=beliefs)
+        selection = InputSelection(ModelOutputs(trainer, splits), splits, options, np.random.default_rng(0))
+        selection.reference_probabilities = np.random.default_rng(1).dirichlet(np.ones(10), len(splits.bug_fixing))
+        return look_at_candidates(selection, groups, fault, diagnosis)
 
     return make
 
@@ -146,7 +148,7 @@ def test_a_scaled_temperature_follows_the_error_of_each_groups_label(trainer, ma
 
 def test_the_expected_error_is_the_chance_that_model_and_reference_draw_different_labels(make_candidates):
     candidates = make_candidates("expected error")
-    p, b = candidates.probabilities.astype(float), candidates.beliefs
+    p, b = candidates.probabilities.astype(float), candidates.reference_probabilities
     rows, own = np.arange(100), candidates.labels
     assert np.allclose(selector_scores(candidates), b[rows, own] * (1 - p[rows, own]), atol=1e-6)
     unlabelled = replace(candidates, labelled=False)
@@ -162,7 +164,7 @@ def test_the_expected_error_is_the_chance_that_model_and_reference_draw_differen
 
 def test_the_reducible_loss_is_the_models_loss_minus_the_references(make_candidates):
     candidates = make_candidates("reducible loss")
-    p, b = candidates.probabilities.astype(float), candidates.beliefs
+    p, b = candidates.probabilities.astype(float), candidates.reference_probabilities
     losses = [log_loss(candidates.labels, each / each.sum(axis=1, keepdims=True), labels=range(10)) for each in (p, b)]
     assert selector_scores(candidates).mean() == pytest.approx(losses[0] - losses[1], abs=1e-3)
     unlabelled = selector_scores(replace(candidates, labelled=False))
@@ -186,7 +188,8 @@ def test_what_is_read_and_how_often_does_not_change_what_is_drawn(trainer, split
     """All that draws numbers is done before the selector is asked."""
     rng = np.random.default_rng(3)
     options, groups = DebugOptions(metric="l2", space="importance"), [Group(np.arange(30), 10)]
-    candidates = look_at_candidates(trainer, splits, options, groups, "underfit", assess(trainer, splits), rng)
+    selection = InputSelection(ModelOutputs(trainer, splits), splits, options, rng)
+    candidates = look_at_candidates(selection, groups, "underfit", assess(trainer, splits))
     drawn = rng.bit_generator.state
     first, second = selector_scores(candidates), selector_scores(candidates)
     assert np.array_equal(first, second) and rng.bit_generator.state == drawn
@@ -207,7 +210,7 @@ def test_a_selector_of_ones_own_plugs_in_by_name(make_candidates, score):
     register_selector("brightest", lambda candidates: candidates.samples.mean(axis=(1, 2)))
     try:
         assert np.array_equal(score("brightest"), make_candidates("brightest").samples.mean(axis=(1, 2)))
-        register_selector("brightest", lambda candidates: candidates.samples, looks_at=["samples"])
+        register_selector("brightest", lambda candidates: candidates.samples, needs=["samples"])
         with pytest.raises(
             ValueError, match=r"selector 'brightest' returned \(100, 28, 28\) scores for 100 candidates"
         ):
@@ -221,7 +224,10 @@ def test_a_selector_of_ones_own_plugs_in_by_name(make_candidates, score):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"looks_at": ["pixels"]}, "unknown look 'pixels'; choose from samples, labels, beliefs, probabilities"),
+        (
+            {"needs": ["pixels"]},
+            "unknown input 'pixels'; choose from samples, labels, reference probabilities, probabilities",
+        ),
         ({"blends": ["oracle"]}, "unknown selector 'oracle'; choose from similarity"),
     ],
 )

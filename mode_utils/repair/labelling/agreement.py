@@ -26,6 +26,8 @@ class GatheredLabels:
         How far people agree, in a sentence; "" if one person alone has labelled.
     notes : tuple of str
         What is not read as it is written, see `label_table.read_labels`.
+    files : tuple of path
+        That the labels are from.
     """
 
     indices: np.ndarray
@@ -33,6 +35,7 @@ class GatheredLabels:
     disagreed: pd.DataFrame
     agreement: str
     notes: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
     def say_disagreed(self, most=20):
         """Return a line for each of the first samples that are given several labels, and how many more there are."""
@@ -75,7 +78,8 @@ def gather_labels(paths, class_names, n_pool, names_pool=None):
         first = "; ".join(map(_say, disagreed.head(3).to_dict("records")))
         raise ValueError(f"nothing is agreed on, so that no label is left: {first}")
     agreement = _agreement(votes, list(said))
-    return GatheredLabels(order[agreed], highest[agreed].astype(np.int32), disagreed, agreement, tuple(notes))
+    labels = highest[agreed].astype(np.int32)
+    return GatheredLabels(order[agreed], labels, disagreed, agreement, tuple(notes), tuple(paths))
 
 
 def _read_all(paths, class_names, n_pool, names_pool, notes):

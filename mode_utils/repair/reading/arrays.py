@@ -73,13 +73,19 @@ class OwnData:
         return str(place) if self.names_pool is None else f"{place} ({str(self.names_pool[place])!r})"
 
     def splits(self, pool_labels=None):
-        """Return the roles as `splits.Splits`, the pool with the given labels or 0; validation stands in for a test."""
-        pool_labels = np.zeros(len(self.x_pool)) if pool_labels is None else pool_labels
+        """Return the roles as `splits.Splits`, the pool with labels as they are given, or as they have become known.
+
+        Validation stands in for a test.
+        """
+        labelled, partly = self.pool_labelled or pool_labels is not None, None
+        if pool_labels is None:
+            pool_labels = np.zeros(len(self.x_pool)) if self.y_pool is None else self.y_pool
+            partly = None if labelled else self.y_pool
         parts = {"train": (self.x_train, self.y_train), "validation": (self.x_validation, self.y_validation)}
-        parts["bug_fixing"] = self.x_pool, pool_labels
-        parts["test"] = parts["validation"] if self.x_test is None else (self.x_test, self.y_test)
+        parts |= {"bug_fixing": (self.x_pool, pool_labels)}
+        parts |= {"test": parts["validation"] if self.x_test is None else (self.x_test, self.y_test)}
         subsets = {role: Subset(x, np.asarray(y, np.int32), np.arange(len(y))) for role, (x, y) in parts.items()}
-        return Splits(**subsets, n_classes=self.n_classes)
+        return Splits(**subsets, n_classes=self.n_classes, labelled=labelled, partly_known=partly)
 
 
 def load_own_data(path, class_names=None, n_classes=None, inputs=(), dtype=None, even_if_odd=False):

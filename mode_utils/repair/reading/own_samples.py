@@ -60,7 +60,8 @@ def choose_pixels(trainer, x, y):
     """Return how a model wants pixels, one of `PIXELS`, and why; x are training images with pixels in 0 .. 255."""
     if np.dtype(trainer.dtype).kind in "iu":
         return "0..255", f"Pixels are given as 0..255, as the model takes whole numbers ({trainer.dtype})."
-    x, y = _some(x, y)
+    places = _some_places(y)
+    x, y = np.asarray(x[places]), np.asarray(y)[places]
     found = _judge_scales(trainer, x, y, PIXELS)
     expected = "0..255" if takes_raw_pixels(trainer.model) else "0..1"
     best = min((name for name in found if name not in _STANDARDISED), key=lambda name: found[name][0])
@@ -83,11 +84,13 @@ def takes_raw_pixels(model):
     )
 
 
-def check_known(trainer, x, y, class_names):
-    """Raise a ValueError that says what is probably wrong if a model does not know its own training samples."""
-    told = say_one_label(trainer, x, y, class_names)
-    x, y = _some(x, y)
-    probabilities = trainer.predict(x)
+def check_known(predictions, y, class_names):
+    """Raise a ValueError that says what is probably wrong if a model does not know its own training samples.
+
+    `predictions` are `trainer.Predictions` of the training samples as the model gets them.
+    """
+    told, trainer, places = say_one_label(predictions, y, class_names), predictions.trainer, _some_places(y)
+    x, y, probabilities = np.asarray(predictions.x[places]), np.asarray(y)[places], predictions.at(places)
     loss, accuracy = _loss_and_accuracy(probabilities, y)
     check_order(probabilities.argmax(axis=1), y, class_names, "of its own training samples")
     has_scale = x.dtype.kind == "f" and not looks_up(trainer.model)  # what numbers stand for has none
@@ -110,7 +113,7 @@ def check_known(trainer, x, y, class_names):
         )
 
 
-def say_one_label(trainer, x, y, class_names):
+def say_one_label(predictions, y, class_names):
     """Say whether a model takes nearly all training samples for one label, although it has seen enough of others.
 
     Its accuracy is the share of that label, however high; the mean of the labels' accuracies is that of guessing.
@@ -121,7 +124,7 @@ def say_one_label(trainer, x, y, class_names):
         return ""
     each = max(_ENOUGH, _ASKED // len(enough))
     places = np.sort(np.concatenate([rng.permutation(np.flatnonzero(y == label))[:each] for label in enough]))
-    predicted, y = trainer.predict(np.asarray(x[places])).argmax(axis=1), y[places]
+    predicted, y = predictions.at(places).argmax(axis=1), y[places]
     if np.mean([(predicted[y == label] == label).mean() for label in enough]) > _CHANCE / len(enough):
         return ""
     taken = np.bincount(predicted, minlength=len(class_names))
@@ -133,9 +136,8 @@ def say_one_label(trainer, x, y, class_names):
     )
 
 
-def _some(x, y):
-    places = np.sort(np.random.default_rng(0).permutation(len(y))[:_ASKED])
-    return np.asarray(x[places]), np.asarray(y)[places]
+def _some_places(y):
+    return np.sort(np.random.default_rng(0).permutation(len(y))[:_ASKED])
 
 
 def _judge_scales(trainer, x, y, scales):

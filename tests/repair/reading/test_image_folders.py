@@ -14,7 +14,7 @@ from PIL import Image
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.trainer import Trainer
-from mode_utils.repair import choose_inputs, diagnose, open_case, save_repair
+from mode_utils.repair import assess_case, choose_inputs, open_case, save_repair
 from mode_utils.repair.folder import hash_file
 from mode_utils.repair.labelling.label_table import read_labels
 from mode_utils.repair.reading.arrays import check_arrays
@@ -184,7 +184,9 @@ def test_a_case_is_diagnosed_with_pixels_as_in_training(layout, made, base):
     case = open_case(model, folder, budget=30)
     assert case.notes[0].startswith(f"Pixels are given as {pixels}; of 240 training images")
     expected = np.mean(right == arrays["validation"][1])
-    assert diagnose(case).labels["validation_accuracy"].mean() == pytest.approx(expected, abs=0.03) and expected > 0.5
+    assert (
+        assess_case(case).labels["validation_accuracy"].mean() == pytest.approx(expected, abs=0.03) and expected > 0.5
+    )
 
 
 def test_a_model_that_does_not_know_its_own_samples_is_stopped_with_the_probable_causes(made):
@@ -224,7 +226,7 @@ def test_the_table_says_which_image_and_goes_by_its_name(folder, model, tmp_path
     for name in NAMES:
         (folder / "pool" / name).rmdir()
     case = open_case(model, folder, budget=20)
-    diagnosis = diagnose(case)
+    diagnosis = assess_case(case)
     chosen = choose_inputs(case, diagnosis)
     save_repair(tmp_path / "out", case, diagnosis, chosen)
     table = pd.read_csv(tmp_path / "out/selected.csv")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mode_utils.networks.backend import keras
-from mode_utils.repair import choose_inputs, diagnose, open_case, retrain
+from mode_utils.repair import assess_case, choose_inputs, open_case, retrain
 from mode_utils.repair.__main__ import main
 from mode_utils.repair.reading.arrays import check_arrays
 
@@ -254,7 +254,7 @@ def test_a_model_that_is_subclassed_is_used_where_it_can_be_called_and_what_is_l
     for data in (check_arrays(arrays), tmp_path / "data.npz"):
         case = open_case(model, data, 9, even_if_weak=True)
         assert "its probabilities stand in for states" in case.notes[0]
-        chosen = choose_inputs(case, diagnose(case))
+        chosen = choose_inputs(case, assess_case(case))
         assert len(chosen) == 9
     before = model.predict(arrays["x_pool"], verbose=0)
     retrain(case, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]])
@@ -297,6 +297,6 @@ def test_labels_without_validation_samples_are_said_before_anything_is_chosen(mo
         "No validation samples of 1: whether the model fails there cannot be seen; it is taken to fail as often as in "
         "training, or as in the other labels.",
     )
-    chosen = choose_inputs(case, diagnose(case))
+    chosen = choose_inputs(case, assess_case(case))
     assert "1" in set(chosen.query("score == score")["label"])
     assert chosen.query("label == '1'")["reason"].str.contains("of which no validation sample is known").all()

@@ -28,15 +28,14 @@ class MappedPool:
     table: pd.DataFrame
 
 
-def map_pool(case, scan, chosen, faults):
+def map_pool(case, chosen, faults):
     """Map the pool of a case by the states of the last hidden layer.
 
     Parameters
     ----------
     case : Case or OutputsCase
-    scan : pool_scan.PoolScan
     chosen : pandas.DataFrame
-        As `steps.choose_inputs` returns it.
+        As `choice.choose_inputs` returns it.
     faults : pool_faults.PoolFaults
 
     Returns
@@ -44,17 +43,17 @@ def map_pool(case, scan, chosen, faults):
     MappedPool
         Of at most `visualization.pool_map.MAX_POINTS` samples: the chosen ones, the suspected ones, others at random.
     """
-    flags = _flags(case, scan, chosen, faults)
+    flags = _flags(case, chosen, faults)
     rows = drawn_rows(flags, seed=case.seed)
     states = case.outputs.states_at(rows)
     names = np.array(case.data.class_names)
     table = flags.iloc[rows].reset_index(drop=True)
-    columns = {case.data.known_as: names[scan.labels[rows]], "predicted": names[scan.predicted[rows]]}
+    columns = {case.data.known_as: names[case.scan.labels[rows]], "predicted": names[case.scan.predicted[rows]]}
     if case.data.names_pool is not None:
         columns["name"] = case.data.names_pool[rows]
     reasons = dict(zip(chosen["index"], chosen["reason"], strict=True))
     reason = [reasons.get(row, "") for row in rows]
-    table = table.assign(index=rows, **columns, confidence=scan.confidence[rows], reason=reason)
+    table = table.assign(index=rows, **columns, confidence=case.scan.confidence[rows], reason=reason)
     return MappedPool(map_positions(states.reshape(len(states), -1), case.seed), table)
 
 
@@ -72,7 +71,7 @@ def save_map(folder, case, mapped):
     write_pool_map(Path(folder) / MAP, layout)
 
 
-def _flags(case, scan, chosen, faults):
+def _flags(case, chosen, faults):
     """Return what is the matter with each sample of the pool; missing where nobody has looked."""
     n_pool = len(case.data.x_pool)
 
@@ -81,7 +80,7 @@ def _flags(case, scan, chosen, faults):
         return np.isin(np.arange(n_pool), np.concatenate(places)) if places else np.zeros(n_pool, bool)
 
     flags = {"chosen": np.isin(np.arange(n_pool), chosen["index"])}
-    if case.data.y_pool is not None and scan.beliefs is not None:
+    if case.data.pool_labelled and case.scan.reference_probabilities is not None:
         flags["doubtful"] = marked("doubtful labels")
     foreign = pd.array(marked("foreign"), dtype="boolean")
     foreign[~np.isin(np.arange(n_pool), faults.compared)] = pd.NA

@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
 from mode_utils.networks.backend import keras
-from mode_utils.repair import choose_inputs, diagnose, find_faults, look_at_pool, map_pool, open_case, save_map
+from mode_utils.repair import assess_case, choose_inputs, find_faults, map_pool, open_case, save_map
 from mode_utils.repair.reading.arrays import check_arrays
 
 
@@ -30,12 +30,11 @@ def mapped(request):
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
     model.fit(arrays["x_train"], arrays["y_train"], epochs=8, verbose=0)
     case = open_case(model, check_arrays(arrays), budget=30)
-    scan, diagnosis = look_at_pool(case), diagnose(case)
-    chosen = choose_inputs(case, diagnosis, scan)
+    chosen = choose_inputs(case, assess_case(case))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mode_utils.repair.pool_faults._COMPARED", 300)
-        faults = find_faults(case, scan)
-    return case, scan, chosen, faults, map_pool(case, scan, chosen, faults)
+        patch.setattr("mode_utils.repair.choosing.pool_faults._COMPARED", 300)
+        faults = find_faults(case)
+    return case, case.scan, chosen, faults, map_pool(case, chosen, faults)
 
 
 def test_the_table_says_what_scan_choice_and_faults_say(mapped):

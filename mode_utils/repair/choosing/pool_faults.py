@@ -1,23 +1,20 @@
-"""What is the matter with a pool, and with the roles beside it, before anything is chosen from it?
+"""Faults of a pool, and of the roles beside it.
 
 doubtful labels  labels that a reference, which has not seen them, contradicts with confidence (confident learning)
 exact copies     samples that are the same, number for number, in the pool and across the roles
-near copies      samples that are nearly the same, be it shifted
+near copies      samples that are nearly the same, even shifted
 foreign          samples that are unlike all known ones
 
-Exact copies are looked for among all samples, what takes distances among some, drawn at random.
-
-References
-----------
-Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125, as implemented by cleanlab.
+Exact copies are looked for among all samples, what takes distances among some, drawn at random. Northcutt et al., JAIR
+70 (2021), doi 10.1613/jair.1.12125, as implemented by cleanlab.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from mode_utils.selection.pool_scan import digest_rows
 from mode_utils.selection.screening import (
     COPY_SHARE,
     FOREIGN_SHARE,
@@ -59,20 +56,20 @@ class PoolFaults:
         return [(f"{row.found} of {row.of}: " if row.of else "") + f"{row.fault}; {row.meaning}" for row in rows]
 
 
-def find_faults(case, scan):
+def find_faults(case):
     """Look for faults of a case's pool.
 
     Parameters
     ----------
-    case : Case
-    scan : pool_scan.PoolScan
+    case : Case or OutputsCase
 
     Returns
     -------
     PoolFaults
         Only of faults that are there.
     """
-    rng, rows, places = np.random.default_rng(case.seed), [], {}
+    rng, rows, places, scan = np.random.default_rng(case.seed), [], {}, case.scan
+    asked = scan.reference_probabilities
 
     def report(fault, found, looked_at, meaning):
         if len(found):
@@ -80,15 +77,15 @@ def find_faults(case, scan):
             places[fault] = found
 
     n_pool = len(case.data.x_pool)
-    if case.data.y_pool is not None and scan.beliefs is not None:
-        found, agrees = doubtful_labels(case.data.y_pool, scan.beliefs), scan.beliefs.argmax(axis=1) == case.data.y_pool
+    if case.data.pool_labelled and asked is not None:
+        found, agrees = doubtful_labels(case.data.y_pool, asked), asked.argmax(axis=1) == case.data.y_pool
         meaning = (
             f"a reference that agrees with {agrees.mean():.0%} of all labels contradicts them: look at the clearest"
         )
         report("doubtful labels", found, n_pool, meaning)
-    if case.data.y_pool is not None and scan.beliefs is None:
-        unasked = np.isnan(scan.believed).all()
-        why = "the preset asks no reference" if unasked else "the pool is too large to keep what the reference believes"
+    elif case.data.y_pool is not None:
+        unasked = np.isnan(scan.self_confidence).all()
+        why = "the preset asks no reference" if unasked else "the pool is too large to keep what the reference says"
         why = why if case.data.pool_labelled else "the reference has learned from all labels that there are"
         meaning = f"not looked for: {why}"
         rows.append({"fault": "doubtful labels", "found": 0, "of": 0, "meaning": meaning})
@@ -96,7 +93,8 @@ def find_faults(case, scan):
         meaning = "probabilities and features agree by chance only: are the rows of both those of this pool, in order?"
         rows.append({"fault": "rows that do not fit", "found": n_pool, "of": n_pool, "meaning": meaning})
     dtype = np.int64 if case.data.x_train.dtype.kind in "iu" else case.data.x_train.dtype
-    roles = {role: _digests(x, dtype) for role in _ROLES if (x := getattr(case.data, f"x_{role}")) is not None}
+    given = {role: getattr(case.data, f"x_{role}") for role in _ROLES if role != "pool"}
+    roles = {role: _digests(x, dtype) for role, x in given.items() if x is not None} | {"pool": scan.digests}
     found = exact_copies(roles["pool"])
     report("exact copies", found, n_pool, "the same as a sample before them: each such picture counts once")
     for role in [role for role in roles if role != "pool"]:
@@ -124,13 +122,13 @@ def _agree_by_chance(scan):
     return n >= _ENOUGH and chance < 0.5 and agrees <= chance + 2 * np.sqrt(chance * (1 - chance) / n)
 
 
-def doubtful_labels(labels, beliefs):
-    """Return the places of labels that are probably wrong, the least believed first; some are right all the same.
+def doubtful_labels(labels, probabilities):
+    """Return the places of labels that are probably wrong, the least likely first; some are right all the same.
 
     Parameters
     ----------
     labels : (n,) int
-    beliefs : (n, n_classes) float
+    probabilities : (n, n_classes) float
         Of a reference that has not learned from a sample's own label.
     """
     from cleanlab.filter import find_label_issues  # takes seconds to import
@@ -138,7 +136,7 @@ def doubtful_labels(labels, beliefs):
     present = np.unique(labels)
     if len(present) < 2:
         return np.empty(0, int)
-    known = beliefs[:, present].astype(np.float64)
+    known = probabilities[:, present].astype(np.float64)
     known /= np.maximum(known.sum(axis=1, keepdims=True), 1e-12)
     own = np.searchsorted(present, labels)
     return np.asarray(find_label_issues(own, known, return_indices_ranked_by="self_confidence", n_jobs=1))
@@ -152,9 +150,7 @@ def exact_copies(digests):
 def _digests(x, dtype):
     digests = np.empty(len(x), np.uint64)
     for start, chunk in in_chunks(x):
-        rows = np.ascontiguousarray(chunk, dtype).reshape(len(chunk), -1)
-        joined = b"".join(hashlib.blake2b(row, digest_size=8).digest() for row in rows)
-        digests[start : start + len(rows)] = np.frombuffer(joined, np.uint64)
+        digests[start : start + len(chunk)] = digest_rows(chunk, dtype)
     return digests
 
 

@@ -5,8 +5,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from mode_utils.networks.backend import keras
-from mode_utils.repair import find_faults, look_at_pool, open_case
-from mode_utils.repair.pool_faults import doubtful_labels, exact_copies
+from mode_utils.repair import find_faults, open_case
+from mode_utils.repair.choosing.pool_faults import doubtful_labels, exact_copies
 from mode_utils.repair.reading.arrays import check_arrays
 
 
@@ -30,7 +30,7 @@ def digits():
 def faults_of(digits, **changes):
     model, arrays = digits
     case = open_case(model, check_arrays(arrays | changes), budget=20)
-    return find_faults(case, look_at_pool(case))
+    return find_faults(case)
 
 
 def test_in_a_clean_pool_next_to_nothing_is_found(digits):
@@ -95,5 +95,5 @@ def test_exact_copies_are_all_but_the_first():
 def test_of_a_preset_that_asks_no_reference_it_says_that_none_was_asked(digits):
     model, arrays = digits
     case = open_case(model, check_arrays(arrays), budget=20, preset="original")
-    row = find_faults(case, look_at_pool(case)).table.iloc[0]
+    row = find_faults(case).table.iloc[0]
     assert (row["fault"], row["found"]) == ("doubtful labels", 0) and "the preset asks no reference" in row["meaning"]

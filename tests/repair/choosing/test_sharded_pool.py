@@ -13,11 +13,9 @@ import pandas as pd
 import psutil
 import pytest
 
+from mode_utils.repair import Shards
 from mode_utils.repair.choose import choose_from_arrays, main
-from mode_utils.repair.outputs import diagnose_outputs, open_outputs
 from mode_utils.repair.reading.shard_files import find_shards, open_shard
-from mode_utils.repair.sharded import choose_from_shards, make_plan
-from mode_utils.repair.shards import scan_shard
 
 N_CLASSES, N_FEATURES, N_SHARDS = 6, 12, 5
 
@@ -55,12 +53,6 @@ def shards(tmp_path_factory):
     return write(tmp_path_factory.mktemp("pool"))
 
 
-def scanned(base, shards):
-    case = open_outputs(base, 120, in_shards=True)
-    plan = make_plan(case, diagnose_outputs(case))
-    return plan, [scan_shard(plan, name, url) for name, url in find_shards(str(shards)).items()]
-
-
 def workers():
     """Return the processes that were forked for a cluster, those that live."""
     found = []
@@ -70,36 +62,10 @@ def workers():
     return found
 
 
-def test_summaries_merge_in_any_order_and_grouping(base, shards):
-    plan, parts = scanned(base, shards)
-    left = parts[0]
-    for part in parts[1:]:
-        left = left.merged(part, plan.wanted)
-    tree = parts[4].merged(parts[1], plan.wanted).merged(parts[3].merged(parts[2], plan.wanted), plan.wanted)
-    tree = tree.merged(parts[0], plan.wanted)
-    assert left.rows == tree.rows and sum(left.rows.values()) == N_SHARDS * 1500
-    for name in ("moments", "confidences", "hashes"):
-        np.testing.assert_array_equal(getattr(left, name), getattr(tree, name))
-    assert left.moments[:, 0].sum() == left.confidences.sum() == N_SHARDS * 1500
-    rows = [each.candidates.sort_values(["shard", "row"]).reset_index(drop=True) for each in (left, tree)]
-    pd.testing.assert_frame_equal(*rows)
-
-
-def test_what_is_handed_over_are_the_best_of_all_rows(base, shards):
-    plan, parts = scanned(base, shards)
-    everything = parts[0].merged(parts[1], plan.wanted)
-    few = plan.wanted // 4
-    kept = everything.merged(parts[2], few).candidates
-    every = pd.concat([part.candidates for part in parts[:3]])
-    for (label, skipped), group in every.groupby(["label", "skipped"]):
-        best = set(group.nlargest(few[label], "key")["name"])
-        assert best == set(kept[(kept["label"] == label) & (kept["skipped"] == skipped)]["name"])
-
-
 def test_workers_their_number_the_order_and_one_that_is_killed_change_nothing(base, shards, monkeypatch):
-    one = choose_from_shards(base, str(shards), 120, workers=1)
+    one = choose_from_arrays(base, 120, pool=Shards(str(shards), workers=1))
     backwards = lambda pool: dict(reversed(find_shards(pool).items()))  # noqa: E731
-    monkeypatch.setattr("mode_utils.repair.sharded.find_shards", backwards)
+    monkeypatch.setattr("mode_utils.repair.choosing.sharded_pool.find_shards", backwards)
     killed = []
 
     def kill(done, total):
@@ -107,36 +73,52 @@ def test_workers_their_number_the_order_and_one_that_is_killed_change_nothing(ba
             killed.append(workers()[-1])
             os.kill(killed[0], signal.SIGKILL)
 
-    two = choose_from_shards(base, str(shards), 120, workers=2, on_shard=kill)
+    two = choose_from_arrays(base, 120, pool=Shards(str(shards), workers=2, on_shard=kill))
     assert killed
     pd.testing.assert_frame_equal(one.chosen, two.chosen)
     pd.testing.assert_frame_equal(one.faults.table, two.faults.table)
     assert len(one.chosen) == 120 and one.chosen["index"].is_unique
 
 
-def test_the_choice_is_about_that_of_the_same_pool_in_one_file(base, shards):
-    parts = [draw(1500, shard + 1) for shard in range(N_SHARDS)]
-    pool = {"features_pool": np.concatenate([part[0] for part in parts])}
-    pool["probabilities_pool"] = np.concatenate([part[1] for part in parts])
-    truth = np.concatenate([part[2] for part in parts])
-    whole = choose_from_arrays(base | pool, 120)
-    split = choose_from_shards(base, str(shards), 120, workers=1)
-    for table in (whole.chosen, split.chosen):
-        assert np.isin(truth[table["index"]], [0, 1]).mean() > 0.6  # a third of the pool
-    shares = [table["guess"].value_counts(normalize=True).reindex(list("012345"), fill_value=0) for table in
-              (whole.chosen, split.chosen)]  # fmt: skip
-    np.testing.assert_allclose(*shares, atol=0.03)
-    assert abs(whole.chosen["score"].mean() - split.chosen["score"].mean()) < 0.1
-    row = split.chosen.iloc[0]
-    shard, place = row["name"].split(":")
-    assert row["index"] == 1500 * int(shard[5]) + int(place)
+SELECTED = {
+    "recommended": {}, "adaptive": {"preset": "adaptive"}, "whole pool": {"allocation": "whole pool", "alpha": 0.5},
+    "k-center": {"selector": "k-center"}, "margin": {"selector": "margin", "temperature": 0.0, "skip": ()},
+    "neurons": {"selector": "similarity", "space": "neurons"}, "another seed": {"seed": 5},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("known", ["none", "some", "all"])
+@pytest.mark.parametrize("how", SELECTED)
+def test_a_pool_in_one_file_and_in_any_number_of_shards_is_the_same(how, known, base, tmp_path):
+    """An array is one shard: what is chosen, what is said of it and what is found in the pool are equal to the bit."""
+    features, p, y = draw(2_000, 1)
+    features[1_500:1_520], p[1_500:1_520] = features[:20], p[:20]  # copies, in other shards
+    features[1_600:1_700] += 50
+    y = np.where(np.arange(2_000) % 7 < {"none": 0, "some": 2, "all": 7}[known], y, -1)
+    names = np.array([f"photo-{row:04d}" for row in range(2_000)])
+    pool = {"features_pool": features, "probabilities_pool": p, "names_pool": names} | (
+        {} if known == "none" else {"y_pool": y}
+    )
+    training = {f"{name}_train": value for name, value in zip(("features", "probabilities", "y"), draw(300, 9))}
+    arrays, options = base | (training if how == "k-center" else {}), SELECTED[how]
+    whole = choose_from_arrays(arrays | pool, 120, **options)
+    for cuts in ([], [1], [7, 640, 641, 1_999]):
+        folder = tmp_path / f"{len(cuts)}"
+        folder.mkdir()
+        for number, rows in enumerate(np.split(np.arange(2_000), cuts)):
+            np.savez(folder / f"part-{number}.npz", **{name: array[rows] for name, array in pool.items()})
+        split = choose_from_arrays(arrays, 120, pool=Shards(str(folder), workers=1), **options)
+        pd.testing.assert_frame_equal(split.chosen, whole.chosen, check_exact=True)
+        pd.testing.assert_frame_equal(split.faults.table, whole.faults.table, check_exact=True)
+        assert split.remarks == whole.remarks and sum(split.case.rows.values()) == 2_000
+    assert len(whole.chosen) == 120 and ("label" in whole.chosen) == (known == "all")
 
 
 def test_copies_are_chosen_once_and_counted(base, tmp_path):
     for name in ("a", "b"):
         features, p, _ = draw(400, 1)
         np.savez(tmp_path / f"{name}.npz", features_pool=features, probabilities_pool=p)
-    found = choose_from_shards(base, str(tmp_path / "*.npz"), 60, workers=1)
+    found = choose_from_arrays(base, 60, pool=Shards(str(tmp_path / "*.npz"), workers=1))
     table = found.faults.table.set_index("fault")
     assert table.loc["exact copies", "found"] == 400
     assert len({name.split(":")[1] for name in found.chosen["name"]}) == 60
@@ -153,7 +135,9 @@ def test_labels_names_and_parquet(base, tmp_path):
         names = [f"photo-{shard}-{row}" for row in range(300)]
         columns = {"features": list(features), "probabilities": list(p), "name": names, "label": y}
         parquet.write_table(pa.table(columns), tmp_path / "parquet" / f"part-{shard}.parquet", row_group_size=100)
-    found = [choose_from_shards(base, str(tmp_path / kind), 60, workers=1).chosen for kind in ("npz", "parquet")]
+    found = [
+        choose_from_arrays(base, 60, pool=Shards(str(tmp_path / kind), workers=1)).chosen for kind in ("npz", "parquet")
+    ]
     pd.testing.assert_frame_equal(*found)
     assert found[0]["name"].str.startswith("photo-").all() and "label" in found[0]
     table = pa.table(
@@ -161,7 +145,7 @@ def test_labels_names_and_parquet(base, tmp_path):
     )
     parquet.write_table(table, tmp_path / "parquet" / "part-9.parquet")
     with pytest.raises(ValueError, match=r"shard part-9.parquet"):
-        choose_from_shards(base, str(tmp_path / "parquet"), 60, workers=1)
+        choose_from_arrays(base, 60, pool=Shards(str(tmp_path / "parquet"), workers=1))
 
 
 def shard_table(pa, n=8, **changes):
@@ -261,7 +245,7 @@ def test_what_is_wrong_with_columns_is_said(change, message, tmp_path):
 
 
 @pytest.mark.parametrize(("kind", "none"), [("npz", -1), ("npz", np.nan), ("parquet", None)])
-def test_of_partly_labelled_shards_what_has_no_label_is_chosen_as_if_it_were_all(kind, none, base, tmp_path):
+def test_of_partly_labelled_shards_only_what_has_no_label_is_chosen(kind, none, base, tmp_path):
     if kind == "parquet":
         pa, parquet = pytest.importorskip("pyarrow", reason="install pyarrow"), pytest.importorskip("pyarrow.parquet")
     for folder in ("partly", "rest"):
@@ -284,31 +268,26 @@ def test_of_partly_labelled_shards_what_has_no_label_is_chosen_as_if_it_were_all
         arrays = {"features_pool": features[~known], "probabilities_pool": p[~known], "names_pool": names[~known]}
         if not known.all():
             np.savez(tmp_path / "rest" / f"part-{shard}.npz", **arrays)
-    partly, rest = (choose_from_shards(base, str(tmp_path / folder), 60, workers=1) for folder in ("partly", "rest"))
-    assert partly.case.data.y_pool is None and "guess" in partly.chosen
-    assert partly.chosen["name"].tolist() == rest.chosen["name"].tolist()
-    assert any("of them have a label and are not chosen from" in note for note in partly.case.notes)
-    with pytest.raises(ValueError, match=r"larger than the pool, which has \d+ rows without a label, of 900"):
-        choose_from_shards(base, str(tmp_path / "partly"), 700, workers=1)
+    partly, rest = (
+        choose_from_arrays(base, 60, pool=Shards(str(tmp_path / folder), workers=1)) for folder in ("partly", "rest")
+    )
+    assert "guess" in partly.chosen and set(partly.chosen["name"]) <= set(rest.case.data.names_pool[:].tolist())
+    assert any("have a label: they teach the reference and are not chosen from" in note for note in partly.case.notes)
+    with pytest.raises(ValueError, match=r"larger than the pool, which has \d+ samples to choose from, as \d+ of 900"):
+        choose_from_arrays(base, 700, pool=Shards(str(tmp_path / "partly"), workers=1))
 
 
 def test_where_no_label_is_in_need_nothing_is_chosen_and_no_shard_is_blamed(base, shards):
     perfect = base | {"probabilities_validation": np.eye(N_CLASSES, dtype=np.float32)[base["y_validation"]]}
-    found = choose_from_shards(perfect, str(shards), 60, workers=1)
+    found = choose_from_arrays(perfect, 60, pool=Shards(str(shards), workers=1))
     assert len(found.chosen) == 0 and found.case.n_pool == N_SHARDS * 1500
 
 
-@pytest.mark.parametrize("changes", [{"alpha": 0.5}, {"allocation": "whole pool"}, {"selector": "k-center"}])
-def test_what_shards_cannot_do_is_refused(changes, base, shards):
-    with pytest.raises(ValueError, match=r"with a pool in shards all places|compares samples with each other"):
-        choose_from_shards(base, str(shards), 60, workers=1, **changes)
-
-
 def test_any_of_the_label_and_what_is_to_be_expected_of_the_model(base, shards):
-    found = choose_from_shards(base, str(shards), 60, workers=1, selector="random")
+    found = choose_from_arrays(base, 60, pool=Shards(str(shards), workers=1), selector="random")
     assert len(found.chosen) == 60 and found.chosen["guess"].isin(["0", "1"]).mean() > 0.6
     truth = np.concatenate([draw(1500, shard + 1)[1].argmax(axis=1) == draw(1500, shard + 1)[2] for shard in range(5)])
-    said = int(found.case.notes[-1].split("about ")[1].split("%")[0])
+    said = int(found.remarks[0].split("about ")[1].split("%")[0])
     assert abs(said - 100 * truth.mean()) < 4
 
 
@@ -318,12 +297,9 @@ def test_any_url_that_fsspec_knows(base, shards):
         memory.pipe(f"/pool/deep/{path.name}", path.read_bytes())
     found = find_shards("memory://pool/deep/*.npz")
     assert list(found) == [f"part-{shard}.npz" for shard in range(N_SHARDS)]
-    case = open_outputs(base, 120, in_shards=True)
-    plan = make_plan(case, diagnose_outputs(case))
-    here = {name: scan_shard(plan, name, url) for name, url in find_shards(str(shards)).items()}
-    there = {name: scan_shard(plan, name, url) for name, url in found.items()}
-    for name in here:
-        pd.testing.assert_frame_equal(here[name].candidates, there[name].candidates)
+    here, there = (choose_from_arrays(base, 60, pool=Shards(pool, workers=1)).chosen
+                   for pool in (str(shards), "memory://pool/deep/*.npz"))  # fmt: skip
+    pd.testing.assert_frame_equal(here, there)
 
 
 @pytest.mark.parametrize(
@@ -352,11 +328,8 @@ def test_any_url_that_fsspec_knows(base, shards):
 )
 def test_a_damaged_shard_is_named(spoil, message, base, tmp_path):
     spoil(write(tmp_path / "pool", n=30) / "part-3.npz")
-    case = open_outputs(base, 12, in_shards=True)
-    plan = make_plan(case, diagnose_outputs(case))
     with pytest.raises(ValueError, match=message) as error:
-        for name, url in find_shards(str(tmp_path / "pool")).items():
-            scan_shard(plan, name, url)
+        choose_from_arrays(base, 12, pool=Shards(str(tmp_path / "pool"), workers=1))
     assert "\n" not in str(error.value)
 
 
@@ -365,7 +338,7 @@ def test_the_command_chooses_from_shards_and_names_what_is_wrong(base, shards, t
     command = [str(tmp_path / "base.npz"), str(tmp_path / "out"), "--budget", "60"]
     assert main([*command, "--pool", str(shards), "--workers", "1"]) == 0
     table = pd.read_csv(tmp_path / "out/selected.csv")
-    expected = choose_from_shards(base, str(shards), 60, workers=1).chosen
+    expected = choose_from_arrays(base, 60, pool=Shards(str(shards), workers=1)).chosen
     assert table["name"].tolist() == expected["name"].tolist()
     assert '"pool": 7500' in (tmp_path / "out/diagnosis.json").read_text()
     for more, message in {
@@ -387,11 +360,9 @@ def test_memory_does_not_grow_with_the_shard(base, tmp_path):
         np.savez(tmp_path / "base.npz", **base)
         np.savez(tmp_path / "part.npz", features_pool=features, probabilities_pool=p)
         code = (
-            "from mode_utils.repair.outputs import diagnose_outputs, open_outputs\n"
-            "from mode_utils.repair.sharded import make_plan\n"
-            "from mode_utils.repair.shards import scan_shard\n"
-            f"case = open_outputs({str(tmp_path / 'base.npz')!r}, 60, in_shards=True)\n"
-            f"scan_shard(make_plan(case, diagnose_outputs(case)), 'part', {str(tmp_path / 'part.npz')!r})\n"
+            "from mode_utils.repair import Shards, open_outputs\n"
+            f"shards = Shards({str(tmp_path / 'part.npz')!r}, workers=1)\n"
+            f"open_outputs({str(tmp_path / 'base.npz')!r}, 60, pool=shards).scan\n"
             "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
         )
         peaks.append(int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout))

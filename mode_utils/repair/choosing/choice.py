@@ -1,0 +1,143 @@
+"""A case and its pool: what is wrong with the model, and what to add; the same for a model and for outputs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import confusion_matrix
+
+from mode_utils.diagnosis import Assessment
+from mode_utils.run_setup import run_streams
+from mode_utils.selection.next_batch import InputSelection
+
+_BINS = 10  # of the model's confidence
+
+
+class PoolCase:
+    """What a case of a model and a case of outputs have in common: `data`, `options`, `seed`, `used` and `outputs`."""
+
+    @cached_property
+    def scan(self):
+        """What is known of each sample of the pool, a `selection.pool_scan.PoolScan`; looked at once."""
+        return self.new_selection().known
+
+    def new_selection(self):
+        """Return what chooses from the pool, as the laboratory does in a run of the same seed."""
+        _, selection = run_streams(self.seed)["repair"].spawn(2)
+        return InputSelection(self.outputs, self.data.splits(), self.options, selection, self.used)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is wrong with a model.
+
+    Attributes
+    ----------
+    labels : pandas.DataFrame
+        A row a label: `label`, its name; `train_accuracy`, if it is known, and `validation_accuracy`; `fault`,
+        "underfit", "overfit" or "".
+    confusions : pandas.DataFrame
+        `label`, `predicted`, `samples` and `share` of the label's validation samples, the most frequent first.
+    assessment : diagnosis.Assessment
+    """
+
+    labels: pd.DataFrame
+    confusions: pd.DataFrame
+    assessment: Assessment
+
+
+def assess_case(case):
+    """Find out what the model of a case gets wrong on validation samples.
+
+    Parameters
+    ----------
+    case : Case or OutputsCase
+
+    Returns
+    -------
+    Report
+        Without training accuracies where nothing is known of training samples.
+    """
+    data, assessment = case.data, case.assess()
+    names, faults = np.array(data.class_names), np.full(data.n_classes, "", dtype=object)
+    for fault in ("overfit", "underfit"):  # a label that is both is underfit
+        faults[assessment.buggy[fault]] = fault
+    seen, unseen = assessment.train_accuracies, assessment.diagnosis_accuracies
+    accuracies = ({} if seen is unseen else {"train_accuracy": seen}) | {"validation_accuracy": unseen}
+    labels = pd.DataFrame({"label": names, **accuracies, "fault": faults})
+    return Report(labels, _confusions(data.y_validation, assessment.predictions, names), assessment)
+
+
+def choose_inputs(case, report):
+    """Choose the samples of the pool that are worth adding, or worth a label where the pool has none.
+
+    Parameters
+    ----------
+    case : Case or OutputsCase
+    report : Report
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `name`, if the pool has
+        names; `score`, the higher the more wanted among those of its label, NaN of those drawn at random; `label`, its
+        true label, or `guess`, what the reference takes it for; `predicted` and `confidence`, the model's label and its
+        probability; `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of the
+        table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any.
+    """
+    selection = case.new_selection()
+    selection.known = case.scan
+    batch = selection.next_batch(report.assessment)
+    if batch is None:
+        return _describe(case, report, np.empty(0, int), np.empty(0), np.empty(0, bool))
+    every = np.full(len(case.scan.labels), np.nan)
+    every[batch.candidates] = batch.scores
+    return _describe(case, report, batch.indices, every[batch.indices], np.isin(batch.indices, batch.candidates))
+
+
+def say_expected_accuracy(case):
+    """Say how much of the pool the model gets right, by its accuracy at the same confidence on validation samples."""
+    probabilities = case.outputs.of_validation()[1]
+    right = probabilities.argmax(axis=1) == case.data.y_validation
+    seen, pool = (np.minimum(np.multiply(p, _BINS).astype(int), _BINS - 1)
+                  for p in (probabilities.max(axis=1), case.scan.confidence))  # fmt: skip
+    counts = np.bincount(seen, minlength=_BINS)
+    shares = np.where(counts, np.bincount(seen, right, minlength=_BINS) / np.maximum(counts, 1), right.mean())
+    expected = shares[pool].mean()
+    return (
+        f"By how sure it is, the model gets about {expected:.0%} of the pool right; of validation {right.mean():.0%}."
+    )
+
+
+def _confusions(labels, predictions, names):
+    counts = confusion_matrix(labels, predictions, labels=range(len(names)))
+    rows, columns = np.nonzero(counts * (1 - np.eye(len(names), dtype=int)))
+    table = {"label": names[rows], "predicted": names[columns], "samples": counts[rows, columns]}
+    table["share"] = counts[rows, columns] / counts.sum(axis=1)[rows]
+    return pd.DataFrame(table).sort_values("samples", ascending=False, ignore_index=True, kind="stable")
+
+
+def _describe(case, report, indices, scores, wanted):
+    names, own, scan = np.array(case.data.class_names), case.data.known_as, case.scan
+    errors = report.assessment.errors[scan.labels[indices]]
+    table = pd.DataFrame({
+        "rank": 0, "index": indices, "score": scores, own: names[scan.labels[indices]],
+        "predicted": names[scan.predicted[indices]], "confidence": scan.confidence[indices],
+    })  # fmt: skip
+    if case.data.names_pool is not None:
+        table.insert(2, "name", case.data.names_pool[indices])
+    turns = table.groupby(own)["score"].rank(ascending=False, method="first", na_option="bottom") - 0.5
+    shares = turns / table.groupby(own)["index"].transform("size")
+    table["rank"] = shares.where(wanted, np.inf).rank(method="first").astype(int)
+    reasons = [_reason(row, own, error) for row, error in zip(table.itertuples(), errors, strict=True)]
+    return table.assign(reason=reasons).sort_values("rank", ignore_index=True)
+
+
+def _reason(row, own, error):
+    label = getattr(row, own)
+    whose = f"the reference takes it for {label}" if own == "guess" else f"it is {label}"
+    seen = "the model agrees" if row.predicted == label else f"the model takes it for {row.predicted}"
+    how = "drawn at random, as nothing ranks it; " if np.isnan(row.score) else ""
+    fails = "no validation sample is known" if np.isnan(error) else f"the model gets {error:.0%} wrong"
+    return f"{how}{whose}, of which {fails}; {seen} ({row.confidence:.0%} sure)"

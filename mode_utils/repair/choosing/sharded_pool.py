@@ -1,0 +1,235 @@
+"""A pool in shards: arrays that are read row by row, looked at on the cores of this machine or of a cluster.
+
+A pool in one file is chosen from in the same way: what is known of a row does not depend on where it stands.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from mode_utils.repair.choosing.given_outputs import GivenOutputs
+from mode_utils.repair.reading.probabilities import check_probabilities
+from mode_utils.repair.reading.shard_files import find_shards, open_shard
+
+_MOST_CACHED = 2**28  # bytes of rows that are kept after they were read
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Where the shards of a pool are, and who looks at them.
+
+    Attributes
+    ----------
+    pattern : str
+        See `reading.shard_files.find_shards`.
+    workers : int, optional
+        Processes on this machine; by default one a core.
+    scheduler : str, optional
+        Address of a running Dask cluster, such as ``tcp://10.0.0.1:8786``, in place of workers.
+    on_shard : callable, optional
+        Called with the number of shards that are done, and of all.
+    """
+
+    pattern: str
+    workers: int | None = None
+    scheduler: str | None = None
+    on_shard: object = None
+
+    def each(self, function, urls):
+        """Yield what a function makes of the name and URL of each shard, in order.
+
+        One worker is this process; more are a cluster, in which a worker that dies costs its shard: another looks at
+        it.
+        """
+        from mode_utils.sweep.cluster import count_workers  # takes a second to import; a pool in one file does without
+
+        workers = 0 if self.scheduler else min(count_workers(self.workers), len(urls))
+        if workers != 1:
+            yield from self._on_cluster(function, urls, workers)
+            return
+        for done, (name, url) in enumerate(urls.items(), start=1):
+            yield function(name, url)
+            self._tell(done, len(urls))
+
+    def _on_cluster(self, function, urls, workers):
+        from distributed import as_completed
+
+        from mode_utils.sweep.cluster import local_client, remote_client
+
+        with remote_client(self.scheduler) if self.scheduler else local_client(workers) as client:
+            shared = client.scatter(function, broadcast=True, hash=False)
+            futures = [client.submit(_apply, shared, name, url, pure=False) for name, url in urls.items()]
+            try:
+                for done, future in enumerate(as_completed(futures), start=1):
+                    future.result()  # the first that fails ends it
+                    self._tell(done, len(urls))
+                yield from client.gather(futures)
+            except BaseException:
+                client.cancel(futures)
+                raise
+
+    def _tell(self, done, total):
+        if self.on_shard:
+            self.on_shard(done, total)
+
+
+class ShardedPool:
+    """The rows of all shards, in the order of their names.
+
+    Parameters
+    ----------
+    shards : Shards
+    n_features, n_classes : int
+        That each row must have.
+    class_names : sequence of str
+        What labels that are texts are of.
+
+    Attributes
+    ----------
+    rows : dict of str to int
+        Rows of each shard.
+    labels : (n,) int32 or None
+        -1 where a row has none; None if none has one.
+    features, names : array
+        Of all rows, read when they are asked for.
+
+    Raises
+    ------
+    ValueError
+        If a shard cannot be read, with its name.
+    """
+
+    def __init__(self, shards, n_features, n_classes, class_names):
+        self._shards, self._shape, self._class_names = shards, (n_features, n_classes), tuple(class_names)
+        self.urls = dict(sorted(find_shards(shards.pattern).items()))
+        counts = {name: _count(n_classes, self._class_names, name, url) for name, url in self.urls.items()}
+        self.rows = {name: len(labels) for name, labels in counts.items()}
+        self._starts = dict(zip(counts, np.cumsum([0, *self.rows.values()]), strict=False))
+        labels = np.concatenate(list(counts.values())).astype(np.int32)
+        self.labels = labels if (labels >= 0).any() else None
+        self.features, self.names = _Rows(self, 0, (n_features,), np.float32), _Rows(self, 2, (), str)
+        self._places, self._kept = np.empty(0, int), None
+
+    def __len__(self):
+        return sum(self.rows.values())
+
+    def each_part(self, function):
+        """Yield what a function makes of each shard in turn, see `selection.outputs.Outputs`."""
+        yield from self._shards.each(partial(_look, function, self._shape, self._class_names, self._starts), self.urls)
+
+    def read(self, places):
+        """Return features, probabilities and names at some places; a shard is read once, and rows are kept a while."""
+        missing = np.setdiff1d(places, self._places)
+        if missing.size:
+            self._keep(missing, [np.concatenate(column) for column in zip(*self._read(missing), strict=True)])
+        found = np.searchsorted(self._places, places)
+        return tuple(column[found] for column in self._kept)
+
+    def _keep(self, places, columns):
+        if self._kept is not None and sum(column.nbytes for column in self._kept) < _MOST_CACHED:
+            places = np.concatenate([self._places, places])
+            columns = [np.concatenate(both) for both in zip(self._kept, columns, strict=True)]
+        order = np.argsort(places)
+        self._places, self._kept = places[order], [column[order] for column in columns]
+
+    def _read(self, places):
+        """Yield features, probabilities and names of the wanted rows of each part of each shard that has some."""
+        for name, url in self.urls.items():
+            start = self._starts[name]
+            own = places[(places >= start) & (places < start + self.rows[name])] - start
+            if not own.size:
+                continue
+            for first, features, probabilities, names, _ in _parts(name, url, self._shape, self._class_names):
+                rows = own[(own >= first) & (own < first + len(features))]
+                if rows.size:
+                    names = np.array([f"{name}:{row}" for row in rows]) if names is None else names[rows - first]
+                    yield features[rows - first], probabilities[rows - first], names.astype(object)
+                if own[-1] < first + len(features):
+                    break
+
+
+class ShardedOutputs(GivenOutputs):
+    """The outputs of a pool in shards, beside those of other samples in arrays."""
+
+    def __init__(self, arrays, pool):
+        super().__init__(arrays, pool.features, has_samples=False)
+        self.pool = pool
+
+    def at(self, places, names=("states", "probabilities"), layer=None):
+        """Return features, probabilities or both at some places of the pool."""
+        both = dict(zip(("states", "probabilities"), self.pool.read(places), strict=False))
+        return [both[name] for name in names]
+
+    def each_part(self, function):
+        """Yield what a function makes of each shard in turn."""
+        yield from self.pool.each_part(function)
+
+
+class _Rows:
+    """One column of a pool in shards as an array."""
+
+    def __init__(self, pool, column, shape, dtype):
+        self._pool, self._column, self.shape, self.dtype = pool, column, (len(pool), *shape), np.dtype(dtype)
+
+    def __len__(self):
+        return self.shape[0]
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    def prefetch(self, places):
+        """Read some rows in one go, before they are asked for a few at a time."""
+        self._pool.read(places)
+
+    def __getitem__(self, places):
+        places = np.arange(len(self))[places]
+        rows = self._pool.read(np.atleast_1d(places))[self._column]
+        rows = rows.astype(str) if self.dtype.kind == "U" else rows
+        return rows if places.ndim else rows[0]
+
+
+def _apply(function, name, url):
+    return function(name, url)
+
+
+def _count(n_classes, class_names, name, url):
+    """Return the labels (n,) of a shard, -1 where a row has none."""
+    found = [np.empty(0, int)]
+    for _, features, _, _, labels in _parts(name, url, None, class_names):
+        found.append(np.full(len(features), -1) if labels is None else labels)
+        if labels is not None and not ((labels >= -1) & (labels < n_classes)).all():
+            span = f"{labels.min()} .. {labels.max()}"
+            raise ValueError(f"shard {name}: its labels span {span}, wanted are 0 .. {n_classes - 1}")
+    return np.concatenate(found)
+
+
+def _look(function, shape, class_names, starts, name, url):
+    parts = _parts(name, url, shape, class_names)
+    return function((starts[name] + first, x, x, probabilities) for first, x, probabilities, _, _ in parts)
+
+
+def _parts(name, url, shape, class_names):
+    """Yield first row, features, probabilities, names and labels of each part of a shard, checked by their shape."""
+    first = 0
+    try:
+        with open_shard(url, class_names) as parts:
+            for features, probabilities, names, labels in parts:
+                if shape:
+                    _check(features, probabilities, *shape)
+                yield first, features, probabilities, names, labels
+                first += len(features)
+    except Exception as error:  # whatever the libraries that read it raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"shard {name}: {reason}") from None
+
+
+def _check(features, probabilities, n_features, n_classes):
+    check_probabilities("probabilities", probabilities)
+    if probabilities.shape[1] != n_classes:
+        raise ValueError(f"it has {probabilities.shape[1]} classes, the validation samples {n_classes}")
+    if features.shape != (len(probabilities), n_features):
+        raise ValueError(f"its features have shape {features.shape}, wanted is {(len(probabilities), n_features)}")
+    if not np.isfinite(features).all():
+        raise ValueError("it has NaN or infinite features")

@@ -1,0 +1,116 @@
+"""One look at a whole pool, however large it is, part by part."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from mode_utils.heatmaps import ClassHeatmaps, class_heatmaps
+from mode_utils.selection.candidates import Candidates
+from mode_utils.selection.selectors import scores_by_name
+
+_MOST_KEPT = 20_000_000  # probabilities of a reference that are kept of all
+
+
+@dataclass(frozen=True)
+class PoolScan:
+    """What is known of each sample of a pool.
+
+    Attributes
+    ----------
+    labels : (n,) int32
+        True labels, or those that the reference gives where there are none; 0 if nobody asked.
+    self_confidence : (n,) float32
+        The reference's probability of these labels, in [0, 1]; NaN if nobody asked.
+    reference_probabilities : (n, n_classes) float32, optional
+        Of all labels, where labels are given or a selector needs them; None if nobody asked, or if they are too many.
+    predicted : (n,) int32
+        The model's labels.
+    confidence : (n,) float32
+        The model's probability of its label, in [0, 1].
+    scores : dict of str to (n,) float
+        By selector; the higher the more wanted.
+    digests : (n,) uint64
+        The same for samples that are the same, number for number.
+    """
+
+    labels: np.ndarray
+    self_confidence: np.ndarray
+    reference_probabilities: np.ndarray | None = None
+    predicted: np.ndarray | None = None
+    confidence: np.ndarray | None = None
+    scores: dict[str, np.ndarray] = field(default_factory=dict)
+    digests: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What each sample is looked at with; it travels to the processes that look."""
+
+    reference: object
+    maps: ClassHeatmaps
+    labels: np.ndarray | None
+    selectors: tuple[str, ...]
+    keep: bool
+    dtype: str
+
+
+def scan_pool(outputs, splits, reference=None, selectors=(), keep=False):
+    """Look at each sample of a pool once.
+
+    Parameters
+    ----------
+    outputs : outputs.Outputs
+    splits : Splits
+    reference : reference.StatesReference or reference.NetworkReference, optional
+        Asked for each sample; there must be one where not all labels are known.
+    selectors : sequence of str
+        Selectors that score samples one by one, see `selectors.scanned_selectors`.
+    keep : bool
+        Keep all probabilities of the reference, however many they are.
+
+    Returns
+    -------
+    PoolScan
+    """
+    held_out, probabilities = outputs.of_validation()
+    maps = class_heatmaps(held_out, splits.diagnosis.y, probabilities.argmax(axis=1), splits.n_classes)
+    labels, dtype = splits.known_labels, splits.train.source.dtype
+    few = reference is not None and splits.labelled and splits.n_classes * outputs.n_pool <= _MOST_KEPT
+    dtype = np.dtype(np.int64 if dtype.kind in "iu" else dtype)
+    look = _Look(reference, maps, labels, tuple(selectors), keep or few, dtype.str)
+    parts = [chunk for part in outputs.each_part(partial(_look_at_part, look)) for chunk in part]
+    columns = {name: np.concatenate([chunk[name] for chunk in parts]) for name in parts[0]}
+    scores = {name: columns.pop(name) for name in selectors}
+    if labels is not None:
+        columns["labels"] = np.where(labels < 0, columns["labels"], labels).astype(np.int32)
+    return PoolScan(**columns, scores=scores)
+
+
+def digest_rows(x, dtype):
+    """Return a number (n,) uint64 for each sample (n, ...), taken as a type of numbers."""
+    rows = np.ascontiguousarray(x, dtype).reshape(len(x), -1)
+    return np.frombuffer(b"".join(blake2b(row, digest_size=8).digest() for row in rows), np.uint64)
+
+
+def _look_at_part(look, part):
+    with threadpool_limits(1):  # sums of floats are the same on any worker
+        return [_look_at_chunk(look, *chunk) for chunk in part]
+
+
+def _look_at_chunk(look, start, samples, states, probabilities):
+    """Return the columns of a scan, by name, for some samples."""
+    places = np.arange(start, start + len(states))
+    asked = np.full_like(probabilities, np.nan)
+    if look.reference is not None:
+        asked = look.reference.probabilities(places, states)
+    given = None if look.labels is None or (look.labels < 0).any() else look.labels[places]
+    own = np.asarray(asked.argmax(axis=1) if given is None else given, np.int32)
+    seen = {"probabilities": probabilities, "states": states, "state_heatmaps": look.maps}
+    candidates = Candidates(None, [], own, None, labelled=given is not None, reference_probabilities=asked, **seen)
+    columns = {"labels": own, "self_confidence": asked[np.arange(len(own)), own]}
+    columns |= {"reference_probabilities": asked} if look.keep and look.reference is not None else {}
+    columns |= {"predicted": probabilities.argmax(axis=1).astype(np.int32), "confidence": probabilities.max(axis=1)}
+    return columns | {"digests": digest_rows(samples, look.dtype)} | scores_by_name(candidates, look.selectors)
