@@ -1,15 +1,12 @@
-"""What is the matter with a pool, and with the roles beside it, before anything is chosen from it?
+"""Faults of a pool, and of the roles beside it.
 
 doubtful labels  labels that a reference, which has not seen them, contradicts with confidence (confident learning)
 exact copies     samples that are the same, number for number, in the pool and across the roles
-near copies      samples that are nearly the same, be it shifted
+near copies      samples that are nearly the same, even shifted
 foreign          samples that are unlike all known ones
 
-Exact copies are looked for among all samples, what takes distances among some, drawn at random.
-
-References
-----------
-Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125, as implemented by cleanlab.
+Exact copies are looked for among all samples, what takes distances among some, drawn at random. Northcutt et al., JAIR
+70 (2021), doi 10.1613/jair.1.12125, as implemented by cleanlab.
 """
 
 from dataclasses import dataclass
