@@ -121,7 +121,7 @@ def another_order(labels, predictions, n_classes):
 
 
 def label_accuracies(labels, predictions, n_classes):
-    """Return the recall (n_classes,) of each label, in [0, 1]; NaN without samples. Labels and predictions are (n,) int."""
+    """Return the recall (n_classes,) of each label in [0, 1], NaN without samples, by labels and predictions (n,)."""
     labels, predictions = check_labels(labels, predictions, n_classes)
     counts = np.bincount(labels, minlength=n_classes)
     correct = np.bincount(labels[labels == predictions], minlength=n_classes)

@@ -171,6 +171,17 @@ def nearest(points, known):
     return _distances(points, known).min(axis=1)
 
 
+def nearest_before(points):
+    """Return the distance (n,) of each point from the nearest one before it; that of the first is infinite."""
+    found = np.full(len(points), np.inf)
+    for start in range(0, len(points), _N_COMPARED):
+        rows = points[start : start + _N_COMPARED]
+        distances = _distances(rows, points[: start + len(rows)])
+        distances[np.triu_indices(len(rows), start, distances.shape[1])] = np.inf
+        found[start : start + len(rows)] = distances.min(axis=1)
+    return found
+
+
 def copy_limit(known):
     """Return the distance between spectra (n, n_numbers) of known samples below which one is taken for a copy."""
     return max(_quantile(known, COPY_SHARE), _ROUNDING)
