@@ -1,7 +1,7 @@
-"""Which labels does the model get wrong, and in which way?
+"""Assessment of a model: which labels fail, and in which way.
 
-A label is *underfit* when its accuracy is low on training and diagnosis samples alike, and *overfit* when training
-accuracy exceeds diagnosis accuracy by too much.
+A label is *underfit* when its accuracy is low on training and held-out samples alike, and *overfit* when training
+accuracy exceeds held-out accuracy by too much.
 """
 
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ class Assessment:
 
     @property
     def likely_errors(self):
-        """The errors, and of a label without diagnosis samples that on training samples, or the others' mean if worse.
+        """The errors; of a label without held-out samples that on training samples, or the others' mean if worse.
 
         NaN where there are no training samples either.
         """
@@ -91,22 +91,10 @@ def assess(trainer, splits, theta=0.92, gamma=0.10):
 
 
 def judge_accuracies(predictions, seen, unseen, theta=0.92, gamma=0.10):
-    """Find buggy labels by their accuracies.
+    """Return an `Assessment`, without scores, by accuracies (n_classes,) of labels on `seen` and `unseen` samples.
 
-    Parameters
-    ----------
-    predictions : (n_diagnosis,) int
-        The model's labels for the diagnosis samples.
-    seen, unseen : (n_classes,) float
-        Accuracies of the labels on training and diagnosis samples, see `label_accuracies`. Where nothing is known of
-        training samples, give the others twice: what is below theta counts as underfit then, and nothing as overfit.
-    theta, gamma : float
-        See `find_underfit_labels` and `find_overfit_labels`.
-
-    Returns
-    -------
-    Assessment
-        Without scores.
+    Where nothing is known of training samples, give the others twice: what is below theta counts as underfit then, and
+    nothing as overfit.
     """
     deficits = {"underfit": theta - _either(unseen, seen), "overfit": seen - unseen - gamma}
     buggy = {
@@ -117,19 +105,10 @@ def judge_accuracies(predictions, seen, unseen, theta=0.92, gamma=0.10):
 
 
 def another_order(labels, predictions, n_classes):
-    """Find out whether labels explain predictions far better in another order: 40 points, and at least half of them.
+    """Return the order of classes that explains predictions far better: by 40 points, and at least half of them.
 
-    Parameters
-    ----------
-    labels, predictions : (n,) int
-    n_classes : int
-
-    Returns
-    -------
-    order : (n_classes,) int or None
-        The prediction that each label stands for; None if there is no such order.
-    share : float
-        Of the predictions that it explains, in [0, 1].
+    From labels and predictions (n,) int to the prediction (n_classes,) that each label stands for, None if there is no
+    such order, and the share of the predictions that it explains, in [0, 1].
     """
     from scipy.optimize import linear_sum_assignment  # takes longer to import than all else here
 
@@ -142,26 +121,7 @@ def another_order(labels, predictions, n_classes):
 
 
 def label_accuracies(labels, predictions, n_classes):
-    """Return the share of each label's samples that are predicted right (the recall of each label).
-
-    Parameters
-    ----------
-    labels : (n,) int
-        True labels 0 .. n_classes - 1.
-    predictions : (n,) int
-        Predicted labels.
-    n_classes : int
-
-    Returns
-    -------
-    (n_classes,) float64
-        In [0, 1], higher is better; NaN for a label that has no sample.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, or if a label lies outside 0 .. n_classes - 1.
-    """
+    """Return the recall (n_classes,) of each label in [0, 1], NaN without samples, by labels and predictions (n,)."""
     labels, predictions = check_labels(labels, predictions, n_classes)
     counts = np.bincount(labels, minlength=n_classes)
     correct = np.bincount(labels[labels == predictions], minlength=n_classes)
@@ -169,28 +129,10 @@ def label_accuracies(labels, predictions, n_classes):
 
 
 def find_underfit_labels(train_accuracies, diagnosis_accuracies, theta=0.92):
-    """Return the labels whose accuracy is below theta on training *and* on diagnosis samples.
+    """Return the labels whose accuracy is below theta on training *and* held-out samples, the lowest held-out first.
 
-    Parameters
-    ----------
-    train_accuracies, diagnosis_accuracies : (n_classes,) float
-        As `label_accuracies` returns them; of a label that has no samples in one role, the other role decides.
-    theta : float
-        In [0, 1].
-
-    Returns
-    -------
-    (n_underfit,) int
-        Faultiest first: lowest diagnosis accuracy, the smaller label on a tie.
-
-    Raises
-    ------
-    ValueError
-        If theta lies outside [0, 1].
-
-    References
-    ----------
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. The value of theta is the earlier replication's.
+    Accuracies (n_classes,) are those of `label_accuracies`; of a label that has no samples in one role, the other
+    decides. Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082; the value of theta is the earlier replication's.
     """
     check_share("theta", theta)
     train, diagnosis = _either(train_accuracies, diagnosis_accuracies), _either(diagnosis_accuracies, train_accuracies)
@@ -199,28 +141,10 @@ def find_underfit_labels(train_accuracies, diagnosis_accuracies, theta=0.92):
 
 
 def find_overfit_labels(train_accuracies, diagnosis_accuracies, gamma=0.10):
-    """Return the labels whose training accuracy exceeds their diagnosis accuracy by more than gamma.
+    """Return the labels whose training accuracy exceeds their held-out accuracy by more than gamma, largest gap first.
 
-    Parameters
-    ----------
-    train_accuracies, diagnosis_accuracies : (n_classes,) float
-        As `label_accuracies` returns them.
-    gamma : float
-        In [0, 1].
-
-    Returns
-    -------
-    (n_overfit,) int
-        Faultiest first: largest gap, the smaller label on a tie.
-
-    Raises
-    ------
-    ValueError
-        If gamma lies outside [0, 1].
-
-    References
-    ----------
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. The value of gamma is the earlier replication's.
+    Accuracies (n_classes,) are those of `label_accuracies`. Ma et al., ESEC/FSE 2018; the value of gamma is the earlier
+    replication's.
     """
     check_share("gamma", gamma)
     gap = np.asarray(train_accuracies) - np.asarray(diagnosis_accuracies)

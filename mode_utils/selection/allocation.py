@@ -1,9 +1,9 @@
-"""Which labels does the selected share of a batch go to, and how many samples does each of them get?
+"""Allocation of the selected share of a batch to labels.
 
 ================ ===================================================================================================
 faultiest label  the worst buggy label gets all; the original
 buggy labels     every buggy label, by its deficit: how far it lies below theta, or its gap above gamma
-all labels       every label, by its error on the diagnosis samples, buggy or not
+all labels       every label, by its error on the held-out samples, buggy or not
 whole pool       no label is counted: one ranking of all that is left
 ================ ===================================================================================================
 """
@@ -33,28 +33,10 @@ def group_places(groups):
 
 
 def label_needs(allocation, errors, deficits, buggy):
-    """Say how much each label needs.
+    """Return how much each label needs, (n_classes,) float64, at least 0; all 0 if nothing is needed.
 
-    Parameters
-    ----------
-    allocation : {"faultiest label", "buggy labels", "all labels"}
-    errors : (n_classes,) float
-        Share of each label's samples that is wrong. NaN, of a label of which nothing is known, is a need as large as
-        the largest of the others', and never none.
-    deficits : (n_classes,) float
-        How far each label is from not being buggy; above 0 for the buggy ones.
-    buggy : (n_buggy,) int
-        Buggy labels, faultiest first.
-
-    Returns
-    -------
-    (n_classes,) float64
-        At least 0; all 0 if nothing is needed.
-
-    Raises
-    ------
-    ValueError
-        If the allocation is unknown.
+    `errors` (n_classes,) and `deficits` (n_classes,) are those of an `Assessment`, `buggy` its labels, faultiest first.
+    A NaN error, of a label of which nothing is known, is a need as large as the largest of the others', and never none.
     """
     check_choice("allocation", allocation, ALLOCATIONS[:3])
     if allocation == "all labels":
@@ -68,21 +50,10 @@ def label_needs(allocation, errors, deficits, buggy):
 
 
 def share_by_need(n, needs, available):
-    """Share samples among labels in proportion to their needs, as far as each has any (largest remainders).
+    """Apportion `n` samples among labels by their `needs` (n_classes,), as far as `available` (n_classes,), int.
 
-    Parameters
-    ----------
-    n : int
-        Samples to share.
-    needs : (n_classes,) float
-        At least 0.
-    available : (n_classes,) int
-        Samples that each label has; what one lacks goes to the others in need.
-
-    Returns
-    -------
-    (n_classes,) int
-        Adds up to n, or to all that the labels in need have.
+    By largest remainders; what one label lacks goes to the others in need. Returns (n_classes,) int, which add up to n,
+    or to all that the labels in need have.
     """
     needs, available = np.asarray(needs, dtype=np.float64), np.asarray(available)
     quotas = np.zeros(len(needs), dtype=int)
@@ -106,19 +77,15 @@ def allocate(pool, needs, batch_size=2_000, alpha=0.25):
     needs : (n_classes,) float or None
         Of `label_needs`; None for the whole pool.
     batch_size : int
+        At most what is left of the pool, or it is a ValueError.
     alpha : float
         Share of the batch that is selected, in [0, 1].
 
     Returns
     -------
     list of Group
-        One a label in need, in the order of the labels; one of all that is left for the whole pool. Where the
-        other labels have too few samples to fill the rest of the batch, more are selected.
-
-    Raises
-    ------
-    ValueError
-        If alpha lies outside [0, 1] or the batch is larger than the pool.
+        One a label in need, in the order of the labels; one of all that is left for the whole pool. Where the other
+        labels have too few samples to fill the rest of the batch, more are selected.
     """
     check_share("alpha", alpha)
     if batch_size > len(pool):

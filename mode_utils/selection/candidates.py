@@ -11,15 +11,15 @@ from mode_utils.selection.allocation import Group, group_places
 
 @dataclass(frozen=True)
 class Comparison:
-    """Candidates and diagnosis samples in the space in which they are compared with heat maps.
+    """Candidates and held-out samples in the space in which they are compared with heat maps.
 
     Attributes
     ----------
     features : (n, ...) float32
         Of the candidates: pixels, or activations of the view's layer.
-    diagnosis : (n_diagnosis, ...) float32
-        The same of the diagnosis samples.
-    labels, predictions : (n_diagnosis,) int
+    diagnosis : (n_held_out, ...) float32
+        The same of the held-out samples.
+    labels, predictions : (n_held_out,) int
         True labels, and those that the view predicts.
     n_classes : int
     weights : (n_features, n_classes) float32 or None
@@ -34,18 +34,9 @@ class Comparison:
     weights: np.ndarray | None = None
 
     def heatmaps(self, labels=None, weight=None):
-        """Return the heat maps of the diagnosis samples.
+        """Return the `ClassHeatmaps` of the held-out samples, of features times `weight` (n_features,), if given.
 
-        Parameters
-        ----------
-        labels : sequence of int, optional
-            Labels whose own maps are wanted; the others' lack samples then, and with them all DHCI.
-        weight : (n_features,) float, optional
-            Factor on the features.
-
-        Returns
-        -------
-        ClassHeatmaps
+        Of some `labels` alone, the others' maps lack samples, and with them all DHCI.
         """
         part = slice(None)
         if labels is not None:
@@ -114,7 +105,7 @@ class Candidates:
 
     @property
     def temperature(self):
-        """How far to soften: the options' temperature, or (n_groups,) if that is scaled by the labels' errors."""
+        """The options' temperature, or (n_groups,) if that is scaled by the labels' errors."""
         if not self.options.scale_temperature:
             return self.options.temperature
         errors = [self.label_errors[self.labels[place]] for place, _ in self.by_group()]

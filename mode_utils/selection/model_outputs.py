@@ -13,15 +13,9 @@ _DIRECTIONS = {"underfit": "forward", "overfit": "backward"}
 
 
 class ModelOutputs:
-    """The outputs of a Keras model.
+    """The outputs of a Keras model on `splits`.
 
-    Parameters
-    ----------
-    trainer : Trainer
-        Holds the model.
-    splits : Splits
-    state : tuple of arrays, optional
-        Of the model whose outputs these are, if it is not what the trainer holds at the moment.
+    With a `state`, they are those of the model in that state, which is lent to the trainer for each look.
     """
 
     def __init__(self, trainer, splits, state=None):
@@ -94,22 +88,8 @@ class ModelOutputs:
 def choose_view(trainer, splits, options, fault, predictions, rng):
     """Choose whose predictions count while a fault is repaired, and which layer is looked at.
 
-    Parameters
-    ----------
-    trainer : Trainer
-    splits : Splits
-    options : DebugOptions
-    fault : {"underfit", "overfit"}
-        The target layer is sought forward for underfitting and backward for overfitting (see `layer_selection`).
-    predictions : (n_held_out,) int
-        The model's own for the held-out samples.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    View
-        With layer selection, the target layer and its feature model's predictions; without, the last hidden layer and
-        the model's own.
+    With layer selection, the target layer, sought forward for underfitting and backward for overfitting, and its
+    feature model's predictions; without, the last hidden layer, and `predictions` (n_held_out,) of the model itself.
     """
     if options.layer_selection:
         threshold, direction = options.similarity_threshold, _DIRECTIONS[fault]

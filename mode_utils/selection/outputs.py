@@ -15,7 +15,7 @@ class View:
     predictions : (n_held_out,) int
         Labels of the held-out samples: the model's own, or those of a target layer's feature model.
     layer : str or None
-        The layer that was selected or asked for; None where only pixels are compared, and of outputs without a model.
+        None where only pixels are compared, and of outputs without a model.
     weights : (n_features, n_classes) float32 or None
         Of the layer's feature model, where there is one.
     """

@@ -11,19 +11,7 @@ RANKINGS = ("best", "worst")
 
 
 class Pool:
-    """The bug-fixing pool's book-keeping: which samples are still there.
-
-    Parameters
-    ----------
-    labels : (n,) int
-        Labels of the pool's samples, as far as they are known; a sample's index is its place in this array.
-
-    Attributes
-    ----------
-    labels : (n,) int
-    available : (n,) bool
-        Whether a sample is still there.
-    """
+    """The samples that are left: `labels` (n,) int as far as they are known, and `available` (n,) bool, by place."""
 
     def __init__(self, labels):
         self.labels = np.asarray(labels)
@@ -33,21 +21,15 @@ class Pool:
         return int(self.available.sum())
 
     def remaining(self):
-        """Return the indices (n_remaining,) of all samples left."""
+        """Return the places (n_remaining,) of all samples left."""
         return np.flatnonzero(self.available)
 
     def candidates(self, label):
-        """Return the indices (n_candidates,) of the samples left that have this label, in increasing order."""
+        """Return the places of the samples left that have this label, in increasing order."""
         return np.flatnonzero(self.available & (self.labels == label))
 
     def take(self, indices):
-        """Remove samples.
-
-        Raises
-        ------
-        ValueError
-            If an index is asked for twice or has left the pool before; nothing is removed then.
-        """
+        """Remove samples; a ValueError, and nothing removed, if one is asked for twice or has left before."""
         indices = np.asarray(indices)
         if len(np.unique(indices)) != len(indices):
             raise ValueError("a batch holds a sample twice")
@@ -98,38 +80,17 @@ class Batch:
 
 
 def rank_candidates(scores, ranking="best"):
-    """Return the order (n,) of candidates: "best" puts the most similar first, "worst" the least similar.
-
-    Raises
-    ------
-    ValueError
-        If the ranking is unknown.
-    """
+    """Return the order (n,) of candidates: "best" puts the highest score first, "worst" the lowest."""
     check_choice("ranking", ranking, RANKINGS)
     scores = np.asarray(scores)
     return np.argsort(-scores if ranking == "best" else scores, kind="stable")
 
 
 def soften(scores, temperature, rng):
-    """Turn scores into random keys whose order is a sample without replacement: the Gumbel top-k trick.
+    """Return random keys (n,) for scores (n,), whose order is a sample without replacement: the Gumbel top-k trick.
 
-    Parameters
-    ----------
-    scores : (n,) float
-        Higher is wanted more.
-    temperature : float
-        At least 0. 0 keeps the scores, so that the order is greedy; 1 shifts each standardised score by as much as
-        scores differ among each other; the larger, the nearer to a random order.
-    rng : numpy.random.Generator
-        Not used at temperature 0.
-
-    Returns
-    -------
-    (n,) float
-
-    References
-    ----------
-    Kool et al., ICML 2019, arXiv 1903.06059.
+    A `temperature` of 0 keeps the scores, so that the order is greedy; 1 shifts each standardised score by as much as
+    scores differ among each other; the larger, the nearer to a random order. Kool et al., ICML 2019, arXiv 1903.06059.
     """
     if temperature == 0 or len(scores) == 0:
         return scores
@@ -163,21 +124,15 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, scr
         take a place at random in the order of their group.
     rng : numpy.random.Generator
     batch_size : int
-        Samples in the batch.
     temperature : float or (n_groups,) float
-        See `soften`; for all groups or for each.
+        At least 0, see `soften`; for all groups or for each.
     screen : screening.Screen, optional
-        Skips some of a ranking; by default its first are taken.
+        Skips some of a ranking.
 
     Returns
     -------
     Batch
         Always `batch_size` samples. If every label is in a group, the rest comes from what the groups leave.
-
-    Raises
-    ------
-    ValueError
-        If the number of scores is wrong or the temperature negative.
     """
     temperatures = np.broadcast_to(temperature, len(groups))
     check_least("temperature", temperatures.min(), 0)

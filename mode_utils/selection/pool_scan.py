@@ -58,22 +58,11 @@ class _Look:
 
 
 def scan_pool(outputs, splits, reference=None, selectors=(), keep=False):
-    """Look at each sample of a pool once.
+    """Look at each sample of a pool once, and return a `PoolScan`.
 
-    Parameters
-    ----------
-    outputs : outputs.Outputs
-    splits : Splits
-    reference : reference.StatesReference or reference.NetworkReference, optional
-        Asked for each sample; there must be one where not all labels are known.
-    selectors : sequence of str
-        Selectors that score samples one by one, see `selectors.scanned_selectors`.
-    keep : bool
-        Keep all probabilities of the reference, however many they are.
-
-    Returns
-    -------
-    PoolScan
+    `reference`, of `reference.learn_reference`, is asked for each sample; there must be one where not all labels are
+    known. `selectors` score samples one by one, see `selectors.scanned_selectors`. With `keep`, all probabilities of
+    the reference are kept, however many they are.
     """
     held_out, probabilities = outputs.of_validation()
     maps = class_heatmaps(held_out, splits.diagnosis.y, probabilities.argmax(axis=1), splits.n_classes)

@@ -63,19 +63,9 @@ def learn_reference(outputs, splits, rng, reference="states"):
 class StatesReference:
     """Logistic regression on the states of a model; of samples that it has learned from, a second one is asked.
 
-    Parameters
-    ----------
-    n_classes : int
-    known : (n_known, n_features) float
-        States of the validation samples.
-    known_labels : (n_known,) int
-    rng : numpy.random.Generator
-        Divides the pool.
-    states : callable, optional
-        From places in the pool, in increasing order, to states (n, n_features).
-    labels : (n_pool,) int, optional
-        Of the pool; without them, it learns from the validation samples alone. Where some samples have none, which is
-        -1, it learns from those that have one, too, and is to be asked about the others.
+    It learns from the states (n_known, n_features) of validation samples, and from those of pool samples with `labels`
+    (n_pool,), -1 where there is none: of a labelled pool two halves, each asked about the other. `states` gives the
+    states at places in the pool, in increasing order; `rng` divides the pool.
     """
 
     def __init__(self, n_classes, known, known_labels, rng, states=None, labels=None):

@@ -1,23 +1,13 @@
-"""Old samples beside the new ones: a model that is retrained on new samples alone forgets what they do not show."""
+"""Replay of old samples beside new ones: a model that is retrained on new samples alone forgets the others."""
 
 import numpy as np
 
 
 class Replay:
-    """Hands out batches with old samples beside the new ones.
+    """Hands out batches with old samples beside the new ones (Hu et al., TOSEM 2022, doi 10.1145/3511598).
 
-    Parameters
-    ----------
-    splits : Splits
-        Old are the training samples and what was handed out as new before.
-    replay : float
-        Old samples per new one, at least 0; as many as there are, where there are fewer.
-    rng : numpy.random.Generator
-        Draws the old samples, all with the same chance.
-
-    References
-    ----------
-    Retraining on old and selected data: Hu et al., TOSEM 2022, doi 10.1145/3511598.
+    Old are the training samples and what was handed out as new before: `replay` of them per new one, as many as there
+    are at most, drawn by `rng` with equal chances.
     """
 
     def __init__(self, splits, replay, rng):

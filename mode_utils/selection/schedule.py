@@ -1,4 +1,4 @@
-"""What is repaired next: which fault, and how much does each label need?"""
+"""Schedule of a repair: which fault is served next, and how much each label needs."""
 
 import numpy as np
 
@@ -11,16 +11,7 @@ class Schedule:
     """The order of a repair.
 
     Buggy labels: underfitting first, then overfitting, and if there was any, underfitting again; each until clean or at
-    its limit. The other allocations have one phase, and no fault.
-
-    Parameters
-    ----------
-    options : DebugOptions
-
-    Attributes
-    ----------
-    most_iterations : int
-        That all phases together can take.
+    its limit. The other allocations have one phase, and no fault. All phases together can take `most_iterations`.
     """
 
     def __init__(self, options):
@@ -32,18 +23,9 @@ class Schedule:
         self._used = 0
 
     def next_needs(self, assessment):
-        """Say what the next iteration is for.
+        """Return the fault that the next iteration serves, and what each label needs, (n_classes,) float.
 
-        Parameters
-        ----------
-        assessment : diagnosis.Assessment
-            Of the model as it is.
-
-        Returns
-        -------
-        fault : {"underfit", "overfit", None}
-        needs : (n_classes,) float or None
-            What each label needs; all 0 if there is nothing to do, None for the whole pool.
+        The fault is "underfit", "overfit" or None; needs are all 0 if there is nothing to do, None for the whole pool.
         """
         while self._phases:
             fault = self._phases[0]
@@ -56,7 +38,7 @@ class Schedule:
         return None, np.zeros(1)
 
     def has_nothing_left(self, assessment):
-        """Tell whether no label of a model is in need, whatever phase it is; never so for the whole pool."""
+        """Return whether no label of a model is in need, in any phase; never so for the whole pool."""
         needs = [self._needs(assessment, fault) for fault in self._faults]
         return not any(need is None or need.any() for need in needs)
 

@@ -34,15 +34,8 @@ _ROUNDING = 1e-6  # of a distance: a limit is no smaller, so that exact copies a
 class Screen:
     """Picks from rankings of a pool what is not to be skipped.
 
-    Parameters
-    ----------
-    skip : sequence of str
-        Of `SKIPS`.
-    splits : Splits
-    rng : numpy.random.Generator
-        Draws the samples that are compared with.
-    self_confidence : (n_pool,) float, optional
-        A reference's probability of the label of each sample, given or guessed, for labels in doubt.
+    `skip` are some of `SKIPS`, `rng` draws the known samples of `splits` that are compared with, and `self_confidence`
+    (n_pool,) is a reference's probability of the label of each sample, given or guessed, for labels in doubt.
     """
 
     def __init__(self, skip, splits, rng, self_confidence=None):
@@ -68,20 +61,9 @@ class Screen:
     def pick(self, ranked, n, before=()):
         """Find the first `n` in a ranking that are not skipped.
 
-        Parameters
-        ----------
-        ranked : (n_ranked,) int
-            Places in the pool, the most wanted first.
-        n : int
-        before : sequence of int
-            Places in the pool of what was chosen before, copies of which are skipped.
-
-        Returns
-        -------
-        picked : (n,) int
-            Places in `ranked`, fewer than n where all others that were looked at are skipped.
-        copies : (n_copies,) int
-            Those that were passed over on the way for nothing but being copies.
+        `ranked` are places in the pool, the most wanted first, and `before` places of what was chosen before, whose
+        copies are skipped. Returns places in `ranked`: those picked, fewer than n where all others that were examined
+        are skipped, and those that were passed over on the way for nothing but being copies.
         """
         picked, copies, place, size = np.empty(0, int), np.empty(0, int), 0, round(_MORE * n) + 1
         chosen = None if self._limit is None else self._spectra(np.asarray(before, int))
@@ -187,6 +169,17 @@ def _distances(points, others):
 def nearest(points, known):
     """Return the distance (n,) of each point from the nearest known one."""
     return _distances(points, known).min(axis=1)
+
+
+def nearest_before(points):
+    """Return the distance (n,) of each point from the nearest one before it; that of the first is infinite."""
+    found = np.full(len(points), np.inf)
+    for start in range(0, len(points), _N_COMPARED):
+        rows = points[start : start + _N_COMPARED]
+        distances = _distances(rows, points[: start + len(rows)])
+        distances[np.triu_indices(len(rows), start, distances.shape[1])] = np.inf
+        found[start : start + len(rows)] = distances.min(axis=1)
+    return found
 
 
 def copy_limit(known):

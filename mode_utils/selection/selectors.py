@@ -88,13 +88,7 @@ class Selector(NamedTuple):
 
 
 def selector_scores(candidates):
-    """Return the scores (n,) float64 that the selector of the candidates' options gives them; NaN where it has none.
-
-    Raises
-    ------
-    ValueError
-        If the selector returns another number of scores.
-    """
+    """Return the scores (n,) float64 of the options' selector; NaN where it knows nothing."""
     if not len(candidates):
         return np.empty(0)
     name = candidates.options.selector
@@ -103,7 +97,7 @@ def selector_scores(candidates):
 
 
 def scores_by_name(candidates, names):
-    """Return the scores (n,) float of some selectors as a dict; see `selector_scores`."""
+    """Return the scores (n,) of some selectors as a dict; a ValueError if one returns another number of them."""
     found = {name: np.asarray(SELECTORS[name].score(candidates)) for name in names}
     for name, scores in found.items():
         if scores.shape != (len(candidates),):
@@ -118,13 +112,9 @@ def needs_of(name):
 
 
 def scanned_selectors(options):
-    """Return the selectors whose scores, one by one, are all that a selector needs; None if that is not enough.
+    """Return the selectors whose scores are all that the options' selector needs; None if that is not enough.
 
     A scan looks at the last hidden layer: that is not enough either where a target layer decides.
-
-    Parameters
-    ----------
-    options : DebugOptions
     """
     needs, blends = SELECTORS[options.selector].needs, SELECTORS[options.selector].blends
     through_layer = options.layer_selection and needs_of(options.selector) & THROUGH_LAYER
@@ -144,14 +134,10 @@ def register_selector(name, score, needs=_MOST_INPUTS, one_by_one=False, blends=
     score : callable
         From `candidates.Candidates` to (n,) float scores; the higher the sooner chosen, NaN for unknown.
     needs : sequence of str
-        What it needs, of `INPUTS`; by default all but reference probabilities, for which a network is trained first.
+        Of `INPUTS`, or it is a ValueError; by default all but reference probabilities, for which a network is trained
+        first.
     one_by_one, blends
         See `Selector`.
-
-    Raises
-    ------
-    ValueError
-        If it needs something that does not exist, or blends a selector that does not.
     """
     for name_of_input in needs:
         check_choice("input", name_of_input, INPUTS)
@@ -212,8 +198,8 @@ def state_margin(candidates):
 def adaptive(candidates):
     """Blend `margin` and `state margin`, each standardised in its group, by the error e of the label: 1 - e to e.
 
-    A label that the model knows gains most from samples near its border. Of one that it does not know, the margin says
-    little, and what it lacks is what lies where other labels are.
+    A label that the model knows gains most from samples near its border; of one that it does not know, the margin says
+    little.
     """
     near, far = candidates.scores["margin"], candidates.scores["state margin"]
     errors, scores = candidates.label_errors[candidates.labels], np.empty(len(candidates))

@@ -13,22 +13,18 @@ from mode_utils.selection.selectors import SELECTORS, THROUGH_LAYER, needs_of, s
 
 
 def look_at_candidates(chooser, groups, fault, assessment):
-    """Compute what the selector of the options needs.
+    """Return the `Candidates` of some groups, with all that the selector of the options needs.
 
     Parameters
     ----------
     chooser : next_batch.InputSelection
-        Its outputs, splits, options and generator, which trains the heads of feature models before the selector draws
-        from it, and what it knows of the pool. `splits.test` is not for selectors.
+        Its generator trains the heads of feature models before the selector draws from it. `splits.test` is not looked
+        at.
     groups : list of allocation.Group
         The candidates, as places in the pool.
     fault : {"underfit", "overfit", None}
     assessment : diagnosis.Assessment
         Of the model as it is.
-
-    Returns
-    -------
-    Candidates
 
     Raises
     ------

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from all_pairs import all_pairs
 
+from mode_utils.debugging import Repair
 from mode_utils.diagnosis import assess
 from mode_utils.heatmaps import HEATMAPS, SPACES
 from mode_utils.input_selection import select_inputs
@@ -298,3 +299,18 @@ def test_a_target_layer_can_be_selected_with_every_preset_in_a_repair(preset, la
     if preset == "recommended":  # whose selector looks at no layer
         plain = open_case(model(), data, 9, preset=preset, space=space, theta=1.0)
         assert chosen["index"].tolist() == choose_inputs(plain, assess_case(plain))["index"].tolist()
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("reference", REFERENCES)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_repair_of_a_users_model_takes_what_the_laboratory_takes(preset, reference, labelled):
+    data, _ = as_arrays(labelled)
+    case = open_case(model(), data, 9, preset=preset, reference=reference, theta=1.0, seed=3)
+    chosen = choose_inputs(case, assess_case(case))
+    trainer, state, _ = made()
+    trainer.restore(state)
+    splits = splits_of("plain", labelled)
+    shown = Repair(trainer, replace(splits, test=splits.validation), case.options, 3).next_batch()
+    assert sorted(chosen["index"]) == sorted(shown.indices)
+    assert chosen["score"].notna().sum() == np.isin(shown.indices, shown.candidates).sum()

@@ -58,14 +58,7 @@ def map_pool(case, chosen, faults):
 
 
 def save_map(folder, case, mapped):
-    """Write the map of a pool into a folder, as `map.html`.
-
-    Parameters
-    ----------
-    folder : path
-    case : Case or OutputsCase
-    mapped : MappedPool
-    """
+    """Write the map of a pool into a folder, as `map.html`."""
     pool = case.data.x_pool if case.has_samples else None
     layout = plot_pool_map(mapped.positions, mapped.table, pool, n_inputs=case.n_pool, seed=case.seed)
     write_pool_map(Path(folder) / MAP, layout)

@@ -5,11 +5,15 @@ exact copies     samples that are the same, number for number, in the pool and a
 near copies      samples that are nearly the same, even shifted
 foreign          samples that are unlike all known ones
 
-Exact copies are looked for among all samples, what takes distances among some, drawn at random. Northcutt et al., JAIR
-70 (2021), doi 10.1613/jair.1.12125, as implemented by cleanlab.
+Exact copies are looked for among all samples, what takes distances among some, drawn at random. A fault is registered
+in `FAULTS` with what finds it and what says what it means. Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125,
+as implemented by cleanlab.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +26,7 @@ from mode_utils.selection.screening import (
     foreign_limit,
     known_samples,
     nearest,
+    nearest_before,
     outlines,
     spectra,
 )
@@ -29,7 +34,6 @@ from mode_utils.support.sample_parts import in_chunks, scattered
 
 _COMPARED = 4_000  # samples of the pool
 _ENOUGH = 50  # samples to tell chance by
-_ROLES = ("train", "validation", "pool", "test")
 
 
 @dataclass(frozen=True)
@@ -56,80 +60,66 @@ class PoolFaults:
         return [(f"{row.found} of {row.of}: " if row.of else "") + f"{row.fault}; {row.meaning}" for row in rows]
 
 
+class Finding(NamedTuple):
+    """How many samples `of` those looked at have a fault; their places, the clearest first, if they are of the pool."""
+
+    found: int
+    of: int
+    places: np.ndarray | None = None
+
+
+class Fault(NamedTuple):
+    """What finds a fault, from a `PoolSearch` to a `Finding` or None, and what it means, from both to a sentence."""
+
+    find: Callable
+    say: Callable
+
+
+class PoolSearch:
+    """What is looked for faults in: a case, and what several faults need, computed once."""
+
+    def __init__(self, case):
+        self.case, self.scan, self._rng = case, case.scan, np.random.default_rng(case.seed)
+        self.n_pool = len(case.data.x_pool)
+        self.some = np.sort(self._rng.permutation(self.n_pool)[:_COMPARED])
+
+    @cached_property
+    def samples(self):
+        """Some samples of the pool, and samples that are known."""
+        known = known_samples(self.case.data.splits(), self._rng)
+        return np.concatenate(list(scattered(self.case.data.x_pool, self.some))), known
+
+    def digests(self, role):
+        """Return a number (n,) for each sample of a role, the same for the same samples; None without such samples."""
+        return self.scan.digests if role == "pool" else self._digests.get(role)
+
+    @cached_property
+    def _digests(self):
+        given = {role: getattr(self.case.data, f"x_{role}") for role in ("train", "validation", "test")}
+        kind = given["train"].dtype
+        dtype = np.dtype(np.int64 if kind.kind in "iu" else kind)
+        return {
+            role: np.concatenate([np.empty(0, np.uint64), *(digest_rows(part, dtype) for _, part in in_chunks(x))])
+            for role, x in given.items() if x is not None
+        }  # fmt: skip
+
+
 def find_faults(case):
-    """Look for faults of a case's pool.
-
-    Parameters
-    ----------
-    case : Case or OutputsCase
-
-    Returns
-    -------
-    PoolFaults
-        Only of faults that are there.
-    """
-    rng, rows, places, scan = np.random.default_rng(case.seed), [], {}, case.scan
-    asked = scan.reference_probabilities
-
-    def report(fault, found, looked_at, meaning):
-        if len(found):
-            rows.append({"fault": fault, "found": len(found), "of": looked_at, "meaning": meaning})
-            places[fault] = found
-
-    n_pool = len(case.data.x_pool)
-    if case.data.pool_labelled and asked is not None:
-        found, agrees = doubtful_labels(case.data.y_pool, asked), asked.argmax(axis=1) == case.data.y_pool
-        meaning = (
-            f"a reference that agrees with {agrees.mean():.0%} of all labels contradicts them: look at the clearest"
-        )
-        report("doubtful labels", found, n_pool, meaning)
-    elif case.data.y_pool is not None:
-        unasked = np.isnan(scan.self_confidence).all()
-        why = "the preset asks no reference" if unasked else "the pool is too large to keep what the reference says"
-        why = why if case.data.pool_labelled else "the reference has learned from all labels that there are"
-        meaning = f"not looked for: {why}"
-        rows.append({"fault": "doubtful labels", "found": 0, "of": 0, "meaning": meaning})
-    if case.data.y_pool is None and not hasattr(case, "trainer") and _agree_by_chance(scan):
-        meaning = "probabilities and features agree by chance only: are the rows of both those of this pool, in order?"
-        rows.append({"fault": "rows that do not fit", "found": n_pool, "of": n_pool, "meaning": meaning})
-    dtype = np.int64 if case.data.x_train.dtype.kind in "iu" else case.data.x_train.dtype
-    given = {role: getattr(case.data, f"x_{role}") for role in _ROLES if role != "pool"}
-    roles = {role: _digests(x, dtype) for role, x in given.items() if x is not None} | {"pool": scan.digests}
-    found = exact_copies(roles["pool"])
-    report("exact copies", found, n_pool, "the same as a sample before them: each such picture counts once")
-    for role in [role for role in roles if role != "pool"]:
-        found = np.setdiff1d(
-            np.flatnonzero(np.isin(roles["pool"], roles[role])), case.used
-        )  # these are in train by now
-        report(f"also in {role}", found, n_pool, f"the same as a sample of {role}: {_harm(role)}")
-    for role in [role for role in ("validation", "test") if role in roles]:
-        n = int(np.isin(roles[role], roles["train"]).sum())
-        if n:
-            meaning = "the model was trained on them: its accuracy there says too much"
-            rows.append({"fault": f"{role} also in train", "found": n, "of": len(roles[role]), "meaning": meaning})
-    some = np.sort(rng.permutation(n_pool)[:_COMPARED])
-    for fault, (found, meaning) in _by_distance(case, some, rng).items():
-        report(fault, found, len(some), meaning)
-    return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), places, some)
-
-
-def _agree_by_chance(scan):
-    """Tell whether a model's predictions agree with what is guessed from features only as often as by chance."""
-    n, own = len(scan.labels), np.bincount(scan.labels) / len(scan.labels)
-    predicted = np.bincount(scan.predicted, minlength=len(own))[: len(own)] / n
-    chance = float(own @ predicted)
-    agrees = (scan.labels == scan.predicted).mean()
-    return n >= _ENOUGH and chance < 0.5 and agrees <= chance + 2 * np.sqrt(chance * (1 - chance) / n)
+    """Look for faults of a case's pool, a `Case` or an `OutputsCase`; return those that are there, as `PoolFaults`."""
+    search, rows, places = PoolSearch(case), [], {}
+    for name, fault in FAULTS.items():
+        finding = fault.find(search)
+        if finding is not None:
+            meaning = fault.say(search, finding)
+            rows.append({"fault": name, "found": finding.found, "of": finding.of, "meaning": meaning})
+            places |= {} if finding.places is None else {name: finding.places}
+    return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), places, search.some)
 
 
 def doubtful_labels(labels, probabilities):
-    """Return the places of labels that are probably wrong, the least likely first; some are right all the same.
+    """Return the places of labels (n,) that are probably wrong, the least likely first; some are right all the same.
 
-    Parameters
-    ----------
-    labels : (n,) int
-    probabilities : (n, n_classes) float
-        Of a reference that has not learned from a sample's own label.
+    The probabilities (n, n_classes) are of a reference that has not learned from a sample's own label.
     """
     from cleanlab.filter import find_label_issues  # takes seconds to import
 
@@ -147,36 +137,96 @@ def exact_copies(digests):
     return np.setdiff1d(np.arange(len(digests)), np.unique(digests, return_index=True)[1])
 
 
-def _digests(x, dtype):
-    digests = np.empty(len(x), np.uint64)
-    for start, chunk in in_chunks(x):
-        digests[start : start + len(chunk)] = digest_rows(chunk, dtype)
-    return digests
+def _in_pool(places, of):
+    return Finding(len(places), of, places) if len(places) else None
 
 
-def _by_distance(case, places, rng):
-    """Return near copies and foreign samples among some places, if there are more than among known samples."""
-    data = case.data
-    known, own = known_samples(data.splits(), rng), np.concatenate(list(scattered(data.x_pool, places)))
-    found, points, like = {}, spectra(own), spectra(known)
-    distances = _nearest_before(points)
-    near = np.flatnonzero(distances < copy_limit(like))
-    if len(near) > 2 * COPY_SHARE * len(places) + 2:
-        meaning = "nearly the same as another of them: recommended passes over such copies"
-        found["near copies"] = places[near[np.argsort(distances[near])]], meaning
-    far, limit = nearest(outlines(own), outlines(known)), foreign_limit(outlines(known))
-    strange = np.flatnonzero(far > limit)
-    if len(strange) > 2 * FOREIGN_SHARE * len(places) + 2:
-        meaning = f"unlike all known samples ({FOREIGN_SHARE:.0%} of those would be, too): recommended passes over them"
-        found["foreign"] = places[strange[np.argsort(-far[strange])]], meaning
-    return found
+def _find_doubtful(search):
+    data, asked = search.case.data, search.scan.reference_probabilities
+    if data.y_pool is None:
+        return None
+    if asked is None or not data.pool_labelled:
+        return Finding(0, 0)
+    return _in_pool(doubtful_labels(data.y_pool, asked), search.n_pool)
 
 
-def _nearest_before(points):
-    """Return the distance of each point from the nearest one before it; that of the first is infinite."""
-    later = [nearest(points[place : place + 1], points[:place])[0] for place in range(1, len(points))]
-    return np.array([np.inf, *later])
+def _say_doubtful(search, finding):
+    data, scan = search.case.data, search.scan
+    if finding.of:
+        agrees = (scan.reference_probabilities.argmax(axis=1) == data.y_pool).mean()
+        return f"a reference that agrees with {agrees:.0%} of all labels contradicts them: look at the clearest"
+    if not data.pool_labelled:
+        return "not looked for: the reference has learned from all labels that there are"
+    unasked = np.isnan(scan.self_confidence).all()
+    why = "the preset asks no reference" if unasked else "the pool is too large to keep what the reference says"
+    return f"not looked for: {why}"
 
 
-def _harm(role):
-    return "it adds nothing new" if role == "train" else "do not add what the repair is judged by"
+def _find_misfit(search):
+    """Find out whether predictions agree with what is guessed from features only as often as by chance."""
+    scan, n = search.scan, search.n_pool
+    if search.case.data.y_pool is not None or hasattr(search.case, "trainer") or n < _ENOUGH:
+        return None
+    own = np.bincount(scan.labels) / n
+    chance = float(own @ np.bincount(scan.predicted, minlength=len(own))[: len(own)] / n)
+    agrees = (scan.labels == scan.predicted).mean()
+    by_chance = chance < 0.5 and agrees <= chance + 2 * np.sqrt(chance * (1 - chance) / n)
+    return Finding(n, n) if by_chance else None
+
+
+def _find_shared(role, search):
+    digests = search.digests(role)
+    if digests is None:
+        return None
+    found = np.flatnonzero(np.isin(search.digests("pool"), digests))
+    return _in_pool(np.setdiff1d(found, search.case.used), search.n_pool)  # those used are in train by now
+
+
+def _say_shared(role, search, finding):
+    harm = "it adds nothing new" if role == "train" else "do not add what the repair is judged by"
+    return f"the same as a sample of {role}: {harm}"
+
+
+def _find_trained(role, search):
+    digests = search.digests(role)
+    n = 0 if digests is None else int(np.isin(digests, search.digests("train")).sum())
+    return Finding(n, len(digests)) if n else None
+
+
+def _find_near(search):
+    own, known = search.samples
+    distances = nearest_before(spectra(own))
+    near = np.flatnonzero(distances < copy_limit(spectra(known)))
+    if len(near) <= 2 * COPY_SHARE * len(own) + 2:  # no more than among known samples
+        return None
+    return _in_pool(search.some[near[np.argsort(distances[near])]], len(own))
+
+
+def _find_foreign(search):
+    own, known = map(outlines, search.samples)
+    far = nearest(own, known)
+    strange = np.flatnonzero(far > foreign_limit(known))
+    if len(strange) <= 2 * FOREIGN_SHARE * len(own) + 2:
+        return None
+    return _in_pool(search.some[strange[np.argsort(-far[strange])]], len(own))
+
+
+def _always(sentence):
+    return lambda search, finding: sentence
+
+
+FAULTS = {
+    "doubtful labels": Fault(_find_doubtful, _say_doubtful),
+    "rows that do not fit": Fault(_find_misfit, _always(
+        "probabilities and features agree by chance only: are the rows of both those of this pool, in order?")),
+    "exact copies": Fault(lambda search: _in_pool(exact_copies(search.digests("pool")), search.n_pool), _always(
+        "the same as a sample before them: each such picture counts once")),
+    **{f"also in {role}": Fault(partial(_find_shared, role), partial(_say_shared, role))
+       for role in ("train", "validation", "test")},
+    **{f"{role} also in train": Fault(partial(_find_trained, role), _always(
+        "the model was trained on them: its accuracy there says too much")) for role in ("validation", "test")},
+    "near copies": Fault(_find_near, _always(
+        "nearly the same as another of them: recommended passes over such copies")),
+    "foreign": Fault(_find_foreign, _always(f"unlike all known samples ({FOREIGN_SHARE:.0%} of those would be, too): "
+                                            "recommended passes over them")),
+}  # fmt: skip

@@ -75,15 +75,7 @@ class Shards:
 
 
 class ShardedPool:
-    """The rows of all shards, in the order of their names.
-
-    Parameters
-    ----------
-    shards : Shards
-    n_features, n_classes : int
-        That each row must have.
-    class_names : sequence of str
-        What labels that are texts are of.
+    """The rows of all shards, in the order of their names; a shard that cannot be read is a ValueError with its name.
 
     Attributes
     ----------
@@ -93,11 +85,6 @@ class ShardedPool:
         -1 where a row has none; None if none has one.
     features, names : array
         Of all rows, read when they are asked for.
-
-    Raises
-    ------
-    ValueError
-        If a shard cannot be read, with its name.
     """
 
     def __init__(self, shards, n_features, n_classes, class_names):
