@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mode_utils.repair.labelling.rewritten import FORMULA, Originals, numbers, readings
-from mode_utils.repair.reading.class_names import is_number, listed, nearest
+from mode_utils.repair.reading.class_names import is_number, listed, nearest_name
 
 _COLUMNS = ("index", "name", "label")
 _NO_LABEL = ("-1", "nan", "none", "null", "na", "n/a", "<na>", "#n/a")  # what stands for an empty cell, in any case
@@ -126,7 +126,7 @@ def _check_label(path, row, found, by_number, classes):
         told = f"{text!r} may be {' or '.join(repr(classes[place]) for place in several)}"
         raise _fault(path, row, "label", f"{told}: write the name, in a column that is formatted as text")
     if not several:
-        near = nearest(text, classes)
+        near = nearest_name(text, classes)
         guess = f"did you mean {near!r}? " if near else ""
         choices = listed(map(str.strip, classes), 30)
         raise _fault(path, row, "label", f"unknown label {text!r}; {guess}choose from {choices}")

@@ -69,7 +69,7 @@ def listed(names, most=10):
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def nearest(text, names, alike=0.6):
+def nearest_name(text, names, alike=0.6):
     """Return the name most like a text, whatever its case, or None; 1 is the same."""
     by_lower = {clean(name).lower(): clean(name) for name in reversed(list(names))}
     found = difflib.get_close_matches(clean(text).lower(), by_lower, 1, alike)
@@ -78,7 +78,7 @@ def nearest(text, names, alike=0.6):
 
 def guess(text, names, alike=0.6):
     """Return a question whether a text should be the name most like it, or an empty text."""
-    near = nearest(text, names, alike)
+    near = nearest_name(text, names, alike)
     return "" if near is None else f" (is it {near!r}?)"
 
 
