@@ -105,9 +105,9 @@ def open_case(model, data, budget, **options):
     model : keras.Model or path
         A compiled classifier, or the file of one, see `model_files.load_model`. None takes the repaired one of
         `continue_from`.
-    data : OwnData or path
-        An .npz file with the arrays of `array_sets.SAMPLES` (of a model with several inputs `x_train.<input>` and so on
-        for each), or a folder of images, see `image_folders.read_images`.
+    data : OwnData, dict of str to array, or path
+        The arrays of `array_sets.SAMPLES` (of a model with several inputs `x_train.<input>` and so on for each), an
+        .npz file of them, or a folder of images, see `image_folders.read_images`.
     budget : int
         Samples to add, at least 1.
     **options
@@ -134,7 +134,7 @@ def open_case(model, data, budget, **options):
     source = open_data(sources.get("data", data))
     trainer, whole, notes = read_model(model, source, how)
     check_trainable(whole)
-    data, told = read_data(source, whole, trainer, how, sources.get("data"))
+    data, told = read_data(source, whole, trainer, how, sources.get("data", "the data"))
     case = Case(
         model, trainer, data, repair_options, how.tolerance, how.seed, trainer.state(), (*notes, *told), sources,
         learning_rate=how.learning_rate, fixed_epochs=how.epochs is not None,

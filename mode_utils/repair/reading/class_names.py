@@ -9,25 +9,17 @@ NO_LABEL = -1
 MISSING = ("", "nan", "NaN", "None", "<NA>", "NaT")  # texts that stand for no label, unless a class is called so
 
 
-class Names:
+class Names(tuple):
     """Names that are found by what a person wrote for one of them."""
 
-    def __init__(self, names):
-        self._texts = [str(name) for name in names]
-
-    def __len__(self):
-        return len(self._texts)
-
-    def __iter__(self):
-        return iter(self._texts)
-
-    def __getitem__(self, place):
-        return self._texts[place]
+    def __new__(cls, names):
+        """Make texts of names."""
+        return super().__new__(cls, map(str, names))
 
     def spelled(self, text):
         """Return the places of the names that a text spells, letter by letter: exactly, or else composed likewise."""
         found = self._spelled.get(clean(text), [])
-        return [place for place in found if self._texts[place].strip() == text.strip()] or found
+        return [place for place in found if self[place].strip() == text.strip()] or found
 
     def label_of(self, text):
         """Return the label that a text spells, `NO_LABEL` of one that stands for none, and None if it is unknown."""
@@ -36,7 +28,7 @@ class Names:
 
     @cached_property
     def _spelled(self):
-        return places_by_key({clean(text)} for text in self._texts)
+        return places_by_key({clean(text)} for text in self)
 
 
 def places_by_key(every):

@@ -9,10 +9,8 @@ from pathlib import Path
 _OUTPUTS = "or choose with outputs of the model instead of the model: mode-choose, see docs/any-framework.md"
 _SAVE = "save the whole model with model.save('model.keras')"
 _IN_PYTHON = "open the case in Python, with the model itself in place of the file"
-_OLD = (
-    "where it was written, or where tf_keras is installed: tf_keras.models.load_model(path).save('model.h5'), which is "
-    "read here"
-)
+_TF_KERAS = "tf_keras.models.load_model(path).save('model.h5'), which is read here"
+_OLD = f"where it was written, or where tf_keras is installed: {_TF_KERAS}"
 _STARTS = {  # of files of others
     b"\x80": f"is a pickle, as torch.save or joblib write it, and is never unpickled: {_SAVE}, {_OUTPUTS}",
     b"{": "has the structure of a model, but not its weights: make the model of it with "
@@ -56,10 +54,9 @@ def _problem_of(path):
     """Return what is wrong with a file, or an empty text."""
     if path.is_dir():
         return _problem_of_folder(path)
-    if not path.stat().st_size:
+    start = _start_of(path)
+    if not start:
         return f"is empty: copy it again, or {_SAVE}"
-    with open(path, "rb") as file:
-        start = file.read(8)
     if _is_archive(path):
         return _problem_of_archive(path)
     if start.startswith(b"PK"):
@@ -80,10 +77,8 @@ def _problem_of_folder(path):
     if "keras_metadata.pb" in names:
         return f"is a SavedModel of Keras 2, which Keras 3 cannot retrain: {_OLD}; {_OUTPUTS}"
     if "saved_model.pb" in names:
-        return (
-            "is a SavedModel that was exported to be used, not to be trained: give the Keras model that it is from, as "
-            f"model.save('model.keras') writes it, {_OUTPUTS}"
-        )
+        original = "give the Keras model that it is from, as model.save('model.keras') writes it"
+        return f"is a SavedModel that was exported to be used, not to be trained: {original}, {_OUTPUTS}"
     return f"is a folder without a model of Keras in it: {_SAVE}"
 
 
@@ -115,8 +110,12 @@ def _problem_of_hdf5(path):
 
 def _is_archive(path):
     """Tell whether a file is a whole archive; `zipfile` takes one for that which begins with anything."""
+    return path.is_file() and _start_of(path).startswith(b"PK") and zipfile.is_zipfile(path)
+
+
+def _start_of(path):
     with open(path, "rb") as file:
-        return file.read(2) == b"PK" and zipfile.is_zipfile(path)
+        return file.read(8)
 
 
 def _version(archive):
@@ -183,7 +182,7 @@ def _say_failure(path, text, kind, version):
     lines = [line for line in text.strip().splitlines() if line]
     cause = next((line for line in reversed(lines) if line.startswith("Exception encountered")), (lines or [kind])[0])
     written, remedy = "", f"use the version that wrote it, or {_IN_PYTHON}"
-    if path.is_file() and _is_archive(path):
+    if _is_archive(path):
         with zipfile.ZipFile(path) as archive:
             written = f", which Keras {_version(archive)} wrote"
     elif path.is_file():

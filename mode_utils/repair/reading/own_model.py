@@ -100,7 +100,7 @@ def read_model(model, data, how):
     return Trainer(plain, meaning, how.batch_size), whole, (*notes, *meaning.remarks)
 
 
-def read_data(data, model, trainer, how, path=None):
+def read_data(data, model, trainer, how, path="the data"):
     """Return `OwnData` with the classes of a model, and notes; see `read_model`."""
     notes = ()
     if isinstance(data, Path):
