@@ -100,7 +100,7 @@ def open_outputs(
     preset : {"recommended", "adaptive"}
     seed : int
     even_if_weak : bool
-        Go on with a pool that seems to be scaled in another way than validation samples, see `sample_scales`.
+        Go on with a pool that seems to be scaled in another way than validation samples, see `array_values`.
     **changes
         Options of the preset to change, see `options.DebugOptions`.
 

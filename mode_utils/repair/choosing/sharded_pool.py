@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from mode_utils.repair.choosing.given_outputs import GivenOutputs
-from mode_utils.repair.reading.probabilities import check_probabilities
+from mode_utils.repair.reading.array_values import check_probabilities
 from mode_utils.repair.reading.shard_files import find_shards, open_shard
 
 _MOST_CACHED = 2**28  # bytes of rows that are kept after they were read

@@ -3,10 +3,9 @@
 array_sets     the names of arrays, as samples or as outputs of a model, and the checks of both
 case_options   how a model and its data are read, and how it is retrained
 arrays         samples and labels in their roles
-probabilities  whether arrays are the probabilities of a classifier
 label_arrays   labels and names in arrays: numbers, one-hot rows, texts, and places without one
 class_names    names as people write them: compared, guessed, listed
-sample_scales  whether samples are finite numbers, and scaled as in training
+array_values   whether samples are finite and scaled as in training, and probabilities are such
 npz_files      the arrays of an .npz file, without running what it brings
 image_folders  data from folders of images
 shard_files    the files of a pool in shards

@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mode_utils.repair.reading.array_values import are_numbers_of_things, check_probabilities, check_samples, check_span
 from mode_utils.repair.reading.class_names import check_class_names, guess
 from mode_utils.repair.reading.label_arrays import find_classes, labels_of, names_of
 from mode_utils.repair.reading.npz_files import as_plain
-from mode_utils.repair.reading.probabilities import check_probabilities
-from mode_utils.repair.reading.sample_scales import are_numbers_of_things, check_samples, check_span
 
 ROLES = ("train", "validation", "pool", "test")
 
