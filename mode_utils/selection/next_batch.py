@@ -21,7 +21,7 @@ class InputSelection:
 
     Parameters
     ----------
-    outputs : selection.outputs.Outputs
+    outputs : selection.source.Outputs
         Of a model, or in place of one.
     splits : Splits
         Not changed.
