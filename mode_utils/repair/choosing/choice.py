@@ -8,8 +8,8 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix
 
 from mode_utils.diagnosis import Assessment
-from mode_utils.run_setup import run_streams
 from mode_utils.selection.next_batch import InputSelection
+from mode_utils.support.streams import run_streams
 
 _BINS = 10  # of the model's confidence
 
