@@ -1,4 +1,4 @@
-"""Options of a repair, checked when they are made, without TensorFlow, so that a sweep checks a whole grid in a moment."""
+"""Options of a repair, checked when they are made; without TensorFlow, so that a sweep checks a grid in a moment."""
 
 from dataclasses import dataclass
 

@@ -147,10 +147,6 @@ def open_outputs(
     check_left(budget, data)
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
-    if (
-        sharded is None and data.pool_labelled
-    ):  # of a few labels, which are of what the model gets wrong, no order can be told
-        check_order(_predicted(arrays["probabilities_pool"]), data.y_pool, data.class_names, "of the pool")
     seen = None
     if "probabilities_train" in arrays:
         seen = label_accuracies(arrays["y_train"], _predicted(arrays["probabilities_train"]), data.n_classes)
