@@ -38,7 +38,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _STAGES = {
     "data": ("load_dataset",),
-    "run_setup": ("RunSetup", "check_study", "check_study_parameters", "run_streams", "split_for_run"),
+    "run_setup": ("RunSetup", "check_study", "check_study_parameters", "split_for_run"),
+    "support.streams": ("run_streams",),
     "model_training": ("new_trainer", "train_initial_model"),
     "diagnosis": ("assess",),
     "layer_selection": ("select_target_layer",),

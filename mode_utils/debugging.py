@@ -11,13 +11,13 @@ import pandas as pd
 
 from mode_utils.diagnosis import assess
 from mode_utils.options import check_budget
-from mode_utils.run_setup import run_streams
 from mode_utils.selection.allocation import SERVE_BUGS
 from mode_utils.selection.model_outputs import ModelOutputs
 from mode_utils.selection.next_batch import InputSelection
 from mode_utils.selection.pool import Batch, Pool
 from mode_utils.selection.replay import Replay
 from mode_utils.study.runs_table import ITERATION_COLUMNS, POOL_COLUMNS, TIMES
+from mode_utils.support.streams import run_streams
 
 
 class Repair(InputSelection):

@@ -6,8 +6,9 @@ import numpy as np
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.trainer import Trainer
-from mode_utils.run_setup import ARCHITECTURES, run_streams, scenario_of
+from mode_utils.run_setup import ARCHITECTURES, scenario_of
 from mode_utils.support.checks import check_choice
+from mode_utils.support.streams import run_streams
 
 
 def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=1):

@@ -1,7 +1,4 @@
-"""How to repair: the options of a repair, checked when they are made.
-
-Nothing here needs TensorFlow, so that a sweep can check a whole grid in a moment.
-"""
+"""Options of a repair, checked when they are made; without TensorFlow, so that a sweep checks a grid in a moment."""
 
 from dataclasses import dataclass
 
@@ -39,6 +36,8 @@ CONFIGURATION = [  # the options that tables are compared by
 class DebugOptions:
     """How to repair; the defaults are the original's. `preset` gives others by name.
 
+    A value that is none of these is a ValueError.
+
     Attributes
     ----------
     metric : str
@@ -51,8 +50,7 @@ class DebugOptions:
     similarity_threshold : float
         Bhattacharyya distance, at least 0, under which feature models count as saturated.
     space : {"pixels", "neurons", "importance"}
-        Where heat map and candidates are compared; importance is each neuron's activation times its weight for the
-        label.
+        Where heat map and candidates are compared; importance is a neuron's activation times its weight for the label.
     heatmap : {"hci", "hmi", "hwi", "dhci", "dhmi", "dhwi"}
         The heat map that candidates for an underfit label are compared with.
     ranking : {"best", "worst"}
@@ -69,22 +67,17 @@ class DebugOptions:
     temperature : float
         At least 0: how far the ranking is softened, see `selection.pool.soften`.
     scale_temperature : bool
-        Multiply the temperature by the label's error on the diagnosis samples: the less the model knows about a label,
-        the softer the ranking of its candidates.
+        Multiply the temperature by the label's error on held-out samples: what the model knows less of is ranked
+        softer.
     skip : tuple of str
         What is passed over in a ranking: some of `selection.screening.SKIPS`.
     reference : {"states", "network"}
-        Who is asked what the labels of the pool are, if anybody is: see `selection.reference`.
+        Which reference gives the labels of the pool probabilities, if any does: see `selection.reference`.
     replay : float
         At least 0: old samples per new one in a retraining, drawn at random from the training samples and what was
         added before. The control replays as many.
     batch_size, max_iterations, epochs : int
         New samples an iteration, iterations against one kind of fault, passes over the batch in a retraining.
-
-    Raises
-    ------
-    ValueError
-        If a value is none of these.
     """
 
     metric: str = "cosine similarity"
@@ -125,18 +118,9 @@ class DebugOptions:
 
     @classmethod
     def preset(cls, name="original", **changes):
-        """Return the options of a preset, with changes; a change to None leaves what the preset says.
+        """Return the options of a preset, "original", "recommended" or "adaptive", with changes by name.
 
-        Parameters
-        ----------
-        name : {"original", "recommended", "adaptive"}
-        **changes
-            Options by name.
-
-        Raises
-        ------
-        ValueError
-            If there is no such preset, or a value is none of an option's.
+        A change to None leaves what the preset says. An unknown preset or value is a ValueError.
         """
         check_choice("preset", name, PRESETS)
         return cls(**{**PRESETS[name], **{key: value for key, value in changes.items() if value is not None}})

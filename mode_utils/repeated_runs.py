@@ -26,7 +26,7 @@ from mode_utils.networks.trainer import Trainer
 from mode_utils.options import CONFIGURATION, DebugOptions
 from mode_utils.run_setup import RunSetup, split_for_run
 from mode_utils.selection.model_outputs import choose_view
-from mode_utils.selection.outputs import View
+from mode_utils.selection.source import View
 from mode_utils.splits import Splits
 from mode_utils.support.checks import MIN_RUNS, check_least
 from mode_utils.support.code_hash import code_hash, versions

@@ -24,11 +24,11 @@ from mode_utils.pools import POOLS, make_pool
 from mode_utils.selection.selectors import SELECTORS
 from mode_utils.splits import DIAGNOSE_ON, split_dataset
 from mode_utils.support.checks import MIN_RUNS, check_choice, check_least
+from mode_utils.support.streams import run_streams
 
 ARCHITECTURES = ("dense", "cnn", "residual")
 FINE_TUNE = ("all", "head")
 STARVED_LABELS = (3, 5, 8)
-STREAMS = ("split", "weights", "initial_training", "repair", "pool", "reference")  # new ones last
 _FOREIGN = {"mnist": "fashion_mnist"}  # whose samples are foreign to a dataset; MNIST's to all others
 
 
@@ -130,21 +130,6 @@ class RunSetup:
 def scenario_of(setup):
     """Return the scenario of a `RunSetup`, which may depend on the architecture."""
     return _OVERFIT_CNN if (setup.scenario, setup.architecture) == ("overfit", "cnn") else SCENARIOS[setup.scenario]
-
-
-def run_streams(seed):
-    """Return fresh random generators of a run, by what they decide: a dict with the keys `STREAMS`."""
-    children = np.random.SeedSequence(seed).spawn(len(STREAMS))
-    return {name: np.random.default_rng(child) for name, child in zip(STREAMS, children, strict=True)}
-
-
-def reference_stream(rng):
-    """Return the stream of a run's reference, fresh, by that of its repair or one spawned from it; else None.
-
-    All strategies of a run ask the same reference, whatever they have drawn before.
-    """
-    sequence, place = rng.bit_generator.seed_seq, STREAMS.index("repair")
-    return run_streams(sequence.entropy)["reference"] if sequence.spawn_key[:1] == (place,) else None
 
 
 def split_for_run(dataset, setup, seed):

@@ -7,9 +7,9 @@ import pytest
 
 from mode_utils.options import CONFIGURATION, DebugOptions
 from mode_utils.repeated_runs import repeat_runs
-from mode_utils.run_setup import run_streams
 from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import TIMES
+from mode_utils.support.streams import run_streams
 
 OPTIONS = DebugOptions(batch_size=100, max_iterations=2, epochs=1)
 

@@ -1,20 +1,21 @@
-"""Repair a classifier of one's own: open a case, diagnose, choose, retrain, save.
+"""Repair a classifier of one's own: open a case, assess, choose, retrain, save.
 
 case           the model and its data, checked; an example of both
 outputs        probabilities and features from any framework, in place of a model
-steps          a model's steps: diagnose, choose, retrain
-retraining     how it is retrained: learning rate, epochs, and whether that moved anything
-class_weights  stated, or found in what the model makes of its training samples
-conclusion     what is said of an outcome, wherever it is said
-verdicts       has a label become worse, or is that chance?
-worth          was it worth it to choose?
-rounds         round after round
+steps          the retraining of a case, and its outcome
+retraining     learning rate and epochs of a retraining, and whether that moved anything
+class_weights  stated, or found in the probabilities of the training samples
+conclusion     sentences on an outcome
+verdicts       tests of whether a label has become worse
+worth          comparison with random inputs
+rounds         rounds of a campaign
 folder         what a repair leaves behind
 __main__       the command line of a repair, `mode-repair`
-choose         the command line of a choice without a model, `mode-choose`, and the same in one call
+choose         a choice without a model in one call, and its command line, `mode-choose`
 command        what the two have in common
 
-reading/       the model and the data of a person, read and checked
+reading/       the model and the data of a user, read and checked
+choosing/      what is chosen from a pool, by a model or by its outputs
 labelling/     labels from people: a page to label in, tables, Label Studio
 """
 

@@ -1,4 +1,4 @@
-"""Outputs in place of a model: probabilities and features from any framework, as arrays of an .npz file.
+"""Cases of outputs in place of a model: probabilities and features from any framework, as arrays or an .npz file.
 
 Given are the probabilities (n, n_classes) and the features (n, n_features) of a pool and of validation samples. Copies
 and foreign samples are looked for among the samples themselves where they are given, too, otherwise among features.
@@ -32,7 +32,7 @@ class OutputsCase(PoolCase):
     Attributes
     ----------
     outputs : GivenOutputs
-    data : arrays.OwnData
+    data : OwnData
         Its samples are features where the samples themselves are not given.
     options : DebugOptions
         `batch_size` is the budget: samples to choose.
@@ -139,8 +139,6 @@ def open_outputs(
     check_left(budget, data)
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
-    if sharded is None and data.pool_labelled:  # a few labels, of what the model gets wrong, do not tell an order
-        check_order(_predicted(arrays["probabilities_pool"]), data.y_pool, data.class_names, "of the pool")
     seen = None
     if "probabilities_train" in arrays:
         seen = label_accuracies(arrays["y_train"], _predicted(arrays["probabilities_train"]), data.n_classes)
@@ -152,17 +150,7 @@ def open_outputs(
 
 
 def make_outputs_example(seed=0):
-    """Make outputs to try: handwritten digits, in whose classifier one of them is starved, and a pool without labels.
-
-    Parameters
-    ----------
-    seed : int
-
-    Returns
-    -------
-    dict of str to array
-        As `open_outputs` takes them, with the samples.
-    """
+    """Return outputs to try: handwritten digits, one of them starved in their classifier, and a pool without labels."""
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression
 

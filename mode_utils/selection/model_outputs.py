@@ -6,7 +6,7 @@ import numpy as np
 
 from mode_utils.layer_selection import last_hidden_layer, select_target_layer
 from mode_utils.networks.feature_models import GRID, train_feature_models
-from mode_utils.selection.outputs import View
+from mode_utils.selection.source import View
 from mode_utils.support.sample_parts import in_chunks, scattered
 
 _DIRECTIONS = {"underfit": "forward", "overfit": "backward"}
@@ -42,7 +42,8 @@ class ModelOutputs:
             return [outputs[places] for outputs in self._look(pool.x, names, layer)]
         if not self.stays:
             return self._look(pool.take(places)[0], names, layer)
-        parts = [self._look(x, names, layer) for x in scattered(pool.source, places)]
+        with self._held():
+            parts = [self._outputs(x, names, layer) for x in scattered(pool.source, places)]
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     def states_at(self, places):
@@ -69,7 +70,9 @@ class ModelOutputs:
     def each_part(self, function):
         """Yield what a function makes of the pool, which is one part."""
         pool = self._splits.bug_fixing.source
-        yield function((start, x, *self._look(x)) for start, x in in_chunks(pool))
+        with self._held():
+            found = function((start, x, *self._outputs(x)) for start, x in in_chunks(pool))
+        yield found
 
     def choose_view(self, options, fault, predictions, rng):
         """Return the view of the model, see `choose_view`."""
@@ -77,9 +80,12 @@ class ModelOutputs:
             return choose_view(self.trainer, self._splits, options, fault, predictions, rng)
 
     def _look(self, x, names=("states", "probabilities"), layer=None):
-        layers = {"states": layer or self._last, "probabilities": self.trainer.output_layer}
         with self._held():
-            return self.trainer.activations(x, [layers[name] for name in names], grid=GRID) if names else []
+            return self._outputs(x, names, layer)
+
+    def _outputs(self, x, names=("states", "probabilities"), layer=None):
+        layers = {"states": layer or self._last, "probabilities": self.trainer.output_layer}
+        return self.trainer.activations(x, [layers[name] for name in names], grid=GRID)
 
     def _held(self):
         return self.trainer.at(self._state) if self.stays else nullcontext()

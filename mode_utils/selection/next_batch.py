@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 
-from mode_utils.run_setup import reference_stream
 from mode_utils.selection.allocation import allocate
 from mode_utils.selection.pool import Pool, draw_batch
 from mode_utils.selection.pool_scan import PoolScan, scan_pool
@@ -14,6 +13,7 @@ from mode_utils.selection.schedule import Schedule
 from mode_utils.selection.screening import Screen
 from mode_utils.selection.selectors import needs_of, scanned_selectors, selector_scores
 from mode_utils.selection.view import look_at_candidates
+from mode_utils.support.streams import reference_stream
 
 
 class InputSelection:
@@ -21,7 +21,7 @@ class InputSelection:
 
     Parameters
     ----------
-    outputs : selection.outputs.Outputs
+    outputs : selection.source.Outputs
         Of a model, or in place of one.
     splits : Splits
         Not changed.

@@ -32,7 +32,7 @@ def learn_reference(outputs, splits, rng, reference="states"):
 
     Parameters
     ----------
-    outputs : outputs.Outputs
+    outputs : source.Outputs
         Of the model, and the model itself for a reference that is a network: it is not changed.
     splits : Splits
         Of the pool, labels are looked at if it is `labelled` or some are `known`.

@@ -1,11 +1,12 @@
 """Leaves that know no MODE.
 
-checks       of single values
-files        files and folders that appear whole or not at all
-failures     how a command ends that fails
-code_hash    what a cached result depends on: what code does, libraries, files
-progress     a progress bar for terminals and notebooks
-earth_mover  the earth mover distance between images
-sample_parts samples part by part, and in the dtype of a model
-core_set     points such that no other is far from all of them
+checks        checks of single values
+files         files and folders that appear whole or not at all
+failures      how a command ends that fails
+code_hash     what a cached result depends on: what code does, libraries, files
+streams       random streams of a run
+progress      a progress bar for terminals and notebooks
+earth_mover   the earth mover distance between images
+sample_parts  samples part by part, and in the dtype of a model
+core_set      points such that no other is far from all of them
 """

@@ -216,7 +216,7 @@ def test_what_is_wrong_is_one_sentence(case, example):
     arrays = dict(example)
     spoil(arrays)
     with pytest.raises(ValueError, match=message) as error:
-        open_outputs(arrays, 50)
+        _ = open_outputs(arrays, 50).scan
     assert "\n" not in str(error.value)
 
 

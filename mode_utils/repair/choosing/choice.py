@@ -8,8 +8,9 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix
 
 from mode_utils.diagnosis import Assessment
-from mode_utils.run_setup import run_streams
+from mode_utils.repair.reading.arrays import check_order
 from mode_utils.selection.next_batch import InputSelection
+from mode_utils.support.streams import run_streams
 
 _BINS = 10  # of the model's confidence
 
@@ -20,7 +21,10 @@ class PoolCase:
     @cached_property
     def scan(self):
         """What is known of each sample of the pool, a `selection.pool_scan.PoolScan`; looked at once."""
-        return self.new_selection().known
+        known = self.new_selection().known
+        if self.data.pool_labelled:  # of a few labels, which are of what the model gets wrong, no order can be told
+            check_order(known.predicted, self.data.y_pool, self.data.class_names, "of the pool")
+        return known
 
     def new_selection(self):
         """Return what chooses from the pool, as the laboratory does in a run of the same seed."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mode_utils.selection.outputs import View
+from mode_utils.selection.source import View
 from mode_utils.support.sample_parts import in_chunks, scattered
 
 WHAT = ("features", "probabilities")
@@ -10,7 +10,7 @@ _ARRAY_OF = {"states": "features_pool", "probabilities": "probabilities_pool"}
 
 
 class GivenOutputs:
-    """Arrays as `selection.outputs.Outputs`; those in a file are read as they are needed.
+    """Arrays as `selection.source.Outputs`; those in a file are read as they are needed.
 
     Parameters
     ----------

@@ -99,7 +99,9 @@ def test_a_pool_in_one_file_and_in_any_number_of_shards_is_the_same(how, known, 
     pool = {"features_pool": features, "probabilities_pool": p, "names_pool": names} | (
         {} if known == "none" else {"y_pool": y}
     )
-    training = {f"{name}_train": value for name, value in zip(("features", "probabilities", "y"), draw(300, 9))}
+    training = {
+        f"{name}_train": value for name, value in zip(("features", "probabilities", "y"), draw(300, 9), strict=True)
+    }
     arrays, options = base | (training if how == "k-center" else {}), SELECTED[how]
     whole = choose_from_arrays(arrays | pool, 120, **options)
     for cuts in ([], [1], [7, 640, 641, 1_999]):
