@@ -120,7 +120,7 @@ def _labels(path, rows, classes, notes):
 
 
 def _check_label(path, row, found, by_number, classes):
-    """Raise a ValueError if the label of a row is none, or may be one of several."""
+    """Raise a ValueError if the label of a row is unknown, or may be one of several."""
     text, several = row["label"], sorted({*found[row["label"]], *by_number.get(row["label"], ())})
     if len(several) > 1:
         told = f"{text!r} may be {' or '.join(repr(classes[place]) for place in several)}"

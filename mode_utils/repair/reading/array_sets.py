@@ -50,10 +50,10 @@ OUTPUTS_BESIDE_SHARDS = ArraySet(
 
 
 def check_set(arrays, names, where, class_names=None, n_classes=None, even_if_odd=False):
-    """Return a set of arrays as they are used, the names of classes (None where nobody knows them), and notes.
+    """Return a set of arrays as they are used, the names of classes (None if unknown), their number, and notes.
 
-    Labels become integers, names texts; a pool of which no label is known has no `y_pool`. A ValueError says in one
-    sentence what is wrong and what to do; `where` is what it says that they are from.
+    Labels become integers, names texts; `y_pool` without any label is left out. A ValueError says in one sentence what
+    is wrong and what to do, and `where` it is.
     """
     _check_names(where, arrays, names)
     arrays = {name: as_plain(array) for name, array in arrays.items()}
@@ -69,9 +69,8 @@ def check_set(arrays, names, where, class_names=None, n_classes=None, even_if_od
     n_classes = n_classes or 1 + max(int(y.max()) for y in of_kind(arrays, "y").values())
     y = arrays["y_validation"]
     if n_classes > 1 and len(np.unique(y)) == 1:
-        raise ValueError(
-            f"y_validation has one class only ({y[0]}), in {len(y)} samples: give validation samples of several"
-        )
+        told = f"y_validation has one class only ({y[0]}), in {len(y)} samples"
+        raise ValueError(f"{told}: give validation samples of several")
     if "y_pool" in arrays and (arrays["y_pool"] < 0).all():
         del arrays["y_pool"]
     return arrays, class_names, n_classes, (*told, *notes)
@@ -89,16 +88,14 @@ def of_kind(arrays, kind):
 
 
 def _check_names(where, arrays, names):
-    required, optional, together = names
+    required, known = names.required, (*names.required, *names.optional)
+    unknown = [name for name in arrays if name not in known]
     if lacking := next((name for name in required if name not in arrays), None):
-        others = [name for name in arrays if name not in (*required, *optional)]
-        raise ValueError(
-            f"{where} has no array {lacking!r}{guess(lacking, others)}: it needs {', '.join(required)}, and may have "
-            f"{', '.join(optional)}"
-        )
-    if unknown := next((name for name in arrays if name not in (*required, *optional)), None):
-        raise ValueError(f"{where} has an array {unknown!r}: choose from {', '.join((*required, *optional))}")
-    for name, others in together:
+        needs = f"it needs {', '.join(required)}, and may have {', '.join(names.optional)}"
+        raise ValueError(f"{where} has no array {lacking!r}{guess(lacking, unknown)}: {needs}")
+    if unknown:
+        raise ValueError(f"{where} has an array {unknown[0]!r}: choose from {', '.join(known)}")
+    for name, others in names.together:
         if name in arrays and not any(other in arrays for other in others):
             lacking = f"no {others[0]}" if len(others) == 1 else f"neither {' nor '.join(others)}"
             raise ValueError(f"{where} has {name}, but {lacking}: give both or none")
