@@ -1,6 +1,6 @@
-"""The tidy table of runs, a row an iteration: its columns, defined once, and the check of a table that is read.
+"""The columns of the tidy table of runs, a row an iteration, and the check of a table that is read.
 
-Beside these columns a table has the configuration of the repair (`options.CONFIGURATION`), and a `name` where several
+Beside these a table has the configuration of the repair (`options.CONFIGURATION`), and a `name` where several
 strategies repaired the same models.
 """
 
@@ -10,7 +10,7 @@ from mode_utils.options import CONFIGURATION
 
 
 class Column(NamedTuple):
-    """What a column holds: in words, its unit, and the least and the largest value of a number."""
+    """What a column holds, its unit, and the least and the largest value of a number."""
 
     holds: str
     unit: str = ""
@@ -59,24 +59,7 @@ def configuration(table):
 
 
 def check_runs_table(table, needed=_SAVED):
-    """Check a table of runs before it is used.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-    needed : sequence of str
-        Columns that it must have, by default all but the `TIMES`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The table.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or a number out of range.
-    """
+    """Return a table of runs; a ValueError if a needed column is missing or one of its numbers out of range."""
     lacking = [name for name in needed if name not in table]
     if lacking:
         raise ValueError(

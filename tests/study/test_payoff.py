@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.study.payoff import fit_payoff, foretell, surplus
+from mode_utils.study.label_economy import fit_payoff, predict_gain, surplus
 
 
 def test_the_surplus_is_what_serving_labels_by_their_error_adds():
@@ -21,7 +21,7 @@ def test_what_is_foretold_is_fitted_on_other_cells():
     others = pd.DataFrame({"surplus": [0.1, 0.2, 0.0], "slope": [0.0, 0.0, 0.1], "difference": [0.01, 0.02, 0.03]})
     assert fit_payoff(others) == pytest.approx([0.1, 0.3])
     cells = pd.DataFrame({"surplus": [0.4, 0.01, 0.3, 0.0], "slope": [0.0, 0.0, -0.2, 0.02]})
-    found = foretell(others, cells.assign(difference=[0.05, 0.0, -0.01, -0.01]))
+    found = predict_gain(others, cells.assign(difference=[0.05, 0.0, -0.01, -0.01]))
     assert found["foretold"].tolist() == pytest.approx([0.04, 0.001, -0.03, 0.006])
     assert found["says"].tolist() == [True, False, False, True]
     assert found["hit"].tolist() == [True, True, True, False]

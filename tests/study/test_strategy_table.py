@@ -4,12 +4,12 @@ import pytest
 from made_runs import make_run
 
 from mode_utils.study.strategy_table import (
-    CELL,
+    SETTING,
     best_peers,
-    cell_rows,
     of_models,
-    read_cells,
+    read_settings,
     regrets,
+    setting_rows,
     summarize,
     yardstick_rows,
 )
@@ -28,7 +28,7 @@ def runs_of(gains, **shares):
 def cells_of(**differences):
     """Return cells, one a value, after 500 samples."""
     rows = [
-        dict(zip(CELL, (*NAMES[:3], str(place), *NAMES[4:]), strict=True))
+        dict(zip(SETTING, (*NAMES[:3], str(place), *NAMES[4:]), strict=True))
         | {"strategy": name, "samples": 500, "difference": value, "p": 0.01, "runs": 12}
         for name, values in differences.items() for place, value in enumerate(values)
     ]  # fmt: skip
@@ -36,7 +36,7 @@ def cells_of(**differences):
 
 
 def test_strategies_are_compared_with_control_after_each_number_of_samples():
-    table = cell_rows(runs_of({"good": 0.1, "bad": -0.1}), [10, 20])
+    table = setting_rows(runs_of({"good": 0.1, "bad": -0.1}), [10, 20])
     assert table["strategy"].tolist() == ["good", "bad"] * 2 and table["samples"].tolist() == [10, 10, 20, 20]
     assert table["difference"].tolist() == pytest.approx([0.1, -0.1, 0.05, -0.05])
     assert table["control"].tolist() == pytest.approx([0.6, 0.6, 0.7, 0.7])
@@ -49,7 +49,7 @@ def test_shares_are_those_of_the_chosen_not_of_control():
     runs = runs_of({"a": 0.1}, wrong_share=0.0, distinct_share=1.0, foreign_share=0.0)
     runs.loc[runs["strategy"] == "mode", "wrong_share"] = 0.25
     runs.loc[runs["strategy"] == "control", "distinct_share"] = 0.5
-    table = cell_rows(runs, [20])
+    table = setting_rows(runs, [20])
     assert table[["wrong_share", "distinct_share"]].to_numpy().tolist() == [[0.25, 1.0]]
 
 
@@ -66,9 +66,9 @@ def test_p_is_adjusted_for_the_comparisons_of_a_strategy_in_a_sweep(tmp_path):
     cells = cells_of(a=[0.1, 0.2], b=[0.0, 0.1, 0.2])
     cells.loc[len(cells)] = {**cells.iloc[0], "strategy": "all", "difference": np.nan, "p": np.nan}
     cells.to_csv(tmp_path / "cells.csv", index=False)
-    read = read_cells(tmp_path / "cells.csv")
+    read = read_settings(tmp_path / "cells.csv")
     assert read["p_holm"].tolist()[:5] == pytest.approx([0.02] * 2 + [0.03] * 3) and np.isnan(read["p_holm"].iloc[5])
-    both = read_cells(tmp_path / "cells.csv", tmp_path / "cells.csv")
+    both = read_settings(tmp_path / "cells.csv", tmp_path / "cells.csv")
     assert (
         len(both) == 12 and both["p_holm"].tolist()[:5] == both["p_holm"].tolist()[6:11] == read["p_holm"].tolist()[:5]
     )
@@ -76,12 +76,12 @@ def test_p_is_adjusted_for_the_comparisons_of_a_strategy_in_a_sweep(tmp_path):
 
 def test_a_family_in_which_so_few_runs_can_show_nothing_has_no_p(tmp_path):
     cells_of(a=[0.1, 0.2]).assign(runs=6, p=1 / 32).to_csv(tmp_path / "cells.csv", index=False)
-    assert read_cells(tmp_path / "cells.csv")["p_holm"].isna().all()
+    assert read_settings(tmp_path / "cells.csv")["p_holm"].isna().all()
 
 
 def test_cells_that_repair_the_same_models_are_one_observation():
     cells = pd.concat([cells_of(a=[0.1, 0.3]).assign(samples=n, scenario=s) for n in (5, 9) for s in ("x", "y")])
-    values = cells.set_index([*CELL, "samples"])["difference"]
+    values = cells.set_index([*SETTING, "samples"])["difference"]
     assert of_models(values).tolist() == pytest.approx([0.2, 0.2])
 
 
