@@ -8,10 +8,7 @@ from tqdm import tqdm
 
 
 class _NotebookBar(tqdm):
-    """Show the bar's text in one display.
-
-    A stream of carriage returns or a widget would be all that is left of the bar in an executed copy.
-    """
+    """Show the bar's text in one display: carriage returns or a widget would be all that is left in an executed copy."""
 
     def __init__(self, *args, **kwargs):
         self._handle = None

@@ -1,4 +1,4 @@
-"""The page around a map, one file that loads nothing from elsewhere, and what it does when somebody uses it."""
+"""The page around a map, one file that loads nothing from elsewhere, and its scripts."""
 
 from bokeh.embed import file_html
 from bokeh.resources import INLINE
@@ -62,13 +62,5 @@ setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 
 
 def write_pool_map(path, layout, title="The map of the pool"):
-    """Write a map as one HTML file that loads nothing from elsewhere, whole or not at all.
-
-    Parameters
-    ----------
-    path : path
-    layout : bokeh.models.Column
-        As `plot_pool_map` returns it.
-    title : str
-    """
+    """Write a map of `plot_pool_map` as one HTML file that loads nothing from elsewhere, whole or not at all."""
     write_text(path, file_html(layout, resources=INLINE, title=title, template=_PAGE))

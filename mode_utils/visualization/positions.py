@@ -1,4 +1,4 @@
-"""Where do the inputs of a pool lie? Two dimensions of a state space, in which like is near like.
+"""Positions of a pool's inputs in two dimensions of a state space, in which like is near like.
 
 t-SNE of some landmarks, drawn at random; all others are placed by the landmarks that are nearest to them. It needs no
 labels. How it was chosen: ``python benchmarks/pool_map.py`` compares how often ten nearest neighbours in the map vote
@@ -43,7 +43,7 @@ def map_positions(features, seed=0, n_landmarks=LANDMARKS):
     Raises
     ------
     ValueError
-        If the features are no table of numbers, or some are NaN or infinite.
+        If the features are not a table of numbers, or some are NaN or infinite.
 
     References
     ----------
@@ -106,7 +106,7 @@ def _nearest(known, points, n):
 
 
 def _framed(points, rng):
-    """Bring points into [-1, 1]; what is missing to two dimensions is 0, or drawn."""
+    """Bring points into [-1, 1]; missing dimensions are 0, or drawn."""
     if points.shape[1] == 1:
         apart = rng.uniform(-0.2, 0.2, len(points)) * np.abs(points).max()
         points = np.column_stack([points, apart])
