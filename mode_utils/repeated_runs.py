@@ -1,14 +1,14 @@
 """Repeated, paired runs: one seed a run, every strategy of a run from the same trained model -> one tidy table.
 
-What all metrics share, the trained initial model and its control, is computed once for a seed and cached on disk, also
-when several processes start at the same time.
+The initial model and its control, which all metrics share, are computed once for a seed and cached on disk, also when
+several processes start at the same time.
 """
 
 import hashlib
 from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -33,12 +33,8 @@ from mode_utils.support.code_hash import code_hash, versions
 from mode_utils.support.progress import progress_bar
 
 CACHE_DIR = DATA_DIR / "cache"
-DECIDING = (
-    "run_setup",
-    "model_training",
-    "debugging",
-    "networks.frozen_body",
-)  # these, and all that they import, decide a cached result
+# these, and all that they import, decide a cached result
+DECIDING = ("run_setup", "model_training", "debugging", "networks.frozen_body")
 _SHARED_OPTIONS = ("batch_size", "max_iterations", "epochs", "replay", "theta", "gamma")  # with the control
 
 
@@ -48,46 +44,40 @@ class Run:
 
     Attributes
     ----------
-    seed : int
-    trainer : Trainer
-        Of the model, or of its last layer alone, if the setup fine-tunes that.
-    splits : Splits
-        What that takes: samples, or features of them.
+    trainer, splits : Trainer, Splits
+        Of the model and its samples, or of its last layer alone and their features, if the setup fine-tunes that.
     initial_state : tuple of arrays
         Of the trained model, see `Trainer.restore`.
-    diagnosis : callable
+    assess : callable
         From options to the `Assessment` of that model.
-    view : callable
+    choose_view : callable
         `selection.view.choose_view` for that model and the first numbers of the repair's stream.
-    beliefs : callable
-        From the name of a reference to what it believes of the pool's labels.
+    ask_reference : callable
+        From the name of a reference to its label probabilities of the pool.
     control : callable
-        From a number of iterations and options to the control's table; the rows of fewer iterations are the first of
-        more.
+        From a number of iterations and options to the control's table; fewer iterations are the first rows of more.
     """
 
     seed: int
     trainer: Trainer
     splits: Splits
     initial_state: tuple[np.ndarray, ...]
-    diagnosis: Callable[[DebugOptions], Assessment]
-    view: Callable[..., View]
-    beliefs: Callable[[str], np.ndarray]
+    assess: Callable[[DebugOptions], Assessment]
+    choose_view: Callable[..., View]
+    ask_reference: Callable[[str], np.ndarray]
     control: Callable[[int, DebugOptions], pd.DataFrame]
 
 
 def repeat_runs(
     dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir=CACHE_DIR, progress=True, control_iterations=0
 ):
-    """Repair `n_runs` models, each against its own control.
+    """Repair `n_runs` models, at least 1, each against its own control.
 
     Parameters
     ----------
     dataset : Dataset
     options : DebugOptions or dict of str to DebugOptions
         Several, by name, repair the same models, one after the other.
-    n_runs : int
-        At least 1; comparisons take at least `checks.MIN_RUNS`.
     seed : int
         Of the first run; the others follow: seed, seed + 1, ...
     setup : RunSetup, optional
@@ -104,19 +94,12 @@ def repeat_runs(
         The rows of `debug_model` for each `seed` and `strategy` ("mode", "control"), ordered by options and seed,
         beside the `name`, if there are several, and the configuration (`options.CONFIGURATION`): the columns of
         `study.runs_table`. All but the seconds are the same, bit for bit, each time.
-
-    Raises
-    ------
-    ValueError
-        If `n_runs` is below 1; see also `split_dataset` and `debug_model`.
     """
     check_least("n_runs", n_runs, 1)
     several = {None: options} if isinstance(options, DebugOptions) else options
-    first = next(iter(several.values()))
-    setup = setup or RunSetup()
-    trainer = new_trainer(dataset, setup)
-    tables = {}
-    started = start_runs(trainer, dataset, setup, first, range(seed, seed + n_runs), cache_dir, control_iterations)
+    first, setup = next(iter(several.values())), setup or RunSetup()
+    seeds, tables = range(seed, seed + n_runs), {}
+    started = start_runs(new_trainer(dataset, setup), dataset, setup, first, seeds, cache_dir, control_iterations)
     description = f"{len(several)} strategies" if len(several) > 1 else first.metric
     for run in progress_bar(started, total=n_runs, desc=description, unit="run", disable=not progress):
         with run.splits.in_memory() if len(several) > 1 else nullcontext():  # one copy for all
@@ -127,42 +110,26 @@ def repeat_runs(
     return pd.concat([table for key in sorted(tables) for table in tables[key]], ignore_index=True)
 
 
-def _repair(run, options, control_iterations=0):
-    beliefs = run.beliefs(options.reference) if asks_reference(options, run.splits) else None
+def _repair(run, options, control_iterations):
+    known = run.ask_reference(options.reference) if asks_reference(options, run.splits) else None
     run.trainer.restore(run.initial_state)
     rng = run_streams(run.seed)["repair"]
-    mode = debug_model(run.trainer, run.splits, options, rng, run.diagnosis(options), run.view, beliefs)
+    mode = debug_model(run.trainer, run.splits, options, rng, run.assess(options), run.choose_view, known)
     n_iterations = max(len(mode) - 1, options.max_iterations, control_iterations)
     return {"control": run.control(n_iterations, options), "mode": mode}
 
 
 def _label(table, seed, strategy, name, options):
     names = {"seed": seed, "strategy": strategy} | ({"name": name} if name else {})
-    names |= {option: asdict(options)[option] for option in CONFIGURATION}
+    names |= {option: getattr(options, option) for option in CONFIGURATION}
     return pd.concat([pd.DataFrame([names] * len(table)), table], axis=1)
 
 
 def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, control_iterations=0):
-    """Yield each run once its initial model and control exist, first those that no other process is busy with.
+    """Yield each `Run` once its initial model and control exist, first those that no other process works on.
 
-    Parameters
-    ----------
-    trainer : Trainer
-        Of `new_trainer`. It is the run's own `trainer` that repairs.
-    dataset : Dataset
-    setup : RunSetup
-    options : DebugOptions
-        For the control.
-    seeds : iterable of int
-    cache_dir : path, optional
-        Where initial models and controls are kept; None keeps nothing.
-    control_iterations : int
-        How long control goes on at least.
-
-    Yields
-    ------
-    Run
-        Not in the order of the seeds if other processes work on the same ones.
+    Parameters are those of `repeat_runs`; `trainer` is of `new_trainer`, `options` decide the control. Runs are not in
+    the order of the seeds if other processes work on the same ones.
     """
     memory = joblib.Memory(cache_dir, verbose=0)
     body = FrozenBody(trainer) if setup.fine_tune == "head" else None
@@ -170,10 +137,10 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
     of_control = replace(setup, labelled=True)  # it looks at no label of the pool
     of_model = replace(of_control, pool="clean")
     train = memory.cache(_train, ignore=["trainer", "splits"])
-    diagnose = memory.cache(_diagnose, ignore=["trainer", "splits", "initial_state"])
-    look = memory.cache(_look, ignore=["trainer", "splits", "options", "predictions", "rng"])
-    ask = memory.cache(_ask, ignore=["trainer", "splits", "initial_state"])
-    retrain = memory.cache(_retrain_control, ignore=["trainer", "splits", "initial_state", "diagnosis"])
+    assess_initial = memory.cache(_assess, ignore=["trainer", "splits", "initial_state"])
+    choose = memory.cache(_choose_view, ignore=["trainer", "splits", "options", "predictions", "rng"])
+    ask = memory.cache(_ask_reference, ignore=["trainer", "splits", "initial_state"])
+    retrain = memory.cache(_retrain_control, ignore=["trainer", "splits", "initial_state", "assessment"])
     origin = (dataset.fingerprint, _code_version())
 
     def start(seed):
@@ -184,24 +151,24 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
             body.cut()
             splits, state = splits.transformed(body.features), body.head.state()
 
-        def diagnosis(options):
-            return diagnose(fine_tuned, splits, state, options.theta, options.gamma, of_model, seed, origin)
+        def assess_run(options):
+            return assess_initial(fine_tuned, splits, state, options.theta, options.gamma, of_model, seed, origin)
 
-        def view(trainer, splits, options, fault, predictions, rng):
+        def view_of(trainer, splits, options, fault, predictions, rng):
             if not options.layer_selection:
                 return choose_view(trainer, splits, options, fault, predictions, rng)
             decides = (fault, options.similarity_threshold, setup, seed, origin)
-            found, rng.bit_generator.state = look(trainer, splits, options, predictions, rng, *decides)
+            found, rng.bit_generator.state = choose(trainer, splits, options, predictions, rng, *decides)
             return found
 
         def control(n_iterations, options):
             shared = DebugOptions(**{name: getattr(options, name) for name in _SHARED_OPTIONS})
             known = (shared, of_control, seed, origin, n_iterations)
-            return retrain(fine_tuned, splits, state, diagnosis(options), *known)
+            return retrain(fine_tuned, splits, state, assess_run(options), *known)
 
         control(max(options.max_iterations, control_iterations), options)
-        beliefs = partial(ask, fine_tuned, splits, state, setup, seed, origin)
-        return Run(seed, fine_tuned, splits, state, diagnosis, view, beliefs, control)
+        reference = partial(ask, fine_tuned, splits, state, setup, seed, origin)
+        return Run(seed, fine_tuned, splits, state, assess_run, view_of, reference, control)
 
     waiting = deque(seeds)
     while waiting:
@@ -216,30 +183,32 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
             del run
 
 
+# `origin` stands for the data and the code in the cache's keys.
+
+
 def _train(trainer, splits, setup, seed, origin):
-    """Return the initial state of a run; `origin` stands for the data and the code in the cache's key."""
     train_initial_model(trainer, splits, setup, seed)
     return trainer.state()
 
 
-def _diagnose(trainer, splits, initial_state, theta, gamma, setup, seed, origin):
+def _assess(trainer, splits, initial_state, theta, gamma, setup, seed, origin):
     trainer.restore(initial_state)
     return assess(trainer, splits, theta, gamma)
 
 
-def _look(trainer, splits, options, predictions, rng, fault, similarity_threshold, setup, seed, origin):
+def _choose_view(trainer, splits, options, predictions, rng, fault, similarity_threshold, setup, seed, origin):
     """Return the view of the initial model through its target layer, and the state of the generator afterwards."""
     return choose_view(trainer, splits, options, fault, predictions, rng), rng.bit_generator.state
 
 
-def _ask(trainer, splits, initial_state, setup, seed, origin, reference):
+def _ask_reference(trainer, splits, initial_state, setup, seed, origin, reference):
     trainer.restore(initial_state)
     return ask_reference(trainer, splits, run_streams(seed)["reference"], reference)
 
 
-def _retrain_control(trainer, splits, initial_state, diagnosis, options, setup, seed, origin, n_iterations):
+def _retrain_control(trainer, splits, initial_state, assessment, options, setup, seed, origin, n_iterations):
     trainer.restore(initial_state)
-    return retrain_at_random(trainer, splits, options, run_streams(seed)["repair"], n_iterations, diagnosis)
+    return retrain_at_random(trainer, splits, options, run_streams(seed)["repair"], n_iterations, assessment)
 
 
 def _lock(cache_dir, seed):

@@ -35,7 +35,7 @@ def code_hash(root, *modules):
 
 
 def imports_hash(root, source, ignored=()):
-    """Hash what a program outside of a package imports from it, by the same rule; `ignored` are folders of the package."""
+    """Hash what a program outside of a package imports from it, but for `ignored` folders, by the same rule."""
     reader, tree = _Reader(Path(root), ignored), ast.parse(source)
     imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     names = {alias.asname or alias.name: alias.name for node in imports for alias in node.names}
@@ -139,7 +139,7 @@ class _Reader(ast.NodeTransformer):
 
 
 def _homes(file):
-    """Return the names that a folder imports when they are asked for, with their modules, by the tables of its `__init__`."""
+    """Return the names that an `__init__` imports when they are asked for, with their modules, by its tables."""
     body = ast.parse(file.read_text(encoding="utf-8")).body if file.is_file() else []
     tables = [node.value for node in body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)]
     rows = [row for table in tables for row in zip(table.keys, table.values, strict=True)]

@@ -12,7 +12,7 @@ _CHUNK = 64  # images at a time, which stay in the processor's cache
 
 
 def earth_mover_distances(images, target, blur=None):
-    """Return the distance (n,) of images (n, height, width[, channels]) from a target, in pixels that mass moves on average.
+    """Return the distance (n,) of images (n, height, width[, channels]) from a target: pixels that mass moves.
 
     Pixels are mass on the grid, at least 0; channels are added up, both pictures have mass 1 in all, and moving mass
     costs the way along rows and columns (Manhattan). The optimal plan is regularized by its entropy and found by
