@@ -7,7 +7,7 @@ evidence     what many runs say together
 pool_map     a pool as a page of its own: `pool_map.map_positions`, `plot_pool_map` and `write_pool_map`
 positions    where like inputs lie together
 map_colours  what the points of a map can be coloured by
-map_page     the page around a map
+page/        what surrounds a map, and its scripts
 turning      a picture with controls
 style        the colours
 """

@@ -14,21 +14,24 @@ foreign, copy           missing (pandas.NA) where it was not examined
 """
 
 from html import escape
+from pathlib import Path
 
 import numpy as np
 from bokeh import models
+from bokeh.embed import file_html
 from bokeh.layouts import column
 from bokeh.plotting import figure
+from bokeh.resources import INLINE
 
+from mode_utils.support.files import write_text
 from mode_utils.support.pictures import image_address, picture_size, pixel_range, png_text, shown_as
-from mode_utils.visualization import map_page
 from mode_utils.visualization.map_colours import FLAGS, colourings
-from mode_utils.visualization.map_page import write_pool_map
 from mode_utils.visualization.positions import map_positions
 
 __all__ = ["MAX_POINTS", "drawn_rows", "map_positions", "plot_pool_map", "write_pool_map"]
 
 MAX_POINTS = 25_000
+_PAGE = Path(__file__).with_name("page")
 _SIDE = 64  # pixels of the longer side of a picture
 _VALUES = 8  # that are shown of an input that is not an image
 _AT_ONCE = 16_000_000  # bytes of inputs that are read in one go
@@ -91,6 +94,16 @@ def plot_pool_map(
         shown, line, sentence = _show_inputs(table, inputs, max_picture_bytes, seed)
         data, template, said = data | shown, line + template, [*said, sentence]
     return _lay_out(positions, table, data, template, " ".join([_HELP, *filter(None, said)]))
+
+
+def write_pool_map(path, layout, title="The map of the pool"):
+    """Write a map of `plot_pool_map` as one HTML file that loads nothing from elsewhere, whole or not at all."""
+    template = (_PAGE / "map.html").read_text(encoding="utf-8")
+    write_text(path, file_html(layout, resources=INLINE, title=title, template=template))
+
+
+def _script(name, args=None):
+    return models.CustomJS(code=(_PAGE / f"{name}.js").read_text(encoding="utf-8"), args=args or {})
 
 
 def _checked(positions, table, inputs):
@@ -241,7 +254,7 @@ def _lay_out(positions, table, data, template, sentence):
         title="Colour by", value=first.key, options=[(each.key, each.title) for each in found], width=280
     )
     parts = {name: [list(getattr(each, name)) for each in found] for name in ("colours", "markers")}
-    select.js_on_change("value", models.CustomJS(code=map_page.RECOLOUR, args={
+    select.js_on_change("value", _script("recolour", {
         "source": source, "legend": legend, "keys": [each.key for each in found],
         "legends": [each.legend for each in found], **parts,
     }))  # fmt: skip
@@ -268,7 +281,7 @@ def _draw(source, template):
         f'<div style="font-size: 14px; max-width: 260px; overflow-wrap: anywhere; white-space: normal">{template}</div>'
     )
     plot.add_tools(models.HoverTool(renderers=[points], tooltips=html, limit=1, sort_by=[("$index", "descending")]))
-    plot.js_on_change("inner_width", models.CustomJS(code=map_page.ALL_WHILE_MOVING))
+    plot.js_on_change("inner_width", _script("all_while_moving"))
     return plot
 
 
@@ -284,6 +297,6 @@ def _selection(source, names):
         sizing_mode="stretch_width",
     )  # fmt: skip
     changed = {"source": source, "listed": listed, "names": names, "button": button, "said": said}
-    source.selected.js_on_change("indices", models.CustomJS(code=map_page.LIST, args=changed))
-    button.js_on_event("button_click", models.CustomJS(code=map_page.DOWNLOAD, args={"listed": listed, "names": names}))
+    source.selected.js_on_change("indices", _script("list", changed))
+    button.js_on_event("button_click", _script("download", {"listed": listed, "names": names}))
     return said, button, table
