@@ -42,20 +42,11 @@ _SHARED_OPTIONS = ("batch_size", "max_iterations", "epochs", "replay", "theta", 
 class Run:
     """One seed and what its repairs share.
 
-    Attributes
-    ----------
-    trainer, splits : Trainer, Splits
-        Of the model and its samples, or of its last layer alone and their features, if the setup fine-tunes that.
-    initial_state : tuple of arrays
-        Of the trained model, see `Trainer.restore`.
-    assess : callable
-        From options to the `Assessment` of that model.
-    choose_view : callable
-        `selection.view.choose_view` for that model and the first numbers of the repair's stream.
-    ask_reference : callable
-        From the name of a reference to its label probabilities of the pool.
-    control : callable
-        From a number of iterations and options to the control's table; fewer iterations are the first rows of more.
+    Trainer and splits are those of the model, or of its last layer alone and its features, if the setup fine-tunes
+    that; `initial_state` is of the trained model. From options, `assess` gives its `Assessment`; `choose_view` is that
+    of `selection.view` for the first numbers of the repair's stream; `ask_reference` gives the label probabilities of
+    the pool by the name of a reference; `control`, from a number of iterations and options, the control's table, of
+    which fewer iterations are the first rows.
     """
 
     seed: int
@@ -75,7 +66,6 @@ def repeat_runs(
 
     Parameters
     ----------
-    dataset : Dataset
     options : DebugOptions or dict of str to DebugOptions
         Several, by name, repair the same models, one after the other.
     seed : int
@@ -83,8 +73,6 @@ def repeat_runs(
     setup : RunSetup, optional
     cache_dir : path, optional
         Where initial models and controls are kept; None keeps nothing.
-    progress : bool
-        Show a progress bar.
     control_iterations : int
         How long control goes on at least.
 
@@ -134,7 +122,7 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
     memory = joblib.Memory(cache_dir, verbose=0)
     body = FrozenBody(trainer) if setup.fine_tune == "head" else None
     fine_tuned = body.head if body else trainer
-    of_control = replace(setup, labelled=True)  # it looks at no label of the pool
+    of_control = replace(setup, labelled=True)  # it uses no label of the pool
     of_model = replace(of_control, pool="clean")
     train = memory.cache(_train, ignore=["trainer", "splits"])
     assess_initial = memory.cache(_assess, ignore=["trainer", "splits", "initial_state"])

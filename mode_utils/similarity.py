@@ -28,8 +28,8 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
     Returns
     -------
     (n_candidates,) float64
-        Higher means more similar, for every metric. Distances lie in (-inf, 0], cosine similarity in [-1, 1]; the dot
-        product has no bounds and grows with the norm of the candidate.
+        Higher means more similar, for every metric. Distances lie in (-inf, 0], cosine similarity in [-1, 1] (0 for a
+        candidate of zeros); the dot product has no bounds and grows with the norm of the candidate.
 
     Raises
     ------
@@ -40,7 +40,6 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
     -----
     Earth mover is the one-dimensional Wasserstein distance between the *distributions of values*, mean |sort(u) -
     sort(v)|, as in the replication: where a value sits does not matter to it, so a shuffled image has distance 0.
-    A candidate of zeros has cosine similarity 0, because no direction is defined for it.
     """
     metric = metric_name(metric)
     check_least("minkowski_p", minkowski_p, 1)

@@ -69,7 +69,7 @@ def labelling_economy(chosen, control, n_samples, accuracy="test_accuracy", rand
     """
     wide = [table.pivot(index="seed", columns="samples_added", values=accuracy) for table in (chosen, control)]
     if n_samples not in wide[0]:
-        raise ValueError(f"the choice was not looked at with {n_samples} samples, only with {list(wide[0])}")
+        raise ValueError(f"the choice was not measured with {n_samples} samples, only with {list(wide[0])}")
     if not wide[0].index.equals(wide[1].index):
         raise ValueError(f"the choice has seeds {list(wide[0].index)}, control {list(wide[1].index)}")
     goals, curves, samples = wide[0][n_samples].to_numpy(), wide[1].to_numpy(), wide[1].columns.to_numpy()

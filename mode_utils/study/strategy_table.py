@@ -8,7 +8,7 @@ from mode_utils.study.runs_table import POOL_COLUMNS
 from mode_utils.study.significance import SIGNIFICANCE, holm
 
 SETTING = ["dataset", "architecture", "scenario", "pool", "labelled", "n_validation", "fine_tune"]  # of its runs
-MODEL = SETTING[:3]  # settings alike in these repair the same models: they are no independent evidence
+MODEL = SETTING[:3]  # settings alike in these repair the same models: they are not independent evidence
 WHOLE_POOL = "training and whole pool"  # the yardstick that knows all labels
 _CLEAN = {"wrong_share": 0.0, "distinct_share": 1.0, "foreign_share": 0.0}
 

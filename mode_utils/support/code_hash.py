@@ -20,7 +20,7 @@ LIBRARIES = (  # another version of these may compute something else
     "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "cleanlab", "dnn-tip",
     "scikit-activeml", "pyarrow",
 )  # fmt: skip
-INPUTS = "NOTEBOOK_SWEEP_INPUTS"  # names a file, where somebody wants to know what was read
+INPUTS = "NOTEBOOK_SWEEP_INPUTS"  # names the file that records what was read
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 

@@ -46,11 +46,14 @@ def is_foreseen(error):
         return error.ename == "ParameterError" or _is_foreseen_in_kernel(error)
     if isinstance(error, OSError) and error.errno:
         return True
-    frames = list(traceback.walk_tb(error.__traceback__))
-    if not frames or not isinstance(error, _SAID):
+    if not error.__traceback__ or not isinstance(error, _SAID):
         return False
-    code = frames[-1][0].f_code
-    return PACKAGE in Path(code.co_filename).resolve().parents and _raises(code, _last(error.__traceback__).tb_lasti)
+    last = error.__traceback__
+    while last.tb_next:
+        last = last.tb_next
+    code = last.tb_frame.f_code
+    is_raise = code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+    return is_raise and PACKAGE in Path(code.co_filename).resolve().parents
 
 
 def cannot_write(error):
@@ -99,18 +102,6 @@ def _is_foreseen_in_kernel(error):
     shown = _ANSI.sub("", "\n".join(getattr(error, "traceback", None) or [str(error)]))
     frames = re.split(r"^File ", shown, flags=re.MULTILINE)
     pointed = re.findall(r"^-+> *\d+ (.*)$", frames[-1], flags=re.MULTILINE)
-    ours = (
-        re.match(rf".*{PACKAGE.name}[/\\]", frames[-1]) and bool(pointed) and pointed[-1].lstrip().startswith("raise")
-    )
-    return bool(ours) or (error.ename != "ValueError" and "[Errno " in shown)
-
-
-def _raises(code, offset):
-    """Tell whether a statement `raise` stands at a place in the byte code."""
-    return code.co_code[offset] == dis.opmap["RAISE_VARARGS"]
-
-
-def _last(frames):
-    while frames.tb_next:
-        frames = frames.tb_next
-    return frames
+    is_ours = re.match(rf".*{PACKAGE.name}[/\\]", frames[-1]) is not None
+    is_raise = bool(pointed) and pointed[-1].lstrip().startswith("raise")
+    return (is_ours and is_raise) or (error.ename != "ValueError" and "[Errno " in shown)

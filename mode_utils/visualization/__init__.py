@@ -29,7 +29,6 @@ from mode_utils.visualization.one_model import (
     plot_layer_choices,
     plot_layer_evidence,
     plot_pool_positions,
-    plot_training,
 )
 from mode_utils.visualization.strategies import (
     plot_differences,

@@ -94,7 +94,7 @@ def _by_class(name, column, ranked):
 def _by_flag(name, column):
     flag, known = FLAGS[name], column.astype("boolean")
     codes = known.map({True: 0, False: 1}).astype(float).fillna(2).to_numpy().astype(np.uint8)
-    names, colours = [flag.yes, flag.no, "not looked at"], [_YES, _NO, _UNKNOWN]
+    names, colours = [flag.yes, flag.no, "not examined"], [_YES, _NO, _UNKNOWN]
     return _colouring(name, flag.title, codes, names, colours, ["circle"] * 3)
 
 

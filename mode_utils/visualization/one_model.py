@@ -2,7 +2,6 @@
 
 import numpy as np
 import seaborn as sns
-from matplotlib.ticker import MaxNLocator
 
 from mode_utils.visualization.map_colours import class_looks, ranked_classes
 from mode_utils.visualization.style import CONTROL, HELD_OUT, MARK, MODE, TRAIN
@@ -63,15 +62,6 @@ def plot_confusions(labels, predictions, ax, class_names):
         sns.heatmap(shares, mask=hidden, cmap=cmap, annot=written, fmt="", **scale, **names)
     ax.tick_params(rotation=0)
     ax.set(xlabel="what the model says", ylabel="what it is", title="Right (blue) and wrong (orange), samples")
-    return ax
-
-
-def plot_training(losses, ax):
-    """Draw the mean loss of each epoch of `Trainer.fit`, (epochs, steps)."""
-    epochs = np.arange(1, len(losses) + 1)
-    ax.plot(epochs, losses.mean(axis=1), "o-", color=TRAIN)
-    ax.set(xlabel="epoch", ylabel="cross-entropy", title="Training loss, mean of the epoch's steps", ylim=(0, None))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return ax
 
 

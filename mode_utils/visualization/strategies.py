@@ -42,9 +42,8 @@ def plot_strategies(curves, ax, main, accuracy="test_accuracy"):
     The range of all others is grey. More than five main ones are a ValueError: their colours would not tell them apart.
     """
     if len(main) > _MOST_COLOURED:
-        raise ValueError(
-            f"{len(main)} strategies in colour; at most {_MOST_COLOURED} are told apart: {', '.join(main)}"
-        )
+        names = ", ".join(main)
+        raise ValueError(f"{len(main)} strategies in colour; at most {_MOST_COLOURED} are told apart: {names}")
     others = curves[~curves["name"].isin(main)].groupby("samples_added")[accuracy].agg(["min", "max"])
     n_others, ends = curves["name"].nunique() - len(main), {}
     if n_others:
@@ -77,11 +76,7 @@ def plot_differences(compared, ax, outcomes=None, what="final - control", better
         rows = outcomes[by].astype(str).map({name: row for row, name in enumerate(names)})
         jitter = np.random.default_rng(0).uniform(-0.2, 0.2, len(rows))
         ax.scatter(100 * outcomes["difference"], rows + jitter, color=CONTROL, s=16, alpha=0.6, linewidths=0)
-    mean, low, high = (100 * compared[name].to_numpy() for name in ("mean", "low", "high"))
-    ax.errorbar(mean, np.arange(len(names)), xerr=[mean - low, high - mean], fmt="o", color=MODE, capsize=3, zorder=3)
-    ax.axvline(0, color="0.3", linewidth=1)
-    ax.set_yticks(np.arange(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
+    _draw_intervals(ax, compared, "mean", np.arange(len(names)), names, color=MODE, capsize=3)
     ax.set(xlabel=f"{what}, percentage points (right: {better})", ylabel=by.replace("_", " "))
     ax.set_title(f"{what}: mean, 95% interval and the {compared['runs'].max()} runs")
     return ax
@@ -99,16 +94,21 @@ def plot_settings(settings, ax, strategy, peers):
             100 * own["difference"], own["cell"].map(rows), marker, color=color, markersize=5, alpha=0.8, label=peer
         )
     own = settings[settings["strategy"] == strategy]
-    mean, low, high = (100 * own[name].to_numpy() for name in ("difference", "low", "high"))
-    bars = {"xerr": [mean - low, high - mean], "fmt": "o", "color": "black", "capsize": 2, "markersize": 5}
-    ax.errorbar(mean, own["cell"].map(rows), **bars, label=f"{strategy}, 95% interval", zorder=3)
-    ax.axvline(0, color="0.3", linewidth=1)
-    ax.set_yticks(range(len(rows)), list(rows))
-    ax.set_ylim(len(rows) - 0.5, -0.5)
+    bars = {"color": "black", "capsize": 2, "markersize": 5, "label": f"{strategy}, 95% interval"}
+    _draw_intervals(ax, own, "difference", own["cell"].map(rows), list(rows), **bars)
     ax.grid(axis="y", color="0.9")
     ax.set_axisbelow(True)
     ax.set(xlabel="gain over control, percentage points", ylabel="data, defect, pool, labels")
     return ax
+
+
+def _draw_intervals(ax, table, mean, rows, names, **style):
+    """Draw means with their 95% intervals, in percentage points, at some of the named rows."""
+    mean, low, high = (100 * table[name].to_numpy() for name in (mean, "low", "high"))
+    ax.errorbar(mean, rows, xerr=[mean - low, high - mean], fmt="o", zorder=3, **style)
+    ax.axvline(0, color="0.3", linewidth=1)
+    ax.set_yticks(np.arange(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
 
 
 def plot_gain_map(gains, ax, significant=None):
@@ -169,13 +169,10 @@ def _fill_finished_runs(runs, accuracy):
 
 
 def plot_rounds(rounds, ax):
-    """Draw what became of the accuracy, round after round.
+    """Draw what became of the accuracy, a row of `rounds` each.
 
-    Parameters
-    ----------
-    rounds : pandas.DataFrame
-        A row a round: `total`, samples added so far, `accuracy_before` and `accuracy_after`, in [0, 1], and, if there
-        is a test set, `test_accuracy_before` and `test_accuracy_after`.
+    Columns are `total`, samples added so far, `accuracy_before` and `accuracy_after`, in [0, 1], and, if there is a
+    test set, `test_accuracy_before` and `test_accuracy_after`.
     """
     added = [0, *rounds["total"]]
     for name, prefix, colour in (("validation", "", MODE), ("test", "test_", CONTROL)):

@@ -43,7 +43,7 @@ def is_live():
 
 def _controls(choices):
     """Show the controls and return them by name."""
-    import ipywidgets as widgets  # only needed where somebody looks
+    import ipywidgets as widgets  # only needed in a live notebook
 
     controls = {}
     for name, (value, possible) in choices.items():

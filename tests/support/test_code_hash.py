@@ -27,7 +27,7 @@ SMALL = {
 
 @pytest.fixture
 def small(tmp_path):
-    """A package in which `a` imports `room.b`, and that, inside of a function, `c`; nobody imports `table`."""
+    """A package in which `a` imports `room.b`, and that, inside of a function, `c`; nothing imports `table`."""
     for name, text in SMALL.items():
         path = tmp_path / "small" / name
         path.parent.mkdir(parents=True, exist_ok=True)

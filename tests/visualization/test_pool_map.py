@@ -174,11 +174,11 @@ def test_classes_stand_in_the_order_that_people_read_and_long_names_keep_their_e
     assert "x1 (1)" in found.legend and "x2 (1)" in found.legend and "x" * 41 not in found.legend
 
 
-def test_where_nobody_has_looked_the_legend_says_so():
+def test_the_legend_counts_inputs_that_were_not_examined():
     table = pd.DataFrame({"foreign": pd.array([True, False, pd.NA, pd.NA], dtype="boolean")})
     (found,) = colourings(table)
     assert found.codes.tolist() == [0, 1, 2, 2]
-    assert all(text in found.legend for text in ("foreign (1)", "like known inputs (1)", "not looked at (2)"))
+    assert all(text in found.legend for text in ("foreign (1)", "like known inputs (1)", "not examined (2)"))
 
 
 def test_pictures_are_those_of_their_inputs_the_chosen_ones_first_within_the_limit():

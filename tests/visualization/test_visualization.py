@@ -71,7 +71,6 @@ def all_plots(runs):
         "winners": lambda ax: viz.plot_winners(pd.DataFrame({"winner": list("aab"), "difference": 0.1}), ax, "a"),
         "runs needed": lambda ax: viz.plot_runs_needed(needed, ax),
         "likeness": lambda ax: viz.plot_likeness(likeness, ax, "a"),
-        "training": lambda ax: viz.plot_training(np.ones((3, 20)), ax),
     }
 
 
