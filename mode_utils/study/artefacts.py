@@ -32,10 +32,7 @@ def save_text(folder, name, text):
 def load_runs(folder, timings=None):
     """Read and check `runs.csv`; a `timings.csv`, by default of the same folder, adds its sums to a run's last row.
 
-    Raises
-    ------
-    ValueError
-        If a column is missing or a number out of range, see `runs_table.check_runs_table`.
+    A missing column, or a number out of range, is a ValueError.
     """
     runs = pd.read_csv(Path(folder) / "runs.csv", dtype={"target_label": "Int64", "n_ranked": "Int64"})
     check_runs_table(runs)
@@ -52,11 +49,8 @@ def load_runs(folder, timings=None):
 def load_gallery(folders):
     """Read the gallery of an executed walkthrough: the first `gallery.npz` of some folders, as each has all metrics.
 
-    Returns
-    -------
-    dict of str to array
-        `metrics`, (n_metrics,) str; `best` and `worst`, (n_metrics, n_classes, height, width); `hci`, `hmi` and `hwi`,
-        (n_classes, height, width).
+    A dict: `metrics`, (n_metrics,) str; `best` and `worst`, (n_metrics, n_classes, height, width); `hci`, `hmi` and
+    `hwi`, (n_classes, height, width).
     """
     folders = [Path(folder) for folder in folders]
     for folder in folders:

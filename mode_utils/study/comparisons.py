@@ -124,17 +124,9 @@ def compare_layer_selection(runs, by="metric", value="final", margin=MARGIN, ran
     Not finding a difference does not prove that there is none; so each row has both tests. `margin` is the largest mean
     difference that does not matter; if a value of `by` has several rows for a seed, their mean counts.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row a value of `by`: `compare_differences` of with minus without; `p_equivalence`, two one-sided tests, and
-        `p_equivalence_holm`; `verdict`: "equivalent" or "different" at the 5% level after Holm, both ("different, by
-        less than the margin"), or "undecided".
-
-    Raises
-    ------
-    ValueError
-        If a seed lacks one of the two, or there are too few runs.
+    A row a value of `by`: `compare_differences` of with minus without; `p_equivalence`, two one-sided tests, and
+    `p_equivalence_holm`; `verdict`: "equivalent" or "different" at the 5% level after Holm, both ("different, by less
+    than the margin"), or "undecided".
     """
     means = _as_outcomes(runs).groupby([by, "seed", "layer_selection"], sort=False)[value].mean().unstack()
     if not {True, False} <= set(means) or means.isna().to_numpy().any():
@@ -154,11 +146,6 @@ def accuracy_table(runs, by="metric"):
     pandas.DataFrame
         Means over runs. Accuracies and their differences are in [0, 1]; `Diff I-F` is final minus initial, `Diff F-C`
         final minus control (higher is better for MODE in both); `Finished Early` counts runs.
-
-    Raises
-    ------
-    ValueError
-        See `paired_outcomes` and `compare_with_control`.
     """
     outcomes = paired_outcomes(runs)
     compared = compare_with_control(outcomes, by).set_index(by)[["runs", "low", "high", "p_holm"]]

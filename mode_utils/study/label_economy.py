@@ -21,11 +21,8 @@ PAYS = 0.003  # of accuracy: a smaller gain over random choice is none
 def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label_accuracy")):
     """Average what runs reach at each number of samples up to `n_samples`; a run that finishes early stays where it is.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each `name`, in the order of the runs, and `samples_added`: the mean of each accuracy under its name,
-        the ends of its 95% t interval under `<name>_low` and `<name>_high` (NaN for one run), and how many `runs`.
+    A row for each `name`, in the order of the runs, and `samples_added`: the mean of each accuracy under its name, the
+    ends of its 95% t interval under `<name>_low` and `<name>_high` (NaN for one run), and how many `runs`.
     """
     check_runs_table(runs, ("name", "seed", "samples_added", *accuracies))
     rows = runs[runs["samples_added"] <= n_samples]
@@ -59,13 +56,10 @@ def labelling_economy(chosen, control, n_samples, accuracy="test_accuracy", rand
 
     Both tables have a row for each `seed` (the same ones) and `samples_added`; control goes as far as it may have to.
 
-    Returns
-    -------
-    dict
-        `accuracy` that the choice reaches on average, `samples` that control needs for it on average, and the `ratio`
-        of these to `n_samples` (above 1: the choice saves samples) with its 95% interval `low`, `high`: the numbers of
-        samples at which the interval of the paired difference from control contains 0. Infinite where control does not
-        get there; `measured` is how far it went.
+    A dict: `accuracy` that the choice reaches on average, `samples` that control needs for it on average, and the
+    `ratio` of these to `n_samples` (above 1: the choice saves samples) with its 95% interval `low`, `high`: the numbers
+    of samples at which the interval of the paired difference from control contains 0. Infinite where control does not
+    get there; `measured` is how far it went.
     """
     wide = [table.pivot(index="seed", columns="samples_added", values=accuracy) for table in (chosen, control)]
     if n_samples not in wide[0]:
@@ -120,12 +114,9 @@ def fit_share_rule(effects, random_state=0):
     `effects` has the gains of runs: `seed` and `n_classes` are its index, alphas its columns; each number of classes,
     at least three, has the same seeds.
 
-    Returns
-    -------
-    dict
-        `slope` and `constant` of the fit; `low` and `high`, the slope's 95% interval (`resampled_interval`). With 0 in
-        it, the best share was not shown to depend on the number of classes; with -1 in it, an equal share for each
-        class was not excluded.
+    A dict: `slope` and `constant` of the fit; `low` and `high`, the slope's 95% interval (`resampled_interval`). With 0
+    in it, the best share was not shown to depend on the number of classes; with -1 in it, an equal share for each class
+    was not excluded.
     """
     numbers = effects.index.unique("n_classes")
     by_seed = [effects.xs(number, level="n_classes") for number in numbers]

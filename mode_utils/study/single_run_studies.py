@@ -12,10 +12,7 @@ def draw_single_run_studies(outcomes, n_studies=10_000, random_state=0):
 
     Runs in which nothing was repaired are left out.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row a study: `winner`, the metric whose run ends highest above its control, and by how much (`difference`).
+    A row a study: `winner`, the metric whose run ends highest above its control, and by how much (`difference`).
     """
     rng = np.random.default_rng(random_state)
     repaired = outcomes[outcomes["samples"] > 0].groupby("metric")["difference"]
@@ -32,11 +29,8 @@ def draw_single_run_studies(outcomes, n_studies=10_000, random_state=0):
 def needed_for(reported, outcomes):
     """Return how many paired runs each difference that the replication `reported` would have needed.
 
-    Returns
-    -------
-    pandas.DataFrame
-        `metric`, `layer_selection`; `reported`, final minus control; `spread`, the standard deviation of the difference
-        between the paired runs that had anything to repair; `runs`, how many find it with a power of 80%.
+    Columns: `metric`, `layer_selection`; `reported`, final minus control; `spread`, the standard deviation of the
+    difference between the paired runs that had anything to repair; `runs`, how many find it with a power of 80%.
     """
     repaired = outcomes[outcomes["samples"] > 0]
     spread = repaired.groupby(["metric", "layer_selection"])["difference"].std().rename("spread").reset_index()

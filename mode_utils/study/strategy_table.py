@@ -16,12 +16,9 @@ _CLEAN = {"wrong_share": 0.0, "distinct_share": 1.0, "foreign_share": 0.0}
 def setting_rows(runs, samples):
     """Compare the strategies of one setting with control, after some numbers of added `samples`.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row a `strategy` and number of `samples`: `runs`; `initial`, `final`, `control`, mean test accuracies in
-        [0, 1]; `difference` = final - control with its 95% interval `low`, `high`, and `p` (Wilcoxon, not adjusted);
-        `wrong_share`, `distinct_share`, `foreign_share` of all samples that were chosen up to there.
+    A row a `strategy` and number of `samples`: `runs`; `initial`, `final`, `control`, mean test accuracies in [0, 1];
+    `difference` = final - control with its 95% interval `low`, `high`, and `p` (Wilcoxon, not adjusted); `wrong_share`,
+    `distinct_share`, `foreign_share` of all samples that were chosen up to there.
     """
     return pd.concat([_after(runs, n) for n in samples], ignore_index=True)
 
@@ -90,13 +87,10 @@ def best_peers(settings, peers):
 def summarize(settings, groups, preset, peers):
     """Compare a preset with control and with its peers, for `groups` (one of each row) of the settings.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row a group: `group`; `comparisons`, settings times numbers of samples; `above`, `below`, in how many the
-        difference is above or below 0 beyond chance (`p_holm` < 0.05); `gain`, mean difference from control; for each
-        other strategy that all settings have, its name, the mean by which the preset is ahead of it; `behind`, in how
-        many settings it is more than .003 behind the best peer.
+    A row a group: `group`; `comparisons`, settings times numbers of samples; `above`, `below`, in how many the
+    difference is above or below 0 beyond chance (`p_holm` < 0.05); `gain`, mean difference from control; for each other
+    strategy that all settings have, its name, the mean by which the preset is ahead of it; `behind`, in how many
+    settings it is more than .003 behind the best peer.
     """
     rows = []
     for group, part in settings[settings["difference"].notna()].groupby(groups, sort=False):
