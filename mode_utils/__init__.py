@@ -51,8 +51,7 @@ _STAGES = {
     "options": ("DebugOptions", "PRESETS"),
     "sweep.parameters": ("check_injected",),
     "study.outcomes": ("paired_outcomes",),
-    "study.comparisons": ("compare_with_control",),
-    "study.accuracy_table": ("accuracy_table", "format_accuracy_table"),
+    "study.comparisons": ("accuracy_table", "compare_with_control", "format_accuracy_table"),
     "study.artefacts": ("save_arrays", "save_results"),
     "study.formatting": ("reader_table",),
 }

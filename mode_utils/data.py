@@ -22,9 +22,7 @@ _FASHION_MNIST_CLASSES = (
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"
 )  # fmt: skip
 _CIFAR10_SIZES = (50_000, 10_000)
-_CIFAR10_CLASSES = (
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"
-)  # fmt: skip
+_CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -34,13 +32,11 @@ class Dataset:
 
     Attributes
     ----------
-    name : str
     x_train, x_test : (n, ...) float32
         Samples; images in [0, 1].
     y_train, y_test : (n,) int32
         Labels 0 .. n_classes - 1.
     class_names : tuple of str
-        One for each label.
     """
 
     name: str
@@ -75,20 +71,13 @@ class Dataset:
 
 
 def load_dataset(name="mnist"):
-    """Load a dataset by name.
+    """Load "mnist", "fashion_mnist" or "cifar10" as a `Dataset` of images in [0, 1].
 
-    Parameters
-    ----------
-    name : {"mnist", "fashion_mnist", "cifar10"}
-        MNIST comes with the repository. Fashion-MNIST is read from Debian's package `dataset-fashion-mnist` if that is
-        installed, and is downloaded by `keras.datasets` otherwise. CIFAR-10 is read from `data/cifar10.npz` if that is
-        there (`repair.reading.image_folders` makes one from images), and is downloaded likewise otherwise.
-
-    Returns
-    -------
-    Dataset
-        Images in [0, 1]: 60,000 + 10,000 of 28 x 28 pixels, of CIFAR-10 50,000 + 10,000 of 32 x 32 x 3. A local copy
-        that says what its `origin` is has that in its name.
+    MNIST comes with the repository. Fashion-MNIST is read from Debian's package `dataset-fashion-mnist` if that is
+    installed, and is downloaded by `keras.datasets` otherwise. CIFAR-10 is read from `data/cifar10.npz` if that is
+    there (`repair.reading.image_folders` makes one from images; its `origin` becomes part of the name), and is
+    downloaded otherwise. These are 60,000 + 10,000 images of 28 x 28 pixels, of CIFAR-10 50,000 + 10,000 of 32 x 32 x
+    3.
 
     Raises
     ------
@@ -106,19 +95,7 @@ def load_dataset(name="mnist"):
 
 
 def keep_classes(dataset, labels):
-    """Return the dataset of some labels only, which become 0, 1, ... in the given order.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    labels : sequence of int
-        At least two, each once.
-
-    Raises
-    ------
-    ValueError
-        If a label does not exist, comes twice or is alone.
-    """
+    """Return the dataset of some labels, at least two, each once, which become 0, 1, ... in the given order."""
     labels = [int(label) for label in labels]
     if len(labels) < 2 or len(set(labels)) < len(labels) or not set(labels) <= set(range(dataset.n_classes)):
         raise ValueError(f"labels {labels}: choose at least two of 0 .. {dataset.n_classes - 1}, each once")
@@ -132,19 +109,7 @@ def keep_classes(dataset, labels):
 
 
 def hold_out_samples(dataset, n):
-    """Return the dataset with its last training samples in place of its test part, which is then still unseen.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    n : int
-        Training samples to hold out, fewer than there are.
-
-    Raises
-    ------
-    ValueError
-        If none or all would be held out.
-    """
+    """Return the dataset with its last n training samples in place of its test part, which is then still unseen."""
     if not 0 < n < len(dataset.y_train):
         raise ValueError(f"n = {n} samples to hold out; there are {len(dataset.y_train)}, some of them must stay")
     parts = (each[part] for part in (slice(-n), slice(-n, None)) for each in (dataset.x_train, dataset.y_train))
@@ -160,9 +125,7 @@ def dataset_name(name):
 
 
 def _unit(images):
-    scaled = images.astype(np.float32)
-    scaled /= 255
-    return scaled
+    return np.divide(images, 255, dtype=np.float32)
 
 
 def _check_samples(what, x, y, n_classes):
@@ -187,26 +150,25 @@ def _load_mnist():
 
 
 def _load_fashion_mnist():
-    if DEBIAN_FASHION_MNIST.is_dir():
-        arrays = _read_debian_fashion_mnist(DEBIAN_FASHION_MNIST)
-    else:
-        from mode_utils.networks.backend import keras
-
-        (x_train, y_train), (x_test, y_test) = keras.datasets.fashion_mnist.load_data()
-        arrays = dict(zip(_PARTS, (x_train, y_train, x_test, y_test), strict=True))
+    debian = DEBIAN_FASHION_MNIST
+    arrays = _read_debian_fashion_mnist(debian) if debian.is_dir() else _download("fashion_mnist")
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(arrays[part]).tobytes() for part in _PARTS)).hexdigest()
     _check_digest("Fashion-MNIST", digest, _FASHION_MNIST_SHA256)
     return arrays, _FASHION_MNIST_CLASSES
+
+
+def _download(name):
+    from mode_utils.networks.backend import keras
+
+    (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
+    return dict(zip(_PARTS, (x_train, y_train.ravel(), x_test, y_test.ravel()), strict=True))
 
 
 def _load_cifar10():
     path = DATA_DIR / "cifar10.npz"
     record_input(path)
     if not path.exists():
-        from mode_utils.networks.backend import keras
-
-        (x_train, y_train), (x_test, y_test) = keras.datasets.cifar10.load_data()
-        return dict(zip(_PARTS, (x_train, y_train[:, 0], x_test, y_test[:, 0]), strict=True)), _CIFAR10_CLASSES
+        return _download("cifar10"), _CIFAR10_CLASSES
     with np.load(path, allow_pickle=False) as file:
         arrays = {part: file[part] for part in file.files}
     for part, n in zip(("train", "test"), _CIFAR10_SIZES, strict=True):

@@ -32,12 +32,8 @@ _GROUPS = {
 class ClassHeatmaps:
     """The heat maps of all labels.
 
-    Attributes
-    ----------
-    hci, hmi, hwi : (n_classes, n_features) float64
-        A row of NaN where a label has no such sample.
-    counts : dict of str to (n_classes,) int
-        Samples behind each row, for "hci", "hmi" and "hwi".
+    `hci`, `hmi` and `hwi` are (n_classes, n_features) float64, a row of NaN where a label has no such sample; `counts`
+    has the number of samples behind each row, (n_classes,) int, by their names. All other maps are of the same shape.
     """
 
     hci: np.ndarray
@@ -47,7 +43,7 @@ class ClassHeatmaps:
 
     @property
     def dhci(self):
-        """(n_classes, n_features): HCI_i minus the mean of the other labels' HCI, as far as those exist."""
+        """HCI_i minus the mean of the other labels' HCI, as far as those exist."""
         present = self.counts["hci"] > 0
         total = np.nansum(self.hci, axis=0)
         others = present.sum() - 1
@@ -55,12 +51,12 @@ class ClassHeatmaps:
 
     @property
     def dhmi(self):
-        """(n_classes, n_features): HMI_i - HCI_i."""
+        """HMI_i - HCI_i."""
         return self.hmi - self.hci
 
     @property
     def dhwi(self):
-        """(n_classes, n_features): HWI_i - HCI_i."""
+        """HWI_i - HCI_i."""
         return self.hwi - self.hci
 
     def dhci_between(self, label, other):
@@ -72,13 +68,7 @@ class ClassHeatmaps:
         return np.flatnonzero(np.isnan(self._rows(heatmap)).any(axis=1))
 
     def of(self, label, heatmap="hci"):
-        """Return one heat map (n_features,).
-
-        Raises
-        ------
-        ValueError
-            If the label or the kind is unknown, or if no sample of the label is of this kind.
-        """
+        """Return one heat map (n_features,); a ValueError if label or kind is unknown, or there is no such sample."""
         rows = self._rows(heatmap)
         if label not in range(len(rows)):
             raise ValueError(f"unknown label {label!r}; choose from 0 .. {len(rows) - 1}")
@@ -96,7 +86,7 @@ class ClassHeatmaps:
 
 
 def class_heatmaps(features, labels, predictions, n_classes):
-    """Average the features of each label's correct, false-positive and false-negative samples.
+    """Average the features of each label's correct, false-positive and false-negative samples into `ClassHeatmaps`.
 
     Parameters
     ----------
@@ -104,11 +94,6 @@ def class_heatmaps(features, labels, predictions, n_classes):
         Pixels or activations; all axes but the first are flattened.
     labels, predictions : (n,) int
         True and predicted labels 0 .. n_classes - 1.
-    n_classes : int
-
-    Returns
-    -------
-    ClassHeatmaps
 
     Raises
     ------

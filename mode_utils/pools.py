@@ -10,8 +10,7 @@ foreign    a fifth are samples of another dataset, under labels of this one, dra
 rare       labels that are rare among the training samples are as rare here
 ========== ============================================================================================================
 
-Each is a function of the data and the run's random generator. What is known of it here, `PoolTruth`, scores a choice;
-selectors do not see it.
+Each is a function of the data and the run's random generator. `PoolTruth` scores a choice; selectors do not see it.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ _RARE = 0.5  # of the median ratio of training to pool samples
 
 @dataclass(frozen=True)
 class PoolTruth:
-    """What is the matter with each sample of a pool.
+    """The faults of each sample of a pool.
 
     Attributes
     ----------
@@ -44,44 +43,17 @@ class PoolTruth:
     foreign: np.ndarray
 
     def shares(self, chosen):
-        """Return the shares of some samples, given by their places, that are wrong, distinct and foreign.
-
-        Parameters
-        ----------
-        chosen : (n_chosen,) int
-            At least one.
-
-        Returns
-        -------
-        dict of str to float
-            `wrong_share`, `distinct_share`, `foreign_share` in [0, 1].
-        """
+        """Return `wrong_share`, `distinct_share` and `foreign_share`, in [0, 1], of at least one sample."""
         distinct = len(np.unique(self.original[chosen])) / len(chosen)
         wrong, foreign = self.wrong[chosen].mean(), self.foreign[chosen].mean()
         return {"wrong_share": float(wrong), "distinct_share": distinct, "foreign_share": float(foreign)}
 
 
 def make_pool(splits: Splits, kind, rng, foreign=None):
-    """Return the splits with another pool, and its truth.
+    """Return the splits with a pool of some kind, one of `POOLS`, and its truth, `pool_truth`.
 
-    Parameters
-    ----------
-    splits : Splits
-    kind : str
-        One of `POOLS`.
-    rng : numpy.random.Generator
-    foreign : (n_foreign, ...) float32, optional
-        Samples of another dataset, of any shape, for a pool that takes some; see `like_images`.
-
-    Returns
-    -------
-    Splits
-        With `pool_truth`.
-
-    Raises
-    ------
-    ValueError
-        If the kind is unknown, or if it needs images and the samples are none.
+    `foreign` are samples of another dataset, of any shape, for a pool that takes some. A ValueError if the kind is
+    unknown, or if it needs images and the samples are not images.
     """
     check_choice("pool", kind, POOLS)
     pool, truth = POOLS[kind](splits, rng, foreign)
@@ -89,29 +61,22 @@ def make_pool(splits: Splits, kind, rng, foreign=None):
 
 
 def like_images(images, shape):
-    """Return images in another shape: cut or padded with 0 around their middle, channels averaged or repeated.
-
-    Parameters
-    ----------
-    images : (n, height, width[, channels]) float32
-    shape : tuple of int
-        Of one image.
-
-    Returns
-    -------
-    (n, *shape) float32
-
-    Raises
-    ------
-    ValueError
-        If the shape is none of an image.
-    """
+    """Return images in another shape: cut or padded with 0 around their middle, channels averaged or repeated."""
     if len(shape) not in (2, 3):
-        raise ValueError(f"samples of shape {shape} are no images: choose another pool than 'foreign' or 'shifted'")
+        raise ValueError(f"samples of shape {shape} are not images: choose another pool than 'foreign' or 'shifted'")
     grey = images if images.ndim == 3 else images.mean(axis=3)
     for axis, side in enumerate(shape[:2], start=1):
         grey = _fit(grey, axis, side)
     return grey if len(shape) == 2 else np.repeat(grey[..., None], shape[2], axis=3)
+
+
+def keep_some(labels, numbers, rng):
+    """Return the places (n_kept,) of samples if only a number of some labels' stay, rounded, at least one of each."""
+    kept = np.ones(len(labels), dtype=bool)
+    for label, number in numbers.items():
+        members = rng.permutation(np.flatnonzero(labels == label))
+        kept[members[max(1, round(number)) :]] = False
+    return np.flatnonzero(kept)
 
 
 def _fit(images, axis, side):
@@ -153,11 +118,15 @@ def _duplicated(splits, rng, foreign):
 def _shifted(splits, rng, foreign):
     places = _tenfold(splits.bug_fixing, rng)
     samples, labels = splits.bug_fixing.take(places)
-    like_images(samples[:0], samples.shape[1:])  # raises, if they are no images
+    like_images(samples[:0], samples.shape[1:])  # raises, if they are not images
     shifts = rng.integers(-LARGEST_SHIFT, LARGEST_SHIFT + 1, (len(places), 2))
     _, first = np.unique(places, return_index=True)
     shifts[first] = 0
-    moved = np.stack([_shift(sample, *shift) for sample, shift in zip(samples, shifts, strict=True)])
+    height, width = samples.shape[1:3]
+    room = [(LARGEST_SHIFT, LARGEST_SHIFT)] * 2
+    wide = np.pad(samples, [(0, 0), *room, *[(0, 0)] * (samples.ndim - 3)])
+    corners = zip(wide, *(LARGEST_SHIFT - shifts).T, strict=True)
+    moved = np.stack([image[top : top + height, left : left + width] for image, top, left in corners])
     pool = Subset(moved, labels, np.arange(len(places)))
     return pool, _truth(pool, original=places)
 
@@ -176,22 +145,15 @@ def _foreign(splits, rng, foreign):
 def _rare(splits, rng, foreign):
     seen, there = (np.bincount(part.y, minlength=splits.n_classes) for part in (splits.train, splits.bug_fixing))
     ratios = seen / np.maximum(there, 1)
-    kept = np.ones(len(splits.bug_fixing), dtype=bool)
-    for label in np.flatnonzero(ratios < _RARE * np.median(ratios)):
-        members = np.flatnonzero(splits.bug_fixing.y == label)
-        n_kept = max(1, round(len(members) * ratios[label] / np.median(ratios)))
-        kept[rng.permutation(members)[n_kept:]] = False
-    pool = splits.bug_fixing.subset(np.flatnonzero(kept))
+    usual = np.median(ratios)
+    numbers = {label: there[label] * ratios[label] / usual for label in np.flatnonzero(ratios < _RARE * usual)}
+    pool = splits.bug_fixing.subset(keep_some(splits.bug_fixing.y, numbers, rng))
     return pool, _truth(pool)
 
 
-def _truth(pool, wrong=None, original=None, foreign=None):
+def _truth(pool, **known):
     none = np.zeros(len(pool), dtype=bool)
-    return PoolTruth(
-        none if wrong is None else wrong,
-        np.arange(len(pool)) if original is None else original,
-        none if foreign is None else foreign,
-    )
+    return PoolTruth(**{"wrong": none, "original": np.arange(len(pool)), "foreign": none} | known)
 
 
 def _mislabelled(splits, rng, others):
@@ -207,22 +169,7 @@ def _tenfold(pool, rng):
     return rng.permutation(np.tile(rng.permutation(len(pool))[: max(1, len(pool) // COPIES)], COPIES))
 
 
-def _shift(image, down, right):
-    """Move an image, and fill with 0."""
-    height, width = image.shape[:2]
-    moved = np.zeros_like(image)
-    moved[max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)] = image[
-        max(-down, 0) : height + min(-down, 0), max(-right, 0) : width + min(-right, 0)
-    ]
-    return moved
-
-
 POOLS = {
-    "clean": _clean,
-    "noisy": _noisy,
-    "confused": _confused,
-    "duplicated": _duplicated,
-    "shifted": _shifted,
-    "foreign": _foreign,
-    "rare": _rare,
-}
+    "clean": _clean, "noisy": _noisy, "confused": _confused, "duplicated": _duplicated, "shifted": _shifted,
+    "foreign": _foreign, "rare": _rare,
+}  # fmt: skip

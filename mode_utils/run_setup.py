@@ -20,7 +20,7 @@ import numpy as np
 
 from mode_utils.data import dataset_name, load_dataset
 from mode_utils.options import PRESETS, DebugOptions, check_budget
-from mode_utils.pools import POOLS, make_pool
+from mode_utils.pools import POOLS, keep_some, make_pool
 from mode_utils.selection.selectors import SELECTORS
 from mode_utils.splits import DIAGNOSE_ON, split_dataset
 from mode_utils.support.checks import MIN_RUNS, check_choice, check_least
@@ -36,18 +36,8 @@ _FOREIGN = {"mnist": "fashion_mnist"}  # whose samples are foreign to a dataset;
 class Scenario:
     """How the initial model comes to its defect.
 
-    Attributes
-    ----------
-    n_train : int or None
-        Training samples kept, drawn at random; None keeps all.
-    starved_share : float
-        Share of their training samples that the starved labels keep.
-    starved_labels : tuple of int
-        Which these are.
-    width : int
-        Factor on the width of the network's layers.
-    epochs : int
-        Epochs of the first training.
+    Of its training samples, `n_train` stay (None: all), of those of the starved labels a share, at least one sample
+    each. `width` is a factor on the width of the network's layers, `epochs` are those of the first training.
     """
 
     n_train: int | None = None
@@ -68,7 +58,7 @@ _OVERFIT_CNN = Scenario(n_train=300, width=2, epochs=100)
 
 @dataclass(frozen=True)
 class RunSetup:
-    """What all strategies of a run share; the defaults are the original's.
+    """What all strategies of a run share; the defaults are the original's. Other values are a ValueError.
 
     Attributes
     ----------
@@ -79,23 +69,16 @@ class RunSetup:
     architecture : {"dense", "cnn", "residual"}
         See `model_training.build_model`.
     scenario : {"healthy", "starved", "underfit", "overfit"}
-        The defect of the initial model.
     initial_epochs : int
-        Epochs of the first training, at least 1; 0 stands for the scenario's own.
+        Epochs of the first training; 0 stands for the scenario's own.
     pool : str
-        What is the matter with the pool: one of `pools.POOLS`.
+        One of `pools.POOLS`.
     labelled : bool
         Whether the labels of the pool are known before its samples are chosen, as MODE assumes.
     width : int
         Factor on the width of the network's layers, beside the scenario's.
     fine_tune : {"all", "head"}
-        What a repair trains: all weights, or the last layer alone on features of the others; see
-        `networks.feature_models`.
-
-    Raises
-    ------
-    ValueError
-        If a value is none of these.
+        What a repair trains: all weights, or the last layer alone, see `networks.feature_models`.
     """
 
     n_train: int = 30_000
@@ -123,7 +106,7 @@ class RunSetup:
 
     @property
     def pool_size(self):
-        """Samples in the bug-fixing pool, which takes over the validation samples when diagnosis looks at test."""
+        """Samples in the bug-fixing pool, which takes over the validation samples when the test set is assessed."""
         return self.n_bug_fixing + (self.n_validation if self.diagnose_on == "test" else 0)
 
 
@@ -133,18 +116,7 @@ def scenario_of(setup):
 
 
 def split_for_run(dataset, setup, seed):
-    """Draw the four roles of a run: training samples as the scenario leaves them, and the pool as the setup wants it.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    setup : RunSetup
-    seed : int
-
-    Returns
-    -------
-    Splits
-    """
+    """Draw the `Splits` of a run: training samples as the scenario leaves them, and the pool as the setup wants it."""
     sizes = (setup.n_train, setup.n_bug_fixing, setup.n_validation, setup.n_test)
     streams = run_streams(seed)
     splits = split_dataset(dataset, streams["split"], *sizes, diagnose_on=setup.diagnose_on)
@@ -161,27 +133,9 @@ def _samples(name):
 
 
 def apply_scenario(splits, scenario, rng):
-    """Return the splits with the training samples that the scenario leaves.
-
-    Parameters
-    ----------
-    splits : Splits
-    scenario : Scenario
-    rng : numpy.random.Generator
-        Decides which samples are kept.
-
-    Returns
-    -------
-    Splits
-        A label that is starved keeps at least one sample.
-    """
-    train = splits.train
-    kept = np.ones(len(train), dtype=bool)
-    for label in scenario.starved_labels if scenario.starved_share < 1 else ():
-        members = np.flatnonzero(train.y == label)
-        n_kept = max(1, round(scenario.starved_share * len(members)))
-        kept[rng.permutation(members)[n_kept:]] = False
-    positions = np.flatnonzero(kept)
+    """Return the splits with the training samples that the scenario leaves; `rng` decides which."""
+    train, starved = splits.train, scenario.starved_labels if scenario.starved_share < 1 else ()
+    positions = keep_some(train.y, {label: scenario.starved_share * (train.y == label).sum() for label in starved}, rng)
     if scenario.n_train:
         positions = np.sort(rng.permutation(positions)[: scenario.n_train])
     return splits if len(positions) == len(train) else replace(splits, train=train.subset(positions))
@@ -194,17 +148,9 @@ def check_study(options, setup, n_runs):
 
 
 def check_study_parameters(parameters):
-    """Check the parameters of a notebook, by name, as `DebugOptions`, `RunSetup` and the loading of data would.
+    """Raise a ValueError as `DebugOptions`, `RunSetup`, `load_dataset` and `check_study` would for parameters.
 
-    Parameters
-    ----------
-    parameters : dict of str to object
-        Other names than theirs are ignored.
-
-    Raises
-    ------
-    ValueError
-        If a value is none of the choices or out of range; see also `check_study`.
+    `parameters` are values by name; other names than theirs are ignored.
     """
     given = [
         {f.name: parameters[f.name] for f in fields(kind) if f.name in parameters} for kind in (DebugOptions, RunSetup)

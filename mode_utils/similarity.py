@@ -1,4 +1,4 @@
-"""How similar are candidates to a heat map? Nine metrics and more, one direction: higher means more similar, always.
+"""How similar candidates are to a heat map: nine metrics and more, one direction. Higher means more similar, always.
 
 Distances are negated, so there is exactly one order and no metric needs to be flipped. Each metric is checked against
 SciPy's function of the same name.
@@ -21,16 +21,15 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
     heatmap : (...) float
         In the same space, flattened.
     metric : str
-        One of `METRICS`, "spatial earth mover", one that `register_metric` has added, or an alias such as "l1" or
-        "wasserstein".
+        One of `METRICS`, "spatial earth mover", one of `register_metric`, or an alias such as "l1" or "wasserstein".
     minkowski_p : float
         Order of the Minkowski distance, at least 1; the other metrics ignore it.
 
     Returns
     -------
     (n_candidates,) float64
-        Higher means more similar, for every metric. Distances lie in (-inf, 0], cosine similarity in [-1, 1]; the dot
-        product has no bounds and grows with the norm of the candidate.
+        Higher means more similar, for every metric. Distances lie in (-inf, 0], cosine similarity in [-1, 1] (0 for a
+        candidate of zeros); the dot product has no bounds and grows with the norm of the candidate.
 
     Raises
     ------
@@ -41,7 +40,6 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
     -----
     Earth mover is the one-dimensional Wasserstein distance between the *distributions of values*, mean |sort(u) -
     sort(v)|, as in the replication: where a value sits does not matter to it, so a shuffled image has distance 0.
-    A candidate of zeros has cosine similarity 0, because no direction is defined for it.
     """
     metric = metric_name(metric)
     check_least("minkowski_p", minkowski_p, 1)
@@ -57,27 +55,16 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
 
 
 def register_metric(name, scores):
-    """Add a metric, or replace one, so that `metric=name` finds it.
+    """Add a metric, or replace one, so that `metric=name`, in lower case, finds it.
 
-    Parameters
-    ----------
-    name : str
-        In lower case.
-    scores : callable
-        From candidates (n, ...), a heat map of the shape of one of them, and `minkowski_p`, which metrics without an
-        order leave alone, to scores (n,); higher is more similar.
+    `scores` maps candidates (n, ...), a heat map of the shape of one of them, and `minkowski_p`, which metrics without
+    an order ignore, to scores (n,); higher is more similar.
     """
     _METRICS[name] = scores
 
 
 def metric_name(metric):
-    """Return the full name of a metric given by its name or an alias, in any case.
-
-    Raises
-    ------
-    ValueError
-        If there is no such metric.
-    """
+    """Return the full name of a metric given by its name or an alias, in any case; otherwise a ValueError."""
     key = str(metric).lower().replace("_", " ").replace("-", " ").strip()
     name = _ALIASES.get(key, key)
     if name not in _METRICS:
@@ -129,10 +116,6 @@ def _earth_mover(candidates, heatmap):
     return -_by_chunk(mean_shift, candidates)
 
 
-def _spatial_earth_mover(candidates, heatmap, _):
-    return -earth_mover_distances(candidates, heatmap)
-
-
 def _by_chunk(distance, candidates, size=128):
     """Apply a function of rows to a few rows at a time, which stay in the processor's cache."""
     chunks = [distance(candidates[start : start + size]) for start in range(0, len(candidates), size)]
@@ -158,16 +141,12 @@ _METRICS = {
 }
 METRICS = tuple(_METRICS)  # the nine of the study
 SPATIAL = "spatial earth mover"
-_METRICS[SPATIAL] = _spatial_earth_mover
+_METRICS[SPATIAL] = lambda candidates, heatmap, _: -earth_mover_distances(candidates, heatmap)
 _ALIASES = {
-    "dot": "dot product", "inner product": "dot product",
-    "cosine": "cosine similarity",
+    "dot": "dot product", "inner product": "dot product", "cosine": "cosine similarity",
     "l1": "manhattan", "cityblock": "manhattan", "city block": "manhattan", "taxicab": "manhattan",
-    "l2": "euclidean",
-    "lp": "minkowski",
-    "l inf": "chebyshev", "linf": "chebyshev",
+    "l2": "euclidean", "lp": "minkowski", "l inf": "chebyshev", "linf": "chebyshev",
     "earth mover distance": "earth mover", "earth movers": "earth mover", "emd": "earth mover",
-    "wasserstein": "earth mover",
-    "position aware earth mover": SPATIAL, "sinkhorn": SPATIAL,
+    "wasserstein": "earth mover", "position aware earth mover": SPATIAL, "sinkhorn": SPATIAL,
     "braycurtis": "bray curtis",
 }  # fmt: skip

@@ -85,3 +85,38 @@ def test_a_stage_can_be_called_by_its_name_alone_and_is_imported_when_it_is_aske
         assert getattr(mode_utils, name) is not None or name.startswith("__")
     with pytest.raises(AttributeError, match="mode_utils has no stage 'repair_model'; it has: DebugOptions, METRICS"):
         mode_utils.repair_model  # noqa: B018
+
+
+def functions(path):
+    """Return the public functions of a file and how many parameters each has."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+            yield node.name, len([each for each in arguments if each.arg not in ("self", "cls")])
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_no_public_function_is_told_more_than_eight_things(path):
+    if "visualization" not in path.parts:  # a plot has settings
+        assert {name: n for name, n in functions(path) if n > 8} == {}
+
+
+def test_a_room_has_at_most_fourteen_files_and_the_house_is_no_larger_than_it_was():
+    rooms = [path.parent for path in FILES if path.name != "__init__.py" and path.parent != PACKAGE]
+    assert {room.name: rooms.count(room) for room in rooms if rooms.count(room) > 14} == {}
+    assert sum(len(path.read_text().splitlines()) for path in FILES) <= 14_500
+    assert {module(path): n for path in FILES if (n := len(path.read_text().splitlines())) > 350} == {}
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_the_first_line_of_a_module_says_what_it_is(path):
+    first = ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]
+    assert not first.endswith("?") and len(first.split()) >= 2
+
+
+WORDS = r"\bbe (it|they)\b|\bsomebody\b|\bbelie(f|ve)s?\b|\bforetell|\bdear\b|\bgrave\b|\b_bury\b"
+
+
+def test_words_that_readers_stumbled_over_are_gone():
+    found = {module(path): hits for path in FILES if (hits := re.findall(rf".*(?:{WORDS}).*", path.read_text()))}
+    assert found == {}

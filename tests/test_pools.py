@@ -94,7 +94,7 @@ def test_images_are_cut_or_padded_around_their_middle(shape):
 
 
 def test_what_is_no_image_is_not_shifted_and_a_pool_that_does_not_exist_is_refused(splits, rng):
-    with pytest.raises(ValueError, match=r"samples of shape \(5,\) are no images"):
+    with pytest.raises(ValueError, match=r"samples of shape \(5,\) are not images"):
         like_images(np.zeros((1, 28, 28)), (5,))
     with pytest.raises(ValueError, match="unknown pool 'dirty'; choose from clean, noisy"):
         make_pool(splits, "dirty", rng)

@@ -87,8 +87,8 @@ def test_what_a_repair_sees_first_is_shared_and_the_same_as_seen_anew(mnist, sma
         )
         times = list(TIMES)
         pd.testing.assert_frame_equal(shared.drop(columns=times), anew.drop(columns=times), check_exact=True)
-    assert len(list(tmp_path.rglob("_look/*/output.pkl"))) == 2
-    assert len(list(tmp_path.rglob("_diagnose/*/output.pkl"))) == 2
+    assert len(list(tmp_path.rglob("_choose_view/*/output.pkl"))) == 2
+    assert len(list(tmp_path.rglob("_assess/*/output.pkl"))) == 2
 
 
 def test_a_change_of_the_setup_is_not_read_from_the_cache(mnist, small_setup, tmp_path):

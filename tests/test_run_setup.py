@@ -89,7 +89,7 @@ def test_good_parameters_pass_and_unknown_names_are_not_its_business():
     check_study_parameters({"metric": "EMD", "n_runs": 30, "output_dir": "anywhere"})
 
 
-def test_the_pool_takes_over_the_validation_samples_when_diagnosis_looks_at_test():
+def test_the_pool_takes_over_the_validation_samples_when_the_test_set_is_assessed():
     assert RunSetup(diagnose_on="test").pool_size == 30_000
 
 

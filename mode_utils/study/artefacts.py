@@ -1,4 +1,4 @@
-"""What a notebook leaves behind: the tidy table of its runs, their timings, images of a gallery, and figures."""
+"""Files that a notebook leaves behind: the tidy table of its runs, their timings, images of a gallery, and figures."""
 
 from pathlib import Path
 
@@ -11,16 +11,7 @@ from mode_utils.support.files import whole_file, write_text
 
 
 def save_results(folder, runs):
-    """Write what a run of the walkthrough leaves behind, each file whole or not at all.
-
-    Parameters
-    ----------
-    folder : path
-        Made if it does not exist.
-    runs : pandas.DataFrame
-        As `repeat_runs` returns it. All but the `TIMES` goes to `runs.csv`, which is the same, bit for bit, each time;
-        they go to `timings.csv`.
-    """
+    """Write runs of `repeat_runs`: the `TIMES` to `timings.csv`, all else, which is reproducible, to `runs.csv`."""
     times = list(TIMES)
     timings = runs.groupby([*configuration(runs), "seed", "strategy"], sort=False, as_index=False)[times].sum()
     save_table(folder, "runs", runs.drop(columns=times))
@@ -39,23 +30,9 @@ def save_text(folder, name, text):
 
 
 def load_runs(folder, timings=None):
-    """Read and check `runs.csv`.
+    """Read and check `runs.csv`; a `timings.csv`, by default of the same folder, adds its sums to a run's last row.
 
-    Parameters
-    ----------
-    folder : path
-        Has `runs.csv`.
-    timings : path, optional
-        A `timings.csv`, by default that of the folder, if there is one: its sums stand in a run's last row.
-
-    Returns
-    -------
-    pandas.DataFrame
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or a number out of range, see `runs_table.check_runs_table`.
+    A missing column, or a number out of range, is a ValueError.
     """
     runs = pd.read_csv(Path(folder) / "runs.csv", dtype={"target_label": "Int64", "n_ranked": "Int64"})
     check_runs_table(runs)
@@ -70,23 +47,10 @@ def load_runs(folder, timings=None):
 
 
 def load_gallery(folders):
-    """Read the gallery of an executed walkthrough.
+    """Read the gallery of an executed walkthrough: the first `gallery.npz` of some folders, as each has all metrics.
 
-    Parameters
-    ----------
-    folders : iterable of path
-        Of executed cells; the first that has a `gallery.npz` counts, as it has all metrics.
-
-    Returns
-    -------
-    dict of str to array
-        `metrics`, (n_metrics,) str; `best` and `worst`, (n_metrics, n_classes, height, width); `hci`, `hmi` and `hwi`,
-        (n_classes, height, width).
-
-    Raises
-    ------
-    FileNotFoundError
-        If no folder has a gallery.
+    A dict: `metrics`, (n_metrics,) str; `best` and `worst`, (n_metrics, n_classes, height, width); `hci`, `hmi` and
+    `hwi`, (n_classes, height, width).
     """
     folders = [Path(folder) for folder in folders]
     for folder in folders:

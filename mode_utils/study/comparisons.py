@@ -4,12 +4,14 @@ Differences are taken inside a run, and only then averaged.
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from mode_utils.options import CONFIGURATION
+from mode_utils.study.formatting import interval, p_value, points
 from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import configuration
 from mode_utils.study.significance import (
@@ -20,9 +22,15 @@ from mode_utils.study.significance import (
     interval_of_mean,
     signed_rank,
     without_noise,
-)
+)  # fmt: skip
 
 MARGIN = 0.002  # of accuracy: a smaller difference does not matter
+_ACCURACY_TABLE = {
+    "initial": "Initial Acc", "final": "Final Acc", "control": "Control Acc", "finished_early": "Finished Early",
+    "improvement": "Diff I-F", "difference": "Diff F-C", "runs": "Runs", "low": "CI Low", "high": "CI High",
+    "p_holm": "p (Holm)", "weakest_label": "Weakest Label Acc", "samples": "Samples Used",
+    "control_full_budget": "Control Acc (full budget)",
+}  # fmt: skip
 
 
 def compare_with_control(runs, by="metric", random_state=0):
@@ -31,12 +39,9 @@ def compare_with_control(runs, by="metric", random_state=0):
     Parameters
     ----------
     runs : pandas.DataFrame
-        As `repeated_runs.repeat_runs` returns it, or its `outcomes.paired_outcomes`, of one configuration but for `by`.
+        As `repeat_runs` or `paired_outcomes` returns it, of one configuration but for `by`.
     by : str
-        Column whose values are compared with control, each for itself: an option, or a column that you have added and
-        that names whole configurations.
-    random_state : int
-        Seed of the bootstrap.
+        Column whose values are compared with control, each for itself: an option, or a column of names.
 
     Returns
     -------
@@ -49,8 +54,7 @@ def compare_with_control(runs, by="metric", random_state=0):
     Raises
     ------
     ValueError
-        If other columns of the configuration vary, so that unlike runs would be mixed; if there are fewer runs than
-        `checks.MIN_RUNS`, a seed twice, or one that is not paired.
+        If unlike runs would be mixed, a seed comes twice or is not paired, or there are fewer runs than `MIN_RUNS`.
     """
     outcomes = _as_outcomes(runs)
     _check_one_configuration(outcomes, by)
@@ -58,41 +62,20 @@ def compare_with_control(runs, by="metric", random_state=0):
 
 
 def compare_differences(outcomes, by, random_state=0):
-    """Test whether paired differences lie above or below 0: `compare_with_control` for the differences of one's own.
-
-    Parameters
-    ----------
-    outcomes : pandas.DataFrame
-        A row a pair, with the columns `difference` and `by`, and `seed`, if seeds are to be checked.
-    by, random_state
-        See `compare_with_control`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `compare_with_control` returns it.
-    """
-    table = pd.DataFrame(
+    """Test whether paired differences, a row of `outcomes` each, lie above or below 0; see `compare_with_control`."""
+    return _with_holm(
         {by: value} | _describe(_differences(group, f"{by} {value!r}"), random_state)
         for value, group in outcomes.groupby(by, sort=False)
     )
-    table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"], table["runs"]))
-    return table
 
 
 @dataclass(frozen=True)
 class MetricComparison:
-    """Do metrics differ from one another? All compared in the same runs.
+    """Whether metrics differ from one another, all compared in the same runs.
 
-    Attributes
-    ----------
-    n_runs : int
-    statistic, p : float
-        Of Friedman's test that none differs; p is 1 if no run tells any two apart.
-    ranks : pandas.Series
-        Mean rank of each metric over the runs, 1 is the best; equal values share their ranks.
-    pairs : pandas.DataFrame
-        As `compare_differences` returns it, a row a pair: `first` minus `second`, `p_holm` over all pairs.
+    `statistic` and `p` are of Friedman's test that none differs (p is 1 if no run tells any two apart); `ranks` the
+    mean rank of each metric, 1 is the best; `pairs` as of `compare_differences`, `first` minus `second`, `p_holm` over
+    all.
     """
 
     n_runs: int
@@ -111,28 +94,10 @@ class MetricComparison:
 
 
 def compare_metrics(runs, by="metric", value="difference", random_state=0):
-    """Test whether metrics differ from one another: Friedman's test first, then each pair.
+    """Test whether metrics differ from one another: Friedman's test first, then each pair (a `MetricComparison`).
 
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        See `compare_with_control`; the same seeds for each value of `by`.
-    by : str
-        Column whose values are compared, at least three of them.
-    value : str
-        Column to compare them by, higher is better.
-    random_state : int
-        Seed of the bootstrap.
-
-    Returns
-    -------
-    MetricComparison
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than three values of `by`, too few runs, a seed twice, or one that a value of `by` lacks; and
-        if unlike runs would be mixed.
+    At least three values of `by` are compared, each with the same seeds, by the column `value`, higher is better.
+    Errors are those of `compare_with_control`.
 
     References
     ----------
@@ -143,10 +108,10 @@ def compare_metrics(runs, by="metric", value="difference", random_state=0):
     wide = _pivot(outcomes, by, value)
     if wide.shape[1] < 3:
         raise ValueError(f"comparing metrics takes at least three, not {list(wide)}")
-    pairs = [(first, second) for i, first in enumerate(wide) for second in list(wide)[i + 1 :]]
-    rows = [{"first": a, "second": b} | _describe((wide[a] - wide[b]).to_numpy(), random_state) for a, b in pairs]
-    pairs = pd.DataFrame(rows)
-    pairs.insert(pairs.columns.get_loc("p") + 1, "p_holm", holm(pairs["p"], len(wide)))
+    pairs = _with_holm(
+        {"first": a, "second": b} | _describe((wide[a] - wide[b]).to_numpy(), random_state)
+        for a, b in combinations(wide, 2)
+    )
     wide = without_noise(wide)  # only now: of what is rounded, differences are not
     equal = (wide.nunique(axis=1) == 1).all()
     statistic, p = (0.0, 1.0) if equal else stats.friedmanchisquare(*wide.to_numpy().T)
@@ -156,29 +121,12 @@ def compare_metrics(runs, by="metric", value="difference", random_state=0):
 def compare_layer_selection(runs, by="metric", value="final", margin=MARGIN, random_state=0):
     """Test whether layer selection changes the outcome, and whether it demonstrably does not.
 
-    Not finding a difference is no proof that there is none; so each row has both tests.
+    Not finding a difference does not prove that there is none; so each row has both tests. `margin` is the largest mean
+    difference that does not matter; if a value of `by` has several rows for a seed, their mean counts.
 
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As `repeated_runs.repeat_runs` returns it, or its `outcomes.paired_outcomes`, with and without layer selection
-        for the same seeds. If a value of `by` has several rows for a seed, their mean counts.
-    by, value, random_state
-        See `compare_metrics`.
-    margin : float
-        The largest mean difference, to either side, that does not matter.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a value of `by`: `compare_differences` of with minus without; `p_equivalence`, two one-sided tests, and
-        `p_equivalence_holm`; `verdict`: "equivalent" or "different" at the 5% level after Holm, both ("different, by
-        less than the margin"), or "undecided".
-
-    Raises
-    ------
-    ValueError
-        If a seed lacks one of the two, or there are too few runs.
+    A row a value of `by`: `compare_differences` of with minus without; `p_equivalence`, two one-sided tests, and
+    `p_equivalence_holm`; `verdict`: "equivalent" or "different" at the 5% level after Holm, both ("different, by less
+    than the margin"), or "undecided".
     """
     means = _as_outcomes(runs).groupby([by, "seed", "layer_selection"], sort=False)[value].mean().unstack()
     if not {True, False} <= set(means) or means.isna().to_numpy().any():
@@ -188,6 +136,39 @@ def compare_layer_selection(runs, by="metric", value="final", margin=MARGIN, ran
     p_values = [equivalence_p(group["difference"], margin) for _, group in effects.groupby(by, sort=False)]
     table = table.assign(p_equivalence=p_values, p_equivalence_holm=holm(p_values))
     return table.assign(verdict=[_verdict(*p) for p in table[["p_holm", "p_equivalence_holm"]].to_numpy()])
+
+
+def accuracy_table(runs, by="metric"):
+    """Summarize runs of one configuration but for `by`, which makes the rows, as the original's table does, and more.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Means over runs. Accuracies and their differences are in [0, 1]; `Diff I-F` is final minus initial, `Diff F-C`
+        final minus control (higher is better for MODE in both); `Finished Early` counts runs.
+    """
+    outcomes = paired_outcomes(runs)
+    compared = compare_with_control(outcomes, by).set_index(by)[["runs", "low", "high", "p_holm"]]
+    groups = outcomes.groupby(by, sort=False)
+    means = groups.mean(numeric_only=True).assign(finished_early=groups["finished_early"].sum())
+    table = means.join(compared)[list(_ACCURACY_TABLE)].rename(columns=_ACCURACY_TABLE)
+    return table.rename_axis(by.replace("_", " ").title()).reset_index()
+
+
+def format_accuracy_table(table):
+    """Return the accuracy table as text: accuracies with four digits, differences in percentage points (pp)."""
+    text = pd.DataFrame({table.columns[0]: table.iloc[:, 0]})
+    for name in ("Initial Acc", "Final Acc", "Control Acc"):
+        text[name] = table[name].map("{:.4f}".format)
+    text["Finished Early"] = table["Finished Early"]
+    for name in ("Diff I-F", "Diff F-C"):
+        text[f"{name} (pp)"] = table[name].map(points)
+    text["95% CI (pp)"] = [interval(low, high) for low, high in zip(table["CI Low"], table["CI High"], strict=True)]
+    text["p (Holm)"] = table["p (Holm)"].map(p_value)
+    text["Runs"] = table["Runs"]
+    text["Weakest Label"] = table["Weakest Label Acc"].map("{:.3f}".format)
+    text["Samples"] = table["Samples Used"].map("{:.0f}".format)
+    return text
 
 
 def _as_outcomes(runs):
@@ -201,6 +182,12 @@ def _describe(differences, random_state):
         "runs": len(differences), "mean": differences.mean(), "low": low, "high": high,
         "p": p, "rank_biserial": rank_biserial, "won": (signs > 0).mean(), "lost": (signs < 0).mean(),
     }  # fmt: skip
+
+
+def _with_holm(rows):
+    table = pd.DataFrame(rows)
+    table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"], table["runs"]))
+    return table
 
 
 def _differences(group, name):

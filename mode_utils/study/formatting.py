@@ -1,4 +1,4 @@
-"""How numbers are written, everywhere alike: accuracies, percentage points (pp) of them, intervals, p-values."""
+"""How numbers are written everywhere: accuracies, percentage points (pp) of them, intervals, p-values."""
 
 import html
 import numbers
@@ -26,12 +26,7 @@ def interval(low, high):
 
 
 def mean_interval(row):
-    """Return `mean` and the interval from `low` to `high` of a row of a comparison, in percentage points.
-
-    Parameters
-    ----------
-    row : mapping or named tuple
-    """
+    """Return `mean` and the interval `low` to `high`, in pp, of a comparison's row: a mapping or a named tuple."""
     row = row._asdict() if hasattr(row, "_asdict") else row
     return f"{pp(row['mean'])} ({interval(row['low'], row['high'])})"
 
@@ -51,19 +46,7 @@ def p_equals(p):
 
 
 def format_comparison(compared):
-    """Return a comparison as text for readers: differences in percentage points, with names and units.
-
-    Parameters
-    ----------
-    compared : pandas.DataFrame
-        As `comparisons.compare_differences` returns it, maybe with columns of shares beside.
-
-    Returns
-    -------
-    pandas.DataFrame
-        What is compared, "difference (pp)", "95% interval (pp)", "p", "p, adjusted (Holm)", "effect (rank-biserial)" in
-        [-1, 1], "won" and "lost" (shares of the runs in %), "runs".
-    """
+    """Return a table of `compare_differences` as text: differences in percentage points, shares of the runs in %."""
     text = compared.iloc[:, [0]].copy()
     text["difference (pp)"] = compared["mean"].map(points)
     text["95% interval (pp)"] = [interval(*ends) for ends in zip(compared["low"], compared["high"], strict=True)]
@@ -132,7 +115,7 @@ def _is_numeric(column):
 
 
 def _as_is(text):
-    """Return a text that Markdown shows as it is: names of files and of labels are no formatting, and no HTML."""
+    """Escape a text for Markdown: names of files and of labels are neither formatting nor HTML."""
     return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(text, quote=False))
 
 
@@ -149,46 +132,28 @@ def _written(name, value):
 
 
 _ACCURACIES = {
-    "initial": "before",
-    "final": "after",
-    "control": "control, at random",
-    "weakest_label": "weakest label, after",
-    "control_weakest_label": "weakest label, control",
-    "test_accuracy": "test accuracy",
-    "diagnosis_accuracy": "validation accuracy",
-    "train_accuracy": "training accuracy",
-    "weakest_label_accuracy": "accuracy of the weakest label",
-    "accuracy": "accuracy",
-    "won": "runs won",
-    "lost": "runs lost",
-    "initial_gap": "gap before",
-    "gap": "gap after",
-    "control_gap": "gap of control",
-}
-_ACCURACIES |= {  # of a repair
-    "validation_accuracy": "validation accuracy",
-    "before": "before",
-    "after": "after",
-    "test_before": "test, before",
-    "test_after": "test, after",
-    "accuracy_before": "accuracy before",
-    "accuracy_after": "accuracy after",
-    "test_accuracy_before": "test accuracy before",
-    "test_accuracy_after": "test accuracy after",
-    "confidence": "confidence",
-    "share of the label": "share of the label",
-}
-_DIFFERENCES = {
-    "mean": "mean difference (pp)",
-    "difference": "gain over control (pp)",
-    "change": "change (pp)",
-}
+    "initial": "before", "final": "after", "control": "control, at random", "accuracy": "accuracy",
+    "weakest_label": "weakest label, after", "control_weakest_label": "weakest label, control",
+    "test_accuracy": "test accuracy", "diagnosis_accuracy": "validation accuracy",
+    "train_accuracy": "training accuracy", "weakest_label_accuracy": "accuracy of the weakest label",
+    "won": "runs won", "lost": "runs lost",
+    "initial_gap": "gap before", "gap": "gap after", "control_gap": "gap of control",
+    # of a repair
+    "validation_accuracy": "validation accuracy", "before": "before", "after": "after",
+    "test_before": "test, before", "test_after": "test, after",
+    "accuracy_before": "accuracy before", "accuracy_after": "accuracy after",
+    "test_accuracy_before": "test accuracy before", "test_accuracy_after": "test accuracy after",
+    "confidence": "confidence", "share of the label": "share of the label",
+}  # fmt: skip
+_DIFFERENCES = {"mean": "mean difference (pp)", "difference": "gain over control (pp)", "change": "change (pp)"}
+_NUMBERS = {
+    "samples": "samples added", "samples_added": "samples added", "n_underfit": "underfit labels",
+    "n_overfit": "overfit labels", "ratio": "times as many",
+}  # fmt: skip
 TITLES = (  # by column: its title, and how its numbers are written
     {name: (title, percent) for name, title in _ACCURACIES.items()}
     | {name: (title, points) for name, title in _DIFFERENCES.items()}
+    | {name: (title, significant) for name, title in _NUMBERS.items()}
     | {"p": ("p", p_value), "p_holm": ("p, adjusted (Holm)", p_value)}
-    | {"rank_biserial": ("effect (rank-biserial)", "{:+.2f}".format)}
-    | {"samples": ("samples added", significant), "samples_added": ("samples added", significant)}
-    | {"n_underfit": ("underfit labels", significant), "n_overfit": ("overfit labels", significant)}
-    | {"target_label": ("label that got most", str), "ratio": ("times as many", significant)}
+    | {"rank_biserial": ("effect (rank-biserial)", "{:+.2f}".format), "target_label": ("label that got most", str)}
 )

@@ -1,30 +1,28 @@
-"""How many samples does it save to choose them well? A choice's learning curve against that of drawing at random."""
+"""What a choice of samples is worth: how many it saves, whether it will pay, and how large its share should be.
+
+A label k of which the model gets a share e_k wrong gets samples in proportion to e_k. A sample that is drawn so meets a
+mistake with probability sum of e_k^2 / sum of e_k; one that is drawn at random from labels alike, with the mean of e_k.
+The surplus is the difference: 0 where all labels are equally good, large where few labels are bad. Where all labels are
+equally bad, `model_training.learning_curve_slope` says whether the model has seen enough.
+"""
 
 import numpy as np
 import pandas as pd
 from scipy import stats
+from scipy.optimize import nnls
 
 from mode_utils.study.runs_table import check_runs_table
-from mode_utils.study.significance import interval_of_mean
+from mode_utils.study.significance import interval_of_mean, resampled_interval
+
+SIGNS = ["surplus", "slope"]  # columns of the table of settings
+PAYS = 0.003  # of accuracy: a smaller gain over random choice is none
 
 
 def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label_accuracy")):
-    """Average what runs reach at each number of samples; a run that finishes early stays where it is.
+    """Average what runs reach at each number of samples up to `n_samples`; a run that finishes early stays where it is.
 
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        A row for each `name`, `seed` and `samples_added`.
-    n_samples : int
-        Up to which the curves go.
-    accuracies : sequence of str
-        Columns to average.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each `name`, in the order of the runs, and `samples_added`: the mean of each accuracy under its name,
-        the ends of its 95% t interval under `<name>_low` and `<name>_high` (NaN for one run), and how many `runs`.
+    A row for each `name`, in the order of the runs, and `samples_added`: the mean of each accuracy under its name, the
+    ends of its 95% t interval under `<name>_low` and `<name>_high` (NaN for one run), and how many `runs`.
     """
     check_runs_table(runs, ("name", "seed", "samples_added", *accuracies))
     rows = runs[runs["samples_added"] <= n_samples]
@@ -42,20 +40,7 @@ def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label
 
 
 def samples_to_reach(samples, accuracies, goal):
-    """Return how many samples a learning curve needs to reach an accuracy.
-
-    Parameters
-    ----------
-    samples : (n_points,) float
-        Increasing.
-    accuracies : (n_points,) float
-    goal : float
-
-    Returns
-    -------
-    float
-        Linear between the first point that reaches the goal and the one before it; infinite if none does.
-    """
+    """Return at how many samples a curve reaches a goal, linear between its points; infinite if it never does."""
     reached = np.flatnonzero(np.asarray(accuracies) >= goal)
     if not reached.size:
         return np.inf
@@ -69,32 +54,16 @@ def samples_to_reach(samples, accuracies, goal):
 def labelling_economy(chosen, control, n_samples, accuracy="test_accuracy", random_state=0):
     """Compare a choice of `n_samples` with drawing at random, at equal accuracy.
 
-    Parameters
-    ----------
-    chosen, control : pandas.DataFrame
-        A row for each `seed` and `samples_added`, with the column `accuracy`; control goes as far as it may have to.
-    n_samples : int
-        At which the choice is looked at.
-    accuracy : str
-    random_state : int
-        Seed of the bootstrap.
+    Both tables have a row for each `seed` (the same ones) and `samples_added`; control goes as far as it may have to.
 
-    Returns
-    -------
-    dict
-        `accuracy` that the choice reaches on average, `samples` that control needs for it on average, and the `ratio`
-        of these to `n_samples` (above 1: the choice saves samples) with its 95% interval `low`, `high`: the numbers of
-        samples at which the interval of the paired difference from control contains 0 (see
-        `significance.interval_of_mean`). Infinite where control does not get there; `measured` is how far it went.
-
-    Raises
-    ------
-    ValueError
-        If the two do not have the same seeds, the choice was not looked at there, or there are too few runs.
+    A dict: `accuracy` that the choice reaches on average, `samples` that control needs for it on average, and the
+    `ratio` of these to `n_samples` (above 1: the choice saves samples) with its 95% interval `low`, `high`: the numbers
+    of samples at which the interval of the paired difference from control contains 0. Infinite where control does not
+    get there; `measured` is how far it went.
     """
     wide = [table.pivot(index="seed", columns="samples_added", values=accuracy) for table in (chosen, control)]
     if n_samples not in wide[0]:
-        raise ValueError(f"the choice was not looked at with {n_samples} samples, only with {list(wide[0])}")
+        raise ValueError(f"the choice was not measured with {n_samples} samples, only with {list(wide[0])}")
     if not wide[0].index.equals(wide[1].index):
         raise ValueError(f"the choice has seeds {list(wide[0].index)}, control {list(wide[1].index)}")
     goals, curves, samples = wide[0][n_samples].to_numpy(), wide[1].to_numpy(), wide[1].columns.to_numpy()
@@ -104,3 +73,63 @@ def labelling_economy(chosen, control, n_samples, accuracy="test_accuracy", rand
     low, high = (samples_to_reach(samples, end, 0) for end in ends.T[::-1])
     found = {"accuracy": goals.mean(), "samples": needed, "measured": int(samples[-1])}
     return found | {"ratio": needed / n_samples, "low": low / n_samples, "high": high / n_samples}
+
+
+def surplus(errors):
+    """Return how much more often, in [0, 1], a sample meets a mistake if labels are served by their error.
+
+    `errors` (..., n_classes) are the shares of each label's validation samples that the model gets wrong, NaN where
+    there are none.
+    """
+    errors = np.asarray(errors, dtype=np.float64)
+    total, squares = np.nansum(errors, axis=-1), np.nansum(errors**2, axis=-1)
+    served = np.divide(squares, total, out=np.zeros_like(total), where=total > 0)
+    return served - np.nanmean(errors, axis=-1)
+
+
+def fit_payoff(settings):
+    """Fit `difference` = a x surplus + b x slope; a and b are at least 0: neither sign speaks against a gain."""
+    return nnls(settings[SIGNS].to_numpy(), settings["difference"].to_numpy())[0]
+
+
+def predict_gain(calibrated_on, settings):
+    """Predict from other settings, see `fit_payoff`, whether choosing pays, and compare with whether it did.
+
+    Adds `foretold`, the predicted gain; `says`, whether that is worth it; `pays`, whether the gain was; `hit`, whether
+    these agree.
+    """
+    foretold = settings[SIGNS].to_numpy() @ fit_payoff(calibrated_on)
+    says, pays = foretold > PAYS, settings["difference"] > PAYS
+    return settings.assign(foretold=foretold, says=says, pays=pays, hit=says == pays)
+
+
+def best_shares(effects):
+    """Return the alpha with the highest mean gain for each number of classes; see `fit_share_rule`."""
+    return effects.groupby("n_classes").mean().idxmax(axis=1).astype(float)
+
+
+def fit_share_rule(effects, random_state=0):
+    """Fit best alpha = c * n_classes ** slope.
+
+    `effects` has the gains of runs: `seed` and `n_classes` are its index, alphas its columns; each number of classes,
+    at least three, has the same seeds.
+
+    A dict: `slope` and `constant` of the fit; `low` and `high`, the slope's 95% interval (`resampled_interval`). With 0
+    in it, the best share was not shown to depend on the number of classes; with -1 in it, an equal share for each class
+    was not excluded.
+    """
+    numbers = effects.index.unique("n_classes")
+    by_seed = [effects.xs(number, level="n_classes") for number in numbers]
+    if len(numbers) < 3:
+        raise ValueError(f"a rule needs at least three numbers of classes, not {list(numbers)}")
+    if any(not table.index.equals(by_seed[0].index) for table in by_seed):
+        raise ValueError("each number of classes needs the same seeds")
+    gains, alphas = np.stack([table.to_numpy() for table in by_seed]), effects.columns.to_numpy(dtype=float)
+
+    def line(runs):
+        best = alphas[gains[:, runs].mean(axis=1).argmax(axis=1)]
+        return stats.linregress(np.log(np.asarray(numbers, dtype=float)), np.log(best))
+
+    fit = line(np.arange(gains.shape[1]))
+    low, high = resampled_interval(lambda runs: line(runs).slope, gains.shape[1], random_state)
+    return {"slope": fit.slope, "constant": float(np.exp(fit.intercept)), "low": low, "high": high}

@@ -1,4 +1,4 @@
-"""From the tidy runs table to a row a run: what MODE and its control reached from the same model.
+"""Outcomes of runs, a row a run: what MODE and its control reached from the same model.
 
 A difference between two runs says more about their seeds than about their strategies; the difference between MODE and
 control of *one* run, at the same number of added samples, does not.
@@ -28,10 +28,9 @@ def paired_outcomes(runs):
     pandas.DataFrame
         The configuration and `seed`; `initial`, `final`, `control` (read off at MODE's number of samples) and
         `control_full_budget`, test accuracies in [0, 1]; `improvement` = final - initial and `difference` = final -
-        control, higher is better for MODE; `diagnosis_difference`, the same difference on the samples that diagnosis
-        looks at; `weakest_label`, `control_weakest_label`, test accuracies of the weakest label; `initial_gap`, `gap`
-        and `control_gap`, training minus diagnosis accuracy; `samples` added by MODE; `finished_early`; `seconds` of
-        MODE and how many of them selecting took, NaN if unknown.
+        control, higher is better for MODE; `diagnosis_difference`, the same on the held-out samples of the assessment;
+        `weakest_label`, `control_weakest_label`, test accuracies; `initial_gap`, `gap`, `control_gap`, training minus
+        held-out accuracy; `samples` added by MODE; `finished_early`; the `TIMES` of MODE, NaN if unknown.
 
     Raises
     ------
@@ -85,7 +84,6 @@ def _gap(rows):
 
 
 def _check(fine, what):
-    """Raise a ValueError that names the first run for which something is not fine."""
     if not fine.all():
         run = dict(zip(fine.index.names, fine.index[fine.to_numpy().argmin()], strict=True))
         name = ", ".join(f"{key}={run[key]}" for key in ("name", "metric", "layer_selection", "seed") if key in run)

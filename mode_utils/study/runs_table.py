@@ -1,6 +1,6 @@
-"""The tidy table of runs, a row an iteration: its columns, defined once, and the check of a table that is read.
+"""The columns of the tidy table of runs, a row an iteration, and the check of a table that is read.
 
-Beside these columns a table has the configuration of the repair (`options.CONFIGURATION`), and a `name` where several
+Beside these a table has the configuration of the repair (`options.CONFIGURATION`), and a `name` where several
 strategies repaired the same models.
 """
 
@@ -10,7 +10,7 @@ from mode_utils.options import CONFIGURATION
 
 
 class Column(NamedTuple):
-    """What a column holds: in words, its unit, and the least and the largest value of a number."""
+    """What a column holds, its unit, and the least and the largest value of a number."""
 
     holds: str
     unit: str = ""
@@ -27,14 +27,14 @@ ITERATION_COLUMNS = {
     "iteration": Column("0 is the model before the repair", "iterations", *_COUNT),
     "samples_added": Column("taken from the pool so far", "samples", *_COUNT),
     "test_accuracy": Column("accuracy on the test samples", *_SHARE),
-    "diagnosis_accuracy": Column("accuracy on the samples that diagnosis looks at", *_SHARE),
+    "diagnosis_accuracy": Column("accuracy on the held-out samples of the assessment", *_SHARE),
     "train_accuracy": Column("accuracy on the samples that the model was first trained on", *_SHARE),
     "weakest_label_accuracy": Column("lowest test accuracy of a label", *_SHARE),
     "n_underfit": Column("underfit labels", "labels", *_COUNT),
     "n_overfit": Column("overfit labels", "labels", *_COUNT),
     "fault": Column("what the iteration was for: underfit, overfit, or neither"),
     "target_label": Column("the label that got most", "label", *_COUNT),
-    "target_layer": Column("the layer that was looked at, if any was"),
+    "target_layer": Column("the layer whose activations were compared, if any"),
     "n_ranked": Column("samples that were taken by rank rather than at random", "samples", *_COUNT),
     "seconds": Column("time of the iteration, differs each time", "s", *_COUNT),
     "selection_seconds": Column("how much of it was selecting", "s", *_COUNT),
@@ -59,24 +59,7 @@ def configuration(table):
 
 
 def check_runs_table(table, needed=_SAVED):
-    """Check a table of runs before it is used.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-    needed : sequence of str
-        Columns that it must have, by default all but the `TIMES`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The table.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or a number out of range.
-    """
+    """Return a table of runs; a ValueError if a needed column is missing or one of its numbers out of range."""
     lacking = [name for name in needed if name not in table]
     if lacking:
         raise ValueError(

@@ -1,8 +1,8 @@
-"""What can be concluded from paired differences: interval, test, effect size, equivalence, and how many runs it takes.
+"""Conclusions from paired differences: interval, test, effect size, equivalence, and how many runs it takes.
 
-Everything here but `resampled_interval` takes one difference a run. Half of the runs of a healthy model have nothing to
-repair, so that many differences are exactly 0 and the others lean to one side; and there are few runs, whose
-differences have few values. The methods were chosen for that (`tests/study/test_significance.py`).
+Half of the runs of a healthy model have nothing to repair, so that many differences are exactly 0 and the others lean
+to one side; and there are few runs, whose differences have few values. The methods were chosen for that
+(`tests/study/test_significance.py`).
 """
 
 import numpy as np
@@ -26,42 +26,17 @@ def check_enough_runs(n_runs, what="runs"):
 
 
 def without_noise(differences):
-    """Return differences of accuracies rounded to nine digits, so that equal ones are ties and none is nearly 0.
-
-    Accuracies are multiples of one over the number of samples; their differences differ in the last bits of a float,
-    which ranks would take for an order.
-    """
+    """Return differences of accuracies rounded to nine digits: the last bits of a float would break ties of ranks."""
     return np.round(differences, 9)
 
 
 def interval_of_mean(differences, random_state=0, n_resamples=_RESAMPLES):
-    """Return the ends of the 95% interval of the mean: the studentized bootstrap's; of few runs no less than Student's.
+    """Return both ends of the mean's 95% interval: the studentized bootstrap's; of few runs no less than Student's.
 
     Of 30 differences of which half are 0, Student's, the percentile and the BCa intervals cover 90 to 93%, the
     studentized bootstrap's 95%. But of 6 with few values it covers 83%, where Student's holds: with fewer than 20 the
     outer of both ends counts. That covers about 93% and more, unless half of so few differences are 0 (86% of 6, 92% of
-    10): what never shows no interval can know.
-
-    Parameters
-    ----------
-    differences : (n_runs,) float
-    random_state : int
-        Seed of the resampling.
-    n_resamples : int
-
-    Returns
-    -------
-    low, high : float
-        Both the mean if all differences are equal.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than `MIN_RUNS` differences.
-
-    References
-    ----------
-    DiCiccio and Efron, Statist. Sci. 11 (1996), section 4, doi 10.1214/ss/1032280214.
+    10). DiCiccio and Efron, Statist. Sci. 11 (1996), section 4, doi 10.1214/ss/1032280214.
     """
     as_they_are = np.asarray(differences, dtype=float)
     differences = without_noise(as_they_are)
@@ -77,32 +52,11 @@ def interval_of_mean(differences, random_state=0, n_resamples=_RESAMPLES):
 
 
 def resampled_interval(statistic, n_runs, random_state=0, n_resamples=2_000):
-    """Return the ends of the 95% interval of a statistic of runs that is no mean: the expanded percentile interval.
+    """Return both ends of the 95% expanded percentile interval of a statistic of runs; for a mean: `interval_of_mean`.
 
-    The plain percentile interval is too narrow for few runs, for 6 as much as a normal interval is against Student's;
-    this one takes percentiles further out, by just that much. For a mean take `interval_of_mean`.
-
-    Parameters
-    ----------
-    statistic : callable
-        From the places (n_runs,) int of runs, some of them more than once, to a number.
-    n_runs : int
-    random_state : int
-        Seed of the resampling.
-    n_resamples : int
-
-    Returns
-    -------
-    low, high : float
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than `MIN_RUNS` runs.
-
-    References
-    ----------
-    Hesterberg, The American Statistician 69 (2015), section 4.3, doi 10.1080/00031305.2015.1089789.
+    `statistic` maps places (n_runs,) of runs, some of them more than once, to a number. The plain percentile interval
+    is too narrow for few runs, as a normal one is against Student's; this one is wider by just that much. Hesterberg,
+    The American Statistician 69 (2015), section 4.3, doi 10.1080/00031305.2015.1089789.
     """
     check_enough_runs(n_runs)
     draws = np.random.default_rng(random_state).integers(n_runs, size=(n_resamples, n_runs))
@@ -112,21 +66,10 @@ def resampled_interval(statistic, n_runs, random_state=0, n_resamples=2_000):
 
 
 def signed_rank(differences):
-    """Return p of the two-sided Wilcoxon signed-rank test, and the matched-pairs rank-biserial correlation.
+    """Return p of the two-sided Wilcoxon signed-rank test, and the matched-pairs rank-biserial correlation in [-1, 1].
 
     The test is exact, also with ties, which SciPy's is for up to 13 differences only, and a thousand times as slowly.
-
-    Parameters
-    ----------
-    differences : (n_runs,) float
-        Those that are 0 do not count; they are taken `without_noise`.
-
-    Returns
-    -------
-    p : float
-        1 if all differences are 0.
-    rank_biserial : float
-        In [-1, 1]: the share of ranks above 0 minus the share below, 0 if all differences are 0.
+    Differences of 0 do not count; if all are 0, p is 1 and the correlation 0.
 
     References
     ----------
@@ -149,20 +92,10 @@ def signed_rank(differences):
 
 
 def holm(p_values, n_runs=None):
-    """Adjust p-values for their number (Holm, Scand. J. Statist. 6, 1979).
+    """Adjust p-values of one family for their number (Holm, Scand. J. Statist. 6, 1979).
 
-    Parameters
-    ----------
-    p_values : (n,) float
-        Of one family: all that were tested to answer a question, whatever came out.
-    n_runs : int or (n,) int, optional
-        How many runs each is of, if they are `signed_rank`'s.
-
-    Returns
-    -------
-    (n,) float
-        NaN where so few runs can never show anything in so large a family, since even the smallest p that they can
-        have would not stay below `SIGNIFICANCE`.
+    With `n_runs`, how many runs each `signed_rank` is of, NaN where so few runs can never show anything in so large a
+    family: even the smallest p that they can have would not stay below `SIGNIFICANCE`.
     """
     p_values = np.asarray(p_values, dtype=float)  # not by statsmodels, which collects garbage each time: 60 ms a call
     order = np.argsort(p_values)
@@ -179,33 +112,11 @@ def smallest_p(n_runs):
 
 
 def equivalence_p(differences, margin, random_state=0, n_resamples=_RESAMPLES):
-    """Return p of two one-sided tests (TOST): the smaller, the surer that the mean is within the margin.
+    """Return p of two one-sided tests (TOST): the smaller, the surer that the mean is within the margin (above 0).
 
-    Unlike Schuirmann's, the tests are the studentized bootstrap's, of few runs no less than Student's, as in
-    `interval_of_mean`: of 30 differences of which half are 0, t-tests alone would find equivalence where there is none
-    in 8 to 11% of studies instead of 5%.
-
-    Parameters
-    ----------
-    differences : (n_runs,) float
-    margin : float
-        Greater than 0: the largest mean difference, to either side, that does not matter.
-    random_state, n_resamples
-        See `interval_of_mean`.
-
-    Returns
-    -------
-    float
-        At least 1 / (n_resamples + 1), unless all differences are equal.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than `MIN_RUNS` differences, or the margin is not positive.
-
-    References
-    ----------
-    Schuirmann, J. Pharmacokinet. Biopharm. 15 (1987), doi 10.1007/BF01068419.
+    Unlike Schuirmann's (doi 10.1007/BF01068419), the tests are the studentized bootstrap's, of few runs no less than
+    Student's: of 30 differences of which half are 0, t-tests alone would find equivalence where there is none in 8 to
+    11% of studies instead of 5%.
     """
     differences = without_noise(np.asarray(differences, dtype=float))
     check_enough_runs(len(differences), "differences")
@@ -223,26 +134,10 @@ def equivalence_p(differences, margin, random_state=0, n_resamples=_RESAMPLES):
 
 
 def runs_needed(effect, spread, power=0.8, significance=0.05):
-    """Return how many paired runs the signed-rank test needs to find a difference.
+    """Return how many paired runs, at least `MIN_RUNS`, the signed-rank test needs to find a mean difference.
 
-    Parameters
-    ----------
-    effect : float
-        The mean difference to be found.
-    spread : float
-        Standard deviation of the differences between runs, greater than 0.
-    power, significance : float
-        In (0, 1): how often it is to be found, and how often one may be found that is not there.
-
-    Returns
-    -------
-    float
-        A whole number, at least `MIN_RUNS`; infinity for no effect. That of the paired t-test, raised by the
-        signed-rank test's relative efficiency for normal differences, 3 / pi.
-
-    References
-    ----------
-    Hodges and Lehmann, Ann. Math. Statist. 27 (1956), doi 10.1214/aoms/1177728261.
+    That of the paired t-test, raised by the relative efficiency for normal differences, 3 / pi (Hodges and Lehmann,
+    Ann. Math. Statist. 27, 1956, doi 10.1214/aoms/1177728261); infinite for no effect.
     """
     if not spread > 0:
         raise ValueError(f"spread = {spread}; it must be greater than 0")

@@ -20,46 +20,22 @@ LIBRARIES = (  # another version of these may compute something else
     "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "cleanlab", "dnn-tip",
     "scikit-activeml", "pyarrow",
 )  # fmt: skip
-INPUTS = "NOTEBOOK_SWEEP_INPUTS"  # names a file, where somebody wants to know what was read
+INPUTS = "NOTEBOOK_SWEEP_INPUTS"  # names the file that records what was read
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_hash(root, *modules):
-    """Hash what some modules, and all that they import from their package, do.
+    """Return the SHA-256 of what some modules, and all that they import from the package in the folder `root`, do.
 
-    Parameters
-    ----------
-    root : path
-        Folder of the package.
-    *modules : str
-        Names in the package, such as "networks.trainer".
-
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal. It depends on the version of Python.
-
-    Raises
-    ------
-    ValueError
-        If a module does not exist, or two modules import each other.
+    It depends on the version of Python. Modules are named as "networks.trainer"; one that does not exist, or two that
+    import each other, are a ValueError.
     """
     reader = _Reader(Path(root))
     return _digest(*(reader.hash_of(module.split(".")) for module in modules))
 
 
 def imports_hash(root, source, ignored=()):
-    """Hash what a program outside of a package imports from it, by the same rule.
-
-    Parameters
-    ----------
-    root : path
-        Folder of the package.
-    source : str
-        Of the program.
-    ignored : sequence of str
-        Folders of the package that do not count.
-    """
+    """Hash what a program outside of a package imports from it, but for `ignored` folders, by the same rule."""
     reader, tree = _Reader(Path(root), ignored), ast.parse(source)
     imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     names = {alias.asname or alias.name: alias.name for node in imports for alias in node.names}
@@ -86,7 +62,7 @@ def versions():
 
 
 def record_input(path):
-    """Note that results depend on the content of a file, be it there or not: a sweep keeps it beside them."""
+    """Note that results depend on a file's content, or on its absence: a sweep keeps the note beside them."""
     path = Path(path).resolve()
     if INPUTS in os.environ:
         content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
@@ -95,7 +71,7 @@ def record_input(path):
 
 
 def imported_modules(root, *modules):
-    """Return the names of all modules that `code_hash` of these reads, themselves included: a sorted list of str."""
+    """Return the sorted names of all modules that `code_hash` of these reads, themselves included."""
     reader = _Reader(Path(root))
     for module in modules:
         reader.hash_of(module.split("."))
@@ -163,7 +139,7 @@ class _Reader(ast.NodeTransformer):
 
 
 def _homes(file):
-    """Return the names that a folder imports when they are asked for, with their modules: its tables say so."""
+    """Return the names that an `__init__` imports when they are asked for, with their modules, by its tables."""
     body = ast.parse(file.read_text(encoding="utf-8")).body if file.is_file() else []
     tables = [node.value for node in body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)]
     rows = [row for table in tables for row in zip(table.keys, table.values, strict=True)]

@@ -7,27 +7,11 @@ _AT_ONCE = 8  # points that are kept up to date, for each that is wanted
 
 
 def farthest_first(points, known, n):
-    """Return the points in an order in which each is the farthest from all that are known and all before it.
+    """Return n places of points in an order in which each is the farthest from all that are known and all before it.
 
-    Distances only shrink as points are taken. So only those that are far at first are kept up to date, until the
-    farthest of them is no farther than the others were: the order is exact, and most points are seldom looked at.
-
-    Parameters
-    ----------
-    points : (n_points, n_features) float
-    known : (n_known, n_features) float
-        At least one.
-    n : int
-        Points to return, at most `n_points`.
-
-    Returns
-    -------
-    (n,) int
-        Positions of points.
-
-    References
-    ----------
-    Gonzalez, Theoretical Computer Science 38 (1985), doi 10.1016/0304-3975(85)90224-5.
+    `points` and `known` (at least one) have a row each. Distances only shrink as points are taken. So only those that
+    are far at first are kept up to date, until the farthest of them is no farther than the others were: the order is
+    exact. Gonzalez, Theoretical Computer Science 38 (1985), doi 10.1016/0304-3975(85)90224-5.
     """
     nearest, turns = _nearest(points, known), np.empty(0, dtype=int)
     while len(turns) < n:

@@ -1,7 +1,7 @@
-"""How a command ends that fails: a sentence and an exit status; what nobody has foreseen leaves its traceback, too.
+"""How a command ends that fails: a sentence and an exit status; an unforeseen error leaves its traceback, too.
 
 Foreseen is what this package raises itself, with words for its user, and what the system says of a file. An error of
-the same type from anywhere else, such as a ValueError of NumPy, is a fault of the package, and no bad input.
+the same type from anywhere else, such as a ValueError of NumPy, is a fault of the package rather than bad input.
 """
 
 import dis
@@ -16,26 +16,21 @@ from pathlib import Path
 
 from mode_utils.support.code_hash import versions
 
-BAD_INPUT, NO_ROOM, UNFORESEEN, INTERRUPTED = 2, 3, 4, 130  # exit status
+BAD_INPUT, CANNOT_WRITE, UNFORESEEN, INTERRUPTED = 2, 3, 4, 130  # exit status
 PACKAGE = Path(__file__).resolve().parents[1]
 _SAID = (ValueError, KeyError, OSError, ImportError)  # types of errors with words for a user
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def end_with(error, place):
-    """Say in one line what went wrong, and return the exit status.
+    """Say in one line what went wrong, and return the exit status; a traceback is kept in a new file beside `place`.
 
-    Parameters
-    ----------
-    error : Exception
-        Caught; one of papermill's stands for that of its kernel.
-    place : path
-        What the command was to make: a traceback is kept beside it, in a new file.
+    An error of papermill stands for that of its kernel.
     """
     sentence = sentence_of(error)
-    if has_no_room(error):
-        status = NO_ROOM
+    if cannot_write(error):
+        status = CANNOT_WRITE
     elif is_foreseen(error):
         status = BAD_INPUT
     else:
@@ -51,23 +46,26 @@ def is_foreseen(error):
         return error.ename == "ParameterError" or _is_foreseen_in_kernel(error)
     if isinstance(error, OSError) and error.errno:
         return True
-    frames = list(traceback.walk_tb(error.__traceback__))
-    if not frames or not isinstance(error, _SAID):
+    if not error.__traceback__ or not isinstance(error, _SAID):
         return False
-    code = frames[-1][0].f_code
-    return PACKAGE in Path(code.co_filename).resolve().parents and _raises(code, _last(error.__traceback__).tb_lasti)
+    last = error.__traceback__
+    while last.tb_next:
+        last = last.tb_next
+    code = last.tb_frame.f_code
+    is_raise = code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+    return is_raise and PACKAGE in Path(code.co_filename).resolve().parents
 
 
-def has_no_room(error):
-    """Tell whether an error is about room or permission, here or in the notebook's kernel, of which the text comes."""
+def cannot_write(error):
+    """Tell whether an error is about disk space, memory or permission, here or in the text of a notebook's kernel."""
     name = _name(error)
     of_kernel = hasattr(error, "ename") and name in ("OSError", "PermissionError")
-    said = of_kernel and any(os.strerror(code) in str(error) for code in _NO_ROOM)
-    return said or name.endswith("MemoryError") or getattr(error, "errno", None) in _NO_ROOM
+    said = of_kernel and any(os.strerror(code) in str(error) for code in _CANNOT_WRITE)
+    return said or name.endswith("MemoryError") or getattr(error, "errno", None) in _CANNOT_WRITE
 
 
 def sentence_of(error):
-    """Return what an error says in a line; of one that is not foreseen, what it is, too."""
+    """Return what an error says in a line; of an unforeseen one its type, too."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if not error.filename else f"{error.strerror}: {error.filename}"
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
@@ -98,24 +96,12 @@ def _name(error):
 
 
 def _is_foreseen_in_kernel(error):
-    """Look at the last frame that is shown: whose is it, and does its line raise?"""
+    """Tell by the last frame that is shown whether the package raised the error."""
     if error.ename not in ("FileNotFoundError", "FileExistsError", *(kind.__name__ for kind in _SAID)):
         return False
     shown = _ANSI.sub("", "\n".join(getattr(error, "traceback", None) or [str(error)]))
     frames = re.split(r"^File ", shown, flags=re.MULTILINE)
     pointed = re.findall(r"^-+> *\d+ (.*)$", frames[-1], flags=re.MULTILINE)
-    ours = (
-        re.match(rf".*{PACKAGE.name}[/\\]", frames[-1]) and bool(pointed) and pointed[-1].lstrip().startswith("raise")
-    )
-    return bool(ours) or (error.ename != "ValueError" and "[Errno " in shown)
-
-
-def _raises(code, offset):
-    """Tell whether a statement `raise` stands at a place in the byte code."""
-    return code.co_code[offset] == dis.opmap["RAISE_VARARGS"]
-
-
-def _last(frames):
-    while frames.tb_next:
-        frames = frames.tb_next
-    return frames
+    is_ours = re.match(rf".*{PACKAGE.name}[/\\]", frames[-1]) is not None
+    is_raise = bool(pointed) and pointed[-1].lstrip().startswith("raise")
+    return (is_ours and is_raise) or (error.ename != "ValueError" and "[Errno " in shown)

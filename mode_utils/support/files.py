@@ -22,13 +22,7 @@ _NAME = re.compile(rf"{re.escape(PARTIAL)}(?P<host>.*)-(?P<process>[1-9][0-9]{{0
 
 @contextmanager
 def whole_file(path):
-    """Yield the path of a new file that takes the place of `path` at the end; after an error nothing has changed.
-
-    Parameters
-    ----------
-    path : path
-        Its folder is made if it does not exist.
-    """
+    """Yield the path of a new file that takes the place of `path` at the end; after an error nothing has changed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(path)
@@ -43,10 +37,7 @@ def whole_file(path):
 def whole_folder(path):
     """Yield a new folder that becomes `path` at the end; after an error nothing is left of it.
 
-    Raises
-    ------
-    FileExistsError
-        If there is something at `path` by then: it is never overwritten.
+    What is at `path` by then is never overwritten: a FileExistsError.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,21 +65,15 @@ def copy_file(source, target):
 
 
 def partial_path(target):
-    """Return a name beside `target` that nobody else uses, for what is not complete yet; it says who writes it."""
+    """Return a unique name beside `target` for what is not complete yet; it says which process writes it."""
     return Path(target).parent / f"{PARTIAL}{platform.node()}-{os.getpid()}-{uuid.uuid4().hex}"
 
 
 def remove_partial(folder, recursive=True):
-    """Remove what was left half written in a folder by processes of this machine that were killed.
+    """Remove what processes of this machine that were killed have left half written in a folder, and below it.
 
     Nothing else is ever removed: a name has to be one that `partial_path` gives, in full, with the name of this machine
-    and the number of a process that is not there any more.
-
-    Parameters
-    ----------
-    folder : path
-    recursive : bool
-        Look below the folder, too.
+    and the number of a process that has ended.
     """
     folder, pattern = Path(folder), f"{PARTIAL}*"
     for leftover in list(folder.rglob(pattern) if recursive else folder.glob(pattern)):
@@ -102,7 +87,7 @@ def remove_partial(folder, recursive=True):
 
 
 def is_abandoned(name):
-    """Tell whether a name is one that `partial_path` gave to a process of this machine that is gone."""
+    """Tell whether a name is one that `partial_path` gave to a process of this machine that has ended."""
     parts = _NAME.fullmatch(name)
     return bool(parts) and parts["host"] == platform.node() and not psutil.pid_exists(int(parts["process"]))
 

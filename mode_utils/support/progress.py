@@ -8,10 +8,7 @@ from tqdm import tqdm
 
 
 class _NotebookBar(tqdm):
-    """Show the bar's text in one display.
-
-    A stream of carriage returns or a widget would be all that is left of the bar in an executed copy.
-    """
+    """Show the bar in one display: an executed copy would keep nothing but carriage returns or a widget."""
 
     def __init__(self, *args, **kwargs):
         self._handle = None

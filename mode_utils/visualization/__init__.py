@@ -7,12 +7,14 @@ evidence     what many runs say together
 pool_map     a pool as a page of its own: `pool_map.map_positions`, `plot_pool_map` and `write_pool_map`
 positions    where like inputs lie together
 map_colours  what the points of a map can be coloured by
-map_page     the page around a map
-thumbnails   inputs as small pictures
-turning      a picture with something to turn
+page/        what surrounds a map, and its scripts
+turning      a picture with controls
 style        the colours
 """
 
+# ruff: noqa: F401 (all plots go by one name, `viz`)
+
+from mode_utils.support.pictures import shown_as
 from mode_utils.visualization.evidence import plot_critical_differences, plot_likeness, plot_runs_needed, plot_winners
 from mode_utils.visualization.images import (
     most_square,
@@ -27,45 +29,15 @@ from mode_utils.visualization.one_model import (
     plot_layer_choices,
     plot_layer_evidence,
     plot_pool_positions,
-    plot_training,
 )
 from mode_utils.visualization.strategies import (
-    plot_cells,
     plot_differences,
     plot_gain_map,
     plot_learning_curves,
     plot_rounds,
+    plot_settings,
     plot_share_map,
     plot_strategies,
 )
 from mode_utils.visualization.style import CONTROL, MARK, MODE
 from mode_utils.visualization.turning import turn
-
-__all__ = [
-    "CONTROL",
-    "MARK",
-    "MODE",
-    "most_square",
-    "pick_images",
-    "plot_cells",
-    "plot_confusions",
-    "plot_critical_differences",
-    "plot_differences",
-    "plot_gain_map",
-    "plot_heatmaps",
-    "plot_image_grid",
-    "plot_label_accuracies",
-    "plot_layer_choices",
-    "plot_layer_evidence",
-    "plot_learning_curves",
-    "plot_likeness",
-    "plot_pool_positions",
-    "plot_rounds",
-    "plot_runs_needed",
-    "plot_share_map",
-    "plot_strategies",
-    "plot_training",
-    "plot_winners",
-    "prediction_captions",
-    "turn",
-]

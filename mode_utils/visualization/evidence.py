@@ -10,24 +10,11 @@ from mode_utils.visualization.style import CONTROL, MARK, MODE
 
 
 def plot_critical_differences(comparison, ax, limits=None):
-    """Draw the mean rank of each metric, a row a metric, the best on top.
+    """Draw the mean rank of each metric of a `MetricComparison`, a row a metric, the best on top.
 
-    A bar on the right joins metrics of which no two were told apart; metrics without a common bar differ.
-
-    Parameters
-    ----------
-    comparison : comparisons.MetricComparison
-    ax : matplotlib.axes.Axes
-    limits : (float, float), optional
-        Ends of the axis of ranks, so that several plots have one scale.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    References
-    ----------
-    Demsar, JMLR 7 (2006); here with pairwise signed-rank tests after Holm instead of Nemenyi's distance.
+    A bar on the right joins metrics of which no two were told apart; metrics without a common bar differ. `limits` are
+    the ends of the axis of ranks. Demsar, JMLR 7 (2006), here with pairwise signed-rank tests instead of Nemenyi's
+    distance.
     """
     ranks = comparison.ranks.sort_values()
     rows = np.arange(len(ranks))
@@ -58,20 +45,7 @@ def _groups(p):
 
 
 def plot_winners(studies, ax, highlighted):
-    """Draw how often each metric is the best of a study of single runs.
-
-    Parameters
-    ----------
-    studies : pandas.DataFrame
-        As `single_run_studies.draw_single_run_studies` returns it.
-    ax : matplotlib.axes.Axes
-    highlighted : str
-        The metric to colour.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw how often each metric is the best of `draw_single_run_studies`, the `highlighted` one in colour."""
     shares = studies["winner"].value_counts(normalize=True).sort_values()
     colors = [MARK if name == highlighted else CONTROL for name in shares.index]
     bars = ax.barh(shares.index, 100 * shares, color=colors)
@@ -83,18 +57,7 @@ def plot_winners(studies, ax, highlighted):
 
 
 def plot_runs_needed(needed, ax):
-    """Draw how many paired runs a difference takes, against its size.
-
-    Parameters
-    ----------
-    needed : pandas.DataFrame
-        As `single_run_studies.needed_for` returns it.
-    ax : matplotlib.axes.Axes
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw how many paired runs a difference takes, against its size; a table of `single_run_studies.needed_for`."""
     finite = needed[np.isfinite(needed["runs"])]
     for selected, marker in ((True, "o"), (False, "s")):
         rows = finite[finite["layer_selection"] == selected]
@@ -116,17 +79,7 @@ def plot_runs_needed(needed, ax):
 def plot_likeness(likeness, ax, highlighted):
     """Draw what metrics gain against how good their best images look.
 
-    Parameters
-    ----------
-    likeness : pandas.DataFrame
-        `metric`, `likeness` in [-1, 1], and `mean` difference from control, a share.
-    ax : matplotlib.axes.Axes
-    highlighted : str
-        The metric to colour.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    `likeness` has `metric`, `likeness` in [-1, 1], and `mean` difference from control, a share.
     """
     own = likeness["metric"] == highlighted
     for rows, color, label in ((likeness[~own], MODE, "a metric"), (likeness[own], MARK, "named best by its images")):

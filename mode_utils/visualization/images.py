@@ -18,21 +18,15 @@ def plot_image_grid(
     ----------
     images : (n_rows, n_columns, height, width[, 3]) float
         An image of NaN is left grey: there is none. Colours are those of pixels in [0, 1].
-    ax : matplotlib.axes.Axes
     row_labels, column_labels : sequence of str
-    title : str
     diverging : bool
         Draw differences: white at 0, equal limits on both sides. Otherwise black is 0 or less.
     colorbar_label : str, optional
         Name and unit of the values; no colour bar without it.
     captions : (n_rows, n_columns) str, optional
-        What stands beneath each image, of at most two lines.
+        Of at most two lines, beneath each image.
     right : (n_rows, n_columns) bool, optional
         Whether what a caption says is right: it gets a sign and a colour.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
     """
     images = np.asarray(images, dtype=float)
     image_height = images.shape[2]
@@ -63,22 +57,9 @@ def plot_image_grid(
 
 
 def prediction_captions(probabilities, labels, class_names):
-    """Say what samples are and what a model takes them for.
+    """Return captions such as "is 5, says 3" and, in a second line, "97% sure", and whether label and prediction agree.
 
-    Parameters
-    ----------
-    probabilities : (..., n_classes) float
-        Of the model; the largest one is its confidence.
-    labels : (...) int
-        True labels.
-    class_names : sequence of str
-
-    Returns
-    -------
-    captions : (...) str
-        Such as "is 5, says 3" and, in a second line, "97% sure".
-    right : (...) bool
-        Whether both are the same.
+    Probabilities are (..., n_classes), true labels, captions and agreement (...).
     """
     said, sure, labels = probabilities.argmax(axis=-1), probabilities.max(axis=-1), np.asarray(labels)
     names = np.asarray(list(map(str, class_names)), dtype=object)
@@ -111,21 +92,10 @@ def _write_captions(ax, captions, right, middle, height, width):
 
 
 def plot_heatmaps(heatmaps, ax, row_labels, column_labels, title, shape=None, diverging=False, colorbar_label=None):
-    """Draw heat maps, one row a kind and one column a label, each as an image.
+    """Draw heat maps, an array (n_classes, n_features) a row and a label a column, each as an image.
 
-    Parameters
-    ----------
-    heatmaps : sequence of (n_classes, n_features) float
-        One array a row.
-    shape : tuple of int, optional
-        How features are laid out: height and width, or height, width and channels, which are averaged; otherwise as the
-        most square grid that holds exactly all of them.
-    ax, row_labels, column_labels, title, diverging, colorbar_label
-        See `plot_image_grid`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    `shape` says how features are laid out: height and width, or height, width and channels, which are averaged;
+    otherwise as the most square grid that holds exactly all of them. All else as in `plot_image_grid`.
     """
     maps = np.stack(heatmaps)
     shape = shape if shape and len(shape) > 1 else most_square(maps.shape[-1])

@@ -1,4 +1,4 @@
-"""What the points of a map can be coloured by: classes, and whether something is the matter with an input."""
+"""Colours of the points of a map: by class, and by whether an input has a fault."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _SHAPES = {
 
 
 class Flag(NamedTuple):
-    """What is said of inputs that have a flag, and of those that have not."""
+    """A title, and words for inputs that have a flag and for those that have not."""
 
     title: str
     yes: str
@@ -39,17 +39,7 @@ _CLASSES = {"label": "label", "guess": "guess", "predicted": "prediction"}
 
 @dataclass(frozen=True)
 class Colouring:
-    """One way to colour points.
-
-    Attributes
-    ----------
-    key, title : str
-    codes : (n,) uint8
-        Of each point, into the others.
-    colours, markers : tuple of str
-    legend : str
-        HTML.
-    """
+    """One way to colour points: `codes` (n,) lead into colours and markers; `legend` is HTML."""
 
     key: str
     title: str
@@ -60,26 +50,16 @@ class Colouring:
 
 
 def colourings(table):
-    """Return the ways to colour the rows of a table, see `pool_map`, by those of its columns that are there.
+    """Return the ways, at least one, to colour the rows of a table (see `pool_map`), by the columns that it has.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-
-    Returns
-    -------
-    list of Colouring
-        At least one. A class has the same look in all of them: the most frequent classes each their own, the rest
-        that of "others".
+    A class has the same look in all of them: the most frequent classes each their own, the rest that of "others".
     """
     present = [name for name in _CLASSES if name in table]
     ranked = ranked_classes([table[name] for name in present])
     found = [_by_class(name, table[name], ranked) for name in present]
     found += [_by_flag(name, table[name]) for name in FLAGS if name in table]
-    if not found:
-        codes = np.zeros(len(table), np.uint8)
-        found = [_colouring("inputs", "nothing", codes, ["inputs"], [_COLOURS[0]], ["circle"])]
-    return found
+    all_alike = ("inputs", "nothing", np.zeros(len(table), np.uint8), ["inputs"], [_COLOURS[0]], ["circle"])
+    return found or [_colouring(*all_alike)]
 
 
 def ranked_classes(columns):
@@ -114,7 +94,7 @@ def _by_class(name, column, ranked):
 def _by_flag(name, column):
     flag, known = FLAGS[name], column.astype("boolean")
     codes = known.map({True: 0, False: 1}).astype(float).fillna(2).to_numpy().astype(np.uint8)
-    names, colours = [flag.yes, flag.no, "not looked at"], [_YES, _NO, _UNKNOWN]
+    names, colours = [flag.yes, flag.no, "not examined"], [_YES, _NO, _UNKNOWN]
     return _colouring(name, flag.title, codes, names, colours, ["circle"] * 3)
 
 

@@ -2,27 +2,15 @@
 
 import numpy as np
 import seaborn as sns
-from matplotlib.ticker import MaxNLocator
 
 from mode_utils.visualization.map_colours import class_looks, ranked_classes
-from mode_utils.visualization.style import CONTROL, DIAGNOSIS, MARK, MODE, TRAIN
+from mode_utils.visualization.style import CONTROL, HELD_OUT, MARK, MODE, TRAIN
 
 
 def plot_layer_evidence(evidence, ax, similarity_threshold, target):
-    """Draw each layer's accuracy as a bar, with the distance to the next layer written on it.
+    """Draw each layer's accuracy as a bar, with the distance to the next layer on it, and the target layer in colour.
 
-    Parameters
-    ----------
-    evidence : pandas.DataFrame
-        Of a `layer_selection.TargetLayer`.
-    ax : matplotlib.axes.Axes
-    similarity_threshold : float
-    target : str
-        Name of the target layer, which is coloured.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    `evidence` is of a `layer_selection.TargetLayer`.
     """
     colors = [MODE if layer == target else CONTROL for layer in evidence["layer"]]
     bars = ax.barh(evidence["layer"], evidence["accuracy"], color=colors)
@@ -36,50 +24,25 @@ def plot_layer_evidence(evidence, ax, similarity_threshold, target):
 
 
 def plot_layer_choices(choices, ax):
-    """Draw how often each layer was the target.
-
-    Parameters
-    ----------
-    choices : (n_directions, n_layers) pandas.DataFrame of int
-        Runs, by direction and layer.
-    ax : matplotlib.axes.Axes
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw in how many runs each layer was the target: a row a direction, a column a layer."""
     sns.heatmap(choices, annot=True, fmt="d", cmap="Blues", vmin=0, cbar=False, linewidths=1, ax=ax)
     ax.set(xlabel="target layer", ylabel="direction")
     ax.set_title("Runs in which a layer was the target")
     return ax
 
 
-def plot_label_accuracies(train_accuracies, diagnosis_accuracies, ax, theta, class_names, diagnosis_name="validation"):
-    """Draw each label's accuracy on train and diagnosis samples, and theta, under which a label is underfit.
-
-    Parameters
-    ----------
-    train_accuracies, diagnosis_accuracies : (n_classes,) float
-    ax : matplotlib.axes.Axes
-    theta : float
-    class_names : sequence of str
-    diagnosis_name : str
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+def plot_label_accuracies(train_accuracies, held_out_accuracies, ax, theta, class_names, held_out_name="validation"):
+    """Draw each label's accuracy on train and held-out samples, and theta, under which a label is underfit."""
     places = np.arange(len(class_names))
     ax.bar(places - 0.2, train_accuracies, 0.4, color=TRAIN, label="train")
-    ax.bar(places + 0.2, diagnosis_accuracies, 0.4, color=DIAGNOSIS, label=diagnosis_name)
+    ax.bar(places + 0.2, held_out_accuracies, 0.4, color=HELD_OUT, label=held_out_name)
     ax.axhline(theta, color=MARK, linestyle="--", label=f"theta = {theta}")
-    lowest = np.nanmin([train_accuracies, diagnosis_accuracies])
+    lowest = np.nanmin([train_accuracies, held_out_accuracies])
     start = max(0.0, np.floor(lowest * 20 - 1) / 20)
     ax.set_xticks(places, class_names)
     ax.set(ylim=(start, 1), xlabel="label", ylabel="accuracy")
-    below = [
-        str(class_names[label]) for label in np.flatnonzero(np.fmax(train_accuracies, diagnosis_accuracies) < theta)
-    ]
+    underfit = np.flatnonzero(np.fmax(train_accuracies, held_out_accuracies) < theta)
+    below = [str(class_names[label]) for label in underfit]
     verdict = f"underfit: {', '.join(below)}" if below else "no label is underfit"
     ax.set_title(f"Accuracy of each label; {verdict}{' (the axis does not start at 0)' if start else ''}")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False)
@@ -87,19 +50,7 @@ def plot_label_accuracies(train_accuracies, diagnosis_accuracies, ax, theta, cla
 
 
 def plot_confusions(labels, predictions, ax, class_names):
-    """Draw what samples of each label are taken for: a row a label, the shares of its samples in colour.
-
-    Parameters
-    ----------
-    labels, predictions : (n,) int
-        True and predicted labels 0 .. len(class_names) - 1.
-    ax : matplotlib.axes.Axes
-    class_names : sequence of str
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw what samples (n,) of each label 0 .. n_classes - 1 are taken for: a row a label, the shares in colour."""
     counts = np.zeros((len(class_names), len(class_names)), dtype=int)
     np.add.at(counts, (labels, predictions), 1)
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -114,26 +65,6 @@ def plot_confusions(labels, predictions, ax, class_names):
     return ax
 
 
-def plot_training(losses, ax):
-    """Draw the mean loss of each epoch.
-
-    Parameters
-    ----------
-    losses : (epochs, steps) float
-        As `Trainer.fit` returns it.
-    ax : matplotlib.axes.Axes
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
-    epochs = np.arange(1, len(losses) + 1)
-    ax.plot(epochs, losses.mean(axis=1), "o-", color=TRAIN)
-    ax.set(xlabel="epoch", ylabel="cross-entropy", title="Training loss, mean of the epoch's steps", ylim=(0, None))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return ax
-
-
 def plot_pool_positions(positions, classes, chosen, ax):
     """Draw where the inputs of a pool lie, by class, and which are chosen.
 
@@ -144,11 +75,6 @@ def plot_pool_positions(positions, classes, chosen, ax):
     classes : (n,) pandas.Series
         Names of labels, guesses or predictions; its name says which.
     chosen : (n,) bool
-    ax : matplotlib.axes.Axes
-
-    Returns
-    -------
-    matplotlib.axes.Axes
     """
     texts, chosen, ranked = classes.astype(str).to_numpy(), np.asarray(chosen, bool), ranked_classes([classes])
     colours, markers = class_looks(len(ranked))

@@ -6,39 +6,36 @@ A table of the pool has a row a point, and of these columns those that are known
 
 index                   place in the pool, and in `inputs`; by default the row
 name                    what the input is called
-label, or guess         its label, or what somebody takes it for
+label, or guess         its label, or a reference's guess
 predicted, confidence   the model's label and its probability, in [0, 1]
 reason                  why it was chosen, a sentence
 chosen, doubtful,       bool: chosen, its label is probably wrong, unlike all known inputs, a copy of another one;
-foreign, copy           missing (pandas.NA) where nobody has looked
+foreign, copy           missing (pandas.NA) where it was not examined
 """
 
 from html import escape
+from pathlib import Path
 
 import numpy as np
+from bokeh import models
+from bokeh.embed import file_html
 from bokeh.layouts import column
-from bokeh.models import (
-    Button,
-    ColumnDataSource,
-    CustomJS,
-    DataTable,
-    Div,
-    HoverTool,
-    NumberFormatter,
-    Select,
-    TableColumn,
-)
 from bokeh.plotting import figure
+from bokeh.resources import INLINE
 
-from mode_utils.visualization import map_page
+from mode_utils.support.files import write_text
+from mode_utils.support.pictures import image_address, picture_size, pixel_range, png_text, shown_as
 from mode_utils.visualization.map_colours import FLAGS, colourings
-from mode_utils.visualization.map_page import write_pool_map
 from mode_utils.visualization.positions import map_positions
-from mode_utils.visualization.thumbnails import describe_inputs, is_image, shown_size
 
 __all__ = ["MAX_POINTS", "drawn_rows", "map_positions", "plot_pool_map", "write_pool_map"]
 
 MAX_POINTS = 25_000
+_PAGE = Path(__file__).with_name("page")
+_SIDE = 64  # pixels of the longer side of a picture
+_VALUES = 8  # that are shown of an input that is not an image
+_AT_ONCE = 16_000_000  # bytes of inputs that are read in one go
+_SCALED_BY = 512  # inputs whose values are black and white
 _SUSPICIONS = tuple(name for name in FLAGS if name != "chosen")
 _LISTED = ("index", "name", "label", "guess", "predicted", "confidence")  # of the selected inputs
 _TEXTS = ("name", "label", "guess", "predicted", "reason")
@@ -51,33 +48,19 @@ _TEXT = {"disable_math": True, "styles": {"font-size": "14px"}, "sizing_mode": "
 
 
 def drawn_rows(table, max_points=MAX_POINTS, seed=0):
-    """Return the rows of a table that are drawn: all of them if they are few enough.
+    """Return the sorted rows of a table that are drawn: all of them if they are few enough.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Of the pool, see above.
-    max_points : int
-    seed : int
-        Of what is drawn at random.
-
-    Returns
-    -------
-    (m,) int
-        Sorted. All chosen rows, however many they are; the suspected ones as far as there is room, others at random.
+    Otherwise all chosen rows, however many they are; the suspected ones as far as there is room, others at random.
     """
     if len(table) <= max_points:
         return np.arange(len(table))
-    chosen, suspected = _flags(table, ("chosen",)), _flags(table, _SUSPICIONS)
-    order = np.random.default_rng(seed).permutation(len(table))
-    order = order[np.argsort(2 - 2 * chosen[order] - (suspected & ~chosen)[order], kind="stable")]
-    return np.sort(order[: max(max_points, int(chosen.sum()))])
+    return np.sort(_most_important_first(table, seed)[: max(max_points, int(_flags(table, ("chosen",)).sum()))])
 
 
 def plot_pool_map(
     positions, table, inputs=None, *, n_inputs=None, max_points=MAX_POINTS, max_picture_bytes=4_000_000, seed=0
 ):
-    """Draw a pool as a map, with what is known of each input.
+    """Draw a pool as a map, with what is known of each input: a bokeh.models.Column.
 
     Parameters
     ----------
@@ -86,21 +69,14 @@ def plot_pool_map(
     table : (n, ...) pandas.DataFrame
         Of the pool, see above.
     inputs : (N, ...) array, optional
-        What `index` points into, to be shown: images (N, height, width[, channels]), or values (N, d). It may be mapped
-        from a file: only what is shown is read.
+        What `index` points into, to be shown: images (N, height, width[, channels]), or values. It may be mapped from a
+        file: only what is shown is read.
     n_inputs : int, optional
         Inputs of the whole pool, if the points are some of them.
     max_points : int
         That are drawn; see `drawn_rows` for which.
     max_picture_bytes : int
         That pictures or values may take in the page, the chosen first.
-    seed : int
-        Of what is drawn at random.
-
-    Returns
-    -------
-    bokeh.models.Column
-        For `write_pool_map`, or `bokeh.plotting.show`.
 
     Raises
     ------
@@ -111,13 +87,23 @@ def plot_pool_map(
     rows = drawn_rows(table, max_points, seed)
     said = _say_drawn(table, rows, n_inputs or len(table), seed)
     positions, table = positions[rows], table.iloc[rows]
-    front = np.argsort(2 * _flags(table, ("chosen",)) + _flags(table, _SUSPICIONS), kind="stable")  # drawn last
+    front = np.argsort(_importance(table), kind="stable")  # drawn last
     positions, table = positions[front], table.iloc[front]
     data, template = _texts(table), _hover_lines(table)
     if inputs is not None:
         shown, line, sentence = _show_inputs(table, inputs, max_picture_bytes, seed)
         data, template, said = data | shown, line + template, [*said, sentence]
     return _lay_out(positions, table, data, template, " ".join([_HELP, *filter(None, said)]))
+
+
+def write_pool_map(path, layout, title="The map of the pool"):
+    """Write a map of `plot_pool_map` as one HTML file that loads nothing from elsewhere, whole or not at all."""
+    template = (_PAGE / "map.html").read_text(encoding="utf-8")
+    write_text(path, file_html(layout, resources=INLINE, title=title, template=template))
+
+
+def _script(name, args=None):
+    return models.CustomJS(code=(_PAGE / f"{name}.js").read_text(encoding="utf-8"), args=args or {})
 
 
 def _checked(positions, table, inputs):
@@ -139,9 +125,19 @@ def _checked(positions, table, inputs):
 
 
 def _flags(table, names):
-    """Return whether a row has one of some flags; where nobody has looked, it has not."""
+    """Return whether a row has one of some flags; where it was not examined, it has not."""
     found = [table[name].astype("boolean").fillna(False).to_numpy(bool) for name in names if name in table]
     return np.any(found, axis=0) if found else np.zeros(len(table), bool)
+
+
+def _importance(table):
+    return 2 * _flags(table, ("chosen",)) + _flags(table, _SUSPICIONS)
+
+
+def _most_important_first(table, seed):
+    """Return the rows in random order, the chosen ones first, then the suspected ones."""
+    order = np.random.default_rng(seed).permutation(len(table))
+    return order[np.argsort(-_importance(table)[order], kind="stable")]
 
 
 def _say_drawn(table, rows, n_inputs, seed):
@@ -183,22 +179,55 @@ def _hover_lines(table):
 
 def _show_inputs(table, inputs, max_bytes, seed):
     """Return columns that show inputs, the line of the hover, and a sentence on what has no place."""
-    order = np.random.default_rng(seed).permutation(len(table))
-    wanted = 2 * _flags(table, ("chosen",)) + _flags(table, _SUSPICIONS)
-    order = order[np.argsort(-wanted[order], kind="stable")]
+    order = _most_important_first(table, seed)
     made = describe_inputs(inputs, table["index"].to_numpy()[order], max_bytes)
     texts, has = np.full(len(table), "", dtype=object), np.zeros(len(table), bool)
     texts[order[: len(made)]], has[order[: len(made)]] = made, True
-    what, data = ("pictures", "picture") if is_image(inputs) else ("values", "values")
-    columns, line = {data: texts.tolist()}, "<div>@values</div>"
-    if what == "pictures":
-        sizes = has[:, None] * np.array(shown_size(inputs.shape[1:]))
-        columns |= {"wide": sizes[:, 0].astype(np.uint8), "high": sizes[:, 1].astype(np.uint8)}
-        line = (
-            '<img src="@picture" alt="the input" style="display: block; overflow: hidden; width: @{wide}px; '
-            'height: @{high}px; image-rendering: pixelated">'
-        )
-    return columns, line, _say_shown(table, has, what, max_bytes)
+    if shown_as(inputs.shape[1:]) != "image":
+        return {"values": texts.tolist()}, "<div>@values</div>", _say_shown(table, has, "values", max_bytes)
+    size = np.array(picture_size(inputs.shape[1:], _SIDE))
+    wide, high = (has * side for side in np.rint(size * _SIDE / size.max()).astype(np.uint8))
+    line = (
+        '<img src="@picture" alt="the input" style="display: block; overflow: hidden; width: @{wide}px; '
+        'height: @{high}px; image-rendering: pixelated">'
+    )
+    columns = {"picture": texts.tolist(), "wide": wide, "high": high}
+    return columns, line, _say_shown(table, has, "pictures", max_bytes)
+
+
+def describe_inputs(inputs, places, max_bytes):
+    """Return texts for the first places, as far as they fit into a page: data URLs of PNG files, or first values."""
+    made, taken = [], 0
+    step = max(_AT_ONCE // max(inputs[:1].nbytes, 1), 1)
+    write = _picture_writer(inputs, places[: min(_SCALED_BY, step)])
+    for start in range(0, len(places), step):
+        for each in _read(inputs, places[start : start + step]):
+            text = write(each)
+            taken += len(text)
+            if taken > max_bytes:
+                return made
+            made.append(text)
+    return made
+
+
+def _read(inputs, places):
+    """Read inputs in the order of a file, and return them in their own."""
+    ordered, back = np.unique(places, return_inverse=True)
+    return np.asarray(inputs[ordered])[back]
+
+
+def _picture_writer(inputs, first):
+    """Return what makes a text of an input; pictures have one scale, that of the first places."""
+    if shown_as(inputs.shape[1:]) != "image" or not len(first):
+        return _values
+    low, high = pixel_range(_read(inputs, first))
+    return lambda image: image_address(png_text(image, low, high, _SIDE))
+
+
+def _values(row):
+    flat = np.ravel(row)
+    more = f", … ({flat.size} values)" if flat.size > _VALUES else ""
+    return ", ".join(f"{value:.3g}" for value in flat[:_VALUES]) + more
 
 
 def _say_shown(table, has, what, max_bytes):
@@ -212,23 +241,24 @@ def _say_shown(table, has, what, max_bytes):
 
 
 def _lay_out(positions, table, data, template, sentence):
-    found = colourings(table)
-    chosen = _flags(table, ("chosen",))
+    found, chosen = colourings(table), _flags(table, ("chosen",))
     size = 5 if len(table) > 5_000 else 7 if len(table) > 500 else 9
     first = found[0]
-    source = ColumnDataSource(data | {f"code_{each.key}": each.codes for each in found} | {
+    source = models.ColumnDataSource(data | {f"code_{each.key}": each.codes for each in found} | {
         "x": positions[:, 0], "y": positions[:, 1], "size": (size + 4 * chosen).astype(np.uint8),
         "ring": chosen.astype(np.uint8), "colour": [first.colours[code] for code in first.codes],
         "marker": [first.markers[code] for code in first.codes],
     })  # fmt: skip
-    legend = Div(text=first.legend, **_TEXT)
-    select = Select(title="Colour by", value=first.key, options=[(each.key, each.title) for each in found], width=280)
+    legend = models.Div(text=first.legend, **_TEXT)
+    select = models.Select(
+        title="Colour by", value=first.key, options=[(each.key, each.title) for each in found], width=280
+    )
     parts = {name: [list(getattr(each, name)) for each in found] for name in ("colours", "markers")}
-    select.js_on_change("value", CustomJS(code=map_page.RECOLOUR, args={
+    select.js_on_change("value", _script("recolour", {
         "source": source, "legend": legend, "keys": [each.key for each in found],
         "legends": [each.legend for each in found], **parts,
     }))  # fmt: skip
-    above = Div(text=escape(sentence), **_TEXT)
+    above = models.Div(text=escape(sentence), **_TEXT)
     below = _selection(source, [name for name in _LISTED if name in data])
     plot = _draw(source, template)
     return column(above, select, legend, plot, *below, sizing_mode="stretch_width", styles=_CARD)
@@ -250,23 +280,23 @@ def _draw(source, template):
     html = (
         f'<div style="font-size: 14px; max-width: 260px; overflow-wrap: anywhere; white-space: normal">{template}</div>'
     )
-    plot.add_tools(HoverTool(renderers=[points], tooltips=html, limit=1, sort_by=[("$index", "descending")]))
-    plot.js_on_change("inner_width", CustomJS(code=map_page.ALL_WHILE_MOVING))
+    plot.add_tools(models.HoverTool(renderers=[points], tooltips=html, limit=1, sort_by=[("$index", "descending")]))
+    plot.js_on_change("inner_width", _script("all_while_moving"))
     return plot
 
 
 def _selection(source, names):
-    """Return the list of what is selected, a button that downloads it, and what says how many there are."""
-    listed = ColumnDataSource({name: [] for name in names})
-    said = Div(text="No input is selected.", **_TEXT)
-    button = Button(label="Download the selected inputs as CSV", disabled=True, width=340)
-    formats = {"confidence": {"formatter": NumberFormatter(format="0.00")}, "name": {"width": 600}}
-    columns = [TableColumn(field=name, title=name, **formats.get(name, {})) for name in names]
-    table = DataTable(
+    """Return the list of selected inputs, a button that downloads it, and a sentence with their number."""
+    listed = models.ColumnDataSource({name: [] for name in names})
+    said = models.Div(text="No input is selected.", **_TEXT)
+    button = models.Button(label="Download the selected inputs as CSV", disabled=True, width=340)
+    formats = {"confidence": {"formatter": models.NumberFormatter(format="0.00")}, "name": {"width": 600}}
+    columns = [models.TableColumn(field=name, title=name, **formats.get(name, {})) for name in names]
+    table = models.DataTable(
         source=listed, columns=columns, index_position=None, reorderable=False, height=280,
         sizing_mode="stretch_width",
     )  # fmt: skip
     changed = {"source": source, "listed": listed, "names": names, "button": button, "said": said}
-    source.selected.js_on_change("indices", CustomJS(code=map_page.LIST, args=changed))
-    button.js_on_event("button_click", CustomJS(code=map_page.DOWNLOAD, args={"listed": listed, "names": names}))
+    source.selected.js_on_change("indices", _script("list", changed))
+    button.js_on_event("button_click", _script("download", {"listed": listed, "names": names}))
     return said, button, table

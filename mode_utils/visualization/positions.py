@@ -1,8 +1,8 @@
-"""Where do the inputs of a pool lie? Two dimensions of a state space, in which like is near like.
+"""Positions of a pool's inputs in two dimensions of a state space, in which like is near like.
 
-t-SNE of some landmarks, drawn at random; all others are placed by the landmarks that are nearest to them. It needs no
-labels. How it was chosen: ``python benchmarks/pool_map.py`` compares how often ten nearest neighbours in the map vote
-as those in the whole space do.
+t-SNE (van der Maaten and Hinton, JMLR 9, 2008) of some landmarks, drawn at random; all others are placed by the
+landmarks that are nearest to them. It needs no labels. How it was chosen: ``python benchmarks/pool_map.py`` compares
+how often ten nearest neighbours in the map vote as those in the whole space do.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def map_positions(features, seed=0, n_landmarks=LANDMARKS):
     features : (n, d) float
         States, pixels or whatever describes an input; differences count as they are, so scale columns of unlike units.
     seed : int
-        Of the landmarks and of all else that is drawn: the same map again, however many cores there are.
+        The same map again, however many cores there are.
     n_landmarks : int
         Points that t-SNE arranges, at least 10; others are placed by them.
 
@@ -43,11 +43,7 @@ def map_positions(features, seed=0, n_landmarks=LANDMARKS):
     Raises
     ------
     ValueError
-        If the features are no table of numbers, or some are NaN or infinite.
-
-    References
-    ----------
-    van der Maaten and Hinton, JMLR 9 (2008), with scikit-learn's Barnes-Hut approximation.
+        If the features are not a table of numbers, or some are NaN or infinite.
     """
     features = _checked(features)
     if n_landmarks < _FEWEST:
@@ -106,7 +102,7 @@ def _nearest(known, points, n):
 
 
 def _framed(points, rng):
-    """Bring points into [-1, 1]; what is missing to two dimensions is 0, or drawn."""
+    """Bring points into [-1, 1]; missing dimensions are 0, or drawn."""
     if points.shape[1] == 1:
         apart = rng.uniform(-0.2, 0.2, len(points)) * np.abs(points).max()
         points = np.column_stack([points, apart])

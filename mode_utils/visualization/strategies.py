@@ -14,22 +14,10 @@ _LINE_HEIGHT = 1.35  # of a name at a line, in font sizes
 
 
 def plot_learning_curves(runs, ax, accuracy="test_accuracy"):
-    """Draw accuracy against samples added, MODE and control, the mean over runs and its 95% interval.
+    """Draw accuracy against samples added, MODE and control, the mean over runs of `repeat_runs` and its 95% interval.
 
     Where MODE finishes early, the run's two curves stay where they are from there on: each point is a mean over the
     same runs, and MODE and control always have the same number of samples.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As `repeated_runs.repeat_runs` returns it.
-    ax : matplotlib.axes.Axes
-    accuracy : str
-        Name of the column to draw.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
     """
     filled = _fill_finished_runs(runs, accuracy)
     palette = {"mode": MODE, "control": CONTROL}
@@ -49,31 +37,13 @@ def plot_learning_curves(runs, ax, accuracy="test_accuracy"):
 
 
 def plot_strategies(curves, ax, main, accuracy="test_accuracy"):
-    """Draw the learning curves of many strategies: a few by name, with a 95% band, and the range of all others in grey.
+    """Draw the `label_economy.learning_curves` of many strategies: at most five `main` ones by name, with a 95% band.
 
-    Parameters
-    ----------
-    curves : pandas.DataFrame
-        As `label_economy.learning_curves` returns it.
-    ax : matplotlib.axes.Axes
-    main : sequence of str
-        At most five names to draw in colour; each stands at the end of its line.
-    accuracy : str
-        Name of the column to draw.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    ValueError
-        If more than five are to be told apart by their colours.
+    The range of all others is grey. More than five main ones are a ValueError: their colours would not tell them apart.
     """
     if len(main) > _MOST_COLOURED:
-        raise ValueError(
-            f"{len(main)} strategies in colour; at most {_MOST_COLOURED} are told apart: {', '.join(main)}"
-        )
+        names = ", ".join(main)
+        raise ValueError(f"{len(main)} strategies in colour; at most {_MOST_COLOURED} are told apart: {names}")
     others = curves[~curves["name"].isin(main)].groupby("samples_added")[accuracy].agg(["min", "max"])
     n_others, ends = curves["name"].nunique() - len(main), {}
     if n_others:
@@ -96,21 +66,9 @@ def plot_strategies(curves, ax, main, accuracy="test_accuracy"):
 
 
 def plot_differences(compared, ax, outcomes=None, what="final - control", better="MODE is better"):
-    """Draw a mean difference with its 95% interval, a row a metric, and the single runs behind it.
+    """Draw mean differences with their 95% intervals, a row of `compare_with_control` each, and the runs behind them.
 
-    Parameters
-    ----------
-    compared : pandas.DataFrame
-        As `comparisons.compare_with_control` returns it.
-    ax : matplotlib.axes.Axes
-    outcomes : pandas.DataFrame, optional
-        As `outcomes.paired_outcomes` returns it, for the single runs.
-    what, better : str
-        The difference, and what it means to be right of 0.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    `outcomes` has the single runs; `what` names the difference, `better` what it means to be right of 0.
     """
     by = compared.columns[0]
     names = compared[by].astype(str)
@@ -118,64 +76,45 @@ def plot_differences(compared, ax, outcomes=None, what="final - control", better
         rows = outcomes[by].astype(str).map({name: row for row, name in enumerate(names)})
         jitter = np.random.default_rng(0).uniform(-0.2, 0.2, len(rows))
         ax.scatter(100 * outcomes["difference"], rows + jitter, color=CONTROL, s=16, alpha=0.6, linewidths=0)
-    mean, low, high = (100 * compared[name].to_numpy() for name in ("mean", "low", "high"))
-    ax.errorbar(mean, np.arange(len(names)), xerr=[mean - low, high - mean], fmt="o", color=MODE, capsize=3, zorder=3)
-    ax.axvline(0, color="0.3", linewidth=1)
-    ax.set_yticks(np.arange(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
+    _draw_intervals(ax, compared, "mean", np.arange(len(names)), names, color=MODE, capsize=3)
     ax.set(xlabel=f"{what}, percentage points (right: {better})", ylabel=by.replace("_", " "))
     ax.set_title(f"{what}: mean, 95% interval and the {compared['runs'].max()} runs")
     return ax
 
 
-def plot_cells(cells, ax, strategy, peers):
-    """Draw what a strategy gains over control in each cell, with its 95% interval, and what its peers gain.
+def plot_settings(settings, ax, strategy, peers):
+    """Draw what a strategy gains over control in each setting, with its 95% interval, and what its peers gain.
 
-    Parameters
-    ----------
-    cells : pandas.DataFrame
-        As `study.strategy_table.read_cells` returns it, of one number of samples; `cell` names the rows of the plot.
-    ax : matplotlib.axes.Axes
-    strategy : str
-    peers : sequence of str
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    `settings` is of `strategy_table.read_settings`, with one number of samples; its column `cell` names the rows.
     """
-    rows = {name: row for row, name in enumerate(cells["cell"].unique())}
+    rows = {name: row for row, name in enumerate(settings["cell"].unique())}
     for peer, marker, color in zip(peers, _MARKERS, sns.color_palette("colorblind", len(peers)), strict=False):
-        own = cells[cells["strategy"] == peer]
+        own = settings[settings["strategy"] == peer]
         ax.plot(
             100 * own["difference"], own["cell"].map(rows), marker, color=color, markersize=5, alpha=0.8, label=peer
         )
-    own = cells[cells["strategy"] == strategy]
-    mean, low, high = (100 * own[name].to_numpy() for name in ("difference", "low", "high"))
-    bars = {"xerr": [mean - low, high - mean], "fmt": "o", "color": "black", "capsize": 2, "markersize": 5}
-    ax.errorbar(mean, own["cell"].map(rows), **bars, label=f"{strategy}, 95% interval", zorder=3)
-    ax.axvline(0, color="0.3", linewidth=1)
-    ax.set_yticks(range(len(rows)), list(rows))
-    ax.set_ylim(len(rows) - 0.5, -0.5)
+    own = settings[settings["strategy"] == strategy]
+    bars = {"color": "black", "capsize": 2, "markersize": 5, "label": f"{strategy}, 95% interval"}
+    _draw_intervals(ax, own, "difference", own["cell"].map(rows), list(rows), **bars)
     ax.grid(axis="y", color="0.9")
     ax.set_axisbelow(True)
     ax.set(xlabel="gain over control, percentage points", ylabel="data, defect, pool, labels")
     return ax
 
 
+def _draw_intervals(ax, table, mean, rows, names, **style):
+    """Draw means with their 95% intervals, in percentage points, at some of the named rows."""
+    mean, low, high = (100 * table[name].to_numpy() for name in (mean, "low", "high"))
+    ax.errorbar(mean, rows, xerr=[mean - low, high - mean], fmt="o", zorder=3, **style)
+    ax.axvline(0, color="0.3", linewidth=1)
+    ax.set_yticks(np.arange(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+
+
 def plot_gain_map(gains, ax, significant=None):
-    """Draw gains over control as a table of colours, white at 0 and as far as the largest of them.
+    """Draw gains over control, in percentage points, as a table of colours, white at 0.
 
-    Parameters
-    ----------
-    gains : (n_rows, n_columns) pandas.DataFrame
-        In percentage points.
-    ax : matplotlib.axes.Axes
-    significant : (n_rows, n_columns) pandas.DataFrame of bool, optional
-        Which of them differ from 0: these have a star and bold figures, the others are written in grey.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    Those that are `significant` have a star and bold figures, the others are written in grey.
     """
     limit = np.nanmax(np.abs(gains.to_numpy()))
     marked = np.zeros(gains.shape, dtype=bool) if significant is None else significant.to_numpy()
@@ -196,20 +135,7 @@ def plot_gain_map(gains, ax, significant=None):
 
 
 def plot_share_map(gains, ax, best):
-    """Draw what each share gains for each number of classes, and frame the best of each row.
-
-    Parameters
-    ----------
-    gains : (n_numbers, n_alphas) pandas.DataFrame
-        In shares of accuracy; numbers of classes are its index, alphas its columns.
-    ax : matplotlib.axes.Axes
-    best : pandas.Series
-        The best alpha by number of classes.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Draw what each share (columns) gains for each number of classes (rows), and frame the `best` of each row."""
     plot_gain_map(100 * gains, ax)
     for row, number in enumerate(gains.index):
         column = list(gains.columns).index(best[number])
@@ -219,15 +145,7 @@ def plot_share_map(gains, ax, best):
 
 
 def _name_lines(ax, ends):
-    """Write names beside the ends of their lines, moved apart where they would overlap.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        With its lines and its final size.
-    ends : dict of str to (float, colour)
-        By name: the height of the line's end, and its colour.
-    """
+    """Write names beside the ends of their lines (by name: height and colour), moved apart where they would overlap."""
     size = 9
     low, high = ax.get_ylim()
     points = ax.get_position().height * ax.figure.get_size_inches()[1] * 72
@@ -251,18 +169,10 @@ def _fill_finished_runs(runs, accuracy):
 
 
 def plot_rounds(rounds, ax):
-    """Draw what became of the accuracy, round after round.
+    """Draw what became of the accuracy, a row of `rounds` each.
 
-    Parameters
-    ----------
-    rounds : pandas.DataFrame
-        A row a round: `total`, samples added so far, `accuracy_before` and `accuracy_after`, in [0, 1], and, if there
-        is a test set, `test_accuracy_before` and `test_accuracy_after`.
-    ax : matplotlib.axes.Axes
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    Columns are `total`, samples added so far, `accuracy_before` and `accuracy_after`, in [0, 1], and, if there is a
+    test set, `test_accuracy_before` and `test_accuracy_after`.
     """
     added = [0, *rounds["total"]]
     for name, prefix, colour in (("validation", "", MODE), ("test", "test_", CONTROL)):

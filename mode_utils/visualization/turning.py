@@ -1,4 +1,4 @@
-"""A picture with something to turn: controls where a notebook is live, the picture alone in an executed copy."""
+"""A picture with controls where a notebook is live, the picture alone in an executed copy."""
 
 import matplotlib.pyplot as plt
 from IPython import get_ipython
@@ -8,8 +8,7 @@ from IPython.display import display
 def turn(draw, **choices):
     """Show a picture, and in a live notebook a control for each of its settings that draws it anew.
 
-    The picture is an ordinary output of the cell, so that copies that nobody looks at while they are executed, on a
-    page or in the repository, have the one of the first settings.
+    The picture is an ordinary output of the notebook cell, so that executed copies have the one of the first settings.
 
     Parameters
     ----------
@@ -37,14 +36,14 @@ def turn(draw, **choices):
 
 
 def is_live():
-    """Tell whether a person may turn something: JupyterLab and its like name the cell they run, executors do not."""
+    """Tell whether controls would work: JupyterLab and its like name the cell they run, executors do not."""
     parent = getattr(get_ipython(), "get_parent", dict)()
     return "cellId" in parent.get("metadata", {})
 
 
 def _controls(choices):
     """Show the controls and return them by name."""
-    import ipywidgets as widgets  # only needed where somebody looks
+    import ipywidgets as widgets  # only needed in a live notebook
 
     controls = {}
     for name, (value, possible) in choices.items():
@@ -58,6 +57,6 @@ def _controls(choices):
 
 
 def _closed(figure):
-    """Take a figure from pyplot, which would show it a second time at the end of the cell."""
+    """Take a figure from pyplot, which would show it a second time at the end of the notebook cell."""
     plt.close(figure)
     return figure

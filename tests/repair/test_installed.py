@@ -48,9 +48,10 @@ def test_an_installation_finds_the_notebook_beside_the_command(installed, name):
     assert find_notebook(name) == ROOT / "notebooks" / name
 
 
-def test_an_installation_has_the_template_of_the_page(installed):
-    made = {path.name for path in (ROOT / "mode_utils/sweep/page_template").iterdir()}
-    assert {path.name for path in (installed / "mode_utils/sweep/page_template").iterdir()} == made
+@pytest.mark.parametrize("folder", ["sweep/page_template", "repair/labelling/page", "visualization/page"])
+def test_an_installation_has_the_files_of_each_page(installed, folder):
+    made = {path.name for path in (ROOT / "mode_utils" / folder).iterdir()}
+    assert {path.name for path in (installed / "mode_utils" / folder).iterdir()} == made
 
 
 def test_a_missing_notebook_is_named(installed):

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from made_runs import make_run
 
-from mode_utils.study.accuracy_table import accuracy_table, format_accuracy_table
+from mode_utils.study.comparisons import accuracy_table, format_accuracy_table
 
 
 @pytest.fixture

@@ -80,13 +80,13 @@ def test_it_matters_which_metric_is_taken_where_friedmans_test_says_so():
     ("effect", "margin", "verdict"),
     [(0.0, 0.002, "confirmed for healthy models"), (0.01, 0.002, "refuted"), (0.0, 1e-5, "not shown")],
 )
-def test_layer_selection_is_vain_only_if_it_is_equivalent(effect, margin, verdict):
+def test_layer_selection_has_no_effect_only_if_it_is_equivalent(effect, margin, verdict):
     without = nine(space="pixels", layer_selection=False)
     noise = 0.001 * np.random.default_rng(1).standard_normal(len(without))
     selected = without.assign(layer_selection=True, final=without["final"] + effect + noise)
     table = compare_layer_selection(pd.concat([selected, without]), by="space", margin=margin)
     starved = compare_differences(nine().assign(space="pixels")[:20], by="space")
-    assert claims.layer_selection_is_vain(table, starved).verdict == verdict
+    assert claims.layer_selection_has_no_effect(table, starved).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_looks_predict_the_outcome_if_they_are_correlated(sign, verdict):
     order = np.arange(9.0)
     scattered = np.array([4, 0, 8, 2, 6, 1, 5, 7, 3.0])
     table = pd.DataFrame({"metric": NINE, "likeness": order, "mean": sign * order if sign else scattered})
-    found = claims.looks_predict_outcome(table)
+    found = claims.appearance_predicts_outcome(table)
     assert found.verdict == verdict and "bray curtis is number 1 by its looks" in found.evidence
 
 

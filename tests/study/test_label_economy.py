@@ -74,5 +74,5 @@ def test_a_learning_curve_has_the_t_interval_of_its_mean(rng):
 def test_unpaired_runs_and_unknown_budgets_are_errors():
     with pytest.raises(ValueError, match=r"the choice has seeds \[0, 1\], control \[0\]"):
         labelling_economy(make_curves([1, 1], [0, 5]), make_curves([1], [0, 5]), 5)
-    with pytest.raises(ValueError, match=r"not looked at with 7 samples, only with \[0, 5\]"):
+    with pytest.raises(ValueError, match=r"not measured with 7 samples, only with \[0, 5\]"):
         labelling_economy(make_curves([1], [0, 5]), make_curves([1], [0, 5]), 7)

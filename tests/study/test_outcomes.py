@@ -31,7 +31,7 @@ def test_a_run_without_anything_to_repair_differs_by_exactly_0():
     assert outcome["difference"] == 0 and outcome["samples"] == 0 and outcome["finished_early"]
 
 
-def test_the_difference_on_the_samples_that_diagnosis_looks_at_is_kept_apart(runs):
+def test_the_difference_on_the_held_out_samples_is_kept_apart(runs):
     own = runs["diagnosis_accuracy"].mask(runs["strategy"] == "mode", runs["diagnosis_accuracy"] + 0.03)
     outcomes = paired_outcomes(runs.assign(diagnosis_accuracy=own)).set_index("seed")
     assert outcomes["diagnosis_difference"].tolist() == pytest.approx([-0.1 + 0.03, 0.05 + 0.03])

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.study.payoff import fit_payoff, foretell, surplus
+from mode_utils.study.label_economy import fit_payoff, predict_gain, surplus
 
 
 def test_the_surplus_is_what_serving_labels_by_their_error_adds():
@@ -17,16 +17,16 @@ def test_equal_labels_have_no_surplus_nor_has_a_perfect_model():
     assert surplus(np.zeros((2, 3))).tolist() == [0, 0]
 
 
-def test_what_is_foretold_is_fitted_on_other_cells():
+def test_a_predicted_gain_is_fitted_on_other_settings():
     others = pd.DataFrame({"surplus": [0.1, 0.2, 0.0], "slope": [0.0, 0.0, 0.1], "difference": [0.01, 0.02, 0.03]})
     assert fit_payoff(others) == pytest.approx([0.1, 0.3])
-    cells = pd.DataFrame({"surplus": [0.4, 0.01, 0.3, 0.0], "slope": [0.0, 0.0, -0.2, 0.02]})
-    found = foretell(others, cells.assign(difference=[0.05, 0.0, -0.01, -0.01]))
+    settings = pd.DataFrame({"surplus": [0.4, 0.01, 0.3, 0.0], "slope": [0.0, 0.0, -0.2, 0.02]})
+    found = predict_gain(others, settings.assign(difference=[0.05, 0.0, -0.01, -0.01]))
     assert found["foretold"].tolist() == pytest.approx([0.04, 0.001, -0.03, 0.006])
     assert found["says"].tolist() == [True, False, False, True]
     assert found["hit"].tolist() == [True, True, True, False]
 
 
-def test_a_sign_that_no_cell_has_foretells_nothing():
+def test_a_sign_that_no_setting_has_predicts_nothing():
     flat = pd.DataFrame({"surplus": [0.0, 0.0], "slope": [0.1, 0.2], "difference": [0.1, 0.2]})
     assert fit_payoff(flat) == pytest.approx([0, 1])

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mode_utils.study.share_rule import best_shares, fit_share_rule
+from mode_utils.study.label_economy import best_shares, fit_share_rule
 
 ALPHAS = np.round(np.arange(0.05, 1.001, 0.05), 2)
 

@@ -4,12 +4,12 @@ import pytest
 from made_runs import make_run
 
 from mode_utils.study.strategy_table import (
-    CELL,
+    SETTING,
     best_peers,
-    cell_rows,
     of_models,
-    read_cells,
+    read_settings,
     regrets,
+    setting_rows,
     summarize,
     yardstick_rows,
 )
@@ -25,10 +25,10 @@ def runs_of(gains, **shares):
     return pd.concat(parts, ignore_index=True).assign(**shares)
 
 
-def cells_of(**differences):
-    """Return cells, one a value, after 500 samples."""
+def settings_of(**differences):
+    """Return settings, one a value, after 500 samples."""
     rows = [
-        dict(zip(CELL, (*NAMES[:3], str(place), *NAMES[4:]), strict=True))
+        dict(zip(SETTING, (*NAMES[:3], str(place), *NAMES[4:]), strict=True))
         | {"strategy": name, "samples": 500, "difference": value, "p": 0.01, "runs": 12}
         for name, values in differences.items() for place, value in enumerate(values)
     ]  # fmt: skip
@@ -36,7 +36,7 @@ def cells_of(**differences):
 
 
 def test_strategies_are_compared_with_control_after_each_number_of_samples():
-    table = cell_rows(runs_of({"good": 0.1, "bad": -0.1}), [10, 20])
+    table = setting_rows(runs_of({"good": 0.1, "bad": -0.1}), [10, 20])
     assert table["strategy"].tolist() == ["good", "bad"] * 2 and table["samples"].tolist() == [10, 10, 20, 20]
     assert table["difference"].tolist() == pytest.approx([0.1, -0.1, 0.05, -0.05])
     assert table["control"].tolist() == pytest.approx([0.6, 0.6, 0.7, 0.7])
@@ -49,7 +49,7 @@ def test_shares_are_those_of_the_chosen_not_of_control():
     runs = runs_of({"a": 0.1}, wrong_share=0.0, distinct_share=1.0, foreign_share=0.0)
     runs.loc[runs["strategy"] == "mode", "wrong_share"] = 0.25
     runs.loc[runs["strategy"] == "control", "distinct_share"] = 0.5
-    table = cell_rows(runs, [20])
+    table = setting_rows(runs, [20])
     assert table[["wrong_share", "distinct_share"]].to_numpy().tolist() == [[0.25, 1.0]]
 
 
@@ -63,49 +63,52 @@ def test_yardsticks_are_rows_without_a_control():
 
 
 def test_p_is_adjusted_for_the_comparisons_of_a_strategy_in_a_sweep(tmp_path):
-    cells = cells_of(a=[0.1, 0.2], b=[0.0, 0.1, 0.2])
-    cells.loc[len(cells)] = {**cells.iloc[0], "strategy": "all", "difference": np.nan, "p": np.nan}
-    cells.to_csv(tmp_path / "cells.csv", index=False)
-    read = read_cells(tmp_path / "cells.csv")
+    settings = settings_of(a=[0.1, 0.2], b=[0.0, 0.1, 0.2])
+    settings.loc[len(settings)] = {**settings.iloc[0], "strategy": "all", "difference": np.nan, "p": np.nan}
+    settings.to_csv(tmp_path / "cells.csv", index=False)
+    read = read_settings(tmp_path / "cells.csv")
     assert read["p_holm"].tolist()[:5] == pytest.approx([0.02] * 2 + [0.03] * 3) and np.isnan(read["p_holm"].iloc[5])
-    both = read_cells(tmp_path / "cells.csv", tmp_path / "cells.csv")
+    both = read_settings(tmp_path / "cells.csv", tmp_path / "cells.csv")
     assert (
         len(both) == 12 and both["p_holm"].tolist()[:5] == both["p_holm"].tolist()[6:11] == read["p_holm"].tolist()[:5]
     )
 
 
 def test_a_family_in_which_so_few_runs_can_show_nothing_has_no_p(tmp_path):
-    cells_of(a=[0.1, 0.2]).assign(runs=6, p=1 / 32).to_csv(tmp_path / "cells.csv", index=False)
-    assert read_cells(tmp_path / "cells.csv")["p_holm"].isna().all()
+    settings_of(a=[0.1, 0.2]).assign(runs=6, p=1 / 32).to_csv(tmp_path / "cells.csv", index=False)
+    assert read_settings(tmp_path / "cells.csv")["p_holm"].isna().all()
 
 
-def test_cells_that_repair_the_same_models_are_one_observation():
-    cells = pd.concat([cells_of(a=[0.1, 0.3]).assign(samples=n, scenario=s) for n in (5, 9) for s in ("x", "y")])
-    values = cells.set_index([*CELL, "samples"])["difference"]
+def test_settings_that_repair_the_same_models_are_one_observation():
+    settings = pd.concat([settings_of(a=[0.1, 0.3]).assign(samples=n, scenario=s) for n in (5, 9) for s in ("x", "y")])
+    values = settings.set_index([*SETTING, "samples"])["difference"]
     assert of_models(values).tolist() == pytest.approx([0.2, 0.2])
 
 
 def test_the_smallest_largest_regret_comes_first():
-    table = regrets(cells_of(steady=[0.02, 0.02], bold=[0.05, -0.03]))
+    table = regrets(settings_of(steady=[0.02, 0.02], bold=[0.05, -0.03]))
     assert table["strategy"].tolist() == ["steady", "bold"]
     assert table["largest_regret"].tolist() == pytest.approx([0.03, 0.05])
     assert table["least_difference"].tolist() == pytest.approx([0.02, -0.03])
 
 
-def test_a_strategy_that_some_cell_lacks_has_no_regret_and_sets_none():
-    cells = cells_of(a=[0.1, 0.1], b=[0.0, 0.1], c=[0.9])
-    assert set(regrets(cells)["strategy"]) == {"a", "b"} and regrets(cells)["largest_regret"].tolist() == [0.0, 0.1]
+def test_a_strategy_that_some_setting_lacks_has_no_regret_and_sets_none():
+    settings = settings_of(a=[0.1, 0.1], b=[0.0, 0.1], c=[0.9])
+    assert set(regrets(settings)["strategy"]) == {"a", "b"} and regrets(settings)["largest_regret"].tolist() == [
+        0.0,
+        0.1,
+    ]
 
 
-def test_the_best_peer_is_found_in_each_cell():
-    best = best_peers(cells_of(own=[0.9, 0.9], a=[0.1, 0.2], b=[0.3, 0.0]), ["a", "b"])
+def test_the_best_peer_is_found_in_each_setting():
+    best = best_peers(settings_of(own=[0.9, 0.9], a=[0.1, 0.2], b=[0.3, 0.0]), ["a", "b"])
     assert best["peer"].tolist() == ["b", "a"] and best["difference"].tolist() == [0.3, 0.2]
 
 
 def test_a_group_is_summarized_by_what_the_preset_gains_and_whom_it_is_behind():
-    cells = cells_of(own=[0.02, -0.01, 0.0], a=[0.01, 0.01, 0.0], rare=[0.05]).assign(p_holm=0.01)
-    cells.loc[cells["strategy"] == "own", "p_holm"] = [0.01, 0.04, np.nan]
-    table = summarize(cells, pd.Series("all", cells.index), "own", ["a", "rare"])
+    settings = settings_of(own=[0.02, -0.01, 0.0], a=[0.01, 0.01, 0.0], rare=[0.05]).assign(p_holm=0.01)
+    settings.loc[settings["strategy"] == "own", "p_holm"] = [0.01, 0.04, np.nan]
+    table = summarize(settings, pd.Series("all", settings.index), "own", ["a", "rare"])
     assert table.to_dict("records") == [
         {"group": "all", "comparisons": 3, "above": 1, "below": 1, "gain": pytest.approx(0.01 / 3),
          "a": pytest.approx(-0.01 / 3), "behind": 2}

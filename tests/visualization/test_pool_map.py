@@ -12,9 +12,15 @@ from browsing import browser_needed
 from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
+from mode_utils.support.pictures import shown_as
 from mode_utils.visualization.map_colours import colourings
-from mode_utils.visualization.pool_map import drawn_rows, map_positions, plot_pool_map, write_pool_map
-from mode_utils.visualization.thumbnails import describe_inputs, is_image
+from mode_utils.visualization.pool_map import (
+    describe_inputs,
+    drawn_rows,
+    map_positions,
+    plot_pool_map,
+    write_pool_map,
+)
 
 HOSTILE = '<img src=x onerror="window.hit=1">=@predicted $index $$x$$ {{y}}</script><script>window.hit=1</script>'
 
@@ -168,11 +174,11 @@ def test_classes_stand_in_the_order_that_people_read_and_long_names_keep_their_e
     assert "x1 (1)" in found.legend and "x2 (1)" in found.legend and "x" * 41 not in found.legend
 
 
-def test_where_nobody_has_looked_the_legend_says_so():
+def test_the_legend_counts_inputs_that_were_not_examined():
     table = pd.DataFrame({"foreign": pd.array([True, False, pd.NA, pd.NA], dtype="boolean")})
     (found,) = colourings(table)
     assert found.codes.tolist() == [0, 1, 2, 2]
-    assert all(text in found.legend for text in ("foreign (1)", "like known inputs (1)", "not looked at (2)"))
+    assert all(text in found.legend for text in ("foreign (1)", "like known inputs (1)", "not examined (2)"))
 
 
 def test_pictures_are_those_of_their_inputs_the_chosen_ones_first_within_the_limit():
@@ -200,7 +206,7 @@ def test_pictures_are_those_of_their_inputs_the_chosen_ones_first_within_the_lim
 def test_inputs_of_all_kinds_are_shown_as_pictures_or_as_values(shape, image):
     inputs = np.random.default_rng(0).random(shape)
     shown = describe_inputs(inputs, np.array([4, 2]), 1_000_000)
-    assert is_image(inputs) == image and len(shown) == 2 and shown[0] != shown[1]
+    assert (shown_as(shape[1:]) == "image") == image and len(shown) == 2 and shown[0] != shown[1]
     first = f"{inputs[4].flat[0]:.3g}, {inputs[4].flat[1]:.3g}, "
     assert shown[0].startswith("data:image/png;base64," if image else first)
 

@@ -64,14 +64,13 @@ def all_plots(runs):
             pd.DataFrame({"a": [1, 2], "b": [3, 0]}, index=["forward", "backward"]), ax
         ),
         "strategies": lambda ax: viz.plot_strategies(learning_curves(strategies(), 20), ax, ["a"]).set_title("t").axes,
-        "cells": lambda ax: viz.plot_cells(cells(), ax, "own", ["peer"]).set_title("t").axes,
+        "cells": lambda ax: viz.plot_settings(cells(), ax, "own", ["peer"]).set_title("t").axes,
         "shares": lambda ax: viz.plot_share_map(shares, ax, shares.idxmax(axis=1)).set_title("t").axes,
         "critical differences": lambda ax: viz.plot_critical_differences(comparison(), ax),
         "confusions": lambda ax: viz.plot_confusions(np.arange(10), np.arange(10), ax, names),
         "winners": lambda ax: viz.plot_winners(pd.DataFrame({"winner": list("aab"), "difference": 0.1}), ax, "a"),
         "runs needed": lambda ax: viz.plot_runs_needed(needed, ax),
         "likeness": lambda ax: viz.plot_likeness(likeness, ax, "a"),
-        "training": lambda ax: viz.plot_training(np.ones((3, 20)), ax),
     }
 
 
@@ -86,7 +85,7 @@ def test_a_plot_draws_on_the_given_axes_with_title_and_labels_and_shows_nothing(
 
 
 def test_cells_stand_in_their_rows_with_the_interval_of_the_strategy_alone(ax):
-    viz.plot_cells(cells(), ax, "own", ["peer"])
+    viz.plot_settings(cells(), ax, "own", ["peer"])
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     peer, own = ax.lines[0], ax.containers[0]
     assert peer.get_xdata().tolist() == pytest.approx([2, -1]) and peer.get_ydata().tolist() == [0, 1]

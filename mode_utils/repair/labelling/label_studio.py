@@ -12,8 +12,9 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 from mode_utils.repair.labelling.label_table import resolve_rows
-from mode_utils.repair.labelling.sample_views import image_address, view_samples
+from mode_utils.repair.labelling.sample_views import view_samples
 from mode_utils.support.files import write_text
+from mode_utils.support.pictures import image_address
 
 TASKS, CONFIGURATION = "tasks.json", "labelling.xml"
 _LABEL, _INPUT = "label", "input"  # what the configuration calls the question, and what it is about

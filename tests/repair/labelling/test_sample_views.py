@@ -19,7 +19,7 @@ def picture(view):
     [
         ((28, 28), "image"), ((8, 8), "image"), ((32, 32, 1), "image"), ((32, 32, 3), "image"), ((5, 5, 4), "image"),
         ((100, 3), "curves"), ((7, 8), "curves"), ((128, 9), "curves"), ((500, 40), "image"), ((30,), "values"),
-        ((32, 32, 2), "text"), ((4, 4, 4, 3), "text"),
+        ((32, 32, 2), "image"), ((9, 4, 2), "text"), ((4, 4, 4, 3), "text"),
     ],
 )  # fmt: skip
 def test_the_shape_says_how_samples_are_shown(shape, kind, rng):

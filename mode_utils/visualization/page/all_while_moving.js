@@ -1,0 +1,1 @@
+if (window.drawnBy == "webgl") cb_obj.lod_threshold = null;
