@@ -1,7 +1,4 @@
-"""How a sample is shown to somebody who is to label it: as a picture, as curves, as values, or not at all.
-
-Samples of one task share one scale, so that they can be compared.
-"""
+"""Samples as they are shown to an annotator: pictures, curves, values, or nothing; those of a task share one scale."""
 
 from dataclasses import dataclass
 
@@ -16,16 +13,10 @@ _POINTS = 400  # of a curve or a row; of a longer one, the least and the most of
 
 @dataclass(frozen=True)
 class SampleViews:
-    """Samples, ready to be written into a file.
+    """Samples, ready to be written into a file: `kind` is one of `support.pictures.KINDS`, `low` and `high` the scale.
 
-    Attributes
-    ----------
-    kind : {"image", "curves", "values", "text"}
-    views : list
-        A view a sample: of an image, a PNG as text (base64); of curves, a list of numbers a channel; of values, a list
-        of numbers; None where only the text of the row tells what the sample is.
-    low, high : float
-        The scale that all views share.
+    A view is a PNG as text (base64) of an image, a list of numbers for each channel of curves, a list of values, and
+    None of a text.
     """
 
     kind: str
@@ -35,25 +26,9 @@ class SampleViews:
 
 
 def view_samples(samples, n, kind=None):
-    """Bring samples into a form that a page or a tool can show.
+    """Return `SampleViews` of n images (h, w) or (h, w, channels), sequences (t, channels) or rows (d,), or of None.
 
-    Parameters
-    ----------
-    samples : (n, ...) array or None
-        Images (h, w) or (h, w, channels); sequences (t, channels); rows (d,); None if there is nothing to show.
-    n : int
-        How many there are.
-    kind : {"image", "curves", "values", "text"}, optional
-        By default told by the shape, see `support.pictures.shown_as`.
-
-    Returns
-    -------
-    SampleViews
-
-    Raises
-    ------
-    ValueError
-        If there are not n samples, or they cannot be shown so.
+    Their shape tells a kind that is not given, see `support.pictures.shown_as`; a ValueError says what does not fit.
     """
     if kind is not None:
         check_choice("kind of view", kind, KINDS)
