@@ -63,7 +63,7 @@ def read_classifier(model, n_classes=None, output=None, labels=None):
         raise ValueError(f"model {model.name!r} has output shape {shape}; {n_classes} labels need (None, {n_classes})")
     _check_kind(model, loss, width, output)
     output, how, remarks = _output(model, loss, width, output)
-    labels, why = losses.read_labels(model, n_classes, output, _activation(model), labels)
+    labels, why = losses.labels_of_loss(model, n_classes, output, _activation(model), labels)
     return Meaning(n_classes, output, labels, (how, why), remarks)
 
 

@@ -58,7 +58,7 @@ def takes_logits(loss):
     return False if stated is None and loss_name(loss) in _OF_PROBABILITIES else stated
 
 
-def read_labels(model, n_classes, output, activation="", stated=None):
+def labels_of_loss(model, n_classes, output, activation="", stated=None):
     """Return which labels a model's loss takes, one of `LABELS`, and a sentence on how that is known.
 
     `output` is one of `classifiers.OUTPUTS`, `activation` the last function. What is not known, or stated and does not
