@@ -76,10 +76,9 @@ def labels_of_loss(model, n_classes, output, activation="", stated=None):
     if known is None and loss_name(loss):
         raise ValueError(f"the loss {name} of model {model.name!r} does not fit a classifier of output width {width}")
     if known is None:
+        taken = f"which labels the loss {name!r} of model {model.name!r} takes"
         choices = "'binary' or labels='signed'" if width == 1 else "'sparse' or labels='one-hot'"
-        raise ValueError(
-            f"it is not known which labels the loss {name!r} of model {model.name!r} takes: state labels={choices}"
-        )
+        raise ValueError(f"it is not known {taken}: state labels={choices}")
     return known, f"The loss {name} takes labels as {TAKES[known]}: {how}."
 
 
