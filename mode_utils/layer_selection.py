@@ -60,13 +60,13 @@ def select_target_layer(trainer, train, held_out, rng, similarity_threshold=0.01
     Raises
     ------
     ValueError
-        If the threshold is negative, the direction unknown, an activation is not finite, or the layers of the model
-        cannot be followed.
+        For a negative threshold, an unknown direction, an activation that is not finite, or layers that cannot be
+        followed.
 
     References
     ----------
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Not specified by the paper: the threshold, how far a head is
-    trained, what counts as a layer, and how far to go back.
+    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082, which leaves the threshold, the training of a head, what
+    counts as a layer, and how far to go back open.
     """
     check_least("similarity_threshold", similarity_threshold, 0)
     check_choice("direction", direction, _DIRECTIONS)
@@ -81,10 +81,7 @@ def select_target_layer(trainer, train, held_out, rng, similarity_threshold=0.01
 
 
 def bhattacharyya_distance(p, q):
-    """Return -ln of the mean of sum(sqrt(p q)) over samples, for two models' probabilities (n, n_classes).
-
-    It is 0 for equal predictions, infinite for disjoint ones.
-    """
+    """Return -ln of the mean of sum(sqrt(p q)) over samples, for probabilities (n, n_classes): 0 for equal ones."""
     coefficient = np.sqrt(p.astype(np.float64) * q).sum(axis=1).mean()
     return float(-np.log(min(coefficient, 1.0))) if coefficient > 0 else np.inf
 
@@ -105,9 +102,8 @@ def _forward(evidence, threshold):
     layers = evidence["layer"]
     saturated = np.flatnonzero(evidence["distance"] < threshold)
     if not saturated.size:
-        return len(layers) - 1, (
-            f"no two successive feature models are closer than {threshold}: saturation is only reached at the output"
-        )
+        reason = f"no two successive feature models are closer than {threshold}"
+        return len(layers) - 1, f"{reason}: saturation is only reached at the output"
     place = int(saturated[0])
     return place, f"{layers[place]} and {layers[place + 1]} predict alike: their distance is below {threshold}"
 

@@ -46,7 +46,7 @@ class Subset:
 
     @property
     def is_held(self):
-        """Whether a copy is kept from its first use on."""
+        """Whether a copy is kept, see `hold`."""
         return self._held[0]
 
     def hold(self, held):
@@ -110,7 +110,7 @@ class Splits:
     def in_memory(self, *roles):
         """Copy the samples of some roles, by default of all, once when they are first used, and keep them."""
         parts = [getattr(self, role) for role in roles or ("train", "bug_fixing", "diagnosis", "test")]
-        parts = [part for part in parts if not part.is_held]  # by a context around this one
+        parts = [part for part in parts if not part.is_held]  # by an outer context
         for part in parts:
             part.hold(True)
         try:
@@ -126,8 +126,7 @@ def split_dataset(
     """Draw the four roles at random and without overlap, as `Splits`.
 
     Test samples come from the dataset's test part, all others from its training part. `diagnose_on="test"` reproduces
-    the leak of the original replication: no validation, its share goes to the pool, and the test set has both uses. A
-    size that is not positive or too large, or an unknown choice, is a ValueError.
+    the leak of the original replication: no validation, its share goes to the pool, and the test set has both uses.
     """
     check_choice("diagnose_on", diagnose_on, DIAGNOSE_ON)
     _check_sizes(dataset, n_test, n_train=n_train, n_bug_fixing=n_bug_fixing, n_validation=n_validation)

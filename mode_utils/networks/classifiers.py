@@ -63,7 +63,7 @@ def read_classifier(model, n_classes=None, output=None, labels=None):
         raise ValueError(f"model {model.name!r} has output shape {shape}; {n_classes} labels need (None, {n_classes})")
     _check_kind(model, loss, width, output)
     output, how, remarks = _output(model, loss, width, output)
-    labels, why = losses.labels_taken(model, n_classes, output, _activation(model), labels)
+    labels, why = losses.labels_of_loss(model, n_classes, output, _activation(model), labels)
     return Meaning(n_classes, output, labels, (how, why), remarks)
 
 
@@ -88,10 +88,8 @@ def _check_kind(model, loss, width, stated):
     if width == 1 and stated is None and _activation(model) == "linear" and name in losses.OF_NUMBERS:
         raise ValueError(f"model {model.name!r} is a regression (loss {name}): it has no labels to repair")
     if width > 1 and _activation(model) == "sigmoid" and "binary" in name:
-        raise ValueError(
-            f"model {model.name!r} gives several labels to a sample (sigmoids, loss {name}): repair it label by label, "
-            "each with a model of one output"
-        )
+        several = f"model {model.name!r} gives several labels to a sample (sigmoids, loss {name})"
+        raise ValueError(f"{several}: repair it label by label, each with a model of one output")
 
 
 def _output(model, loss, width, stated):
@@ -112,14 +110,11 @@ def _output(model, loss, width, stated):
         return stated, f"The output is {stated}, as stated.", ()
     shown, seen = _shown(model, found, width, logits)
     if stated is not None:
-        _check_stated(model, stated, shown, seen, logits)
-    if stated is None and shown is None:
+        _check_stated(model, stated, shown, seen)
+    elif shown is None:
         remedy = "end it with a softmax" if width > 1 else "end it with a sigmoid, or train it with from_logits=True"
-        other = "logits" if width > 1 else "sigmoid logits"
-        raise ValueError(
-            f"the output of model {model.name!r} is not a probability over the labels ({seen}): {remedy}, or state "
-            f"output={other!r}"
-        )
+        remedy += f", or state output={'logits' if width > 1 else 'sigmoid logits'!r}"
+        raise ValueError(f"the output of model {model.name!r} is not a probability over the labels ({seen}): {remedy}")
     output = stated or shown
     how = "as stated" if stated else "the loss says from_logits" if "logits" in output and logits else seen
     return output, f"The output is {output}{', ' if stated else ': '}{how}.", _remarks(output, loss, logits)
@@ -143,17 +138,15 @@ def _shown(model, found, width, logits):
     return "logits" if logits else None, seen
 
 
-def _check_stated(model, stated, shown, seen, logits):
+def _check_stated(model, stated, shown, seen):
     """Raise a ValueError if the values of an output contradict what is stated."""
     if stated == shown or (shown is None and "logits" in stated):
         return
     if stated == "sigmoid logits" and _activation(model) != "sigmoid":
         return  # which may lie in 0 .. 1 by chance
-    reading = f"is {shown}" if shown else "is not a probability"
-    raise ValueError(
-        f"output {stated!r} is stated, but {seen}, so that the output of model {model.name!r} {reading}: leave output "
-        "out, or give the model that it is true of"
-    )
+    reading = f"the output of model {model.name!r} is {shown or 'not a probability'}"
+    remedy = "leave output out, or give the model that it is true of"
+    raise ValueError(f"output {stated!r} is stated, but {seen}, so that {reading}: {remedy}")
 
 
 def _remarks(output, loss, logits):

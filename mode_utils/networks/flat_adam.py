@@ -1,9 +1,7 @@
-"""An epoch of Adam on one flat vector of weights: the same numbers, bit for bit, in fewer and larger operations.
+"""An epoch of Adam on one flat vector of weights: the same numbers as Keras, bit for bit, in fewer operations.
 
-A small network spends most of a step on starting operations, and Keras starts some ten of them for each variable. Here
-weights and moments are three vectors in the loop's values. With many weights, cutting them costs more than it saves.
-
-Kingma and Ba, ICLR 2015, arXiv 1412.6980; in the form and order of Keras's own.
+A small network spends most of a step on starting operations, some ten for each variable in Keras. With many weights,
+cutting the vectors costs more than it saves. Kingma and Ba, ICLR 2015, arXiv 1412.6980.
 """
 
 import numpy as np

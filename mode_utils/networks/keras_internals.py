@@ -5,10 +5,7 @@
 
 
 def own_variables(model):
-    """Yield each layer of a model, nested ones included, with the weights, not seeds, that are its own.
-
-    `Layer.variables` is documented, but has those of sublayers, too, and does not say whose they are.
-    """
+    """Yield each layer of a model, nested ones included, with the weights that are its own: no seeds, no sublayers'."""
     for layer in model._flatten_layers(include_self=False, recursive=True):
         yield layer, [*layer._trainable_variables, *layer._non_trainable_variables]
 
@@ -45,19 +42,13 @@ def is_random_seed(variable):
 
 
 def last_node(tensor):
-    """Return the node of the graph that makes a symbolic tensor: `operation`, `parent_nodes`, `output_tensors`.
-
-    `Model.operations` and `Layer.output` are documented, but do not say which tensors an operation is called on.
-    """
+    """Return the node of the graph that makes a symbolic tensor: `operation`, `parent_nodes`, `output_tensors`."""
     history = tensor._keras_history
     return history.operation._inbound_nodes[history.node_index]
 
 
 def rate_of(optimizer):
-    """Return the learning rate of an optimizer as it was given: a schedule, a function, or the variable of a number.
-
-    `learning_rate` is documented, but says of a schedule what it gives now, and not which it is.
-    """
+    """Return the learning rate of an optimizer as it was given: a schedule, a function, or the variable of a number."""
     return optimizer._learning_rate
 
 

@@ -1,10 +1,9 @@
 """The layers of a network that can be the target.
 
 A **candidate** is an output that every path from input to output passes, behind at least one layer with weights since
-the candidate before, and after all normalizations and layers without weights that follow. So a dense or convolutional
-layer is a candidate after its activation and pooling, and a residual block after its sum; layers inside its branches
-are not. A candidate is never named after dropout, flattening or reshaping, which hand on the same values. The last
-candidate is the output itself.
+the candidate before, and after all normalizations and layers without weights that follow: a dense or convolutional
+layer after its activation and pooling, a residual block after its sum. It is never named after dropout, flattening or
+reshaping, which hand on the same values. The last candidate is the output itself.
 """
 
 import numpy as np

@@ -16,11 +16,11 @@ OF_NUMBERS = (
     "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error",
     "huber", "log_cosh", "poisson", "cosine_similarity",
 )  # fmt: skip
-_ROWS = (
-    *OF_NUMBERS, "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "kl_divergence",
-    "binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge", "dice", "tversky",
-)  # fmt: skip
 _ONE_COLUMN = ("binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge", *OF_NUMBERS)
+_ROWS = (
+    *_ONE_COLUMN, "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "kl_divergence",
+    "dice", "tversky",
+)  # fmt: skip
 _SPARSE = "sparse_categorical_crossentropy"
 _OF_PROBABILITIES = (
     _SPARSE, "categorical_crossentropy", "categorical_focal_crossentropy", "binary_crossentropy",
@@ -31,12 +31,11 @@ _SURE, _CLEARLY = 0.9, 1e-4  # a probability that a loss is tried with, and how 
 
 def single_loss(model):
     """Return the loss of a compiled model, and its weight or None; not exactly one loss is a ValueError."""
-    found = [
-        [each for each in keras.tree.flatten(held) if each is not None] for held in (model.loss, loss_weights(model))
-    ]
-    if len(found[0]) != 1:
-        raise ValueError(f"model {model.name!r} is compiled with {len(found[0])} losses; one is needed")
-    return found[0][0], (found[1] or [None])[0]
+    held = (keras.tree.flatten(each) for each in (model.loss, loss_weights(model)))
+    losses, weights = ([each for each in flat if each is not None] for flat in held)
+    if len(losses) != 1:
+        raise ValueError(f"model {model.name!r} is compiled with {len(losses)} losses; one is needed")
+    return losses[0], next(iter(weights), None)
 
 
 def loss_name(loss):
@@ -58,7 +57,7 @@ def takes_logits(loss):
     return False if stated is None and loss_name(loss) in _OF_PROBABILITIES else stated
 
 
-def labels_taken(model, n_classes, output, activation="", stated=None):
+def labels_of_loss(model, n_classes, output, activation="", stated=None):
     """Return which labels a model's loss takes, one of `LABELS`, and a sentence on how that is known.
 
     `output` is one of `classifiers.OUTPUTS`, `activation` the last function. What is not known, or stated and does not
@@ -66,24 +65,20 @@ def labels_taken(model, n_classes, output, activation="", stated=None):
     """
     loss, width = single_loss(model)[0], model.outputs[0].shape[-1]
     name = say_loss(loss)
+    known, how = _labels(loss, width, n_classes, output, activation)
     if stated is not None:
         check_choice("labels", stated, LABELS)
-    known, how = _labels(loss, width, n_classes, output, activation)
-    if stated is not None and (known not in (None, stated) or (width == 1) != (stated in ("binary", "signed"))):
-        shown = f"takes {TAKES[known]} (labels={known!r})" if known else "takes no such labels"
-        raise ValueError(
-            f"labels {stated!r} do not fit the loss {name} of model {model.name!r}, whose output has width {width}: "
-            f"it {shown}"
-        )
-    if stated is not None:
+        if known not in (None, stated) or (width == 1) != (stated in ("binary", "signed")):
+            shown = f"takes {TAKES[known]} (labels={known!r})" if known else "takes no such labels"
+            where = f"the loss {name} of model {model.name!r}, whose output has width {width}"
+            raise ValueError(f"labels {stated!r} do not fit {where}: it {shown}")
         return stated, f"The loss takes labels as {TAKES[stated]}, as stated."
     if known is None and loss_name(loss):
         raise ValueError(f"the loss {name} of model {model.name!r} does not fit a classifier of output width {width}")
     if known is None:
+        taken = f"which labels the loss {name!r} of model {model.name!r} takes"
         choices = "'binary' or labels='signed'" if width == 1 else "'sparse' or labels='one-hot'"
-        raise ValueError(
-            f"it is not known which labels the loss {name!r} of model {model.name!r} takes: state labels={choices}"
-        )
+        raise ValueError(f"it is not known {taken}: state labels={choices}")
     return known, f"The loss {name} takes labels as {TAKES[known]}: {how}."
 
 

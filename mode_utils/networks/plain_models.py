@@ -30,11 +30,11 @@ def model_inputs(model):
     names = [key or tensor.name for key, tensor in zip(keys, model.inputs, strict=True)]
     if len(set(names)) < len(names):
         names = [".".join(map(str, path)) for path in paths]
-    inputs = []
-    for name, tensor in zip(names, model.inputs, strict=True):
-        more = () if tensor.name in names else (tensor.name,)
-        inputs.append(ModelInput((name, *more), tuple(tensor.shape[1:]), str(tensor.dtype)))
-    return inputs
+    more = [() if tensor.name in names else (tensor.name,) for tensor in model.inputs]
+    return [
+        ModelInput((name, *others), tuple(tensor.shape[1:]), str(tensor.dtype))
+        for name, others, tensor in zip(names, more, model.inputs, strict=True)
+    ]
 
 
 def call_model(model, tensors, **options):
@@ -98,9 +98,7 @@ def _check_inputs(model):
         if own.dtype == "string":
             raise ValueError(_cut(model, tensor, own.names[0]))
         if getattr(tensor, "sparse", False) or getattr(tensor, "ragged", False):
-            raise ValueError(
-                f"input {own.names[0]!r} of model {model.name!r} is sparse or ragged: dense ones are taken"
-            )
+            raise ValueError(f"input {own.names[0]!r} of model {model.name!r} is sparse or ragged: give dense inputs")
     for layer in all_layers(model):
         first = getattr(layer, "data_format", None) == "channels_first" and isinstance(layer, _CONVOLUTIONS)
         if first and not tf.config.list_physical_devices("GPU"):

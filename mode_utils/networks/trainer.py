@@ -131,9 +131,7 @@ class Trainer:
 
     def _step_size(self, x):
         shape = x.shape[1:]
-        if shape not in self._largest:
-            self._largest[shape] = largest_output(self.model, shape)
-        numbers = self._largest[shape]
+        numbers = self._largest[shape] = self._largest.get(shape) or largest_output(self.model, shape)
         if len(x) * numbers < _CHUNK_NUMBERS:
             return max(1, len(x))
         return int(np.clip(_MOST_NUMBERS // numbers, 1, _CHUNK))
@@ -145,7 +143,7 @@ class Trainer:
             return epoch(self._tensor(x), y, order, batch_size, *weights).numpy()
         size = max(1, int(_TOO_LARGE // 4 / self._bytes(x) * len(x)) // batch_size) * batch_size
         losses = []
-        for part in (order[start : start + size] for start in range(0, len(order), size)):
+        for part in np.split(order, range(size, len(order), size)):
             own = np.arange(len(part), dtype=np.int32)
             losses.append(epoch(self._tensor(x[part]), y[part], own, batch_size, *(each[part] for each in weights)))
         return np.concatenate(losses)

@@ -55,7 +55,7 @@ def test_inputs_are_matched_by_name_whatever_the_structure(kind, saved, rng, tmp
         assert {own.names[0]: own.shape for own in inputs} == dict.fromkeys(names) | {
             name: tuple(tensor.shape[1:]) for name, tensor in named(model).items()
         }
-    expected = model.predict(keras.tree.pack_sequence_as(model.input, arrays), verbose=0)
+    expected = np.asarray(model(keras.tree.pack_sequence_as(model.input, arrays)))
     found = np.asarray(plain_model(model)(join_inputs(arrays)))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -91,15 +91,13 @@ def test_tokens_with_padding_are_predicted_and_trained_as_keras_does_it(kind, rn
     x[np.arange(9) >= rng.integers(1, 10, N)[:, None]] = 0
     trainer = Trainer(model)
     assert trainer.meaning.output == "softmax"
-    np.testing.assert_allclose(trainer.predict(x), model.predict(x, verbose=0), atol=1e-6)
-    states = trainer.activations(x, candidate_layers(trainer.model), grid=4)
+    layers = candidate_layers(trainer.model)
+    states = trainer.activations(x, layers, grid=4)
+    np.testing.assert_allclose(states[-1], model(keras.ops.cast(x, model.inputs[0].dtype)), atol=1e-6)
     assert all(np.isfinite(each).all() and each.ndim == 2 for each in states)
-    assert [int(np.prod(trainer.output_shape(name, 4))) for name in candidate_layers(trainer.model)] == [
-        each.shape[1] for each in states
-    ]
-    before = trainer.predict(x)
+    assert [int(np.prod(trainer.output_shape(name, 4))) for name in layers] == [each.shape[1] for each in states]
     assert np.isfinite(trainer.fit(x, np.arange(N) % 3, epochs=1, rng=rng)).all()
-    assert np.abs(trainer.predict(x) - before).max() > 0
+    assert np.abs(trainer.activations(x, layers, grid=4)[-1] - states[-1]).max() > 0
 
 
 def test_padding_does_not_count_in_states_that_are_averaged_over_time(rng):
@@ -121,7 +119,7 @@ def test_samples_reach_the_model_in_its_own_dtype(dtype, rng):
     x = rng.integers(0, 2 if dtype == "bool" else 90, (N, 4))
     trainer = Trainer(model)
     assert trainer.dtype == dtype
-    np.testing.assert_allclose(trainer.predict(x), model.predict(x.astype(dtype), verbose=0), atol=1e-5)
+    np.testing.assert_allclose(trainer.predict(x), model(x.astype(dtype)), atol=1e-5)
     assert trainer.predict(x).dtype == np.float32
     assert np.isfinite(trainer.fit(x, np.arange(N) % 3, epochs=1, rng=rng)).all()
 
