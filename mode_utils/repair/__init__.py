@@ -28,8 +28,9 @@ worth          was it worth it to choose?
 rounds         round after round
 folder         what a repair leaves behind
 __main__       the command line of a repair, `mode-repair`
-choose         the command line of a choice without a model, `mode-choose`, and the same in one call
-command        what the two have in common
+choose         a choice without a model, in one call
+choose_command  the command line of that, `mode-choose`
+command        what the two commands share
 
 labelling/     labels from people: a page to label in, tables, Label Studio
 """
@@ -49,7 +50,7 @@ _HOMES = {
     "sharded": ("choose_from_shards",),
     "mapped_pool": ("map_pool", "save_map"),
     "steps": ("RepairOutcome", "choose_inputs", "diagnose", "retrain"),
-    "worth": ("compare_with_random", "say_health", "say_worth"),
+    "worth": ("check_comparable", "compare_with_random", "say_health", "say_worth"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)

@@ -1,23 +1,25 @@
-"""What the commands of a repair have in common: exit statuses, a sentence for any error, the page of a notebook."""
+"""What the commands of a repair share: exit statuses, a sentence for any error, the page of a notebook."""
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
 
+from mode_utils.notebook.command_line import add_options
+from mode_utils.notebook.parameters import read_declared
 from mode_utils.support.failures import INTERRUPTED, end_with
 from mode_utils.support.files import remove_partial, whole_folder
 
 REPAIRED, NOT_SAVED = 0, 1  # exit status, beside those of `failures`
+STATUSES = (
+    "2 bad input; 3 no room or no permission; 4 an error that was not foreseen, whose traceback is kept; "
+    "130 interrupted."
+)
+FILE, FOLDER = {"type": Path, "flags": []}, {"type": Path, "flags": [], "metavar": "folder"}  # by their position
 
 
 def find_notebook(name):
-    """Return a notebook of the repair: of the repository, or where an installation has put it, beside this file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is at neither place.
-    """
+    """Return a notebook of the repair: of the repository, or where an installation has put it, beside this file."""
     here = Path(__file__).resolve()
     places = here.parents[2] / "notebooks" / name, here.with_name(name)
     for place in places:
@@ -26,47 +28,47 @@ def find_notebook(name):
     raise FileNotFoundError(f"the notebook of the command is missing: there is neither {places[0]} nor {places[1]}")
 
 
-def status_of(work, given):
-    """Do the work of a command; return its exit status, and say in one line what went wrong if something did.
-
-    Parameters
-    ----------
-    work : callable
-        Returns an exit status.
-    given : argparse.Namespace
-        Its argument, with the `folder` to make: a traceback that nobody has foreseen is kept beside that.
-    """
-    try:
-        return work(given)
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    except Exception as error:
-        return end_with(error, given.folder)
-
-
-def report_notebook(name, folder, parameters, beside=()):
-    """Execute a copy of a notebook, and put its page, `report.html`, beside what it leaves in a new folder.
+def run_command(name, work, changes, arguments, **texts):
+    """Parse the arguments of a command and do its work; return its exit status, and say in a line what went wrong.
 
     Parameters
     ----------
     name : str
-        Of the notebook, see `find_notebook`.
-    folder : path
-        Appears whole or not at all.
-    parameters : dict
-        Without `output_dir`, which is this folder while it is being made.
-    beside : sequence of str
-        See `page.render_page`.
+        Of the notebook, see `find_notebook`, whose parameters are the options.
+    work : callable
+        Is given the namespace and the declared parameters, and returns an exit status.
+    changes : dict
+        See `command_line.add_options`.
+    arguments : sequence of str, optional
+        By default those of this process.
+    **texts
+        `prog`, `description` and `epilog` of the parser.
     """
-    import nbformat
+    parser, declared = argparse.ArgumentParser(**texts), read_declared(find_notebook(name))
+    add_options(parser, declared, changes)
+    given = parser.parse_args(arguments)
+    try:
+        return work(given, declared)
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        return end_with(error, given.output_dir)
 
-    from mode_utils.sweep.kernels import execute_copy  # imports papermill
-    from mode_utils.sweep.page import describe_origin, render_page
+
+def report_notebook(name, folder, parameters, beside):
+    """Execute a notebook in this process, and put its page, `report.html`, beside what it leaves in a new folder.
+
+    The folder appears whole or not at all, and is the parameter `output_dir` while it is being made; the page may link
+    to files `beside` it. What was told meanwhile is returned.
+    """
+    from mode_utils.notebook.page import describe_origin, render_page
+    from mode_utils.notebook.shell import execute_here  # imports IPython and Matplotlib
 
     remove_partial(folder.resolve().parent, recursive=False)  # what a killed command has left
     with whole_folder(folder) as partial, tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / "copy.ipynb"
-        execute_copy(find_notebook(name), copy, parameters | {"output_dir": str(partial.resolve())}, cwd=Path(scratch))
-        page = render_page(nbformat.read(copy, as_version=4), describe_origin(Path(__file__).parent), beside=beside)
+        parameters = parameters | {"output_dir": str(partial.resolve())}
+        executed, told = execute_here(find_notebook(name), parameters, Path(scratch))
+        page = render_page(executed, describe_origin(Path(__file__).parent), beside=beside)
         (partial / "report.html").write_text(page, encoding="utf-8")
+    return told

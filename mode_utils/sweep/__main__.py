@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from mode_utils.notebook.values import Argument
 from mode_utils.support.failures import INTERRUPTED, end_with
 
 from . import __doc__ as description
 from .grid import Sweep, check_sweep, load_sweep
 from .run import Options, default_output, describe_plan, list_cells, run_sweep
 from .tasks import CellOutcome
-from .values import Argument
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -18,7 +18,8 @@ from distributed import Client, LocalCluster, WorkerPlugin, wait
 from distributed.system import MEMORY_LIMIT
 from distributed.utils import get_mp_context
 
-from .orphans import end_orphans
+from mode_utils.notebook.orphans import end_orphans
+
 from .tasks import THREAD_VARIABLES, CellOutcome, Task
 
 KERNEL_BYTES = 2e9  # memory that a kernel is assumed to need when workers are counted

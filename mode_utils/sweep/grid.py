@@ -10,17 +10,26 @@ from pathlib import Path
 
 import yaml
 
-from .manifest import MANIFEST, NOTEBOOK
-from .notebook_source import without_tagged
-from .parameters import (
+from mode_utils.notebook.parameters import (
     Declared,
     check_values,
     declared_parameters,
     did_you_mean,
     literal_defaults,
     read_parameter,
+    without_tagged,
 )
-from .values import Argument, Written, describe_notes, describe_yaml_error, load_yaml, plain, read_argument
+from mode_utils.notebook.values import (
+    Argument,
+    Written,
+    describe_notes,
+    describe_yaml_error,
+    load_yaml,
+    plain,
+    read_argument,
+)
+
+from .manifest import MANIFEST, NOTEBOOK
 
 SWEEP_KEYS = ("notebook", "check", "parameters", "grid", "outputs", "collect", "keep", "preload", "once", "report")
 REPORT_KEYS = ("notebook", "parameters", "print")

@@ -7,9 +7,8 @@ from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 
+from mode_utils.notebook.parameters import notebook_cells, parse_cell
 from mode_utils.support.code_hash import imports_hash, versions
-
-from .notebook_source import notebook_cells, parse_cell
 
 PACKAGE, OURS = Path(__file__).resolve().parents[1], Path(__file__).resolve().parent
 MANIFEST = "manifest.json"

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import nbformat
 
+from mode_utils.notebook.kernels import Watch, run_notebook
+from mode_utils.notebook.page import address_on_site, describe_origin, render_page
 from mode_utils.support.files import copy_file, write_text
 
 from .cells import execution_folder, explain, package_path
 from .cluster import thread_environment
 from .grid import Sweep, read_declared
-from .kernels import Watch, run_notebook
 from .manifest import NOTEBOOK, PACKAGE, describe_files, find_damage, fingerprint
-from .page import address_on_site, describe_origin, render_page
 from .stores import LocalStore
 from .tasks import CellOutcome
 

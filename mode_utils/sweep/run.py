@@ -12,13 +12,13 @@ import pandas as pd
 from distributed import Client
 from filelock import FileLock, Timeout
 
+from mode_utils.notebook.orphans import end_orphans
 from mode_utils.support.files import remove_partial, whole_file
 
 from .cluster import count_workers, local_client, remote_client, run_tasks, thread_environment
 from .grid import Cell, Sweep, check_sweep
 from .live_view import LiveView
 from .manifest import PACKAGE, fingerprint, why_outdated
-from .orphans import end_orphans
 from .stores import LocalStore, RemoteStore, open_store, upload_files
 from .tasks import CellOutcome, Task
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mode_utils.notebook.page import describe_origin
 from mode_utils.repair.command import find_notebook
-from mode_utils.sweep.page import describe_origin
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,8 +49,8 @@ def test_an_installation_finds_the_notebook_beside_the_command(installed, name):
 
 
 def test_an_installation_has_the_template_of_the_page(installed):
-    made = {path.name for path in (ROOT / "mode_utils/sweep/page_template").iterdir()}
-    assert {path.name for path in (installed / "mode_utils/sweep/page_template").iterdir()} == made
+    made = {path.name for path in (ROOT / "mode_utils/notebook/page_template").iterdir()}
+    assert {path.name for path in (installed / "mode_utils/notebook/page_template").iterdir()} == made
 
 
 def test_a_missing_notebook_is_named(installed):

@@ -13,7 +13,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from mode_utils.repair.choose import choose_from_arrays, main
+from mode_utils.repair.choose import choose_from_arrays
+from mode_utils.repair.choose_command import main
 from mode_utils.repair.outputs import diagnose_outputs, open_outputs
 from mode_utils.repair.shard_files import find_shards, open_shard
 from mode_utils.repair.sharded import choose_from_shards, make_plan

@@ -1,6 +1,6 @@
 """A notebook as one HTML page for readers: no code, everything inside, with contents and the commit it came from.
 
-``python -m mode_utils.sweep.page notebooks/results.ipynb report.html`` executes a copy of the notebook and writes the
+``python -m mode_utils.notebook.page notebooks/results.ipynb report.html`` executes a copy of the notebook and writes the
 page. How the page looks is said in `page_template`, a template of nbconvert.
 """
 
@@ -15,8 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urljoin
-
-import nbformat
 
 from mode_utils.support.files import write_text
 
@@ -196,9 +194,11 @@ def _pixels(source):
 
 def main(arguments=None):
     """Execute a copy of a notebook where it stands, and write its page, whole or not at all."""
+    import nbformat
+
     from .kernels import execute_copy  # imports papermill
 
-    parser = argparse.ArgumentParser(prog="python -m mode_utils.sweep.page", description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(prog="python -m mode_utils.notebook.page", description=__doc__.split("\n", 1)[0])
     parser.add_argument("notebook", type=Path)
     parser.add_argument("page", type=Path)
     given = parser.parse_args(arguments)

@@ -22,7 +22,7 @@ from jupyter_client import AsyncKernelManager
 from mode_utils.support.files import write_text
 
 from .orphans import parent_mark
-from .warm import IN_SERVER, NAME, can_fork
+from .warm import IN_SERVER, WarmProvisioner, can_fork
 
 KERNEL_STARTS = 3  # a port may be lost between its choice and its use, which only shows as a kernel that fails to start
 LONGEST_SOCKET = 90  # systems allow 104 characters or more
@@ -35,44 +35,30 @@ logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the sweep reports f
 
 
 class Watch(threading.Thread):
-    """Follows the kernel of one notebook: records what it uses, ends it at its deadline or on request.
+    """Follows the kernel of one notebook: records what it uses, ends it after `timeout` seconds or on request.
 
-    Parameters
-    ----------
-    timeout : float or None
-        Seconds that the kernel may live.
-
-    Attributes
-    ----------
-    ready : bool
-        Whether the kernel has answered.
-    ended_by : str or None
-        ``"timeout"`` or ``"request"`` if the watch ended the kernel.
-    cpu_seconds : float
-        Processor time of the kernel and its children.
-    peak_memory : int
-        Largest resident memory of the kernel and its children, in bytes.
+    `ready` tells whether the kernel has answered, `ended_by` is "timeout" or "request" if the watch ended it;
+    `cpu_seconds` and `peak_memory`, in bytes, are those of the kernel and its children.
     """
 
     def __init__(self, timeout: float | None = None):
         super().__init__(daemon=True)
         self.deadline = time.monotonic() + timeout if timeout else float("inf")
         self.ready = False
-        self.ended_by = None
-        self.cpu_seconds = 0.0
-        self.peak_memory = 0
+        self.ended_by: str | None = None
+        self.cpu_seconds, self.peak_memory = 0.0, 0
         self._process: subprocess.Popen | None = None
         self._kernel: psutil.Process | None = None
         self._children: set[psutil.Process] = set()
         self._over = threading.Event()
 
     def __enter__(self):
-        """Start to watch."""
+        """Start watching."""
         self.start()
         return self
 
     def __exit__(self, *_):
-        """Stop to watch, and leave no kernel."""
+        """Stop watching, and leave no kernel."""
         self._over.set()
         self._kill()
 
@@ -90,7 +76,8 @@ class Watch(threading.Thread):
             self.sample()
             if time.monotonic() > self.deadline:
                 self.ended_by = self.ended_by or "timeout"
-                self._interrupt()
+                with suppress(psutil.Error, AttributeError):
+                    self._kernel.send_signal(signal.SIGINT)
                 if not self._over.wait(GRACE_SECONDS):
                     self._kill()
 
@@ -104,7 +91,7 @@ class Watch(threading.Thread):
             used = sum(t.user + t.system + t.children_user + t.children_system for t in times)
             self.cpu_seconds = max(self.cpu_seconds, used)
             resident = sum(process.memory_info().rss for process in family)
-            self.peak_memory = max(self.peak_memory, resident, self._high_water_mark())
+            self.peak_memory = max(self.peak_memory, resident, _high_water_mark(self._kernel.pid))
 
     def end(self) -> None:
         """End the kernel now, on request."""
@@ -115,18 +102,6 @@ class Watch(threading.Thread):
         """Return the kernel's exit status, or minus the signal that killed it; None if it runs or never did."""
         return self._process.poll() if self._process else None
 
-    def _high_water_mark(self) -> int:
-        """Linux keeps a process's true peak, which sampling may miss."""
-        try:
-            status = Path(f"/proc/{self._kernel.pid}/status").read_text()
-        except (OSError, AttributeError):
-            return 0
-        return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0)
-
-    def _interrupt(self) -> None:
-        with suppress(psutil.Error, AttributeError):
-            self._kernel.send_signal(signal.SIGINT)
-
     def _kill(self) -> None:
         """Kill the kernel and all children it was seen with, also if it is gone itself."""
         self.sample()
@@ -135,16 +110,18 @@ class Watch(threading.Thread):
                 process.kill()
 
 
+def _high_water_mark(process: int) -> int:
+    """Return a process's true peak, which Linux keeps and sampling may miss; 0 where it is not known."""
+    with suppress(OSError):
+        status = Path(f"/proc/{process}/status").read_text()
+        return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0)
+    return 0
+
+
 def run_notebook(
-    source: Path,
-    target: Path,
-    parameters: dict,
-    watch: Watch,
-    environment: dict,
-    log: IO[str] | None = None,
-    preload: Sequence[str] = (),
-    cwd: Path | None = None,
-) -> None:
+    source: Path, target: Path, parameters: dict, watch: Watch, environment: dict, log: IO[str] | None = None,
+    preload: Sequence[str] = (), cwd: Path | None = None,
+) -> None:  # fmt: skip
     """Execute a notebook in a folder of its own, and leave the executed copy, also if it fails.
 
     Parameters
@@ -174,13 +151,51 @@ def run_notebook(
     if cwd is None:
         cwd = target.parent / "work"
         cwd.mkdir(exist_ok=True)
+    options = {
+        "progress_bar": False, "stdout_file": log, "stderr_file": log,
+        # papermill's own `cwd` changes the folder of the whole process, which other threads share
+        "resources": {"metadata": {"path": str(cwd)}},
+        "shutdown_kernel": "immediate", "iopub_timeout": OUTPUT_SECONDS,
+        "on_notebook_start": lambda notebook: setattr(watch, "ready", True),
+    }  # fmt: skip
     for attempt in range(1, KERNEL_STARTS + 1):
         try:
-            _execute(source, target, parameters, watch, environment, log, preload, cwd)
+            with open(target.parent / KERNEL_LOG, "wb") as kernel_log:
+                manager = _kernel_class(watch, environment, target.parent / "kernel.json", kernel_log, preload)
+                papermill.execute_notebook(source, target, parameters, kernel_manager_class=manager, **options)
             return
         except (RuntimeError, OSError, zmq.ZMQError):
             if watch.ready or watch.ended_by or attempt == KERNEL_STARTS:
                 raise
+
+
+def _kernel_class(
+    watch: Watch, environment: dict, connection: Path, kernel_log: IO, preload: Sequence[str]
+) -> type[AsyncKernelManager]:
+    """Build a kernel manager class for one notebook, since nbclient takes a class and makes the manager itself."""
+    # sockets in the cell's own folder: no port to lose to another process, and nobody else can connect
+    transport = "ipc" if os.name == "posix" and len(str(connection)) < LONGEST_SOCKET else "tcp"
+    # meant by Dask for its workers: it makes malloc give memory back at once, which slows down numerical kernels
+    inherited = {name: value for name, value in os.environ.items() if name != "MALLOC_TRIM_THRESHOLD_"}
+    extended = {**inherited, **environment, **parent_mark()}
+    if warm := bool(preload) and can_fork():
+        extended[IN_SERVER] = " ".join(preload)
+
+    class WatchedKernel(AsyncKernelManager):
+        def __init__(self, **kwargs):
+            super().__init__(transport=transport, connection_file=str(connection), **kwargs)
+
+        async def start_kernel(self, **kwargs):
+            if warm:
+                self.provisioner = WarmProvisioner(kernel_spec=self.kernel_spec, parent=self)
+            await super().start_kernel(env=extended, stdout=kernel_log, stderr=kernel_log, **kwargs)
+            watch.attach(self.provisioner.process)
+
+        async def shutdown_kernel(self, **kwargs):
+            watch.sample()
+            await super().shutdown_kernel(**kwargs)
+
+    return WatchedKernel
 
 
 def execute_copy(source: Path, target: Path, parameters: dict | None = None, cwd: Path | None = None) -> None:
@@ -192,8 +207,15 @@ def execute_copy(source: Path, target: Path, parameters: dict | None = None, cwd
         run_notebook(source, target, parameters or {}, watch, {}, cwd=cwd or source.resolve().parent)
 
 
+def last_words(folder: Path, lines: int) -> tuple[str, ...]:
+    """Return the last lines that a kernel wrote past its notebook: a crash leaves no other trace."""
+    with suppress(FileNotFoundError):
+        return tuple((folder / KERNEL_LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+    return ()
+
+
 def main(notebooks: Sequence[str]) -> None:
-    """Execute notebooks in place, each whole or not at all: ``python -m mode_utils.sweep.kernels NOTEBOOK...``."""
+    """Execute notebooks in place, each whole or not at all: ``python -m mode_utils.notebook.kernels NOTEBOOK...``."""
     for notebook in map(Path, notebooks):
         with tempfile.TemporaryDirectory() as scratch:
             copy = Path(scratch) / "copy.ipynb"
@@ -204,74 +226,6 @@ def main(notebooks: Sequence[str]) -> None:
             part.metadata.pop("execution", None)
         write_text(notebook, nbformat.writes(executed) + "\n")
         print(f"executed {notebook}", flush=True)
-
-
-def last_words(folder: Path, lines: int) -> tuple[str, ...]:
-    """Return the last lines that a kernel wrote past its notebook: a crash leaves no other trace."""
-    with suppress(FileNotFoundError):
-        return tuple((folder / KERNEL_LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
-    return ()
-
-
-def _execute(
-    source: Path,
-    target: Path,
-    parameters: dict,
-    watch: Watch,
-    environment: dict,
-    log: IO[str] | None,
-    preload: Sequence[str],
-    cwd: Path,
-):
-    folder = target.parent
-    with open(folder / KERNEL_LOG, "wb") as kernel_log:
-        papermill.execute_notebook(
-            source,
-            target,
-            parameters,
-            progress_bar=False,
-            stdout_file=log,
-            stderr_file=log,
-            # papermill's own `cwd` changes the folder of the whole process, which other threads share
-            resources={"metadata": {"path": str(cwd)}},
-            kernel_manager_class=_kernel_class(watch, environment, folder / "kernel.json", kernel_log, preload),
-            shutdown_kernel="immediate",
-            iopub_timeout=OUTPUT_SECONDS,
-            on_notebook_start=lambda notebook: setattr(watch, "ready", True),
-        )
-
-
-def _kernel_class(
-    watch: Watch, environment: dict, connection: Path, kernel_log: IO, preload: Sequence[str] = ()
-) -> type[AsyncKernelManager]:
-    """Build a kernel manager class for one notebook, since nbclient takes a class and makes the manager itself."""
-    # sockets in the cell's own folder: no port to lose to another process, and nobody else can connect
-    transport = "ipc" if os.name == "posix" and len(str(connection)) < LONGEST_SOCKET else "tcp"
-    # meant by Dask for its workers: it makes malloc give memory back at once, which slows down numerical kernels
-    inherited = {name: value for name, value in os.environ.items() if name != "MALLOC_TRIM_THRESHOLD_"}
-    extended = {**inherited, **environment, **parent_mark()}
-    warm = bool(preload) and can_fork()
-    if warm:
-        extended[IN_SERVER] = " ".join(preload)
-
-    class WatchedKernel(AsyncKernelManager):
-        def __init__(self, **kwargs):
-            super().__init__(transport=transport, connection_file=str(connection), **kwargs)
-
-        async def start_kernel(self, **kwargs):
-            if warm:
-                self.kernel_spec.metadata = {
-                    **self.kernel_spec.metadata,
-                    "kernel_provisioner": {"provisioner_name": NAME},
-                }
-            await super().start_kernel(env=extended, stdout=kernel_log, stderr=kernel_log, **kwargs)
-            watch.attach(self.provisioner.process)
-
-        async def shutdown_kernel(self, **kwargs):
-            watch.sample()
-            await super().shutdown_kernel(**kwargs)
-
-    return WatchedKernel
 
 
 if __name__ == "__main__":
