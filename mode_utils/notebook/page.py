@@ -1,7 +1,7 @@
 """A notebook as one HTML page for readers: no code, everything inside, with contents and the commit it came from.
 
-``python -m mode_utils.notebook.page notebooks/results.ipynb report.html`` executes a copy of the notebook and writes the
-page. How the page looks is said in `page_template`, a template of nbconvert.
+``python -m mode_utils.notebook.page NOTEBOOK PAGE`` executes a copy of a notebook and writes its page, by `page_template`,
+a template of nbconvert.
 """
 
 import argparse
@@ -42,12 +42,12 @@ class Page(NamedTuple):
 
 
 def render_page(notebook, origin, place="", beside=()):
-    """Render an executed notebook as a self-contained page.
+    """Render an executed notebook as a self-contained page: HTML that loads nothing from elsewhere.
 
     Parameters
     ----------
     notebook : nbformat.NotebookNode
-        Its first heading is the page's title; figures are its PNG outputs.
+        Its first heading is the page's title; figures are its PNG outputs. Contents link to sections and figures.
     origin : str
         Where it came from, shown below the title.
     place : str
@@ -55,39 +55,19 @@ def render_page(notebook, origin, place="", beside=()):
         is none, such links are plain text.
     beside : sequence of str
         Files that stand beside the page: links to them stay, links to other files do not.
-
-    Returns
-    -------
-    str
-        HTML that loads nothing from elsewhere: figures, tables and style are in it. Contents link to sections, and to
-        each figure by its number.
     """
     from nbconvert import HTMLExporter  # only needed when a page is made
 
     exporter = HTMLExporter(
-        template_name=_TEMPLATE.name,
-        extra_template_basedirs=[str(_TEMPLATE.parent)],
-        filters={"arranged": partial(arrange, place=place, beside=beside)},
-        exclude_input=True,
-        embed_images=True,
-    )
-    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+        template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)],
+        filters={"arranged": partial(_arrange, place=place, beside=beside)},
+        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True,
+    )  # fmt: skip
     return exporter.from_notebook_node(notebook, {"origin": origin})[0]
 
 
-def arrange(html, place="", beside=()):
-    """Arrange the HTML of a notebook's cells for a page: tables that scroll, numbered figures, contents.
-
-    Parameters
-    ----------
-    html : str
-    place, beside
-        See `render_page`.
-
-    Returns
-    -------
-    Page
-    """
+def _arrange(html, place, beside):
+    """Arrange the HTML of a notebook's cells for a page: tables that scroll, numbered figures, contents."""
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(html, "html.parser")
@@ -125,13 +105,7 @@ def _git(folder, *arguments):
 
 
 def address_on_site(notebook):
-    """Return the address of a notebook's page on the web site that MODE_SITE_URL names; "" if it names none.
-
-    Parameters
-    ----------
-    notebook : path
-        In the repository that the site was built from.
-    """
+    """Return the address of a notebook on the web site that MODE_SITE_URL names; "" if it names none."""
     site, notebook = os.environ.get("MODE_SITE_URL", ""), Path(notebook).resolve()
     try:
         top = _git(notebook.parent, "rev-parse", "--show-toplevel") if site else ""

@@ -3,8 +3,9 @@
 import hashlib
 import importlib
 import itertools
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,11 +14,10 @@ import yaml
 from mode_utils.notebook.parameters import (
     Declared,
     check_values,
-    declared_parameters,
     did_you_mean,
     literal_defaults,
+    read_declared,
     read_parameter,
-    without_tagged,
 )
 from mode_utils.notebook.values import (
     Argument,
@@ -83,7 +83,7 @@ class Sweep:
     def notebook_of(self, cell: Cell) -> str:
         """Return the notebook that a cell executes, as JSON: without what the first cell does for all."""
         text, first = self.notebook.read_text(encoding="utf-8"), next(self._each_cell())
-        return text if cell == first or not self.once else without_tagged(text, self.once, first.name)
+        return text if cell == first or not self.once else _without_tagged(text, self.once, first.name)
 
     def _each_cell(self) -> Iterator[Cell]:
         for values in itertools.product(*self.grid.values()):
@@ -92,30 +92,12 @@ class Sweep:
 
 
 def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -> Sweep:
-    """Read a grid file and apply overrides.
+    """Read a grid file, whose stem is the sweep's name, and apply overrides.
 
-    Parameters
-    ----------
-    path : str or Path
-        Grid file; the notebooks it names are relative to its folder. Its stem is the sweep's name.
-    overrides : iterable of (str, object)
-        Names and values, or texts of the command line, `values.Argument`: a grid axis is fixed to a value, or replaced
-        by a list; anything else is a fixed parameter.
-
-    Returns
-    -------
-    Sweep
-
-    Raises
-    ------
-    FileNotFoundError
-        If the grid file or a notebook does not exist.
-    ImportError
-        If the module of the check cannot be imported.
-    KeyError
-        If the file has an unknown key; the message names the known ones.
-    ValueError
-        If a value has the wrong shape, or can be read in two ways.
+    These are names and values, or texts of the command line, `values.Argument`: a grid axis is fixed to a value, or
+    replaced by a list; anything else is a fixed parameter. Raises a FileNotFoundError if the file or a notebook does
+    not exist, an ImportError if the module of the check cannot be imported, a KeyError, which names the known ones, if
+    a key is unknown, and a ValueError if a value has the wrong shape, or can be read in two ways.
     """
     path = Path(path)
     content = _mapping(_read_yaml(path), str(path), SWEEP_KEYS)
@@ -186,18 +168,8 @@ def _read_override(name: str, value: object, declared: Mapping[str, Declared], i
 def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None:
     """Check every cell of a sweep against the parameters that its notebook declares; nothing is executed.
 
-    Parameters
-    ----------
-    sweep : Sweep
-        The sweep.
-    reserved : iterable of str
-        Parameters that the sweep sets itself; the notebook must declare them, the grid must not.
-
-    Raises
-    ------
-    KeyError, ValueError
-        As `check_values` and the sweep's own check do, naming the cell; or if a reserved parameter is set or not
-        declared.
+    The sweep sets `reserved` parameters itself: the notebook must declare them, the grid must not. A KeyError or a
+    ValueError names the cell.
     """
     declared = read_declared(sweep.notebook)
     for name in reserved:
@@ -217,11 +189,6 @@ def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None
         check_values(sweep.report.parameters, read_declared(sweep.report.notebook), where)
 
 
-def read_declared(notebook: Path) -> dict[str, Declared]:
-    """Read the parameters that a notebook file declares (see `declared_parameters`)."""
-    return declared_parameters(notebook.read_text(encoding="utf-8"), notebook.name)
-
-
 def cell_name(point: Mapping) -> str:
     """Name the cell at a point of the grid, such as ``metric=earth_mover,layer_selection=True``.
 
@@ -236,6 +203,15 @@ def cell_name(point: Mapping) -> str:
     return f"{safe[: LONGEST_NAME - 9]}-{hashlib.sha256(exact.encode()).hexdigest()[:8]}"
 
 
+def _without_tagged(notebook: str, tags: Collection[str], where: str) -> str:
+    """Return a notebook without the cells that have some tags, and with a note that the copy `where` has them."""
+    content = json.loads(notebook)
+    kept = [cell for cell in content["cells"] if not set(tags) & set(cell["metadata"].get("tags", []))]
+    note = f"*What is the same in all copies of this sweep is left out here: see the copy `{where}`.*"
+    content["cells"] = [{"cell_type": "markdown", "id": "left-out", "metadata": {}, "source": [note]}, *kept]
+    return json.dumps(content)
+
+
 def _read_yaml(path: Path) -> object:
     if not path.is_file():
         there = sorted(file.name for file in path.parent.glob("*.yml")) if path.parent.is_dir() else []
@@ -244,7 +220,7 @@ def _read_yaml(path: Path) -> object:
     try:
         return load_yaml(path.read_bytes())
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML: {describe_yaml_error(error)}") from None
+        raise ValueError(f"{path} is not YAML: {describe_yaml_error(error)}") from None
 
 
 def _call_check(check: Callable[[dict], object], parameters: dict, where: str) -> None:

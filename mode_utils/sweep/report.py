@@ -13,11 +13,12 @@ import nbformat
 
 from mode_utils.notebook.kernels import Watch, run_notebook
 from mode_utils.notebook.page import address_on_site, describe_origin, render_page
+from mode_utils.notebook.parameters import read_declared
 from mode_utils.support.files import copy_file, write_text
 
 from .cells import execution_folder, explain, package_path
 from .cluster import thread_environment
-from .grid import Sweep, read_declared
+from .grid import Sweep
 from .manifest import NOTEBOOK, PACKAGE, describe_files, find_damage, fingerprint
 from .stores import LocalStore
 from .tasks import CellOutcome
@@ -28,28 +29,12 @@ STATE = "report.json"
 def make_report(
     sweep: Sweep, store: LocalStore, results_dir: Path, figures_dir: Path, timeout: float | None = None
 ) -> CellOutcome | None:
-    """Execute the report on complete cells; nothing of it appears before all of it is done.
+    """Execute the report on complete cells, on this machine; nothing of it appears before all of it is done.
 
-    The report is given those of these parameters that it declares: ``sweep_dir`` (the folder of the executed cells),
-    ``cells`` (their names, in order), ``results_dir`` (has the collected tables), ``figures_dir`` and ``kept_dir`` (for
-    what differs each time; it goes to ``sweep_dir``). It writes to the last three, which are scratch folders until it
-    is done.
-
-    Parameters
-    ----------
-    sweep : Sweep
-        A sweep with a report.
-    store : LocalStore
-        The complete cells on this machine.
-    results_dir, figures_dir : Path
-        Where the collected tables are, and where the report's tables and figures go.
-    timeout : float or None
-        Seconds that it may take.
-
-    Returns
-    -------
-    CellOutcome or None
-        How it ended; None if the last report is still up to date.
+    It is given those of these parameters that it declares: ``sweep_dir`` (the folder of the executed cells), ``cells``
+    (their names, in order), ``results_dir`` (has the collected tables), ``figures_dir`` and ``kept_dir`` (for what
+    differs each time; it goes to ``sweep_dir``). It writes to the last three, which are scratch folders until it is
+    done. Returned is how it ended; None if the last report is still up to date.
     """
     text = sweep.report.notebook.read_text(encoding="utf-8")
     state = _state(sweep, store, text)
@@ -84,7 +69,7 @@ def _state(sweep: Sweep, store: LocalStore, text: str) -> dict:
 
 def _is_current(store: LocalStore, state: dict, results_dir: Path, figures_dir: Path) -> bool:
     """Tell whether the last report was made from the same, and its files are as it left them."""
-    with suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):  # a state that is none
+    with suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):  # not a state
         last = json.loads((store.folder / STATE).read_text(encoding="utf-8"))
         folders = _folders(store, results_dir, figures_dir)
         damaged = [find_damage(files, folders[kind]) for kind, files in last["files"].items()]

@@ -13,7 +13,7 @@ from papermill.cli import _resolve_type
 from papermill.iorw import NoDatesSafeLoader
 from papermill.translators import PythonTranslator
 
-from mode_utils.notebook.parameters import _check_namespace, declared_parameters
+from mode_utils.notebook.parameters import check_namespace, declared_parameters
 from mode_utils.notebook.values import Argument, Written, load_yaml, read_value
 from mode_utils.sweep.grid import Cell, check_sweep, load_sweep
 from mode_utils.sweep.run import collect_tables
@@ -116,7 +116,7 @@ def test_papermill_itself_agrees_or_there_is_an_error_or_a_sentence(text, notebo
                 continue
             try:
                 namespace = {"x": resolve(text)}
-                _check_namespace(namespace, ["x"], declared)
+                check_namespace(namespace, ["x"], declared)
             except (ValueError, yaml.YAMLError):
                 continue
             assert (
