@@ -5,7 +5,8 @@ import importlib
 import itertools
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from .manifest import MANIFEST, NOTEBOOK
 
 SWEEP_KEYS = ("notebook", "check", "parameters", "grid", "outputs", "collect", "keep", "preload", "once", "report")
 REPORT_KEYS = ("notebook", "parameters", "print")
+LISTS = dict.fromkeys(("outputs", "collect", "keep"), "file names") | {"preload": "modules", "once": "tags"}
 LONGEST_NAME = 120
 
 
@@ -78,17 +80,13 @@ class Sweep:
 
     def cells(self) -> list[Cell]:
         """Return the cells of the grid, the last axis varying fastest."""
-        return list(self._each_cell())
+        points = (dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values()))
+        return [Cell(cell_name(point), self.parameters | point) for point in points]
 
     def notebook_of(self, cell: Cell) -> str:
         """Return the notebook that a cell executes, as JSON: without what the first cell does for all."""
-        text, first = self.notebook.read_text(encoding="utf-8"), next(self._each_cell())
+        text, first = self.notebook.read_text(encoding="utf-8"), self.cells()[0]
         return text if cell == first or not self.once else _without_tagged(text, self.once, first.name)
-
-    def _each_cell(self) -> Iterator[Cell]:
-        for values in itertools.product(*self.grid.values()):
-            point = dict(zip(self.grid, values, strict=True))
-            yield Cell(cell_name(point), self.parameters | point)
 
 
 def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -> Sweep:
@@ -99,26 +97,17 @@ def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -
     not exist, an ImportError if the module of the check cannot be imported, a KeyError, which names the known ones, if
     a key is unknown, and a ValueError if a value has the wrong shape, or can be read in two ways.
     """
-    path = Path(path)
-    content = _mapping(_read_yaml(path), str(path), SWEEP_KEYS)
-    parameters, grid = (_mapping(content.pop(key, None), f"{path}: {key}") for key in ("parameters", "grid"))
+    path, where = Path(path), str(path)
+    content = _mapping(_read_yaml(path), where, SWEEP_KEYS)
+    parameters, grid = (_mapping(content.pop(key, None), f"{where}: {key}") for key in ("parameters", "grid"))
     report = _report(path, content.pop("report", None))
     content = plain(content)
-    sweep = Sweep(
-        name=path.stem,
-        notebook=_notebook(path, content, str(path)),
-        parameters=parameters,
-        grid=_axes(grid, str(path)),
-        outputs=_names(content.get("outputs"), f"{path}: outputs"),
-        collect=_names(content.get("collect"), f"{path}: collect"),
-        keep=_names(content.get("keep"), f"{path}: keep"),
-        preload=_names(content.get("preload"), f"{path}: preload", "modules"),
-        once=_names(content.get("once"), f"{path}: once", "tags"),
-        report=report,
-        check=_function(content.get("check"), f"{path}: check"),
-    )
-    _check_consistency(sweep, str(path))
-    return _read_values(sweep, str(path), list(overrides))
+    lists = {key: _names(content.get(key), f"{where}: {key}", what) for key, what in LISTS.items()}
+    check = _function(content.get("check"), f"{where}: check")
+    notebook = _notebook(path, content, where)
+    sweep = Sweep(path.stem, notebook, parameters, _axes(grid, where), **lists, report=report, check=check)
+    _check_consistency(sweep, where)
+    return _read_values(sweep, where, list(overrides))
 
 
 def override(sweep: Sweep, overrides: Iterable[tuple[str, object]]) -> Sweep:
@@ -270,15 +259,12 @@ def _check_names(sweep: Sweep, where: str) -> None:
     for name, values in sweep.grid.items():
         if len({cell_name({name: value}) for value in values}) < len(values):
             raise ValueError(f"{where}: the axis {name!r} has a value twice: {values!r}")
-    names = [cell.name for cell in sweep.cells()]
-    twice = [name for name in names if names.count(name) > 1] if len(set(names)) < len(names) else []
-    if twice:
-        raise ValueError(
-            f"{where}: two cells would have the name {twice[0]}: let their values differ in more than commas"
-        )
+    name, count = Counter(cell.name for cell in sweep.cells()).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"{where}: two cells would have the name {name}: let their values differ in more than commas")
 
 
-def _names(value: object, where: str, what: str = "file names") -> tuple[str, ...]:
+def _names(value: object, where: str, what: str) -> tuple[str, ...]:
     value = [] if value is None else value
     if not isinstance(value, list) or not all(isinstance(name, str) and Path(name).name == name for name in value):
         raise ValueError(f"{where}: a list of {what} is expected, not {value!r}")
@@ -300,7 +286,9 @@ def _report(path: Path, content: object) -> Report | None:
     where = f"{path}: report"
     content = _mapping(content, where, REPORT_KEYS)
     parameters = _mapping(content.get("parameters"), f"{where}: parameters")
-    return Report(_notebook(path, content, where), parameters, _names(content.get("print"), f"{where}: print"))
+    return Report(
+        _notebook(path, content, where), parameters, _names(content.get("print"), f"{where}: print", "file names")
+    )
 
 
 def _check_consistency(sweep: Sweep, where: str) -> None:

@@ -183,7 +183,7 @@ def test_any_text_becomes_one_of_the_kinds_or_stays_what_is_refused(text, kinds)
     try:
         value = read_value(Written(text), kinds)
     except ValueError as error:
-        assert "two ways" in str(error) or "in quotes" in str(error) or "is no float" in str(error)
+        assert "two ways" in str(error) or "in quotes" in str(error) or "is not a float" in str(error)
         return
     assert not kinds or type(value) in kinds or str not in kinds  # and what is of no kind is refused as such
     assert value == text or not isinstance(value, str)
