@@ -7,31 +7,25 @@ from pathlib import Path
 
 from .parameters import Declared, check_values
 
-_TAKEN = re.compile(r"""; *(?:0|""|\[\]),? takes (.*)$""")  # how help says what is done by default
+_UNSET = re.compile(r"""; *(?:0|""|\[\]) (\w+) (.*)$""")  # what help says of a default that stands for "not given"
 
 
 def add_options(parser: argparse.ArgumentParser, declared: Mapping[str, Declared], changes: Mapping) -> None:
-    """Add an option for each parameter; what is not given is absent from the namespace.
+    """Add an option for each parameter of a notebook; what is not given is absent from the namespace.
 
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-    declared : mapping of str to Declared
-        Of the notebook. ``class_names`` becomes ``--class-names``, a truth value a flag, a list what commas separate.
-    changes : mapping of str to dict
-        For some names what `add_argument` is given in place of that, and `flags`, such as ``["--continue"]``, or none
-        for an argument by its position, shown as `metavar`.
+    ``class_names`` becomes ``--class-names``, a truth value a flag, a list what commas separate. For some names
+    `changes` has what `add_argument` is given in place of that, and `flags`, such as ``["--continue"]``, or none for an
+    argument by its position, shown as `metavar`.
     """
     for name, parameter in declared.items():
         more = dict(changes.get(name, {}))
         flags = more.pop("flags", [f"--{name.replace('_', '-')}"])
         kind = type(parameter.default)
         usual = {"action": "store_true"} if kind is bool else {"type": _split if kind is list else kind}
+        usual |= {"default": argparse.SUPPRESS, "help": _help(parameter, with_default="required" not in more)}
         if flags:
-            more["dest"] = name
-        parser.add_argument(
-            *(flags or [name]), **{"default": argparse.SUPPRESS, "help": _help(parameter)} | usual | more
-        )
+            usual["dest"] = name
+        parser.add_argument(*(flags or [name]), **usual | more)
 
 
 def read_options(given: argparse.Namespace, declared: Mapping[str, Declared], where: str) -> dict:
@@ -42,19 +36,21 @@ def read_options(given: argparse.Namespace, declared: Mapping[str, Declared], wh
     values = {name: _plain(value) for name, value in vars(given).items()}
     for name, value in values.items():
         option, parameter = f"--{name.replace('_', '-')}", declared[name]
-        if type(value) in (int, float) and value == parameter.default and (taken := _TAKEN.search(parameter.help)):
-            raise ValueError(f"{where}: {option} {value}: leave it out for {taken[1]}")
+        unset = _UNSET.search(parameter.help)
+        if unset and type(value) in (int, float) and value == parameter.default:
+            raise ValueError(f"{where}: {option} {value}: leave it out for {unset[2]}")
         check_values({option: value}, {option: parameter}, where)
     return values
 
 
-def _help(parameter: Declared) -> str:
+def _help(parameter: Declared, with_default: bool) -> str:
     """Return a parameter's help with its choices and its default."""
-    default = parameter.default
-    text, taken = _TAKEN.sub("", parameter.help), _TAKEN.search(parameter.help)
-    text = "; ".join(filter(None, [text, ", ".join(parameter.choices)]))
-    shown = taken[1] if taken else default if default and default is not True else None
-    return f"{text} (default: {shown})".replace("%", "%%") if shown else text.replace("%", "%%")
+    text, unset = _UNSET.sub("", parameter.help), _UNSET.search(parameter.help)
+    text = "; ".join(filter(None, [", ".join(parameter.choices), text]))
+    shown = unset[2] if unset and unset[1] == "takes" else parameter.default or None
+    if with_default and shown is not None:
+        text = f"{text} (default: {shown})"
+    return text.replace("%", "%%")
 
 
 def _split(text: str) -> list[str]:

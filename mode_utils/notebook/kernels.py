@@ -124,29 +124,9 @@ def run_notebook(
 ) -> None:  # fmt: skip
     """Execute a notebook in a folder of its own, and leave the executed copy, also if it fails.
 
-    Parameters
-    ----------
-    source, target : Path
-        The notebook, and where its executed copy goes.
-    parameters : dict
-        Values for the parameters cell.
-    watch : Watch
-        Follows the kernel.
-    environment : dict of str to str
-        Added to the kernel's environment.
-    log : text file, optional
-        Receives what the notebook prints.
-    preload : sequence of str, optional
-        Modules that are imported before the kernel is forked, see `warm`.
-    cwd : Path, optional
-        The kernel's working folder, by default ``work`` beside the target.
-
-    Raises
-    ------
-    papermill.PapermillExecutionError
-        If a notebook cell raises.
-    RuntimeError
-        If the kernel dies, or does not start in `KERNEL_STARTS` attempts.
+    What it prints goes to the `log`. Modules to `preload` are imported before the kernel is forked, see `warm`; its
+    working folder `cwd` is by default ``work`` beside the target. A cell that raises is a PapermillExecutionError; a
+    kernel that dies, or does not start in `KERNEL_STARTS` attempts, a RuntimeError.
     """
     if cwd is None:
         cwd = target.parent / "work"

@@ -1,7 +1,7 @@
 """A notebook as one HTML page for readers: no code, everything inside, with contents and the commit it came from.
 
-``python -m mode_utils.notebook.page NOTEBOOK PAGE`` executes a copy of a notebook and writes its page, by `page_template`,
-a template of nbconvert.
+``python -m mode_utils.notebook.page NOTEBOOK PAGE`` executes a copy of a notebook and writes its page, by
+`page_template`, a template of nbconvert.
 """
 
 import argparse
@@ -44,17 +44,9 @@ class Page(NamedTuple):
 def render_page(notebook, origin, place="", beside=()):
     """Render an executed notebook as a self-contained page: HTML that loads nothing from elsewhere.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        Its first heading is the page's title; figures are its PNG outputs. Contents link to sections and figures.
-    origin : str
-        Where it came from, shown below the title.
-    place : str
-        Address of the notebook on the web site, see `address_on_site`: what it links to is linked there. Where there
-        is none, such links are plain text.
-    beside : sequence of str
-        Files that stand beside the page: links to them stay, links to other files do not.
+    Its first heading is the page's title, below which stands its `origin`; figures are its PNG outputs. Links to other
+    pages of the repository lead to the site where the notebook has a `place` there, see `address_on_site`, and are
+    plain text elsewhere, but for files `beside` the page.
     """
     from nbconvert import HTMLExporter  # only needed when a page is made
 

@@ -222,7 +222,9 @@ def _declared(source: str) -> dict[str, Declared]:
     last = {node.end_lineno: node for node in body}  # of several in a line, the comment is of the last
     declared = {}
     for node in body:
-        comment = comments.get(node.end_lineno, "") if last[node.end_lineno] is node else ""
+        inner = getattr(node, "value", None) or node  # in brackets of its own, with the comment beside it
+        comment = comments.get(node.end_lineno) or comments.get(inner.end_lineno, "")
+        comment = comment if last[node.end_lineno] is node else ""
         for name, value in _assigned(node):
             if value is None and not isinstance(node, ast.AnnAssign):
                 declared.setdefault(name, Declared(ANYTHING))

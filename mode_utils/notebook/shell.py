@@ -1,6 +1,7 @@
 """Execute one notebook in this process: what a kernel would run, without a second process and its imports."""
 
 import io
+import math
 import sys
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -33,16 +34,10 @@ TOLD = "told"  # the tag of a cell whose text is printed on, too
 
 
 def execute_here(source: Path, parameters: dict, cwd: Path) -> tuple:
-    """Execute a notebook, and return the executed copy, and what was told; an error of a cell is raised as it is.
+    """Execute a notebook in a folder; return the executed copy, and what it told.
 
-    Parameters
-    ----------
-    source : Path
-        The notebook; what cells with the tag `TOLD` print is printed on as soon as they are done.
-    parameters : dict
-        Values for the cell that is tagged ``parameters``: texts, numbers, truth values, None, and lists of these.
-    cwd : Path
-        The working folder meanwhile.
+    An error of a cell is raised as it is. What a cell with the tag `TOLD` prints is printed on as soon as it is done.
+    Parameters are texts, numbers, truth values, None, and lists of these.
     """
     notebook = nbformat.read(source, as_version=4)
     given = "".join(f"{name} = {_in_python(value)}\n" for name, value in parameters.items())
@@ -73,7 +68,7 @@ def _run_cell(shell, source):
 
 
 def _in_python(value) -> str:
-    return f"float({str(value)!r})" if isinstance(value, float) else repr(value)
+    return f"float('{value}')" if value in (math.inf, -math.inf) or value != value else repr(value)
 
 
 @contextmanager

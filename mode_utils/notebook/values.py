@@ -107,23 +107,10 @@ def read_value(
 ) -> object:  # fmt: skip
     """Return what a value means for a parameter: None, bool, int, float, str, list or dict.
 
-    Parameters
-    ----------
-    value : object
-        With `Written` for what has no quotes.
-    kinds : tuple of type
-        What the parameter takes; empty for anything.
-    default : object
-        Its default: parts of a list or a mapping are read as those of the default.
-    choices : tuple of str
-        Texts that are surely meant as such.
-    note : callable
-        Is told each text that is read otherwise than YAML does, and what it became.
-
-    Raises
-    ------
-    ValueError
-        If a text can be read in two ways, `AmbiguousError`, or a value is of a type that cannot be given to a notebook.
+    What has no quotes is `Written`. The parameter takes some `kinds`, or anything; parts of a list or a mapping are
+    read as those of the `default`; `choices` are texts that are surely meant as such. To `note` goes each text that is
+    read otherwise than YAML does, and what it became. What can be read in two ways is an `AmbiguousError`, what cannot
+    be given to a notebook a ValueError.
     """
     if isinstance(value, Written):
         return _read_scalar(value, kinds, choices, note)

@@ -15,7 +15,8 @@ STATUSES = (
     "2 bad input; 3 no room or no permission; 4 an error that was not foreseen, whose traceback is kept; "
     "130 interrupted."
 )
-FILE, FOLDER = {"type": Path, "flags": []}, {"type": Path, "flags": [], "metavar": "folder"}  # by their position
+FILE = {"type": Path, "flags": []}  # by its position
+FOLDER = FILE | {"metavar": "folder", "help": "where tables, pages and report.html go; must not exist"}
 
 
 def find_notebook(name):
@@ -31,18 +32,8 @@ def find_notebook(name):
 def run_command(name, work, changes, arguments, **texts):
     """Parse the arguments of a command and do its work; return its exit status, and say in a line what went wrong.
 
-    Parameters
-    ----------
-    name : str
-        Of the notebook, see `find_notebook`, whose parameters are the options.
-    work : callable
-        Is given the namespace and the declared parameters, and returns an exit status.
-    changes : dict
-        See `command_line.add_options`.
-    arguments : sequence of str, optional
-        By default those of this process.
-    **texts
-        `prog`, `description` and `epilog` of the parser.
+    Its options are the parameters of the notebook of this name, with `changes`, see `command_line.add_options`. The
+    `work` is given the namespace and the declared parameters; `texts` are those of the parser.
     """
     parser, declared = argparse.ArgumentParser(**texts), read_declared(find_notebook(name))
     add_options(parser, declared, changes)

@@ -22,6 +22,7 @@ from mode_utils.support.code_hash import INPUTS, versions
 from mode_utils.support.failures import is_foreseen
 
 from .manifest import MANIFEST, NOTEBOOK, PACKAGE, describe_contents, describe_files, sources_hash
+from .stores import LocalStore, RemoteStore
 from .tasks import THREAD_VARIABLES, CellOutcome, Task
 
 TRACEBACK_LINES = 8
@@ -94,6 +95,16 @@ def explain(error: Exception, watch: Watch, timeout: float | None, folder: Path)
     return message.splitlines()[0], lines
 
 
+def keep_notebook(scratch: Path, store: LocalStore | RemoteStore, cell: str) -> str:
+    """Keep the notebook of a failed cell; return where, if there is one and the store does not fail itself."""
+    left = scratch / "failed"
+    left.mkdir()
+    with suppress(OSError):
+        (scratch / NOTEBOOK).rename(left / NOTEBOOK)
+        return f"{store.keep_failure(left, cell)}/{NOTEBOOK}"
+    return ""
+
+
 def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
     """Execute the notebook and return the folder with its outputs; raise if it fails or leaves one out."""
     if sources_hash() != task.sources:
@@ -146,13 +157,7 @@ def _write_manifest(task: Task, outcome: CellOutcome, results: Path, inputs: dic
 
 def _failure(task: Task, scratch: Path, watch: Watch, error: Exception, seconds: float) -> CellOutcome:
     message, lines = explain(error, watch, task.timeout, scratch)
-    place = ""
-    left = scratch / "failed"
-    left.mkdir()
-    if (scratch / NOTEBOOK).is_file() and watch.ended_by != "request":
-        (scratch / NOTEBOOK).rename(left / NOTEBOOK)
-        with suppress(OSError):  # the store itself may be what fails
-            place = f"{task.store.keep_failure(left, task.cell)}/{NOTEBOOK}"
+    place = "" if watch.ended_by == "request" else keep_notebook(scratch, task.store, task.cell)
     return CellOutcome(task.cell, place, seconds, watch.cpu_seconds, watch.peak_memory, message, lines)
 
 

@@ -247,7 +247,7 @@ class LiveView:
 
 def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> list[CellOutcome]:
     """Collect the tables, make the report, and return its outcome if it failed."""
-    results, figures = options.output / "data" / "results" / sweep.name, options.output / "figures"
+    results = options.output / "data" / "results" / sweep.name
     folders = {cell.name: store.fetch(cell.name) for cell in sweep.cells()}
     local = store.mirror if isinstance(store, RemoteStore) else store
     files = collect_tables(sweep.collect, sweep, folders, results)
@@ -256,12 +256,13 @@ def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> 
     if sweep.report:
         from .report import make_report, report_files  # imports papermill
 
-        outcome = make_report(sweep, local, results, figures, options.timeout)
+        places = {"results": results, "figures": options.output / "figures", "kept": local.folder}
+        outcome = make_report(sweep, local, places, options.timeout)
         if outcome and outcome.error:
             return [outcome]
         done = f"made in {outcome.seconds:.1f} s" if outcome else "up to date"
         print(f"report {done}: {os.path.relpath(local.folder / 'report.html')}", flush=True)
-        files += report_files(local, results, figures)
+        files += report_files(local, places)
         for file in (file for file in files if file.name in sweep.report.prints):
             print(f"\n{file.name}\n\n{file.read_text(encoding='utf-8')}")
     if options.store:

@@ -1,8 +1,8 @@
 """Where cells' results are kept: complete or absent, on a disk or on any filesystem that fsspec reaches."""
 
 import errno
-import os
 import shutil
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -192,9 +192,9 @@ def upload_files(root: Path, files: Iterable[Path], url: str) -> None:
 
 def _check_replaceable(target: Path) -> None:
     """Raise if something stands at a place that a sweep has not made: its folders have the notebook, or nothing."""
-    if not os.path.lexists(target):
-        return
-    with suppress(FileNotFoundError):  # removed in between
-        names = {path.name for path in target.iterdir()} if target.is_dir() and not target.is_symlink() else {""}
-        if names and not names & {NOTEBOOK, MANIFEST}:
+    with suppress(FileNotFoundError):  # nothing, or removed in between
+        found = target.lstat()
+        names = {path.name for path in target.iterdir()} if stat.S_ISDIR(found.st_mode) else {""}
+        is_foreign = names and not names & {NOTEBOOK, MANIFEST}
+        if is_foreign and target.lstat().st_ino == found.st_ino:  # not one that was being removed
             raise FileExistsError(f"{target} is not a result of a sweep: move it away")
