@@ -11,7 +11,7 @@ import nbformat
 import psutil
 import yaml
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 PARAMETERS = """
 value = 1.0  # free
 mode = "good"  # one of: good, bad, Ugly
