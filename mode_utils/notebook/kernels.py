@@ -153,7 +153,7 @@ def _kernel_class(
     watch: Watch, environment: dict, connection: Path, kernel_log: IO, preload: Sequence[str]
 ) -> type[AsyncKernelManager]:
     """Build a kernel manager class for one notebook, since nbclient takes a class and makes the manager itself."""
-    # sockets in the cell's own folder: no port to lose to another process, and nobody else can connect
+    # sockets in the cell's own folder: no port to lose to another process, and no other user can connect
     transport = "ipc" if os.name == "posix" and len(str(connection)) < LONGEST_SOCKET else "tcp"
     # meant by Dask for its workers: it makes malloc give memory back at once, which slows down numerical kernels
     inherited = {name: value for name, value in os.environ.items() if name != "MALLOC_TRIM_THRESHOLD_"}
@@ -181,7 +181,7 @@ def _kernel_class(
 def execute_copy(source: Path, target: Path, parameters: dict | None = None, cwd: Path | None = None) -> None:
     """Execute a copy of a notebook where it stands, or in another folder; raise as papermill does if a cell raises.
 
-    The kernel is spoken to by sockets in the target's folder, as those of sweeps are: nobody else can connect.
+    The kernel is spoken to by sockets in the target's folder, as those of sweeps are: no other user can connect.
     """
     with Watch() as watch:
         run_notebook(source, target, parameters or {}, watch, {}, cwd=cwd or source.resolve().parent)

@@ -30,6 +30,6 @@ def end_orphans() -> None:
 
 def _is_alive(number: int) -> bool:
     with suppress(psutil.NoSuchProcess):
-        # a worker that is dead but still listed, because nobody has asked for its exit status yet, is gone
+        # a worker that is dead but still listed, as its exit status was not asked for yet, is gone
         return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
     return False

@@ -76,7 +76,7 @@ def _arrange(html, place, beside):
 def describe_origin(folder):
     """Say where the code in a folder is from: its commit, and whether that was changed; or the version installed.
 
-    A folder that a repository does not track is not part of it, such as an environment inside somebody's project.
+    A folder that a repository does not track is not part of it, such as an environment inside another project.
     """
     try:
         tracked = _git(folder, "ls-files", ".")

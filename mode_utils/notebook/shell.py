@@ -18,7 +18,7 @@ from .parameters import INJECTED
 
 
 def _import_nbformat():
-    """Import it without what jsonschema would check addresses by: 38 grammars, whose compilation takes seconds."""
+    """Import it without the 38 grammars by which jsonschema would check addresses: to compile them takes seconds."""
     is_ours = sys.modules.setdefault("rfc3987_syntax", None) is None
     import nbformat
 

@@ -10,7 +10,7 @@ Exit status: 0 complete; 1 cells or the report failed; 2 bad input; 3 no room or
 Files:
 
 grid        grid files, read and checked
-run         a sweep from its grid file to its tables, and what is seen of it meanwhile
+run         a sweep from its grid file to its tables, and the view of a running one
 tasks       what travels between the driver and its workers
 cluster     cells on Dask
 cells       one cell on a worker

@@ -17,7 +17,7 @@ from .grid import Sweep, check_sweep, load_sweep
 from .run import Options, describe_plan, list_cells, run_sweep
 from .tasks import CellOutcome
 
-_MUTED: list[int] = []  # a copy of the file that errors go to, while nobody is to hear them
+_MUTED: list[int] = []  # a copy of the file that errors go to, while they are muted
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -255,7 +255,7 @@ def _axes(axes: dict, where: str) -> dict[str, list]:
 
 
 def _check_names(sweep: Sweep, where: str) -> None:
-    """Refuse values, and cells, that nobody could tell apart by what they are called."""
+    """Refuse values, and cells, that cannot be told apart by their names."""
     for name, values in sweep.grid.items():
         if len({cell_name({name: value}) for value in values}) < len(values):
             raise ValueError(f"{where}: the axis {name!r} has a value twice: {values!r}")

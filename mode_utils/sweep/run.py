@@ -60,12 +60,10 @@ class Options:
         metadata={"metavar": "URL", "help": "keep cells on a remote filesystem, such as s3://bucket/prefix"},
     )
     workers: int | None = field(
-        default=None,
-        metadata={"type": _positive(int), "help": "cells at a time on this machine (default: one a core)"},
+        default=None, metadata={"type": _positive(int), "help": "cells at a time on this machine (default: one a core)"}
     )
     scheduler: str | None = field(
-        default=None,
-        metadata={"metavar": "ADDRESS", "help": "use a running Dask cluster, such as tcp://10.0.0.1:8786"},
+        default=None, metadata={"metavar": "ADDRESS", "help": "use a running Dask cluster, such as tcp://10.0.0.1:8786"}
     )
     host: str = field(
         default="127.0.0.1",
@@ -73,11 +71,7 @@ class Options:
     )
     timeout: float | None = field(
         default=None,
-        metadata={
-            "type": _positive(float),
-            "metavar": "SECONDS",
-            "help": "end a cell, or the report, that takes more",
-        },
+        metadata={"type": _positive(float), "metavar": "SECONDS", "help": "end a cell, or the report, that takes more"},
     )
     log_dir: Path | None = field(
         default=None, metadata={"type": Path, "metavar": "DIR", "help": "write what each cell prints to DIR/<cell>.log"}
@@ -193,7 +187,7 @@ def summarise_time(outcomes: Sequence[CellOutcome], workers: int, wall: float) -
 
 
 class LiveView:
-    """What is seen of a running sweep: one bar on a terminal, one line a cell elsewhere (a log file)."""
+    """The view of a running sweep: one bar on a terminal, one line a cell elsewhere (a log file)."""
 
     def __init__(self, total: int, workers: int):
         self.total, self.workers = total, workers

@@ -65,7 +65,7 @@ def test_a_wrong_option_is_named_with_its_choices(parse, given, message):
 
 
 @pytest.mark.parametrize("given", [["d"], ["d", "--budget", "x"], ["d", "--budget", "1", "--unknown", "1"]])
-def test_what_is_no_option_ends_with_the_usage(parse, given, capsys):
+def test_what_is_not_an_option_ends_with_the_usage(parse, given, capsys):
     with pytest.raises(SystemExit):
         parse[1](*given)
     assert "usage: mode-x" in capsys.readouterr().err
