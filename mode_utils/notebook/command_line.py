@@ -11,7 +11,7 @@ _UNSET = re.compile(r"""; *(?:0|""|\[\]) (\w+) (.*)$""")  # what help says of a 
 
 
 def add_options(parser: argparse.ArgumentParser, declared: Mapping[str, Declared], changes: Mapping) -> None:
-    """Add an option for each parameter of a notebook; what is not given is absent from the namespace.
+    """Add an option for each parameter of a notebook; an option that is not given is absent from the namespace.
 
     ``class_names`` becomes ``--class-names``, a truth value a flag, a list what commas separate. For some names
     `changes` has what `add_argument` is given in place of that, and `flags`, such as ``["--continue"]``, or none for an
@@ -22,7 +22,10 @@ def add_options(parser: argparse.ArgumentParser, declared: Mapping[str, Declared
         flags = more.pop("flags", [f"--{name.replace('_', '-')}"])
         kind = type(parameter.default)
         usual = {"action": "store_true"} if kind is bool else {"type": _split if kind is list else kind}
-        usual |= {"default": argparse.SUPPRESS, "help": _help(parameter, with_default="required" not in more)}
+        usual |= {
+            "default": argparse.SUPPRESS if flags else None,
+            "help": _help(parameter, with_default="required" not in more),
+        }
         if flags:
             usual["dest"] = name
         parser.add_argument(*(flags or [name]), **usual | more)
@@ -33,7 +36,7 @@ def read_options(given: argparse.Namespace, declared: Mapping[str, Declared], wh
 
     A number that stands for "not given", such as 0 that takes what is detected, has to be left out.
     """
-    values = {name: _plain(value) for name, value in vars(given).items()}
+    values = {name: _plain(value) for name, value in vars(given).items() if value is not None}
     for name, value in values.items():
         option, parameter = f"--{name.replace('_', '-')}", declared[name]
         unset = _UNSET.search(parameter.help)

@@ -33,10 +33,9 @@ def main(arguments=None):
 
 def _repair(given, declared):
     check_new(given.output_dir)
-    model = getattr(given, "model_path", None)
-    if model is None and "continue_from" not in given:
+    if given.model_path is None and "continue_from" not in given:
         raise ValueError("a model is needed: mode-repair model.keras data.npz FOLDER, or --continue an earlier repair")
-    check_files(model, given.data_path, getattr(given, "apply", ()))
+    check_files(given.model_path, given.data_path, getattr(given, "apply", ()))
     parameters = read_options(given, declared, "mode-repair")
     report_notebook("repair.ipynb", given.output_dir, parameters, beside=[PAGE, MAP])
     return _tell(given.output_dir)

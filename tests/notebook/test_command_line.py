@@ -24,6 +24,7 @@ output_dir = (
 """
 CHANGES = {
     "data_path": {"flags": [], "metavar": "data", "type": Path},
+    "output_dir": {"flags": [], "metavar": "folder", "nargs": "?", "type": Path},
     "budget": {"required": True},
     "seed": {"flags": ["--start"]},
 }
@@ -39,6 +40,7 @@ def parse():
 
 def test_what_is_given_becomes_parameters_and_what_is_not_stays_with_the_notebook(parse):
     assert parse[1]("data.npz", "--budget", "7") == {"data_path": str(Path("data.npz").resolve()), "budget": 7}
+    assert parse[1]("d", "out", "--budget", "7")["output_dir"] == str(Path("out").resolve())
     given = parse[1]("d", "--budget", "7", "--class-names", "a,b", "--even-if-weak", "--rate", "0.5", "--start", "3")
     assert given["class_names"] == ["a", "b"] and given["even_if_weak"] and given["rate"] == 0.5 and given["seed"] == 3
     assert parse[1]("d", "--budget", "7", "--class-names", "", "--start", "0")["class_names"] == []
