@@ -9,10 +9,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.pylabtools import select_figure_formats
 from IPython.display import display
-from traitlets.config import Config
 
 from .parameters import INJECTED
 
@@ -76,8 +76,7 @@ def _only_shell(folder: Path):
     """Yield a new shell that code finds as the one of this process; one that was there before comes back."""
     before = InteractiveShell._instance
     InteractiveShell.clear_instance()
-    config = Config({"HistoryManager": {"enabled": False}})
-    shell = _RecordingShell.instance(ipython_dir=str(folder), config=config)
+    shell = _RecordingShell.instance(ipython_dir=str(folder))
     try:
         yield shell
     finally:
@@ -123,6 +122,10 @@ class _RecordingShell(InteractiveShell):
     displayhook_class = _RecordedResults
     display_pub_class = _RecordedDisplays
     recorded: list
+
+    def init_history(self):
+        """Keep none in files."""
+        self.history_manager = HistoryManager(shell=self, parent=self, enabled=False)
 
     def showtraceback(self, *_, **__):
         """Do nothing, as the error is raised; to lay a traceback out takes a second."""
