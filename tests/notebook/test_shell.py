@@ -50,10 +50,10 @@ def test_parameters_are_injected_and_checked_as_papermill_does(run):
         run(check, mode="god")
 
 
-@pytest.mark.parametrize("error", ["ValueError('no')", "KeyboardInterrupt()", "SystemExit(3)"])
+@pytest.mark.parametrize("error", ["ValueError('no')", "KeyboardInterrupt()", "MemoryError('full')"])
 def test_an_error_is_raised_as_it_is_and_nothing_is_left_behind(run, error, capsys):
     before = os.getcwd(), sys.stdout, sys.modules["__main__"], get_ipython(), plt.get_backend()
-    with pytest.raises((ValueError, KeyboardInterrupt, SystemExit)) as raised:
+    with pytest.raises((ValueError, KeyboardInterrupt, MemoryError)) as raised:
         run(
             "print('told')",
             "import matplotlib.pyplot as plt\nplt.figure()",
