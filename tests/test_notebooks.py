@@ -8,10 +8,10 @@ import pandas as pd
 import papermill
 import pytest
 
+from mode_utils.notebook.kernels import Watch, run_notebook
+from mode_utils.notebook.parameters import check_values, read_declared
 from mode_utils.similarity import METRICS
-from mode_utils.sweep.grid import check_sweep, load_sweep, read_declared
-from mode_utils.sweep.kernels import Watch, run_notebook
-from mode_utils.sweep.parameters import check_values
+from mode_utils.sweep.grid import check_sweep, load_sweep
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 STAGES = ("mode_utils.repeated_runs", "mode_utils.repair", "mode_utils.study.comparisons", "mode_utils.visualization")

@@ -48,7 +48,7 @@ def _import_keras():
 with _muted_stderr():
     keras, tf = _import_keras()
 
-if os.environ.get("NOTEBOOK_FORK_SERVER"):  # see `sweep.warm`: this process only forks others
+if os.environ.get("NOTEBOOK_FORK_SERVER"):  # see `notebook.warm`: this process only forks others
     os.register_at_fork(after_in_child=_create_context)
 else:
     _create_context()

@@ -11,8 +11,9 @@ worth          comparison with random inputs
 rounds         rounds of a campaign
 folder         what a repair leaves behind
 __main__       the command line of a repair, `mode-repair`
-choose         a choice without a model in one call, and its command line, `mode-choose`
-command        what the two have in common
+choose         a choice without a model, in one call
+choose_command  the command line of that, `mode-choose`
+command        what the two commands share
 
 reading/       the model and the data of a user, read and checked
 choosing/      what is chosen from a pool, by a model or by its outputs
@@ -34,7 +35,7 @@ _HOMES = {
     "rounds": ("rounds_with", "say_next_round", "take_labels"),
     "choosing.mapped_pool": ("map_pool", "save_map"),
     "steps": ("RepairOutcome", "retrain"),
-    "worth": ("compare_with_random", "say_health", "say_worth"),
+    "worth": ("check_comparable", "compare_with_random", "say_health", "say_worth"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)

@@ -1,23 +1,26 @@
-"""What the commands of a repair have in common: exit statuses, a sentence for any error, the page of a notebook."""
+"""What the commands of a repair share: exit statuses, a sentence for any error, the page of a notebook."""
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
 
+from mode_utils.notebook.command_line import add_options
+from mode_utils.notebook.parameters import read_declared
 from mode_utils.support.failures import INTERRUPTED, end_with
 from mode_utils.support.files import remove_partial, whole_folder
 
 REPAIRED, NOT_SAVED = 0, 1  # exit status, beside those of `failures`
+STATUSES = (
+    "2 bad input; 3 no room or no permission; 4 an error that was not foreseen, whose traceback is kept; "
+    "130 interrupted."
+)
+FILE = {"type": Path, "flags": []}  # by its position
+FOLDER = FILE | {"metavar": "folder", "help": "where tables, pages and report.html go; must not exist"}
 
 
 def find_notebook(name):
-    """Return a notebook of the repair: of the repository, or where an installation has put it, beside this file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is at neither place.
-    """
+    """Return a notebook of the repair: of the repository, or where an installation has put it, beside this file."""
     here = Path(__file__).resolve()
     places = here.parents[2] / "notebooks" / name, here.with_name(name)
     for place in places:
@@ -26,47 +29,37 @@ def find_notebook(name):
     raise FileNotFoundError(f"the notebook of the command is missing: there is neither {places[0]} nor {places[1]}")
 
 
-def status_of(work, given):
-    """Do the work of a command; return its exit status, and say in one line what went wrong if something did.
+def run_command(name, work, changes, arguments, **texts):
+    """Parse the arguments of a command and do its work; return its exit status, and say in a line what went wrong.
 
-    Parameters
-    ----------
-    work : callable
-        Returns an exit status.
-    given : argparse.Namespace
-        Its argument, with the `folder` to make: a traceback that nobody has foreseen is kept beside that.
+    Its options are the parameters of the notebook of this name, with `changes`, see `command_line.add_options`. The
+    `work` is given the namespace and the declared parameters; `texts` are those of the parser.
     """
+    parser, declared = argparse.ArgumentParser(**texts), read_declared(find_notebook(name))
+    add_options(parser, declared, changes)
+    given = parser.parse_args(arguments)
     try:
-        return work(given)
+        return work(given, declared)
     except KeyboardInterrupt:
         print("interrupted: nothing was written", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        return end_with(error, given.folder)
+        return end_with(error, given.output_dir)
 
 
-def report_notebook(name, folder, parameters, beside=()):
-    """Execute a copy of a notebook, and put its page, `report.html`, beside what it leaves in a new folder.
+def report_notebook(name, folder, parameters, beside):
+    """Execute a notebook in this process, and put its page, `report.html`, beside what it leaves in a new folder.
 
-    Parameters
-    ----------
-    name : str
-        Of the notebook, see `find_notebook`.
-    folder : path
-        Appears whole or not at all.
-    parameters : dict
-        Without `output_dir`, which is this folder while it is being made.
-    beside : sequence of str
-        See `page.render_page`.
+    The folder appears whole or not at all, and is the parameter `output_dir` while it is being made; the page may link
+    to files `beside` it. What was told meanwhile is returned.
     """
-    import nbformat
-
-    from mode_utils.sweep.kernels import execute_copy  # imports papermill
-    from mode_utils.sweep.page import describe_origin, render_page
+    from mode_utils.notebook.page import describe_origin, render_page
+    from mode_utils.notebook.shell import execute_here  # imports IPython and Matplotlib
 
     remove_partial(folder.resolve().parent, recursive=False)  # what a killed command has left
     with whole_folder(folder) as partial, tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / "copy.ipynb"
-        execute_copy(find_notebook(name), copy, parameters | {"output_dir": str(partial.resolve())}, cwd=Path(scratch))
-        page = render_page(nbformat.read(copy, as_version=4), describe_origin(Path(__file__).parent), beside=beside)
+        parameters = parameters | {"output_dir": str(partial.resolve())}
+        executed, told = execute_here(find_notebook(name), parameters, Path(scratch))
+        page = render_page(executed, describe_origin(Path(__file__).parent), beside=beside)
         (partial / "report.html").write_text(page, encoding="utf-8")
+    return told

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from scipy.stats import sem, t
 
-from mode_utils.repair.steps import retrain
 from mode_utils.study.formatting import interval, pp
 
 SEEDS = 6  # repairs of each kind
@@ -31,9 +30,8 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS):
         one and otherwise on the validation samples, which the choice was made by; `difference`; `judged_on`, "test" or
         "validation"; `sampling_error`, standard error of the mean difference by these samples, in all rows the same.
     """
+    check_comparable(case)
     data, rows = case.data, []
-    if not data.pool_labelled:
-        raise ValueError("to compare with random choice, what is drawn needs labels, too: label the whole pool")
     left = np.setdiff1d(np.arange(len(data.x_pool)), case.used)
     for seed in range(case.seed, case.seed + n_seeds):
         drawn = np.random.default_rng([seed, 1]).choice(left, len(indices), replace=False)
@@ -45,6 +43,12 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS):
     table = {"seed": np.arange(case.seed, case.seed + n_seeds), "chosen": accuracy[:, 0], "random": accuracy[:, 1]}
     table |= {"difference": ahead.mean(axis=1), "judged_on": "validation" if data.x_test is None else "test"}
     return pd.DataFrame(table | {"sampling_error": sem(ahead.mean(axis=0))})
+
+
+def check_comparable(case):
+    """Raise a ValueError unless the whole pool has labels: what is drawn at random needs them, too."""
+    if not case.data.pool_labelled:
+        raise ValueError("to compare with random choice, what is drawn needs labels, too: label the whole pool")
 
 
 def say_worth(compared):
@@ -76,6 +80,8 @@ def say_health(diagnosis):
 
 
 def _right(case, indices, labels):
+    from mode_utils.repair.steps import retrain  # imports TensorFlow, which a choice without a model does without
+
     retrain(case, indices, labels)
     test = case.data.splits().test  # or validation samples
     return case.trainer.predict(test.x).argmax(axis=1) == test.y

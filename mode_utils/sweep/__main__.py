@@ -5,47 +5,36 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from mode_utils.notebook.values import Argument
 from mode_utils.support.failures import INTERRUPTED, end_with
 
 from . import __doc__ as description
 from .grid import Sweep, check_sweep, load_sweep
-from .run import Options, default_output, describe_plan, list_cells, run_sweep
+from .run import Options, describe_plan, list_cells, run_sweep
 from .tasks import CellOutcome
-from .values import Argument
+
+_MUTED: list[int] = []  # a copy of the file that errors go to, while they are muted
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
     first, _, rest = description.partition("\n\n")
-    rest = rest.partition("\nFiles:")[0]
     parser = argparse.ArgumentParser(
         prog="python -m mode_utils.sweep",
         description=first,
-        epilog=rest,
+        epilog=rest.partition("\nFiles:")[0],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("grid", type=Path, help="grid file")
     add("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter or fix an axis")
-    add("--workers", type=_positive(int), help="cells at a time on this machine (default: one a core)")
-    add("--host", default="127.0.0.1", help="address that the cluster on this machine binds to (default: %(default)s)")
-    add("--scheduler", metavar="ADDRESS", help="use a running Dask cluster, such as tcp://10.0.0.1:8786")
-    add(
-        "--output", type=_folder, default=default_output(), metavar="ROOT", help="parent of notebooks/, data/, figures/"
-    )
-    add("--store", metavar="URL", help="keep cells on a remote filesystem, such as s3://bucket/prefix")
-    add("--timeout", type=_positive(float), metavar="SECONDS", help="end a cell, or the report, that takes longer")
-    add("--log-dir", type=Path, metavar="DIR", help="write what each cell prints to DIR/<cell>.log")
-    add("--fresh", action="store_true", help="discard all results of the sweep first")
+    for option in fields(Options):
+        add(f"--{option.name.replace('_', '-')}", default=option.default, **option.metadata)
     add("--dry-run", action="store_true", help="list the cells and what would be done")
     return parser
-
-
-_MUTED: list[int] = []  # a copy of the file that errors go to, while nobody is to hear them
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,8 +77,7 @@ def describe_failures(failed: Sequence[CellOutcome], command: str) -> str:
     """List failed cells with their notebook and the end of their traceback, and say how to run only these again."""
     parts = [f"\n{len(failed)} failed:"]
     for outcome in failed:
-        parts.append(f"\n{outcome.cell}: {outcome.error}")
-        parts.append(f"  {outcome.place or 'no notebook was left'}")
+        parts += [f"\n{outcome.cell}: {outcome.error}", f"  {outcome.place or 'no notebook was left'}"]
         parts += [f"    {line}" for line in outcome.traceback]
     parts.append(f"\nthere is no report from an incomplete sweep; run only what failed again with:\n  {command}")
     return "\n".join(parts)
@@ -104,13 +92,6 @@ def _overrides(given: Sequence[Sequence[str]]) -> list[tuple[str, Argument]]:
     return [(name, Argument(value)) for name, value in given]
 
 
-def _end_in_order() -> None:
-    """Treat a request to end, or a closed terminal, as Ctrl-C."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
-
-
 def _interrupt(*_: object) -> None:
     """Raise a KeyboardInterrupt, and mute what a cluster says at length that is interrupted while it starts."""
     if not _MUTED:
@@ -121,24 +102,11 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _positive(kind: type) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        if kind(text) <= 0:
-            raise argparse.ArgumentTypeError(f"{text} is not greater than 0")
-        return kind(text)
-
-    return number
-
-
-def _folder(text: str) -> Path:
-    if "://" in text:
-        raise argparse.ArgumentTypeError(f"{text} is a URL; give it as --store")
-    return Path(text).resolve()
-
-
 def sweep_command() -> None:
-    """Run the command line as a program of its own, ``mode-sweep``."""
-    _end_in_order()
+    """Run the command line as a program of its own, ``mode-sweep``; a closed terminal, too, is treated as Ctrl-C."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
     sys.exit(main())
 
 

@@ -7,8 +7,7 @@ import signal
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -18,11 +17,12 @@ from distributed import get_worker
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError, strip_color
 
+from mode_utils.notebook.kernels import Watch, last_words, run_notebook
 from mode_utils.support.code_hash import INPUTS, versions
 from mode_utils.support.failures import is_foreseen
 
-from .kernels import Watch, last_words, run_notebook
 from .manifest import MANIFEST, NOTEBOOK, PACKAGE, describe_contents, describe_files, sources_hash
+from .stores import LocalStore, RemoteStore
 from .tasks import THREAD_VARIABLES, CellOutcome, Task
 
 TRACEBACK_LINES = 8
@@ -36,15 +36,6 @@ def run_cell(task: Task) -> CellOutcome:
     """Execute a cell in a scratch folder and publish its result if it is complete.
 
     Whatever goes wrong is part of the outcome: a failing cell must not end its sweep.
-
-    Parameters
-    ----------
-    task : Task
-        The cell.
-
-    Returns
-    -------
-    CellOutcome
     """
     started = time.monotonic()
     _announce(task)
@@ -104,6 +95,16 @@ def explain(error: Exception, watch: Watch, timeout: float | None, folder: Path)
     return message.splitlines()[0], lines
 
 
+def keep_notebook(scratch: Path, store: LocalStore | RemoteStore, cell: str) -> str:
+    """Keep the notebook of a failed cell; return where, if there is one and the store does not fail itself."""
+    left = scratch / "failed"
+    left.mkdir()
+    with suppress(OSError):
+        (scratch / NOTEBOOK).rename(left / NOTEBOOK)
+        return f"{store.keep_failure(left, cell)}/{NOTEBOOK}"
+    return ""
+
+
 def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
     """Execute the notebook and return the folder with its outputs; raise if it fails or leaves one out."""
     if sources_hash() != task.sources:
@@ -156,41 +157,31 @@ def _write_manifest(task: Task, outcome: CellOutcome, results: Path, inputs: dic
 
 def _failure(task: Task, scratch: Path, watch: Watch, error: Exception, seconds: float) -> CellOutcome:
     message, lines = explain(error, watch, task.timeout, scratch)
-    place = ""
-    left = scratch / "failed"
-    left.mkdir()
-    if (scratch / NOTEBOOK).is_file() and watch.ended_by != "request":
-        (scratch / NOTEBOOK).rename(left / NOTEBOOK)
-        with suppress(OSError):  # the store itself may be what fails
-            place = f"{task.store.keep_failure(left, task.cell)}/{NOTEBOOK}"
+    place = "" if watch.ended_by == "request" else keep_notebook(scratch, task.store, task.cell)
     return CellOutcome(task.cell, place, seconds, watch.cpu_seconds, watch.peak_memory, message, lines)
 
 
 def _announce(task: Task) -> None:
-    """Tell the driver that the cell starts, and where."""
-    with suppress(ValueError):  # no Dask worker: the function was called by hand
-        worker = get_worker()
-        worker.log_event(task.sweep_id, {"cell": task.cell, "worker": worker.address})
+    """Tell the driver that the cell starts."""
+    with suppress(ValueError):  # not a Dask worker: the function was called by hand
+        get_worker().log_event(task.sweep_id, {"cell": task.cell})
 
 
 def _scratch() -> str | None:
     """Use the worker's own scratch space, which Dask removes at the next start if the worker is killed."""
-    try:
+    with suppress(ValueError):
         return get_worker().local_directory
-    except ValueError:
-        return None
+    return None
 
 
-@contextmanager
-def _log_file(task: Task) -> Iterator[IO[str] | None]:
+def _log_file(task: Task) -> AbstractContextManager[IO[str] | None]:
     """Open the cell's log, which can be followed while the cell runs."""
     if task.log_dir is None:
-        yield None
-        return
+        return nullcontext()
     Path(task.log_dir).mkdir(parents=True, exist_ok=True)
-    with open(Path(task.log_dir) / f"{task.cell}.log", "w", encoding="utf-8") as log:
-        print(f"{time.ctime()}, {platform.node()}: {task.parameters}", file=log, flush=True)
-        yield log
+    log = open(Path(task.log_dir) / f"{task.cell}.log", "w", encoding="utf-8")  # noqa: SIM115
+    print(f"{time.ctime()}, {platform.node()}: {task.parameters}", file=log, flush=True)
+    return log
 
 
 def _describe_death(watch: Watch) -> str:
@@ -199,9 +190,5 @@ def _describe_death(watch: Watch) -> str:
         return f"the kernel ended by itself, with exit status {status}"
     name, total = signal.Signals(-status).name, psutil.virtual_memory().total
     remedy = " (if it was for lack of memory, use fewer workers)" if name == "SIGKILL" else ""
-    used = f"{_gigabytes(watch.peak_memory)} of this machine's {_gigabytes(total)}"
+    used = f"{watch.peak_memory / 1e9:.1f} GB of this machine's {total / 1e9:.1f} GB"
     return f"the kernel was killed by {name}; its peak memory was {used}{remedy}"
-
-
-def _gigabytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e9:.1f} GB"

@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import forkserver
@@ -18,7 +18,8 @@ from distributed import Client, LocalCluster, WorkerPlugin, wait
 from distributed.system import MEMORY_LIMIT
 from distributed.utils import get_mp_context
 
-from .orphans import end_orphans
+from mode_utils.notebook.orphans import end_orphans
+
 from .tasks import THREAD_VARIABLES, CellOutcome, Task
 
 KERNEL_BYTES = 2e9  # memory that a kernel is assumed to need when workers are counted
@@ -37,13 +38,7 @@ class IgnoreInterrupt(WorkerPlugin):
 
 
 def count_workers(wanted: int | None = None) -> int:
-    """Return the number of workers for this machine: one a core, if memory allows.
-
-    Raises
-    ------
-    ValueError
-        If fewer than one is wanted.
-    """
+    """Return the number of workers for this machine: one a core, if memory allows; a ValueError if 0 are wanted."""
     if wanted is not None and wanted < 1:
         raise ValueError(f"--workers {wanted}: at least 1 is needed")
     return wanted or max(1, min(CPU_COUNT, int(MEMORY_LIMIT // KERNEL_BYTES)))
@@ -59,28 +54,16 @@ def thread_environment(workers: int) -> dict[str, str]:
 def local_client(workers: int, host: str = "127.0.0.1") -> Iterator[Client]:
     """Start a cluster on this machine: one process a worker, one cell at a time in each.
 
-    Parameters
-    ----------
-    workers : int
-        Number of workers.
-    host : str
-        Address to bind to; by default only this machine can connect.
+    By default `host`, the address to bind to, lets only this machine connect.
     """
+    cluster = {
+        "n_workers": workers, "threads_per_worker": 1, "processes": True, "host": host,
+        "dashboard_address": f"{host}:0", "local_directory": tempfile.gettempdir(), "silence_logs": logging.CRITICAL,
+        "memory_limit": 0,  # kernels are processes of their own, which Dask's limit would not see
+    }  # fmt: skip
     with dask.config.set(SETTINGS), _interrupted_in_silence():
         _preload_workers()
-        with (
-            LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                host=host,
-                dashboard_address=f"{host}:0",
-                memory_limit=0,  # kernels are processes of their own, which Dask's limit would not see
-                local_directory=tempfile.gettempdir(),
-                silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster) as client,
-        ):
+        with LocalCluster(**cluster) as started, Client(started) as client:
             client.register_plugin(IgnoreInterrupt())
             yield client
 
@@ -108,13 +91,7 @@ def _preload_workers() -> None:
 
 @contextmanager
 def remote_client(scheduler: str) -> Iterator[Client]:
-    """Connect to a running cluster, such as ``tcp://10.0.0.1:8786``.
-
-    Raises
-    ------
-    ConnectionError
-        If nothing answers there.
-    """
+    """Connect to a running cluster, such as ``tcp://10.0.0.1:8786``; a ConnectionError if nothing answers there."""
     try:
         client = Client(scheduler, timeout=CONNECT_SECONDS)
     except OSError as error:
@@ -124,40 +101,23 @@ def remote_client(scheduler: str) -> Iterator[Client]:
         yield client
 
 
-def run_tasks(
-    client: Client,
-    tasks: Sequence[Task],
-    on_start: Callable[[str], None],
-    on_end: Callable[[CellOutcome], None],
-    on_tick: Callable[[], None],
-) -> list[CellOutcome]:
+def run_tasks(client: Client, tasks: Sequence[Task], view) -> list[CellOutcome]:
     """Run cells on a cluster, and return their outcomes in the order of the tasks.
 
     A worker that dies is survived: its cell runs again elsewhere. If the caller is interrupted, the kernels on all
-    workers are ended.
-
-    Parameters
-    ----------
-    client : Client
-        The cluster.
-    tasks : sequence of Task
-        Cells to run.
-    on_start, on_end : callable
-        Called with the name of a cell that starts, and the outcome of a cell that ends.
-    on_tick : callable
-        Called about once a second.
+    workers are ended. The `view` is told of each cell that starts or ends, and of each second, see `run.LiveView`.
     """
     sweep_id = f"sweep-{uuid.uuid4().hex}"
-    client.subscribe_topic(sweep_id, lambda event: on_start(event[1]["cell"]))
+    client.subscribe_topic(sweep_id, lambda event: view.start(event[1]["cell"]))
     futures = {}
     for task in tasks:
         future = client.submit(_run_cell, replace(task, sweep_id=sweep_id), key=f"{sweep_id}-{task.cell}", pure=False)
         futures[future] = task
     outcomes = {}
     try:
-        for future in _completed(futures, on_tick):
+        for future in _completed(futures, view.tick):
             outcomes[future] = _outcome(future, futures[future])
-            on_end(outcomes[future])
+            view.end(outcomes[future])
     except BaseException:
         client.cancel(list(futures))
         client.run(_stop_cells, sweep_id, on_error="ignore")
@@ -177,15 +137,13 @@ def _stop_cells(sweep_id: str) -> None:
     stop_cells(sweep_id)
 
 
-def _completed(futures, on_tick: Callable[[], None]) -> Iterator:
+def _completed(futures, on_tick) -> Iterator:
     pending = set(futures)
     while pending:
         on_tick()
-        try:
+        with suppress(TimeoutError):
             done, pending = wait(pending, timeout=1, return_when="FIRST_COMPLETED")
-        except TimeoutError:
-            continue
-        yield from done
+            yield from done
 
 
 def _outcome(future, task: Task) -> CellOutcome:

@@ -3,27 +3,38 @@
 import hashlib
 import importlib
 import itertools
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
 
-from .manifest import MANIFEST, NOTEBOOK
-from .notebook_source import without_tagged
-from .parameters import (
+from mode_utils.notebook.parameters import (
     Declared,
     check_values,
-    declared_parameters,
     did_you_mean,
     literal_defaults,
+    read_declared,
     read_parameter,
 )
-from .values import Argument, Written, describe_notes, describe_yaml_error, load_yaml, plain, read_argument
+from mode_utils.notebook.values import (
+    Argument,
+    Written,
+    describe_notes,
+    describe_yaml_error,
+    load_yaml,
+    plain,
+    read_argument,
+)
+
+from .manifest import MANIFEST, NOTEBOOK
 
 SWEEP_KEYS = ("notebook", "check", "parameters", "grid", "outputs", "collect", "keep", "preload", "once", "report")
 REPORT_KEYS = ("notebook", "parameters", "print")
+LISTS = dict.fromkeys(("outputs", "collect", "keep"), "file names") | {"preload": "modules", "once": "tags"}
 LONGEST_NAME = 120
 
 
@@ -69,65 +80,34 @@ class Sweep:
 
     def cells(self) -> list[Cell]:
         """Return the cells of the grid, the last axis varying fastest."""
-        return list(self._each_cell())
+        points = (dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values()))
+        return [Cell(cell_name(point), self.parameters | point) for point in points]
 
     def notebook_of(self, cell: Cell) -> str:
         """Return the notebook that a cell executes, as JSON: without what the first cell does for all."""
-        text, first = self.notebook.read_text(encoding="utf-8"), next(self._each_cell())
-        return text if cell == first or not self.once else without_tagged(text, self.once, first.name)
-
-    def _each_cell(self) -> Iterator[Cell]:
-        for values in itertools.product(*self.grid.values()):
-            point = dict(zip(self.grid, values, strict=True))
-            yield Cell(cell_name(point), self.parameters | point)
+        text, first = self.notebook.read_text(encoding="utf-8"), self.cells()[0]
+        return text if cell == first or not self.once else _without_tagged(text, self.once, first.name)
 
 
 def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -> Sweep:
-    """Read a grid file and apply overrides.
+    """Read a grid file, whose stem is the sweep's name, and apply overrides.
 
-    Parameters
-    ----------
-    path : str or Path
-        Grid file; the notebooks it names are relative to its folder. Its stem is the sweep's name.
-    overrides : iterable of (str, object)
-        Names and values, or texts of the command line, `values.Argument`: a grid axis is fixed to a value, or replaced
-        by a list; anything else is a fixed parameter.
-
-    Returns
-    -------
-    Sweep
-
-    Raises
-    ------
-    FileNotFoundError
-        If the grid file or a notebook does not exist.
-    ImportError
-        If the module of the check cannot be imported.
-    KeyError
-        If the file has an unknown key; the message names the known ones.
-    ValueError
-        If a value has the wrong shape, or can be read in two ways.
+    These are names and values, or texts of the command line, `values.Argument`: a grid axis is fixed to a value, or
+    replaced by a list; anything else is a fixed parameter. Raises a FileNotFoundError if the file or a notebook does
+    not exist, an ImportError if the module of the check cannot be imported, a KeyError, which names the known ones, if
+    a key is unknown, and a ValueError if a value has the wrong shape, or can be read in two ways.
     """
-    path = Path(path)
-    content = _mapping(_read_yaml(path), str(path), SWEEP_KEYS)
-    parameters, grid = (_mapping(content.pop(key, None), f"{path}: {key}") for key in ("parameters", "grid"))
+    path, where = Path(path), str(path)
+    content = _mapping(_read_yaml(path), where, SWEEP_KEYS)
+    parameters, grid = (_mapping(content.pop(key, None), f"{where}: {key}") for key in ("parameters", "grid"))
     report = _report(path, content.pop("report", None))
     content = plain(content)
-    sweep = Sweep(
-        name=path.stem,
-        notebook=_notebook(path, content, str(path)),
-        parameters=parameters,
-        grid=_axes(grid, str(path)),
-        outputs=_names(content.get("outputs"), f"{path}: outputs"),
-        collect=_names(content.get("collect"), f"{path}: collect"),
-        keep=_names(content.get("keep"), f"{path}: keep"),
-        preload=_names(content.get("preload"), f"{path}: preload", "modules"),
-        once=_names(content.get("once"), f"{path}: once", "tags"),
-        report=report,
-        check=_function(content.get("check"), f"{path}: check"),
-    )
-    _check_consistency(sweep, str(path))
-    return _read_values(sweep, str(path), list(overrides))
+    lists = {key: _names(content.get(key), f"{where}: {key}", what) for key, what in LISTS.items()}
+    check = _function(content.get("check"), f"{where}: check")
+    notebook = _notebook(path, content, where)
+    sweep = Sweep(path.stem, notebook, parameters, _axes(grid, where), **lists, report=report, check=check)
+    _check_consistency(sweep, where)
+    return _read_values(sweep, where, list(overrides))
 
 
 def override(sweep: Sweep, overrides: Iterable[tuple[str, object]]) -> Sweep:
@@ -177,18 +157,8 @@ def _read_override(name: str, value: object, declared: Mapping[str, Declared], i
 def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None:
     """Check every cell of a sweep against the parameters that its notebook declares; nothing is executed.
 
-    Parameters
-    ----------
-    sweep : Sweep
-        The sweep.
-    reserved : iterable of str
-        Parameters that the sweep sets itself; the notebook must declare them, the grid must not.
-
-    Raises
-    ------
-    KeyError, ValueError
-        As `check_values` and the sweep's own check do, naming the cell; or if a reserved parameter is set or not
-        declared.
+    The sweep sets `reserved` parameters itself: the notebook must declare them, the grid must not. A KeyError or a
+    ValueError names the cell.
     """
     declared = read_declared(sweep.notebook)
     for name in reserved:
@@ -208,11 +178,6 @@ def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None
         check_values(sweep.report.parameters, read_declared(sweep.report.notebook), where)
 
 
-def read_declared(notebook: Path) -> dict[str, Declared]:
-    """Read the parameters that a notebook file declares (see `declared_parameters`)."""
-    return declared_parameters(notebook.read_text(encoding="utf-8"), notebook.name)
-
-
 def cell_name(point: Mapping) -> str:
     """Name the cell at a point of the grid, such as ``metric=earth_mover,layer_selection=True``.
 
@@ -227,6 +192,15 @@ def cell_name(point: Mapping) -> str:
     return f"{safe[: LONGEST_NAME - 9]}-{hashlib.sha256(exact.encode()).hexdigest()[:8]}"
 
 
+def _without_tagged(notebook: str, tags: Collection[str], where: str) -> str:
+    """Return a notebook without the cells that have some tags, and with a note that the copy `where` has them."""
+    content = json.loads(notebook)
+    kept = [cell for cell in content["cells"] if not set(tags) & set(cell["metadata"].get("tags", []))]
+    note = f"*What is the same in all copies of this sweep is left out here: see the copy `{where}`.*"
+    content["cells"] = [{"cell_type": "markdown", "id": "left-out", "metadata": {}, "source": [note]}, *kept]
+    return json.dumps(content)
+
+
 def _read_yaml(path: Path) -> object:
     if not path.is_file():
         there = sorted(file.name for file in path.parent.glob("*.yml")) if path.parent.is_dir() else []
@@ -235,7 +209,7 @@ def _read_yaml(path: Path) -> object:
     try:
         return load_yaml(path.read_bytes())
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML: {describe_yaml_error(error)}") from None
+        raise ValueError(f"{path} is not YAML: {describe_yaml_error(error)}") from None
 
 
 def _call_check(check: Callable[[dict], object], parameters: dict, where: str) -> None:
@@ -281,19 +255,16 @@ def _axes(axes: dict, where: str) -> dict[str, list]:
 
 
 def _check_names(sweep: Sweep, where: str) -> None:
-    """Refuse values, and cells, that nobody could tell apart by what they are called."""
+    """Refuse values, and cells, that cannot be told apart by their names."""
     for name, values in sweep.grid.items():
         if len({cell_name({name: value}) for value in values}) < len(values):
             raise ValueError(f"{where}: the axis {name!r} has a value twice: {values!r}")
-    names = [cell.name for cell in sweep.cells()]
-    twice = [name for name in names if names.count(name) > 1] if len(set(names)) < len(names) else []
-    if twice:
-        raise ValueError(
-            f"{where}: two cells would have the name {twice[0]}: let their values differ in more than commas"
-        )
+    name, count = Counter(cell.name for cell in sweep.cells()).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"{where}: two cells would have the name {name}: let their values differ in more than commas")
 
 
-def _names(value: object, where: str, what: str = "file names") -> tuple[str, ...]:
+def _names(value: object, where: str, what: str) -> tuple[str, ...]:
     value = [] if value is None else value
     if not isinstance(value, list) or not all(isinstance(name, str) and Path(name).name == name for name in value):
         raise ValueError(f"{where}: a list of {what} is expected, not {value!r}")
@@ -315,7 +286,9 @@ def _report(path: Path, content: object) -> Report | None:
     where = f"{path}: report"
     content = _mapping(content, where, REPORT_KEYS)
     parameters = _mapping(content.get("parameters"), f"{where}: parameters")
-    return Report(_notebook(path, content, where), parameters, _names(content.get("print"), f"{where}: print"))
+    return Report(
+        _notebook(path, content, where), parameters, _names(content.get("print"), f"{where}: print", "file names")
+    )
 
 
 def _check_consistency(sweep: Sweep, where: str) -> None:

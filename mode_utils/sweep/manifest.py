@@ -7,37 +7,21 @@ from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 
+from mode_utils.notebook.parameters import notebook_cells, parse_cell
 from mode_utils.support.code_hash import imports_hash, versions
 
-from .notebook_source import notebook_cells, parse_cell
-
-PACKAGE, OURS = Path(__file__).resolve().parents[1], Path(__file__).resolve().parent
-MANIFEST = "manifest.json"
-NOTEBOOK = "notebook.ipynb"
+PACKAGE = Path(__file__).resolve().parents[1]
+OURS = tuple(PACKAGE / room for room in ("sweep", "notebook"))  # they compute nothing
+MANIFEST, NOTEBOOK = "manifest.json", "notebook.ipynb"
 
 
 def fingerprint(notebook: str, parameters: dict) -> dict:
-    """Describe all that a result depends on and that is known before.
+    """Describe all that the result of a notebook, given as JSON, depends on and that is known before.
 
-    Parameters
-    ----------
-    notebook : str
-        The notebook as JSON.
-    parameters : dict
-        Parameters of the cell.
-
-    Returns
-    -------
-    dict
-        ``parameters``, ``notebook`` and ``package`` (SHA-256) and ``versions``; equal for equal work.
+    `parameters`, `notebook` and `package` (SHA-256) and `versions` are equal for equal work.
     """
-    described = {
-        "parameters": parameters,
-        "notebook": notebook_hash(notebook),
-        "package": package_hash(notebook),
-        "versions": versions(),
-    }
-    return json.loads(json.dumps(described, default=str))
+    described = {"parameters": parameters, "notebook": notebook_hash(notebook), "package": package_hash(notebook)}
+    return json.loads(json.dumps(described | {"versions": versions()}, default=str))
 
 
 def notebook_hash(notebook: str) -> str:
@@ -47,10 +31,7 @@ def notebook_hash(notebook: str) -> str:
 
 
 def package_hash(notebook: str) -> str:
-    """Hash what the package does for a notebook: the modules that it imports, without comments and docstrings.
-
-    Those of the sweep do not count: they compute nothing.
-    """
+    """Hash what the package does for a notebook: the modules that it imports, without comments and docstrings."""
     return _package_hash(notebook, sources_hash())
 
 
@@ -60,17 +41,17 @@ def _package_hash(notebook: str, sources: str) -> str:
     for kind, source, _ in notebook_cells(notebook):
         with suppress(SyntaxError):  # of a cell in another language
             programs += [parse_cell(source)[0]] if kind == "code" else []
-    return imports_hash(PACKAGE, "\n".join(programs), [OURS.name])
+    return imports_hash(PACKAGE, "\n".join(programs), [room.name for room in OURS])
 
 
 def sources_hash() -> str:
-    """Hash the sources of the package as they are, without those of the sweep.
+    """Hash the sources of the package as they are, without those that compute nothing.
 
     It is read anew each time: kernels import what is there when they start, also if it was edited during the sweep.
     """
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
-        if OURS not in path.parents:
+        if not set(OURS) & set(path.parents):
             digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -81,7 +62,7 @@ def describe_contents(names: Iterable[object]) -> dict[str, str | None]:
 
 
 def _content(name: str) -> str | None:
-    with suppress(OSError, ValueError):  # ValueError: no name of a file at all
+    with suppress(OSError, ValueError):  # ValueError: not the name of a file at all
         found = Path(name).stat()
         return _digest_of(Path(name), found.st_size, found.st_mtime_ns)
     return None
@@ -106,33 +87,26 @@ def _describe(path: Path) -> dict:
 
 
 def find_damage(files: dict[str, dict], folder: Path) -> str | None:
-    """Say which file of a folder is not as it was described, or None if all are.
+    """Say which file of a folder is not as `describe_files` described it, such as ``"runs.csv is missing"``."""
+    sizes = {name: (folder / name).stat().st_size for name in files if (folder / name).is_file()}
+    if damage := find_size_damage(files, sizes):
+        return damage
+    changed = [name for name, described in files.items() if _describe(folder / name) != described]
+    return f"{changed[0]} has other content" if changed else None
 
-    Parameters
-    ----------
-    files : dict of str to dict
-        As `describe_files` returns it.
-    folder : Path
-        The folder now.
 
-    Returns
-    -------
-    str or None
-        Such as ``"runs.csv is missing"`` or ``"runs.csv has 3 bytes instead of 77"``.
-    """
+def find_size_damage(files: dict[str, dict], sizes: dict[str, int]) -> str | None:
+    """Say which file is missing or has another size than it was described with; None if all are right."""
     for name, described in files.items():
-        path = folder / name
-        if not path.is_file():
+        if name not in sizes:
             return f"{name} is missing"
-        if path.stat().st_size != described["size"]:
-            return f"{name} has {path.stat().st_size} bytes instead of {described['size']}"
-        if _describe(path) != described:
-            return f"{name} has other content"
+        if sizes[name] != described["size"]:
+            return f"{name} has {sizes[name]} bytes instead of {described['size']}"
     return None
 
 
 def read_manifest(text: str | bytes) -> dict | None:
-    """Return a manifest, or None if the text is none: empty, cut, or of something else."""
+    """Return a manifest, or None if the text is not one: empty, cut, or of something else."""
     try:
         manifest = json.loads(text)
         complete = all(set(described) == {"size", "sha256"} for described in manifest["files"].values())
@@ -144,23 +118,10 @@ def read_manifest(text: str | bytes) -> dict | None:
 def why_outdated(
     manifest: dict | None, wanted: dict, outputs: Sequence[str] = (), damage: str | None = None
 ) -> str | None:
-    """Say why a result does not serve, or None if it does.
+    """Say why a result does not serve, such as ``"out of date: notebook, package changed"``; None if it does.
 
-    Parameters
-    ----------
-    manifest : dict or None
-        Manifest of the result that is there, if any.
-    wanted : dict
-        `fingerprint` of the cell as it would be executed now.
-    outputs : sequence of str
-        Files that the result must have.
-    damage : str or None
-        What has become of its files since, see `find_damage`.
-
-    Returns
-    -------
-    str or None
-        ``"missing"``, ``"damaged: runs.csv is missing"``, or ``"out of date: notebook, package changed"``.
+    Compared are the manifest of the result that is there, if any, with the `fingerprint` of the cell as it would be
+    executed now, and with the files that the result must have; `damage` is what `find_damage` says of them.
     """
     if manifest is None:
         return "missing"

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import nbformat
 
+from mode_utils.notebook.kernels import Watch, run_notebook
+from mode_utils.notebook.page import address_on_site, describe_origin, render_page
+from mode_utils.notebook.parameters import read_declared
 from mode_utils.support.files import copy_file, write_text
 
-from .cells import execution_folder, explain, package_path
+from .cells import execution_folder, explain, keep_notebook, package_path
 from .cluster import thread_environment
-from .grid import Sweep, read_declared
-from .kernels import Watch, run_notebook
+from .grid import Sweep
 from .manifest import NOTEBOOK, PACKAGE, describe_files, find_damage, fingerprint
-from .page import address_on_site, describe_origin, render_page
 from .stores import LocalStore
 from .tasks import CellOutcome
 
@@ -26,54 +27,31 @@ STATE = "report.json"
 
 
 def make_report(
-    sweep: Sweep, store: LocalStore, results_dir: Path, figures_dir: Path, timeout: float | None = None
+    sweep: Sweep, store: LocalStore, folders: dict[str, Path], timeout: float | None = None
 ) -> CellOutcome | None:
-    """Execute the report on complete cells; nothing of it appears before all of it is done.
+    """Execute the report on complete cells, on this machine; nothing of it appears before all of it is done.
 
-    The report is given those of these parameters that it declares: ``sweep_dir`` (the folder of the executed cells),
-    ``cells`` (their names, in order), ``results_dir`` (has the collected tables), ``figures_dir`` and ``kept_dir`` (for
-    what differs each time; it goes to ``sweep_dir``). It writes to the last three, which are scratch folders until it
-    is done.
-
-    Parameters
-    ----------
-    sweep : Sweep
-        A sweep with a report.
-    store : LocalStore
-        The complete cells on this machine.
-    results_dir, figures_dir : Path
-        Where the collected tables are, and where the report's tables and figures go.
-    timeout : float or None
-        Seconds that it may take.
-
-    Returns
-    -------
-    CellOutcome or None
-        How it ended; None if the last report is still up to date.
+    It is given those of these parameters that it declares: ``sweep_dir`` (the folder of the executed cells), ``cells``
+    (their names, in order), ``results_dir`` (has the collected tables), ``figures_dir`` and ``kept_dir`` (for what
+    differs each time; it goes to ``sweep_dir``). It writes to the last three, which are scratch folders until it is
+    done; `folders` are where the files go, by kind. Returned is how it ended; None if the last is up to date.
     """
     text = sweep.report.notebook.read_text(encoding="utf-8")
     state = _state(sweep, store, text)
-    folders = _folders(store, results_dir, figures_dir)
-    if _is_current(store, state, results_dir, figures_dir):
+    if _is_current(store, state, folders):
         return None
     with tempfile.TemporaryDirectory(prefix="report-", ignore_cleanup_errors=True) as scratch:
         scratch = Path(scratch)
-        outcome = _execute(sweep, store, text, scratch, results_dir, timeout)
+        outcome = _execute(sweep, store, text, scratch, folders, timeout)
         if outcome.error is None:
             _publish(scratch, store.folder, state, folders, address_on_site(sweep.report.notebook))
     return outcome
 
 
-def report_files(store: LocalStore, results_dir: Path, figures_dir: Path) -> list[Path]:
+def report_files(store: LocalStore, folders: dict[str, Path]) -> list[Path]:
     """Return the files of the last complete report."""
     made = json.loads((store.folder / STATE).read_text(encoding="utf-8"))["files"]
-    folders = _folders(store, results_dir, figures_dir)
     return [folders[kind] / name for kind, names in made.items() for name in names]
-
-
-def _folders(store: LocalStore, results_dir: Path, figures_dir: Path) -> dict[str, Path]:
-    """Return where each kind of file goes that a report leaves."""
-    return {"results": results_dir, "figures": figures_dir, "kept": store.folder}
 
 
 def _state(sweep: Sweep, store: LocalStore, text: str) -> dict:
@@ -82,24 +60,23 @@ def _state(sweep: Sweep, store: LocalStore, text: str) -> dict:
     return fingerprint(text, sweep.report.parameters) | {"cells": hashlib.sha256(cells.encode()).hexdigest()}
 
 
-def _is_current(store: LocalStore, state: dict, results_dir: Path, figures_dir: Path) -> bool:
+def _is_current(store: LocalStore, state: dict, folders: dict[str, Path]) -> bool:
     """Tell whether the last report was made from the same, and its files are as it left them."""
-    with suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):  # a state that is none
+    with suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):  # not a state
         last = json.loads((store.folder / STATE).read_text(encoding="utf-8"))
-        folders = _folders(store, results_dir, figures_dir)
         damaged = [find_damage(files, folders[kind]) for kind, files in last["files"].items()]
         return last == state | {"files": last["files"]} and not any(damaged)
     return False
 
 
 def _execute(
-    sweep: Sweep, store: LocalStore, text: str, scratch: Path, results_dir: Path, timeout: float | None
+    sweep: Sweep, store: LocalStore, text: str, scratch: Path, folders: dict[str, Path], timeout: float | None
 ) -> CellOutcome:
     source, results = execution_folder(scratch, text)
     for kind in ("figures", "kept"):
         (scratch / kind).mkdir()
     for name in sweep.collect:
-        shutil.copyfile(results_dir / name, results / name)
+        shutil.copyfile(folders["results"] / name, results / name)
     offered = {
         "sweep_dir": str(store.folder.resolve()),
         "cells": [cell.name for cell in sweep.cells()],
@@ -114,7 +91,7 @@ def _execute(
         _run_in_thread(source, scratch / NOTEBOOK, parameters, watch, thread_environment(1) | package_path())
     except Exception as error:
         message, lines = explain(error, watch, timeout, scratch)
-        place = _keep_failure(scratch, store)
+        place = keep_notebook(scratch, store, "report")
         return CellOutcome("report", place, time.monotonic() - started, error=message, traceback=lines)
     place = str(store.folder / "report.html")
     return CellOutcome("report", place, time.monotonic() - started, watch.cpu_seconds, watch.peak_memory)
@@ -129,15 +106,6 @@ def _run_in_thread(source: Path, target: Path, parameters: dict, watch: Watch, e
         except BaseException:
             watch.end() if not future.done() else None
             raise
-
-
-def _keep_failure(scratch: Path, store: LocalStore) -> str:
-    left = scratch / "failed"
-    left.mkdir()
-    with suppress(FileNotFoundError):
-        (scratch / NOTEBOOK).rename(left / NOTEBOOK)
-        return f"{store.keep_failure(left, 'report')}/{NOTEBOOK}"
-    return ""
 
 
 def _publish(scratch: Path, folder: Path, state: dict, folders: dict[str, Path], address: str) -> None:

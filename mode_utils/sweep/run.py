@@ -1,46 +1,84 @@
 """A sweep from its grid file to its tables: what is missing is run, what is complete is put together."""
 
+import argparse
 import csv
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 from distributed import Client
 from filelock import FileLock, Timeout
+from tqdm import tqdm
 
+from mode_utils.notebook.orphans import end_orphans
 from mode_utils.support.files import remove_partial, whole_file
 
 from .cluster import count_workers, local_client, remote_client, run_tasks, thread_environment
 from .grid import Cell, Sweep, check_sweep
-from .live_view import LiveView
 from .manifest import PACKAGE, fingerprint, why_outdated
-from .orphans import end_orphans
 from .stores import LocalStore, RemoteStore, open_store, upload_files
 from .tasks import CellOutcome, Task
 
+SHOWN_NAMES = 2  # of running cells
 
-@dataclass(frozen=True)
-class Options:
-    """How a sweep is run; see ``python -m mode_utils.sweep --help``."""
 
-    output: Path
-    store: str | None = None
-    workers: int | None = None
-    scheduler: str | None = None
-    host: str = "127.0.0.1"
-    timeout: float | None = None
-    log_dir: Path | None = None
-    fresh: bool = False
+def _positive(kind: type) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        if kind(text) <= 0:
+            raise argparse.ArgumentTypeError(f"{text} is not greater than 0")
+        return kind(text)
+
+    return number
+
+
+def _folder(text: str) -> Path:
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text} is a URL; give it as --store")
+    return Path(text).resolve()
 
 
 def default_output() -> Path:
     """Return the folder above the package if that is a checkout, else the current one."""
     root = PACKAGE.parent
     return root if (root / "pyproject.toml").is_file() else Path.cwd()
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sweep is run: the options of the command line, with what `add_argument` is given for them."""
+
+    output: Path = field(
+        default=default_output(),
+        metadata={"type": _folder, "metavar": "ROOT", "help": "parent of notebooks/, data/, figures/"},
+    )
+    store: str | None = field(
+        default=None,
+        metadata={"metavar": "URL", "help": "keep cells on a remote filesystem, such as s3://bucket/prefix"},
+    )
+    workers: int | None = field(
+        default=None, metadata={"type": _positive(int), "help": "cells at a time on this machine (default: one a core)"}
+    )
+    scheduler: str | None = field(
+        default=None, metadata={"metavar": "ADDRESS", "help": "use a running Dask cluster, such as tcp://10.0.0.1:8786"}
+    )
+    host: str = field(
+        default="127.0.0.1",
+        metadata={"help": "address that the cluster on this machine binds to (default: %(default)s)"},
+    )
+    timeout: float | None = field(
+        default=None,
+        metadata={"type": _positive(float), "metavar": "SECONDS", "help": "end a cell, or the report, that takes more"},
+    )
+    log_dir: Path | None = field(
+        default=None, metadata={"type": Path, "metavar": "DIR", "help": "write what each cell prints to DIR/<cell>.log"}
+    )
+    fresh: bool = field(
+        default=False, metadata={"action": "store_true", "help": "discard all results of the sweep first"}
+    )
 
 
 def list_cells(sweep: Sweep, options: Options) -> list[tuple[Cell, str | None]]:
@@ -56,38 +94,34 @@ def list_cells(sweep: Sweep, options: Options) -> list[tuple[Cell, str | None]]:
     return [(cell, reason(cell)) for cell in sweep.cells()]
 
 
+def describe_plan(sweep: Sweep, listed: Sequence[tuple[Cell, str | None]]) -> str:
+    """Say in a line how many cells are up to date, and why the others run."""
+    reasons = [reason for _, reason in listed if reason]
+    counts = [f"{reasons.count(reason)} {reason}" for reason in dict.fromkeys(reasons)]
+    return f"{sweep.name}: {len(listed)} cells, {', '.join([f'{len(listed) - len(reasons)} up to date', *counts])}"
+
+
 def run_sweep(sweep: Sweep, options: Options) -> list[CellOutcome]:
     """Run the cells that need it; if all are complete then, collect the tables and make the report.
 
-    Parameters
-    ----------
-    sweep : Sweep
-        The sweep, from `load_sweep`.
-    options : Options
-        Where and how.
-
-    Returns
-    -------
-    list of CellOutcome
-        Of the cells that ran, and of the report if it ran; the sweep is complete if none has an `error`.
-
-    Raises
-    ------
-    KeyError, ValueError
-        If a parameter does not fit its notebook; nothing has been started then.
-    OSError
-        If another sweep of this name is running here, or the scheduler or the store cannot be reached.
+    Returns the outcomes of the cells that ran, and of the report if it failed: the sweep is complete if none has an
+    `error`. Raises a KeyError or a ValueError if a parameter does not fit its notebook, and an OSError if another sweep
+    of this name is running here, or the scheduler or the store cannot be reached; nothing has been started then.
     """
     check_sweep(sweep)
     count_workers(options.workers)
     store = open_store(options.output, sweep.name, options.store)
-    folder = options.output / "notebooks" / "executed" / sweep.name
-    with _only_one(folder):
+    with _only_one(options.output / "notebooks" / "executed" / sweep.name):
         end_orphans()
         store.clean()
         remove_partial(options.output / "data" / "results" / sweep.name)
         remove_partial(options.output / "figures")
-        todo = _choose_cells(sweep, options, store)
+        listed = list_cells(sweep, options)
+        print(describe_plan(sweep, listed), flush=True)
+        todo = [cell for cell, reason in listed if reason]
+        if options.fresh:
+            for cell in todo:  # now rather than when it is replaced: a fresh sweep that is killed can be resumed
+                store.discard(cell.name)
         outcomes = _run_cells(sweep, options, store, todo) if todo else []
         if all(outcome.error is None for outcome in outcomes):
             outcomes += _finish(sweep, options, store)
@@ -102,63 +136,29 @@ def _only_one(folder: Path) -> AbstractContextManager:
         raise BlockingIOError(f"another sweep is running in {folder}") from None
 
 
-def describe_plan(sweep: Sweep, listed: Sequence[tuple[Cell, str | None]]) -> str:
-    """Say in a line how many cells are up to date, and why the others run."""
-    reasons = [reason for _, reason in listed if reason]
-    counts = [f"{reasons.count(reason)} {reason}" for reason in dict.fromkeys(reasons)]
-    return f"{sweep.name}: {len(listed)} cells, {', '.join([f'{len(listed) - len(reasons)} up to date', *counts])}"
-
-
-def _choose_cells(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> list[Cell]:
-    listed = list_cells(sweep, options)
-    print(describe_plan(sweep, listed), flush=True)
-    todo = [cell for cell, reason in listed if reason]
-    if options.fresh:
-        for cell in todo:  # now rather than when it is replaced: a fresh sweep that is killed can be resumed
-            store.discard(cell.name)
-    return todo
-
-
-def _tasks(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cells: Sequence[Cell]) -> list[Task]:
-    # on a running cluster each worker uses one thread a kernel, or what its own environment says
-    environment = {} if options.scheduler else thread_environment(count_workers(options.workers))
-    return [
-        Task(
-            sweep_id="",
-            cell=cell.name,
-            notebook=notebook,
-            fingerprint=fingerprint(notebook, cell.parameters),
-            parameters=cell.parameters,
-            outputs=sweep.outputs,
-            store=store,
-            timeout=options.timeout,
-            environment=environment,
-            log_dir=str(options.log_dir.resolve()) if options.log_dir else None,
-            preload=sweep.preload,
-        )
-        for cell, notebook in ((cell, sweep.notebook_of(cell)) for cell in cells)
-    ]
-
-
-def _connect(options: Options, cells: int) -> AbstractContextManager[Client]:
-    if options.scheduler:
-        return remote_client(options.scheduler)
-    return local_client(min(cells, count_workers(options.workers)), options.host)
-
-
 def _run_cells(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cells: list[Cell]) -> list[CellOutcome]:
-    started = time.monotonic()
-    tasks = _tasks(sweep, options, store, cells)
-    with _connect(options, len(cells)) as client:
+    started, tasks = time.monotonic(), [_task(sweep, options, store, cell) for cell in cells]
+    local = local_client(min(len(cells), count_workers(options.workers)), options.host)
+    with remote_client(options.scheduler) if options.scheduler else local as client:
         workers = _count_slots(client)
         dashboard = f", dashboard: {client.dashboard_link}" if client.dashboard_link else ""
         print(f"{len(cells)} to run on {workers} workers{dashboard}", flush=True)
         with LiveView(len(cells), max(1, workers)) as view:
-            outcomes = run_tasks(client, tasks, view.start, view.end, view.tick)
+            outcomes = run_tasks(client, tasks, view)
         workers = max(1, workers, _count_slots(client))  # a cluster may have grown
-    wall = time.monotonic() - started
-    print(summarise_time(outcomes, workers, wall), flush=True)
+    print(summarise_time(outcomes, workers, time.monotonic() - started), flush=True)
     return [_confirm(outcome, store) for outcome in outcomes]
+
+
+def _task(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cell: Cell) -> Task:
+    notebook = sweep.notebook_of(cell)
+    return Task(
+        sweep_id="", cell=cell.name, notebook=notebook, fingerprint=fingerprint(notebook, cell.parameters),
+        parameters=cell.parameters, outputs=sweep.outputs, store=store, timeout=options.timeout,
+        # on a running cluster each worker uses one thread a kernel, or what its own environment says
+        environment={} if options.scheduler else thread_environment(count_workers(options.workers)),
+        log_dir=str(options.log_dir.resolve()) if options.log_dir else None, preload=sweep.preload,
+    )  # fmt: skip
 
 
 def _count_slots(client: Client) -> int:
@@ -175,11 +175,7 @@ def _confirm(outcome: CellOutcome, store: LocalStore | RemoteStore) -> CellOutco
 
 
 def summarise_time(outcomes: Sequence[CellOutcome], workers: int, wall: float) -> str:
-    """Put wall time, processor time and parallel efficiency into a line.
-
-    Parallel efficiency is the share of the workers' time that cells took: the sum of the cells' seconds over workers
-    times wall time, where wall time includes the start of the cluster.
-    """
+    """Put wall time, which includes the start of the cluster, processor time and parallel efficiency into a line."""
     busy = sum(outcome.seconds for outcome in outcomes)
     cpu = sum(outcome.cpu_seconds for outcome in outcomes)
     peak = max(outcome.peak_memory for outcome in outcomes)
@@ -190,27 +186,89 @@ def summarise_time(outcomes: Sequence[CellOutcome], workers: int, wall: float) -
     )
 
 
+class LiveView:
+    """The view of a running sweep: one bar on a terminal, one line a cell elsewhere (a log file)."""
+
+    def __init__(self, total: int, workers: int):
+        self.total, self.workers = total, workers
+        self.done, self.failed = 0, 0
+        self.durations: list[float] = []
+        self.running: dict[str, float] = {}
+        layout = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+        self.bar = tqdm(total=total, desc="cells", bar_format=layout, disable=None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()
+
+    def start(self, cell: str) -> None:
+        """Note that a cell has started."""
+        self.running[cell] = time.monotonic()
+
+    def end(self, outcome: CellOutcome) -> None:
+        """Note that a cell has ended, and tell of a failure at once."""
+        self.running.pop(outcome.cell, None)
+        self.done += 1
+        self.failed += outcome.error is not None
+        if outcome.error is None:  # a failure says little about how long the others take
+            self.durations.append(outcome.seconds)
+        state = f"failed: {outcome.error}" if outcome.error else f"done in {outcome.seconds:.1f} s"
+        if self.bar.disable or outcome.error:
+            tqdm.write(", ".join(filter(None, [f"[{self.done}/{self.total}] {outcome.cell} {state}", self._left()])))
+        self.bar.update()
+        self.tick()
+
+    def tick(self) -> None:
+        """Refresh the running cells and the time left."""
+        names = list(self.running)
+        more = f" and {len(names) - SHOWN_NAMES} more" if names[SHOWN_NAMES:] else ""
+        running = f"running: {', '.join(names[:SHOWN_NAMES])}{more}"
+        parts = [self._left(), f"{self.failed} failed" if self.failed else "", running]
+        self.bar.set_postfix_str(", ".join(filter(None, parts)))
+
+    def _left(self) -> str:
+        """Estimate the time left from the mean of the cells done and the age of those that run."""
+        if not self.durations:
+            return ""
+        mean = sum(self.durations) / len(self.durations)
+        now = time.monotonic()
+        started = sum(min(mean, now - since) for since in list(self.running.values()))
+        left = max(0.0, mean * (self.total - self.done) - started) / self.workers
+        return f"about {tqdm.format_interval(left)} left"
+
+
+def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> list[CellOutcome]:
+    """Collect the tables, make the report, and return its outcome if it failed."""
+    results = options.output / "data" / "results" / sweep.name
+    folders = {cell.name: store.fetch(cell.name) for cell in sweep.cells()}
+    local = store.mirror if isinstance(store, RemoteStore) else store
+    files = collect_tables(sweep.collect, sweep, folders, results)
+    files += collect_tables(sweep.keep, sweep, folders, local.folder)
+    print("".join(f"collected {os.path.relpath(table)}\n" for table in files), end="", flush=True)
+    if sweep.report:
+        from .report import make_report, report_files  # imports papermill
+
+        places = {"results": results, "figures": options.output / "figures", "kept": local.folder}
+        outcome = make_report(sweep, local, places, options.timeout)
+        if outcome and outcome.error:
+            return [outcome]
+        done = f"made in {outcome.seconds:.1f} s" if outcome else "up to date"
+        print(f"report {done}: {os.path.relpath(local.folder / 'report.html')}", flush=True)
+        files += report_files(local, places)
+        for file in (file for file in files if file.name in sweep.report.prints):
+            print(f"\n{file.name}\n\n{file.read_text(encoding='utf-8')}")
+    if options.store:
+        upload_files(options.output, dict.fromkeys(files), options.store)
+    return []
+
+
 def collect_tables(names: Sequence[str], sweep: Sweep, folders: Mapping[str, Path], target: Path) -> list[Path]:
-    """Concatenate tables over the cells, in the order of the grid.
+    """Concatenate CSV files over the cells, in the order of the grid; return the tables written below `target`.
 
     Values are copied as text, so that no number is rounded on the way. Axes of the grid that a table has no column for
     are put in front, so that rows of different cells can be told apart.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Of the tables, CSV files that each cell has.
-    sweep : Sweep
-        The sweep.
-    folders : mapping of str to Path
-        Folder of each cell, by the cell's name.
-    target : Path
-        Where the tables go.
-
-    Returns
-    -------
-    list of Path
-        The tables written.
     """
     for name in names:
         parts = [_read_part(folders[cell.name] / name, cell, sweep.grid) for cell in sweep.cells()]
@@ -228,7 +286,7 @@ def _read_part(path: Path, cell: Cell, axes: Mapping) -> pd.DataFrame:
     try:
         part = pd.read_csv(path, dtype=str, keep_default_na=False)
     except ValueError as error:  # pandas has an own type of them for each
-        raise ValueError(f"{path.name} of cell {cell.name} is no table: {str(error).strip()}") from None
+        raise ValueError(f"{path.name} of cell {cell.name} is not a table: {str(error).strip()}") from None
     for axis in reversed([axis for axis in axes if axis not in part.columns]):
         part.insert(0, axis, str(cell.parameters[axis]))
     return part
@@ -241,28 +299,3 @@ def _note_columns(name: str, parts: list[pd.DataFrame], sweep: Sweep) -> None:
         if without:
             others = f" and {len(without) - 1} other cells" if len(without) > 1 else ""
             print(f"{name}: there is no column {column!r} in {without[0]}{others}; its places are empty", flush=True)
-
-
-def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> list[CellOutcome]:
-    """Collect the tables, make the report, and return its outcome if it failed."""
-    results, figures = options.output / "data" / "results" / sweep.name, options.output / "figures"
-    folders = {cell.name: store.fetch(cell.name) for cell in sweep.cells()}
-    local = store.mirror if isinstance(store, RemoteStore) else store
-    files = collect_tables(sweep.collect, sweep, folders, results)
-    files += collect_tables(sweep.keep, sweep, folders, local.folder)
-    print("".join(f"collected {os.path.relpath(table)}\n" for table in files), end="", flush=True)
-    if sweep.report:
-        from .report import make_report, report_files  # imports papermill
-
-        outcome = make_report(sweep, local, results, figures, options.timeout)
-        if outcome and outcome.error:
-            return [outcome]
-        done = f"made in {outcome.seconds:.1f} s" if outcome else "up to date"
-        print(f"report {done}: {os.path.relpath(local.folder / 'report.html')}", flush=True)
-        files += report_files(local, results, figures)
-        for file in files:
-            if file.name in sweep.report.prints:
-                print(f"\n{file.name}\n\n{file.read_text(encoding='utf-8')}")
-    if options.store:
-        upload_files(options.output, dict.fromkeys(files), options.store)
-    return []

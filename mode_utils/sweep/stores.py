@@ -1,8 +1,8 @@
 """Where cells' results are kept: complete or absent, on a disk or on any filesystem that fsspec reaches."""
 
 import errno
-import os
 import shutil
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import fsspec
 
 from mode_utils.support.files import partial_path, remove_partial
 
-from .manifest import MANIFEST, NOTEBOOK, find_damage, read_manifest
+from .manifest import MANIFEST, NOTEBOOK, find_damage, find_size_damage, read_manifest
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class LocalStore:
     def forget_failure(self, cell: str) -> None:
         """Remove what a failed cell has left."""
         with suppress(FileExistsError):
-            self._bury(self.folder / "failed" / cell)
+            self._remove_atomically(self.folder / "failed" / cell)
 
     def discard(self, cell: str) -> None:
         """Remove a cell's result, at once as seen by others."""
-        self._bury(self.folder / cell)
+        self._remove_atomically(self.folder / cell)
 
     def clean(self) -> None:
         """Remove what killed sweeps left half written."""
@@ -67,7 +67,7 @@ class LocalStore:
         try:
             shutil.copytree(source, partial)
             while partial.exists():
-                self._bury(target)
+                self._remove_atomically(target)
                 try:
                     partial.rename(target)
                 except OSError as error:
@@ -77,13 +77,13 @@ class LocalStore:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
-    def _bury(self, target: Path) -> None:
+    def _remove_atomically(self, target: Path) -> None:
         """Remove what a sweep has left at a place, and nothing else."""
         _check_replaceable(target)
-        grave = partial_path(target)
+        removed = partial_path(target)
         with suppress(FileNotFoundError):
-            target.rename(grave)
-            shutil.rmtree(grave)
+            target.rename(removed)
+            shutil.rmtree(removed)
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,7 @@ class RemoteStore:
         manifest = self.manifest(cell)
         found = filesystem.find(f"{path}/{cell}", detail=True)
         sizes = {name.removeprefix(f"{path}/{cell}/"): info["size"] for name, info in found.items()}
-        for name, described in manifest["files"].items() if manifest else ():
-            if name not in sizes:
-                return f"{name} is missing"
-            if sizes[name] != described["size"]:
-                return f"{name} has {sizes[name]} bytes instead of {described['size']}"
-        return None
+        return find_size_damage(manifest["files"], sizes) if manifest else None
 
     def publish(self, source: Path, cell: str) -> str:
         """Upload the files of a folder, the manifest last, and return where."""
@@ -150,17 +145,15 @@ class RemoteStore:
     def fetch(self, cell: str) -> Path:
         """Copy a complete cell to this machine, unless that copy is there, and return its folder.
 
-        Raises
-        ------
-        OSError
-            If a file is not what was published; the cell is discarded then.
+        A cell with a file that is not what was published is discarded, and is an OSError.
         """
         manifest = self.manifest(cell)
         if self.mirror.manifest(cell) != manifest or self.mirror.damage(cell):
             filesystem, path = self._place
             partial = partial_path(self.mirror.folder / cell)
             for name in [*manifest["files"], MANIFEST]:
-                filesystem.get_file(f"{path}/{cell}/{name}", _made(partial / name))
+                (partial / name).parent.mkdir(parents=True, exist_ok=True)
+                filesystem.get_file(f"{path}/{cell}/{name}", str(partial / name))
             self.mirror.publish(partial, cell)
             shutil.rmtree(partial)
         if damage := self.mirror.damage(cell):
@@ -178,13 +171,7 @@ class RemoteStore:
 
 
 def open_store(root: Path, sweep: str, url: str | None = None) -> LocalStore | RemoteStore:
-    """Return the store of a sweep's cells: below `root`, or below `url` with copies below `root`.
-
-    Raises
-    ------
-    ImportError, ValueError
-        If the URL's filesystem is not installed or not known.
-    """
+    """Return the store of a sweep's cells: below `root`, or below `url` with copies below `root`."""
     below = f"notebooks/executed/{sweep}"
     local = LocalStore(root / below)
     if not url:
@@ -204,15 +191,10 @@ def upload_files(root: Path, files: Iterable[Path], url: str) -> None:
 
 
 def _check_replaceable(target: Path) -> None:
-    """Raise if something stands at a place that no sweep has made: its folders have the notebook, or nothing."""
-    if not os.path.lexists(target):
-        return
-    with suppress(FileNotFoundError):  # removed in between
-        names = {path.name for path in target.iterdir()} if target.is_dir() and not target.is_symlink() else {""}
-        if names and not names & {NOTEBOOK, MANIFEST}:
-            raise FileExistsError(f"{target} is no result of a sweep: move it away")
-
-
-def _made(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return str(path)
+    """Raise if something stands at a place that a sweep has not made: its folders have the notebook, or nothing."""
+    with suppress(FileNotFoundError):  # nothing, or removed in between
+        found = target.lstat()
+        names = {path.name for path in target.iterdir()} if stat.S_ISDIR(found.st_mode) else {""}
+        is_foreign = names and not names & {NOTEBOOK, MANIFEST}
+        if is_foreign and target.lstat().st_ino == found.st_ino:  # not one that was being removed
+            raise FileExistsError(f"{target} is not a result of a sweep: move it away")

@@ -1,7 +1,6 @@
 """The commands, from the first to the last, over all pairs of kind of data, kind of model and ending.
 
-The notebook behind a command is executed in this process, which saves the start of a kernel; all else is what a user
-runs. What is asserted is what a user would look at: the exit status, the files, and whether each label that was given
+What is asserted is what a user would look at: the exit status, the files, and whether each label that was given
 is that of the sample that it was given for.
 """
 
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from notebook_shell import execute_in_process
 from PIL import Image
 
 from mode_utils.networks.backend import keras
@@ -184,9 +182,8 @@ def rows_of(path):
 
 
 @pytest.fixture
-def way(tmp_path, monkeypatch, capsys):
+def way(tmp_path, capsys):
     """Return a function that makes model and data of a kind, and one that runs the command on them."""
-    monkeypatch.setattr("mode_utils.sweep.kernels.execute_copy", execute_in_process)
 
     def make(kind, head, labelled):
         data = KINDS[kind](clusters(np.random.default_rng(3)), head == "nested_sigmoid")

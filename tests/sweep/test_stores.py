@@ -165,7 +165,7 @@ def test_what_no_sweep_has_made_is_never_replaced_or_removed(kind, tmp_path, res
         (place / "mine.txt").touch() if kind != "file" else None
     before = sorted(tmp_path.rglob("*"))
     for action in (store.publish, store.keep_failure):
-        with pytest.raises(FileExistsError, match="a is no result of a sweep: move it away"):
+        with pytest.raises(FileExistsError, match="a is not a result of a sweep: move it away"):
             action(result, "a")
     with pytest.raises(FileExistsError, match="move it away"):
         store.discard("a")

@@ -218,11 +218,11 @@ def test_a_wrong_command_ends_before_anything_starts(bench, sweep, more, message
         (None, "error: there is no grid file {folder}/none.yml; choose from: small.yml"),
         (
             "grid: [1",
-            "error: {folder}/none.yml is no YAML: expected ',' or ']', but got '<stream end>' in line 1, column 9",
+            "error: {folder}/none.yml is not YAML: expected ',' or ']', but got '<stream end>' in line 1, column 9",
         ),
-        ("a: b: c", "error: {folder}/none.yml is no YAML: mapping values are not allowed here in line 1, column 5"),
-        ("a: &a [*a]", "error: {folder}/none.yml is no YAML: an alias stands inside of what it names"),
-        ("a: 1\na: 2", "error: {folder}/none.yml is no YAML: the key 'a' stands twice in line 2, column 1"),
+        ("a: b: c", "error: {folder}/none.yml is not YAML: mapping values are not allowed here in line 1, column 5"),
+        ("a: &a [*a]", "error: {folder}/none.yml is not YAML: an alias stands inside of what it names"),
+        ("a: 1\na: 2", "error: {folder}/none.yml is not YAML: the key 'a' stands twice in line 2, column 1"),
         ("- 1", "error: {folder}/none.yml: a mapping of names to values is expected, not [1]"),
     ],
 )

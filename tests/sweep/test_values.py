@@ -13,10 +13,10 @@ from papermill.cli import _resolve_type
 from papermill.iorw import NoDatesSafeLoader
 from papermill.translators import PythonTranslator
 
+from mode_utils.notebook.parameters import check_namespace, declared_parameters
+from mode_utils.notebook.values import Argument, Written, load_yaml, read_value
 from mode_utils.sweep.grid import Cell, check_sweep, load_sweep
-from mode_utils.sweep.parameters import _check_namespace, declared_parameters
 from mode_utils.sweep.run import collect_tables
-from mode_utils.sweep.values import Argument, Written, load_yaml, read_value
 
 ERROR = object()
 NAN, INF, BIG = float("nan"), float("inf"), 12345678901234567890
@@ -116,7 +116,7 @@ def test_papermill_itself_agrees_or_there_is_an_error_or_a_sentence(text, notebo
                 continue
             try:
                 namespace = {"x": resolve(text)}
-                _check_namespace(namespace, ["x"], declared)
+                check_namespace(namespace, ["x"], declared)
             except (ValueError, yaml.YAMLError):
                 continue
             assert (
@@ -183,7 +183,7 @@ def test_any_text_becomes_one_of_the_kinds_or_stays_what_is_refused(text, kinds)
     try:
         value = read_value(Written(text), kinds)
     except ValueError as error:
-        assert "two ways" in str(error) or "in quotes" in str(error) or "is no float" in str(error)
+        assert "two ways" in str(error) or "in quotes" in str(error) or "is not a float" in str(error)
         return
     assert not kinds or type(value) in kinds or str not in kinds  # and what is of no kind is refused as such
     assert value == text or not isinstance(value, str)

@@ -220,11 +220,11 @@ def of_a_kernel(name, text):
     ],
 )
 def test_whatever_goes_wrong_has_a_status_and_a_line(error, status, text, models, tmp_path, capsys, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise error
 
     np.savez(tmp_path / "data.npz", **good_arrays(np.random.default_rng(0)))
-    monkeypatch.setattr("mode_utils.repair.__main__._run", fail)
+    monkeypatch.setattr("mode_utils.repair.__main__.report_notebook", fail)
     files = [str(models / "good.keras"), *(str(tmp_path / name) for name in ("data.npz", "out"))]
     assert main([*files, "--budget", "9", "--even-if-weak"]) == status
     said, _, kept = capsys.readouterr().err.strip().partition("; this was not foreseen, the traceback is in ")

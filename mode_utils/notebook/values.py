@@ -2,7 +2,7 @@
 
 YAML 1.1 by itself reads ``1e-4`` as a text, ``2024-01-01`` as a date, ``010`` as 8, ``12:30`` as 750 and ``no`` as
 false. Here what stands without quotes is kept as it is written until it is known which kinds of values its parameter
-takes. Where they leave two readings that somebody may mean, that is an error which says how to write either.
+takes. Where they leave two readings that are both plausible, that is an error which says how to write either.
 """
 
 import re
@@ -53,13 +53,7 @@ _Loader.add_constructor(_WRITTEN, _Loader.construct_scalar)
 
 
 def load_yaml(text: str | bytes) -> object:
-    """Read YAML; scalars without quotes are `Written`.
-
-    Raises
-    ------
-    yaml.YAMLError
-        If it is none, has a key twice, or something in it is a part of itself.
-    """
+    """Read YAML, with `Written` for scalars without quotes; a YAMLError also for what is a part of itself."""
     value = yaml.load(text, _Loader)  # a SafeLoader
     try:
         plain(value)
@@ -88,10 +82,7 @@ def plain(value: object) -> object:
 def read_argument(text: Argument, kinds: tuple[type, ...], is_axis: bool) -> object:
     """Return what stands on the command line as `read_value` takes it: a text is a text, without a second thought.
 
-    Raises
-    ------
-    ValueError
-        If it is no YAML, and no text is wanted; if it can be read in two ways, and anything is wanted.
+    A ValueError says that it is not YAML, and no text is wanted, or that it can be read in two ways.
     """
     wants_text, in_quotes = kinds == (str,), f"""for a text, write '"{text}"'"""
     try:
@@ -111,45 +102,29 @@ def read_argument(text: Argument, kinds: tuple[type, ...], is_axis: bool) -> obj
 
 
 def read_value(
-    value: object,
-    kinds: tuple[type, ...] = (),
-    default: object = None,
-    choices: tuple[str, ...] = (),
+    value: object, kinds: tuple[type, ...] = (), default: object = None, choices: tuple[str, ...] = (),
     note: Callable[[str, object], None] = lambda text, value: None,
-) -> object:
-    """Return what a value means for a parameter.
+) -> object:  # fmt: skip
+    """Return what a value means for a parameter: None, bool, int, float, str, list or dict.
 
-    Parameters
-    ----------
-    value : object
-        With `Written` for what has no quotes.
-    kinds : tuple of type
-        What the parameter takes; empty for anything.
-    default : object
-        Its default: parts of a list or a mapping are read as those of the default.
-    choices : tuple of str
-        Texts that are surely meant as such.
-    note : callable
-        Is told each text that is read otherwise than YAML does, and what it became.
-
-    Returns
-    -------
-    object
-        None, bool, int, float, str, list or dict.
-
-    Raises
-    ------
-    ValueError
-        If a text can be read in two ways, `AmbiguousError`, or a value is of a type that cannot be given to a notebook.
+    What has no quotes is `Written`. The parameter takes some `kinds`, or anything; parts of a list or a mapping are
+    read as those of the `default`; `choices` are texts that are surely meant as such. To `note` goes each text that is
+    read otherwise than YAML does, and what it became. What can be read in two ways is an `AmbiguousError`, what cannot
+    be given to a notebook a ValueError.
     """
     if isinstance(value, Written):
         return _read_scalar(value, kinds, choices, note)
     if isinstance(value, list):
-        return [_read_part(each, _shared_kind(default), _first(default), note) for each in value]
+        kept = list(default) if isinstance(default, (list, tuple)) else []
+        shared = {_kind_of(each) for each in kept}
+        kind = shared.pop() if len(shared) == 1 else ()  # that all parts of the default have
+        return [_read_part(each, kind, kept[0] if kept else None, note) for each in value]
     if isinstance(value, dict):
         known = default if isinstance(default, dict) else {}
-        items = [(_read_key(key), each) for key, each in value.items()]
-        return {key: _read_part(each, _kind_of(known.get(key)), known.get(key), note) for key, each in items}
+        return {
+            _read_key(key): _read_part(each, _kind_of(known.get(key)), known.get(key), note)
+            for key, each in value.items()
+        }
     if kinds and type(value) in (int, float):
         fitting = _as_kind(value, kinds)
         return value if fitting is AmbiguousError else fitting
@@ -173,16 +148,14 @@ def number_of(text: str) -> int | float | None:
 
 def describe_notes(name: str, noted: list[tuple[str, object]]) -> list[str]:
     """Say of a parameter what was read otherwise than YAML does by itself: a sentence for each kind."""
+    names, texts_of = {str: "text", NoneType: "nothing, not text"}, {}
+    for text, value in noted:
+        texts_of.setdefault(names.get(type(value), "number, not text"), {})[text] = None
     sentences = []
-    for kind in dict.fromkeys(_kind_name(value) for _, value in noted):
-        texts = list(dict.fromkeys(text for text, value in noted if _kind_name(value) == kind))
-        shown = ", ".join(texts[:_TELLING]) + (", ..." if len(texts) > _TELLING else "")
+    for kind, texts in texts_of.items():
+        shown = ", ".join([*texts][:_TELLING]) + (", ..." if len(texts) > _TELLING else "")
         sentences.append(f"{name}: {shown} {'is' if len(texts) == 1 else 'are'} taken as {kind}")
     return sentences
-
-
-def _kind_name(value: object) -> str:
-    return {str: "text", NoneType: "nothing, not text"}.get(type(value), "number, not text")
 
 
 def _read_scalar(text: Written, kinds: tuple[type, ...], choices: tuple[str, ...], note: Callable) -> object:
@@ -194,7 +167,8 @@ def _read_scalar(text: Written, kinds: tuple[type, ...], choices: tuple[str, ...
             raise
         value = str(text)
     is_other = isinstance(value, str) != isinstance(in_yaml, str) or (value == value and value != in_yaml)
-    if is_other or _loses_zeros(text, value, kinds):
+    # a number may have been meant as a version, such as 1.10
+    if is_other or (not kinds and isinstance(value, float) and re.fullmatch(r"[0-9]+\.[0-9]+0", text)):
         note(text, value)
     return value
 
@@ -205,13 +179,15 @@ def _among(text: Written, kinds: tuple[type, ...]) -> object:
     if others == [None] and NoneType in kinds:
         return None
     if {*kinds} - {NoneType} == {str}:
-        if is_word(text):
+        if _is_word(text):
             raise AmbiguousError(f"""it is a text only in quotes: '"{text}"'""")
         return str(text)
     takes_text = not kinds or str in kinds
     only_yaml = any(type(each) in (int, float) for each in others) and number_of(text) is None
     if len(others) > 1 or only_yaml or (others and takes_text and _may_be_text(text)):
-        raise _two_readings(text, others, takes_text)
+        ways = [yaml.safe_dump(each).splitlines()[0] for each in others]
+        ways += [f"""'"{text}"', in quotes, for the text"""] if takes_text else []
+        raise AmbiguousError(f"it can be read in two ways: write {' or '.join(ways)}")
     if others:
         return others[0]
     return str(text) if takes_text else _in_yaml(text)  # which is of another type, and is refused
@@ -235,20 +211,16 @@ def _as_kind(value: object, kinds: tuple[type, ...]) -> object:
     if not kinds or type(value) in kinds:
         return value
     if float in kinds and type(value) is int:
-        return _exact_float(value)
+        if abs(value) > _LONGEST_EXACT and int(float(value)) != value:
+            raise ValueError(f"{value} is not a float: the nearest one is {float(value):.0f}")
+        return float(value)
     if int in kinds and type(value) is float and value.is_integer() and abs(value) <= _LONGEST_EXACT:
         return int(value)
     return AmbiguousError
 
 
-def _exact_float(number: int) -> float:
-    if abs(number) > _LONGEST_EXACT and int(float(number)) != number:
-        raise ValueError(f"{number} is no float: the nearest one is {float(number):.0f}")
-    return float(number)
-
-
-def is_word(text: str) -> bool:
-    """Tell whether a text is nothing or a truth value, as everybody reads it."""
+def _is_word(text: str) -> bool:
+    """Tell whether a text is nothing or a truth value for any reader."""
     return text in _NOTHING or text.lower() in ("true", "false")
 
 
@@ -258,17 +230,6 @@ def _may_be_text(text: str) -> bool:
     switch = text in _SWITCHES and text.lower() not in ("true", "false")
     words = number is not None and re.fullmatch(r"[-+]?[a-zA-Z]+", text.strip())
     return bool(switch or words or text == "None" or re.fullmatch(r"[-+]?0[0-9_]+", text.strip()))
-
-
-def _loses_zeros(text: str, value: object, kinds: tuple[type, ...]) -> bool:
-    """Tell whether a number may have been meant as a version, such as 1.10."""
-    return not kinds and isinstance(value, float) and bool(re.fullmatch(r"[0-9]+\.[0-9]+0", text))
-
-
-def _two_readings(text: str, readings: list[object], takes_text: bool) -> AmbiguousError:
-    ways = [f"{yaml.safe_dump(each).splitlines()[0]}" for each in readings]
-    ways += [f"""'"{text}"', in quotes, for the text"""] if takes_text else []
-    return AmbiguousError(f"it can be read in two ways: write {' or '.join(ways)}")
 
 
 def _in_yaml(text: str) -> object:
@@ -285,7 +246,7 @@ def _in_yaml(text: str) -> object:
 
 def _read_part(value: object, kinds: tuple[type, ...], default: object, note: Callable) -> object:
     """Read a part of a list or a mapping: as the default's, where that is possible."""
-    if isinstance(value, Written) and kinds and not (kinds == (str,) and is_word(value)):
+    if isinstance(value, Written) and kinds and not (kinds == (str,) and _is_word(value)):
         noted: list[tuple[str, object]] = []
         read = _read_scalar(value, kinds, (), lambda *both: noted.append(both))
         if type(read) in kinds:
@@ -297,19 +258,9 @@ def _read_part(value: object, kinds: tuple[type, ...], default: object, note: Ca
 
 def _read_key(key: object) -> str:
     if not isinstance(key, str):
-        raise ValueError(f"the key {key!r} of a mapping is no text")
+        raise ValueError(f"the key {key!r} of a mapping is not a text")
     return str(key)
 
 
 def _kind_of(value: object) -> tuple[type, ...]:
     return (type(value),) if isinstance(value, (bool, int, float, str)) else ()
-
-
-def _shared_kind(values: object) -> tuple[type, ...]:
-    """Return the kind that all parts of a list have, or nothing."""
-    kinds = {_kind_of(value) for value in values} if isinstance(values, (list, tuple)) else set()
-    return kinds.pop() if len(kinds) == 1 else ()
-
-
-def _first(values: object) -> object:
-    return next(iter(values), None) if isinstance(values, (list, tuple)) else None

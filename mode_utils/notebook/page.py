@@ -1,7 +1,7 @@
 """A notebook as one HTML page for readers: no code, everything inside, with contents and the commit it came from.
 
-``python -m mode_utils.sweep.page notebooks/results.ipynb report.html`` executes a copy of the notebook and writes the
-page. How the page looks is said in `page_template`, a template of nbconvert.
+``python -m mode_utils.notebook.page NOTEBOOK PAGE`` executes a copy of a notebook and writes its page, by
+`page_template`, a template of nbconvert.
 """
 
 import argparse
@@ -15,8 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urljoin
-
-import nbformat
 
 from mode_utils.support.files import write_text
 
@@ -44,52 +42,24 @@ class Page(NamedTuple):
 
 
 def render_page(notebook, origin, place="", beside=()):
-    """Render an executed notebook as a self-contained page.
+    """Render an executed notebook as a self-contained page: HTML that loads nothing from elsewhere.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        Its first heading is the page's title; figures are its PNG outputs.
-    origin : str
-        Where it came from, shown below the title.
-    place : str
-        Address of the notebook on the web site, see `address_on_site`: what it links to is linked there. Where there
-        is none, such links are plain text.
-    beside : sequence of str
-        Files that stand beside the page: links to them stay, links to other files do not.
-
-    Returns
-    -------
-    str
-        HTML that loads nothing from elsewhere: figures, tables and style are in it. Contents link to sections, and to
-        each figure by its number.
+    Its first heading is the page's title, below which stands its `origin`; figures are its PNG outputs. Links to other
+    pages of the repository lead to the site where the notebook has a `place` there, see `address_on_site`, and are
+    plain text elsewhere, but for files `beside` the page.
     """
     from nbconvert import HTMLExporter  # only needed when a page is made
 
     exporter = HTMLExporter(
-        template_name=_TEMPLATE.name,
-        extra_template_basedirs=[str(_TEMPLATE.parent)],
-        filters={"arranged": partial(arrange, place=place, beside=beside)},
-        exclude_input=True,
-        embed_images=True,
-    )
-    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+        template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)],
+        filters={"arranged": partial(_arrange, place=place, beside=beside)},
+        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True,
+    )  # fmt: skip
     return exporter.from_notebook_node(notebook, {"origin": origin})[0]
 
 
-def arrange(html, place="", beside=()):
-    """Arrange the HTML of a notebook's cells for a page: tables that scroll, numbered figures, contents.
-
-    Parameters
-    ----------
-    html : str
-    place, beside
-        See `render_page`.
-
-    Returns
-    -------
-    Page
-    """
+def _arrange(html, place, beside):
+    """Arrange the HTML of a notebook's cells for a page: tables that scroll, numbered figures, contents."""
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(html, "html.parser")
@@ -106,7 +76,7 @@ def arrange(html, place="", beside=()):
 def describe_origin(folder):
     """Say where the code in a folder is from: its commit, and whether that was changed; or the version installed.
 
-    A folder that a repository does not track is not part of it, such as an environment inside somebody's project.
+    A folder that a repository does not track is not part of it, such as an environment inside another project.
     """
     try:
         tracked = _git(folder, "ls-files", ".")
@@ -127,13 +97,7 @@ def _git(folder, *arguments):
 
 
 def address_on_site(notebook):
-    """Return the address of a notebook's page on the web site that MODE_SITE_URL names; "" if it names none.
-
-    Parameters
-    ----------
-    notebook : path
-        In the repository that the site was built from.
-    """
+    """Return the address of a notebook on the web site that MODE_SITE_URL names; "" if it names none."""
     site, notebook = os.environ.get("MODE_SITE_URL", ""), Path(notebook).resolve()
     try:
         top = _git(notebook.parent, "rev-parse", "--show-toplevel") if site else ""
@@ -196,9 +160,11 @@ def _pixels(source):
 
 def main(arguments=None):
     """Execute a copy of a notebook where it stands, and write its page, whole or not at all."""
+    import nbformat
+
     from .kernels import execute_copy  # imports papermill
 
-    parser = argparse.ArgumentParser(prog="python -m mode_utils.sweep.page", description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(prog="python -m mode_utils.notebook.page", description=__doc__.split("\n", 1)[0])
     parser.add_argument("notebook", type=Path)
     parser.add_argument("page", type=Path)
     given = parser.parse_args(arguments)

@@ -14,26 +14,22 @@ def parent_mark() -> dict[str, str]:
     return {PARENT_MARK: f"{platform.node()} {os.getpid()}"}
 
 
-def end_orphans() -> int:
-    """End kernels on this machine whose worker is gone, and return how many there were.
+def end_orphans() -> None:
+    """End kernels on this machine whose worker is gone.
 
     A kernel ends by itself a second after its worker, except if it is stopped, or had not yet looked for its parent
     when that died. Processes are told apart by their number alone: if a worker's number is in use again, its orphan is
     spared, whereas times of creation shift with the clock and could end the kernels of another sweep.
     """
-    orphans = 0
     for process in psutil.process_iter(["environ"]):
         host, _, number = (process.info["environ"] or {}).get(PARENT_MARK, "").rpartition(" ")
         if host == platform.node() and not _is_alive(int(number)):
             with suppress(psutil.Error):
                 process.kill()
-                orphans += 1
-    return orphans
 
 
 def _is_alive(number: int) -> bool:
-    try:
-        # a worker that is dead but still listed, because nobody has asked for its exit status yet, is gone
+    with suppress(psutil.NoSuchProcess):
+        # a worker that is dead but still listed, as its exit status was not asked for yet, is gone
         return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return False

@@ -1,41 +1,42 @@
-"""The parameters a notebook declares, and whether given values fit them.
+"""The parameters that a notebook declares, and whether given values fit them.
 
-A notebook declares its parameters as papermill expects it: plain assignments in one cell tagged ``parameters``. The
-comment at the end of a line is the parameter's help; help that begins with ``one of:`` lists the values allowed, up to
-a semicolon.
+They are plain assignments in the one cell tagged ``parameters``, as papermill expects it. The comment at the end of a
+line is the parameter's help; help that begins with ``one of:`` lists the values allowed, up to a semicolon.
 """
 
 import ast
 import io
+import json
 import tokenize
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from types import NoneType
 
-from .notebook_source import notebook_cells, parse_cell
 from .values import Written, describe_notes, number_of, read_value
 
 ANYTHING = object()
-INJECTED = "# Parameters\n"  # how the cell begins that papermill writes
+INJECTED = "# Parameters\n"  # how the cell begins that is put behind the one that declares the parameters
 OF_PAPERMILL = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH")  # what it injects by itself, with --inject-paths
-_TYPES = {kind.__name__: kind for kind in (bool, int, float, str, list, tuple, dict, set)} | {
-    "List": list,
-    "Dict": dict,
-}
+_TYPES = {kind.__name__: kind for kind in (bool, int, float, str, list, tuple, dict, set)}
+_TYPES |= {"List": list, "Dict": dict}
+_WIDENED = {float: (int, float), tuple: (list, tuple)}
 
 
 @dataclass(frozen=True)
 class Declared:
     """One declared parameter: its default (`ANYTHING` if not a literal) and its choices (empty if free).
 
-    `annotated` are the types that its annotation names, if these are others than the default's.
+    `annotated` are the types that its annotation names, if these are others than the default's; `help` is its comment
+    without the choices.
     """
 
     default: object
     choices: tuple[str, ...] = ()
     annotated: tuple[type, ...] = ()
+    help: str = field(default="", compare=False)
 
     @property
     def kinds(self) -> tuple[type, ...]:
@@ -46,63 +47,79 @@ class Declared:
         return () if self.default is None else of_default
 
 
+class ParameterError(ValueError):
+    """A parameter of a notebook that cannot be; a notebook shows its sentence alone, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"\x1b[31;1m{type(self).__name__}: {self}\x1b[0m"]
+
+
+def notebook_cells(notebook: str, where: str = "notebook") -> list[tuple[str, str, list[str]]]:
+    """Return type, source and tags of each cell of a notebook given as JSON.
+
+    Not by nbformat, whose import takes longer than all else that a sweep with nothing to do does.
+    """
+    try:
+        content = json.loads(notebook)
+    except ValueError as error:
+        raise ValueError(f"{where} is not a notebook: {error}") from None
+    if not isinstance(content, dict) or content.get("nbformat") != 4:
+        found = content.get("nbformat") if isinstance(content, dict) else "none"
+        raise ValueError(f"{where}: a notebook of format 4 is expected, not {found}")
+    metadata = content["metadata"]
+    language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get("language", "python")
+    if language != "python":
+        raise ValueError(f"{where}: parameters are read from notebooks in Python; this one is in {language}")
+    return [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in content["cells"]]
+
+
+def parse_cell(source: str) -> tuple[str, list[ast.stmt]]:
+    """Parse a cell, in which there may be magics and commands of a shell, and return it with them replaced."""
+    try:
+        return source, ast.parse(source).body
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        lines = source.lstrip().splitlines(keepends=True)
+        if lines[0].startswith("%%"):  # %%time and the like: what follows is executed as it stands
+            lines = lines[1:]
+        source = TransformerManager().transform_cell("".join(lines))
+        return source, ast.parse(source).body
+
+
 def declared_parameters(notebook: str, where: str) -> dict[str, Declared]:
-    """Read the parameters that a notebook declares.
+    """Read the parameters that a notebook, given as JSON, declares; a ValueError begins with `where`.
 
-    The cell is parsed rather than read with ``papermill.inspect_notebook``, which skips each line with a second ``=``
-    (``alpha = 0.25  # 1 = all``) and cannot tell the type of a default.
-
-    Parameters
-    ----------
-    notebook : str
-        Notebook as JSON, in format 4.
-    where : str
-        Name of the notebook in error messages.
-
-    Returns
-    -------
-    dict of str to Declared
-        In the order of the cell.
-
-    Raises
-    ------
-    ValueError
-        If it is no notebook, or not exactly one code cell is tagged ``parameters``.
+    Not by ``papermill.inspect_notebook``, which skips each line with a second ``=`` (``alpha = 0.25  # 1 = all``) and
+    cannot tell the type of a default.
     """
     cells = notebook_cells(notebook, where)
     tagged = [source for kind, source, tags in cells if kind == "code" and "parameters" in tags]
     if len(tagged) != 1:
-        alike = sorted(
-            {tag for _, _, tags in cells for tag in tags if tag.strip().lower() == "parameters"} - {"parameters"}
-        )
-        remedy = f" (one has the tag {alike[0]!r}: papermill minds the case)" if alike else ""
+        found = {tag for _, _, tags in cells for tag in tags if tag.strip().lower() == "parameters"} - {"parameters"}
+        remedy = f" (one has the tag {min(found)!r}: papermill minds the case)" if found else ""
         raise ValueError(f"{where}: {len(tagged)} code cells are tagged 'parameters'; one must be{remedy}")
     try:
         return _declared(tagged[0])
     except SyntaxError as error:
-        raise ValueError(
-            f"{where}: the cell tagged 'parameters' is no Python: {error.msg} in line {error.lineno}"
-        ) from None
+        line = f"{error.msg} in line {error.lineno}"
+        raise ValueError(f"{where}: the cell tagged 'parameters' is not Python: {line}") from None
+
+
+def read_declared(notebook: Path) -> dict[str, Declared]:
+    """Read the parameters that a notebook file declares."""
+    return declared_parameters(notebook.read_text(encoding="utf-8"), notebook.name)
+
+
+def literal_defaults(declared: Mapping[str, Declared]) -> dict[str, object]:
+    """Return the defaults that are known without running the notebook."""
+    return {name: parameter.default for name, parameter in declared.items() if parameter.default is not ANYTHING}
 
 
 def check_values(given: Mapping, declared: Mapping[str, Declared], where: str) -> None:
-    """Raise if a given value has no parameter, another type than the default, or is not among the choices.
+    """Raise if a value has no parameter (KeyError), or another type than the default or is not a choice (ValueError).
 
-    Parameters
-    ----------
-    given : mapping of str to object
-        Values to be passed.
-    declared : mapping of str to Declared
-        What the notebook declares.
-    where : str
-        Start of the error message: the cell and the notebook.
-
-    Raises
-    ------
-    KeyError
-        If a name is not declared.
-    ValueError
-        If a value has the wrong type or is not among the choices.
+    `where` is the start of the message: the cell and the notebook.
     """
     for name, value in given.items():
         if name not in declared:
@@ -110,11 +127,12 @@ def check_values(given: Mapping, declared: Mapping[str, Declared], where: str) -
             raise KeyError(f"{where}: unknown parameter {name!r}; {choices}")
         parameter = declared[name]
         if parameter.kinds and not _fits(value, parameter.kinds):
-            found, expected = type(value).__name__, " or ".join(_name_of(kind) for kind in parameter.kinds)
-            raise ValueError(f"{where}: {name} = {value!r} is of type {found}; {expected} is expected")
+            expected = " or ".join("None" if kind is NoneType else kind.__name__ for kind in parameter.kinds)
+            raise ValueError(f"{where}: {name} = {value!r} is of type {type(value).__name__}; {expected} is expected")
         is_default = type(value) is type(parameter.default) and value == parameter.default
         if parameter.choices and not is_default and not any(_is_choice(value, each) for each in parameter.choices):
-            raise ValueError(f"{where}: {name} = {value!r} is not one of: {', '.join(parameter.choices)}")
+            said = "; ".join(filter(None, [", ".join(parameter.choices), parameter.help]))
+            raise ValueError(f"{where}: {name} = {value!r} is not one of: {said}")
 
 
 def did_you_mean(name: str, names: Collection[str]) -> str:
@@ -123,18 +141,11 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-class ParameterError(ValueError):
-    """A parameter of a notebook that cannot be; a notebook shows its sentence alone, without a traceback."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"\x1b[31;1m{type(self).__name__}: {self}\x1b[0m"]
-
-
 def check_injected(check: Callable[[dict], object] | None = None) -> None:
     """Check the parameters of the notebook that this is called in, before anything else is done.
 
-    Papermill writes what it is given into a cell of its own behind the one that declares the parameters, and only warns
-    of names that are not declared there: a typo would go unseen.
+    Papermill writes what it is given into a cell behind the one that declares the parameters, and only warns of names
+    that are not declared there: a typo would go unseen.
 
     Parameters
     ----------
@@ -156,7 +167,7 @@ def check_injected(check: Callable[[dict], object] | None = None) -> None:
     try:
         declared = _declared(executed[places[-1] - 1]) if places else _first_declared(executed)
         names = [name for node in given.body for name, _ in _assigned(node) if name not in OF_PAPERMILL]
-        _check_namespace(namespace, names, declared)
+        check_namespace(namespace, names, declared)
         if check:
             check({name: namespace[name] for name in declared if name in namespace})
     except (KeyError, ValueError) as error:
@@ -165,23 +176,21 @@ def check_injected(check: Callable[[dict], object] | None = None) -> None:
 
 def read_parameter(name: str, value: object, declared: Mapping, where: str, noted: list) -> object:
     """Return what a value means for a parameter, see `values.read_value`; what is read otherwise goes to `noted`."""
-    parameter = declared.get(name, Declared(None))
+    known = declared.get(name, Declared(None))
     try:
-        return read_value(
-            value, parameter.kinds, parameter.default, parameter.choices, lambda *read: noted.append(read)
-        )
+        return read_value(value, known.kinds, known.default, known.choices, lambda *read: noted.append(read))
     except ValueError as error:
         raise ValueError(f"{where}: {name} = {value}: {error}") from None
 
 
-def _check_namespace(namespace: dict, names: list[str], declared: dict[str, Declared]) -> None:
+def check_namespace(namespace: dict, names: list[str], declared: dict[str, Declared]) -> None:
     """Check what was given; a text for a number, as YAML has it for 1e-4, is read as in a grid file."""
     for name in names:
         kinds, noted, value = declared.get(name, Declared(None)).kinds, [], namespace[name]
         text_for_number = isinstance(value, str) and kinds and str not in kinds
         read = read_parameter(name, Written(value) if text_for_number else value, declared, "parameters", noted)
         if kinds == (str,) and not isinstance(read, str):
-            raise ValueError(f"parameters: {name} = {read!r} is no text; papermill gives one with -r {name} VALUE")
+            raise ValueError(f"parameters: {name} = {read!r} is not a text; papermill gives one with -r {name} VALUE")
         check_values({name: read}, declared, "parameters")
         namespace[name] = read
         for sentence in describe_notes(name, noted) + ([] if kinds else _describe_text(name, read)):
@@ -189,17 +198,16 @@ def _check_namespace(namespace: dict, names: list[str], declared: dict[str, Decl
 
 
 def _describe_text(name: str, value: object) -> list[str]:
-    """Say of a text that a grid file would read it as something else: papermill's own rules are others."""
+    """Return a sentence on a text that a grid file would read as something else: papermill's own rules are others."""
+    other = value
     with suppress(ValueError):
         other = read_value(Written(value)) if isinstance(value, str) else value
-        return (
-            [f"{name}: {value!r} is a text; a grid file would read {other!r}"] if type(other) is not type(value) else []
-        )
-    return []
+    same = type(other) is type(value)
+    return [] if same else [f"{name}: {value!r} is a text; a grid file would read {other!r}"]
 
 
 def _first_declared(executed: list[str]) -> dict[str, Declared]:
-    """Return what the first cell that declares anything declares, of cells that were executed."""
+    """Return what the first of some executed cells declares that declares anything."""
     for source in executed:
         with suppress(SyntaxError):
             if declared := _declared(source):
@@ -207,31 +215,23 @@ def _first_declared(executed: list[str]) -> dict[str, Declared]:
     return {}
 
 
-def literal_defaults(declared: Mapping[str, Declared]) -> dict[str, object]:
-    """Return the defaults that are known without running the notebook."""
-    return {name: parameter.default for name, parameter in declared.items() if parameter.default is not ANYTHING}
-
-
 def _declared(source: str) -> dict[str, Declared]:
-    """Read the parameters that a cell declares."""
     source, body = parse_cell(source)
-    comments, declared = _comments(source), {}
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {t.start[0]: t.string.lstrip("# ").rstrip() for t in tokens if t.type == tokenize.COMMENT}
     last = {node.end_lineno: node for node in body}  # of several in a line, the comment is of the last
+    declared = {}
     for node in body:
-        comment = comments.get(node.end_lineno, "") if last[node.end_lineno] is node else ""
+        inner = getattr(node, "value", None) or node  # in brackets of its own, with the comment beside it
+        comment = comments.get(node.end_lineno) or comments.get(inner.end_lineno, "")
+        comment = comment if last[node.end_lineno] is node else ""
         for name, value in _assigned(node):
             if value is None and not isinstance(node, ast.AnnAssign):
                 declared.setdefault(name, Declared(ANYTHING))
                 continue
             default = ANYTHING if value is None else _literal(value)
-            declared[name] = Declared(default, _choices(comment), _annotated(node, comment, default))
+            declared[name] = Declared(default, *_choices(comment, _annotated(node, comment, default)))
     return declared
-
-
-def _comments(source: str) -> dict[int, str]:
-    """Comment of each line that has one, without the hash sign."""
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {t.start[0]: t.string.lstrip("# ").rstrip() for t in tokens if t.type == tokenize.COMMENT}
 
 
 def _assigned(node: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
@@ -278,20 +278,22 @@ def _kinds(node: ast.expr) -> list[type | None]:
         return [NoneType]
     if isinstance(node, ast.BinOp):
         return _kinds(node.left) + _kinds(node.right)
-    name = getattr(node, "attr", getattr(node, "id", ""))  # typing.Optional or Optional
-    if isinstance(node, ast.Subscript):
-        name = getattr(node.value, "attr", getattr(node.value, "id", ""))
+    named = node.value if isinstance(node, ast.Subscript) else node
+    name = getattr(named, "attr", getattr(named, "id", ""))  # typing.Optional or Optional
+    if named is not node and name in ("Optional", "Union"):
         inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if name in ("Optional", "Union"):
-            return [kind for each in inner for kind in _kinds(each)] + ([NoneType] if name == "Optional" else [])
+        return [kind for each in inner for kind in _kinds(each)] + [NoneType] * (name == "Optional")
     return [_TYPES.get(name)]
 
 
-def _choices(comment: str) -> tuple[str, ...]:
+def _choices(comment: str, annotated: tuple[type, ...]) -> tuple[tuple[str, ...], tuple[type, ...], str]:
+    """Return the choices that a comment lists, the types, and its help."""
     label, _, values = comment.partition(":")
     if label.strip().casefold() != "one of":
-        return ()
-    return tuple(value.strip().strip("'\"") for value in values.partition(";")[0].split(",") if value.strip())
+        return (), annotated, comment
+    values, _, help_text = values.partition(";")
+    choices = tuple(value.strip().strip("'\"") for value in values.split(",") if value.strip())
+    return choices, annotated, help_text.strip()
 
 
 def _is_choice(value: object, choice: str) -> bool:
@@ -301,12 +303,7 @@ def _is_choice(value: object, choice: str) -> bool:
 
 
 def _fits(value: object, kinds: tuple[type, ...]) -> bool:
-    """Whether a value is of one of some types: an int is a fine float, a list a fine tuple, a bool is no int."""
+    """Whether a value is of one of some types: an int is a fine float, a list a fine tuple, a bool is not an int."""
     if isinstance(value, bool):
         return bool in kinds
-    widened = {float: (int, float), tuple: (list, tuple)}
-    return any(isinstance(value, widened.get(kind, kind)) for kind in kinds)
-
-
-def _name_of(kind: type) -> str:
-    return "None" if kind is NoneType else kind.__name__
+    return any(isinstance(value, _WIDENED.get(kind, kind)) for kind in kinds)

@@ -15,12 +15,10 @@ import sys
 import threading
 from contextlib import suppress
 from importlib import import_module
-from importlib.metadata import entry_points
 
 from jupyter_client.provisioning import LocalProvisioner
 
 IN_SERVER = "NOTEBOOK_FORK_SERVER"
-NAME = "warm-provisioner"
 _LAUNCHER = "ipykernel_launcher"
 _servers: dict[tuple, "Server"] = {}
 _lock = threading.Lock()
@@ -28,27 +26,22 @@ _lock = threading.Lock()
 
 def can_fork() -> bool:
     """Tell whether kernels can be forked here: elsewhere than on Linux, system libraries do not survive it."""
-    return sys.platform == "linux" and bool(entry_points(group="jupyter_client.kernel_provisioners", name=NAME))
+    return sys.platform == "linux"
 
 
 class Server:
     """A process that has imported some modules, and forks kernels on request.
 
-    Parameters
-    ----------
-    modules : sequence of str
-        What it imports; what cannot be imported is left to the notebook, which says why.
-    environment : dict of str to str
-        What libraries read when they are imported is settled here; kernels get an environment of their own.
+    What cannot be imported is left to the notebook, which says why. What libraries read from the environment when they
+    are imported is settled by `environment`; kernels get one of their own.
     """
 
     def __init__(self, modules: tuple[str, ...], environment: dict[str, str]):
         ours, its = socket.socketpair()
         command = [sys.executable, "-m", __name__, str(its.fileno()), *modules]
-        environment = environment | {IN_SERVER: "1"}
         # its own session: Ctrl-C, which reaches the whole terminal, is for the driver
         options = {"pass_fds": [its.fileno()], "stdin": subprocess.DEVNULL, "start_new_session": True}
-        self._process = subprocess.Popen(command, env=environment, **options)
+        self._process = subprocess.Popen(command, env=environment | {IN_SERVER: "1"}, **options)
         its.close()
         self._stream, self._lock = ours.makefile("rw", encoding="utf-8"), threading.Lock()
 
@@ -68,8 +61,8 @@ class WarmKernel:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, server: Server, pid: int):
-        self._server, self.pid, self.returncode = server, pid, None
+    def __init__(self, server: Server, request: dict):
+        self._server, self.pid, self.returncode = server, server.ask(start=request)["pid"], None
 
     def poll(self) -> int | None:
         """Return the exit status, or minus the signal that ended it; None while it runs."""
@@ -80,9 +73,7 @@ class WarmKernel:
                 self.returncode = -signal.SIGKILL  # a kernel ends with its server
         return self.returncode
 
-    def wait(self) -> int | None:
-        """Return the exit status of a kernel that has ended."""
-        return self.poll()
+    wait = poll
 
     def send_signal(self, number: int) -> None:
         """Send a signal to the kernel, if it runs."""
@@ -100,13 +91,13 @@ class WarmKernel:
 
 
 class WarmProvisioner(LocalProvisioner):
-    """Provides a kernel by forking it from this process's server; Jupyter knows it as ``warm-provisioner``."""
+    """Provides a kernel by forking it from this process's server for the modules that `IN_SERVER` names."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs) -> dict:
         """Fork the kernel that a command would start, or start it as usual if it is not one of this Python."""
         environment = dict(kwargs["env"])
-        modules = tuple(environment.pop(IN_SERVER, "").split())
-        if cmd[0] != sys.executable or _LAUNCHER not in cmd or not modules:
+        modules = tuple(environment.pop(IN_SERVER).split())
+        if cmd[0] != sys.executable or _LAUNCHER not in cmd:
             return await super().launch_kernel(cmd, **kwargs | {"env": environment})
         request = {"argv": cmd[cmd.index(_LAUNCHER) :], "environment": environment, "log": kwargs["stdout"].name}
         self.process = _fork(modules, environment, request | {"cwd": str(kwargs.get("cwd") or os.getcwd())})
@@ -119,23 +110,14 @@ def _fork(modules: tuple[str, ...], environment: dict[str, str], request: dict) 
     settled = {name: value for name, value in environment.items() if name.endswith("_THREADS") or name == "PYTHONPATH"}
     key = (modules, tuple(sorted(settled.items())))
     with _lock:
-        if key in _servers:
-            with suppress(OSError):
-                return WarmKernel(_servers[key], _servers[key].ask(start=request)["pid"])
+        with suppress(KeyError, OSError):
+            return WarmKernel(_servers[key], request)
         _servers[key] = Server(modules, environment)
-        return WarmKernel(_servers[key], _servers[key].ask(start=request)["pid"])
+        return WarmKernel(_servers[key], request)
 
 
 def serve(stream, modules: list[str]) -> dict | None:
-    """Answer requests until nobody asks any more; in a forked kernel, return its request.
-
-    Parameters
-    ----------
-    stream : text stream
-        Has a request a line, ``{"start": ...}`` or ``{"poll": pid}``, and takes an answer a line.
-    modules : list of str
-        Imported first.
-    """
+    """Import some modules and answer requests, one a line, until none comes; in a forked kernel, return its request."""
     for module in modules:
         with suppress(Exception):
             import_module(module)
@@ -145,10 +127,9 @@ def serve(stream, modules: list[str]) -> dict | None:
             pid, status = os.waitpid(request["poll"], os.WNOHANG)
             answer = {"status": os.waitstatus_to_exitcode(status) if pid else None}
         else:
-            pid = _fork_in_session()
-            if pid == 0:
+            answer = {"pid": _fork_in_session()}
+            if answer["pid"] == 0:
                 return request["start"]
-            answer = {"pid": pid}
         stream.write(json.dumps(answer) + "\n")
         stream.flush()
     return None
@@ -161,8 +142,7 @@ def _fork_in_session() -> int:
     if pid == 0:
         os.setsid()
         os.close(ready)
-        os.write(its_end, b".")
-        os.close(its_end)
+        os.close(its_end)  # which ends the read of the parent
         return 0
     os.close(its_end)
     os.read(ready, 1)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 from papermill.translators import PythonTranslator
 
-from mode_utils.sweep.parameters import (
+from mode_utils.notebook.parameters import (
     ANYTHING,
     Declared,
     ParameterError,
@@ -149,11 +149,11 @@ def test_every_form_of_a_cell_that_papermill_takes_declares_its_parameters(sourc
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("{", "", " is no notebook: "),
+        ("{", "", " is not a notebook: "),
         ('"nbformat": 4', '"nbformat": 3', ": a notebook of format 4 is expected, not 3"),
         ('"python"', '"R"', ": parameters are read from notebooks in Python; this one is in R"),
         ('"parameters"', '"Parameters"', ": 0 code cells .* the tag 'Parameters': papermill minds the case"),
-        ("x = 1", "x = = 1", ": the cell tagged 'parameters' is no Python: invalid syntax in line 1"),
+        ("x = 1", "x = = 1", ": the cell tagged 'parameters' is not Python: invalid syntax in line 1"),
     ],
 )
 def test_a_notebook_that_declares_nothing_is_an_error_that_names_it_and_the_cause(old, new, message):

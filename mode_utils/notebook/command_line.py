@@ -1,0 +1,66 @@
+"""Options of a command, from the parameters of its notebook: their cell is the only list of them."""
+
+import argparse
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from .parameters import Declared, check_values
+
+_UNSET = re.compile(r"""; *(?:0|""|\[\]) (\w+) (.*)$""")  # what help says of a default that stands for "not given"
+
+
+def add_options(parser: argparse.ArgumentParser, declared: Mapping[str, Declared], changes: Mapping) -> None:
+    """Add an option for each parameter of a notebook; an option that is not given is absent from the namespace.
+
+    ``class_names`` becomes ``--class-names``, a truth value a flag, a list what commas separate. For some names
+    `changes` has what `add_argument` is given in place of that, and `flags`, such as ``["--continue"]``, or none for an
+    argument by its position, shown as `metavar`.
+    """
+    for name, parameter in declared.items():
+        more = dict(changes.get(name, {}))
+        flags = more.pop("flags", [f"--{name.replace('_', '-')}"])
+        kind = type(parameter.default)
+        usual = {"action": "store_true"} if kind is bool else {"type": _split if kind is list else kind}
+        usual |= {
+            "default": argparse.SUPPRESS if flags else None,
+            "help": _help(parameter, with_default="required" not in more),
+        }
+        if flags:
+            usual["dest"] = name
+        parser.add_argument(*(flags or [name]), **usual | more)
+
+
+def read_options(given: argparse.Namespace, declared: Mapping[str, Declared], where: str) -> dict:
+    """Return what was given as parameters of the notebook, paths in full, or raise a ValueError.
+
+    A number that stands for "not given", such as 0 that takes what is detected, has to be left out.
+    """
+    values = {name: _plain(value) for name, value in vars(given).items() if value is not None}
+    for name, value in values.items():
+        option, parameter = f"--{name.replace('_', '-')}", declared[name]
+        unset = _UNSET.search(parameter.help)
+        if unset and type(value) in (int, float) and value == parameter.default:
+            raise ValueError(f"{where}: {option} {value}: leave it out for {unset[2]}")
+        check_values({option: value}, {option: parameter}, where)
+    return values
+
+
+def _help(parameter: Declared, with_default: bool) -> str:
+    """Return a parameter's help with its choices and its default."""
+    text, unset = _UNSET.sub("", parameter.help), _UNSET.search(parameter.help)
+    text = "; ".join(filter(None, [", ".join(parameter.choices), text]))
+    shown = unset[2] if unset and unset[1] == "takes" else parameter.default or None
+    if with_default and shown is not None:
+        text = f"{text} (default: {shown})"
+    return text.replace("%", "%%")
+
+
+def _split(text: str) -> list[str]:
+    return text.split(",") if text else []
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return str(value.resolve()) if isinstance(value, Path) else value

@@ -1,0 +1,63 @@
+"""Command line of a choice without a model: ``python -m mode_utils.repair.choose_command arrays.npz FOLDER``."""
+
+import json
+import sys
+from pathlib import Path
+
+from mode_utils.notebook.command_line import read_options
+from mode_utils.repair.command import FILE, FOLDER, REPAIRED, STATUSES, report_notebook, run_command
+from mode_utils.repair.folder import MAP, PAGE, check_files, check_new
+from mode_utils.repair.reading.array_sets import OUTPUTS
+from mode_utils.repair.reading.shard_files import find_shards
+
+_DATA = f".npz file with {', '.join(OUTPUTS.required)}, and any of {', '.join(OUTPUTS.optional)}"
+_CHANGES = {
+    "data_path": FILE | {"metavar": "data", "help": _DATA},
+    "output_dir": FOLDER,
+    "budget": {"required": True},
+    "class_names": {"metavar": "A,B,..."},
+    "pool": {"metavar": "URL"},
+    "scheduler": {"metavar": "ADDRESS"},
+}
+_TEXTS = {
+    "prog": "python -m mode_utils.repair.choose_command",
+    "description": "Find out which samples of a pool to add or to label, from a model's probabilities and features.",
+    "epilog": f"Exit status: 0 chosen; {STATUSES}",
+}
+
+
+def main(arguments=None):
+    """Run the command line; return its exit status, which `--help` lists."""
+    return run_command("choose.ipynb", _choose, _CHANGES, arguments, **_TEXTS)
+
+
+def _choose(given, declared):
+    folder = given.output_dir
+    check_new(folder)
+    check_files(data=given.data_path)
+    parameters = read_options(given, declared, "mode-choose")
+    if pool := parameters.get("pool"):
+        find_shards(pool)
+        parameters["pool"] = pool if "://" in pool else str(Path(pool).resolve())
+    elif "workers" in parameters or parameters.get("scheduler"):
+        raise ValueError("--workers and --scheduler are for a pool in shards: give it with --pool")
+    told = report_notebook("choose.ipynb", folder, parameters, beside=[PAGE, MAP])
+    summary = json.loads((folder / "diagnosis.json").read_text())
+    for sentence in summary["notes"] + summary["remarks"]:
+        if sentence not in told:
+            print(sentence)
+    if not summary["chosen"]:
+        print("nothing to add: the model gets all validation samples right")
+    print(f"{summary['chosen']} samples chosen: see {folder / 'report.html'}")
+    if summary["without_label"]:
+        print(f"label them in {folder / PAGE}, or fill in {folder / 'selected.csv'}")
+    return REPAIRED
+
+
+def choose_command():
+    """Run the command line as a program of its own, ``mode-choose``."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    choose_command()
