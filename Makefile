@@ -48,16 +48,16 @@ study: $(READY_FOR_TESTS) ## all sweeps, and with them all tables, figures and n
 	$(MAKE) notebooks readme report
 
 report: $(READY) ## the results as one HTML page, report.html, from the tables
-	$(BIN)/python -m mode_utils.notebook.page notebooks/results.ipynb report.html
+	$(BIN)/python -m mode_utils.support.notebook.page notebooks/results.ipynb report.html
 
 test: $(READY_FOR_TESTS) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
 walkthrough: $(READY) ## execute the walkthrough in place
-	$(BIN)/python -m mode_utils.notebook.kernels notebooks/walkthrough.ipynb
+	$(BIN)/python -m mode_utils.support.notebook.kernels notebooks/walkthrough.ipynb
 
 notebooks: $(READY_FOR_TESTS) ## execute all notebooks in place, after the sweeps
-	$(BIN)/python -m mode_utils.notebook.kernels notebooks/studies/*.ipynb notebooks/sweep_reports/*.ipynb notebooks/*.ipynb
+	$(BIN)/python -m mode_utils.support.notebook.kernels notebooks/studies/*.ipynb notebooks/sweep_reports/*.ipynb notebooks/*.ipynb
 
 lab: $(READY) ## open JupyterLab at the top of the repository, with the walkthrough
 	$(BIN)/jupyter lab --notebook-dir=. notebooks/walkthrough.ipynb
@@ -66,7 +66,7 @@ lint: $(READY_FOR_TESTS) ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 figures: $(READY) ## draw the figures anew from the tables of data/results; trains nothing
-	$(BIN)/python -m mode_utils.notebook.kernels notebooks/sweep_reports/metrics.ipynb notebooks/sweep_reports/selectors.ipynb notebooks/sweep_reports/pools.ipynb notebooks/results.ipynb
+	$(BIN)/python -m mode_utils.support.notebook.kernels notebooks/sweep_reports/metrics.ipynb notebooks/sweep_reports/selectors.ipynb notebooks/sweep_reports/pools.ipynb notebooks/results.ipynb
 
 film: $(READY) ## draw the story of the walkthrough as six pictures, figures/story.png; a minute
 	$(BIN)/python docs/film.py

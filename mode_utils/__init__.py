@@ -18,7 +18,6 @@ networks/        how Keras models are read, traced and trained
 selection/       who gets how many new samples, and which are wanted
 study/           evidence: reads tables, trains nothing
 repair/          your own model and data
-notebook/        execute a notebook and show it
 sweep/           a notebook over a grid of parameters, in parallel
 visualization/   plots
 support/         leaves that know no MODE
@@ -50,7 +49,7 @@ _STAGES = {
     "debugging": ("Repair", "debug_model", "retrain_at_random"),
     "repeated_runs": ("repeat_runs",),
     "options": ("DebugOptions", "PRESETS"),
-    "notebook.parameters": ("check_injected",),
+    "support.notebook.parameters": ("check_injected",),
     "study.outcomes": ("paired_outcomes",),
     "study.comparisons": ("accuracy_table", "compare_with_control", "format_accuracy_table"),
     "study.artefacts": ("save_arrays", "save_results"),

@@ -17,7 +17,7 @@ from mode_utils.selection.next_batch import InputSelection
 from mode_utils.selection.pool import Batch, Pool
 from mode_utils.selection.replay import Replay
 from mode_utils.study.runs_table import ITERATION_COLUMNS, POOL_COLUMNS, TIMES
-from mode_utils.support.streams import run_streams
+from mode_utils.support.streams import repair_streams
 
 
 class Repair(InputSelection):
@@ -42,8 +42,7 @@ class Repair(InputSelection):
     """
 
     def __init__(self, trainer, splits, options, seed):
-        rng = seed if isinstance(seed, np.random.Generator) else run_streams(seed)["repair"]
-        self.trainer, (self._retraining, selection) = trainer, rng.spawn(2)
+        self.trainer, (self._retraining, selection) = trainer, repair_streams(seed)
         self._replay = Replay(splits, options.replay, self._retraining.spawn(1)[0])
         self._assessment = None
         super().__init__(ModelOutputs(trainer, splits), splits, options, selection)

@@ -13,6 +13,7 @@ from mode_utils.selection.model_outputs import ModelOutputs
 from mode_utils.selection.next_batch import InputSelection
 from mode_utils.selection.pool import rank_candidates
 from mode_utils.similarity import similarity_scores
+from mode_utils.support.streams import repair_streams
 
 
 def select_inputs(trainer, splits, options, assessment, rng, target_label=None):
@@ -26,7 +27,8 @@ def select_inputs(trainer, splits, options, assessment, rng, target_label=None):
     options : DebugOptions
     assessment : diagnosis.Assessment
         Of the model as it is.
-    rng : numpy.random.Generator
+    rng : int or numpy.random.Generator
+        The seed of a run, whose repair chooses these, or the stream to draw from.
     target_label : int, optional
         Serve this label, buggy or not, instead of what the allocation says.
 
@@ -43,6 +45,7 @@ def select_inputs(trainer, splits, options, assessment, rng, target_label=None):
     """
     if target_label is not None:
         options = replace(options, allocation="faultiest label")
+    rng = rng if isinstance(rng, np.random.Generator) else repair_streams(rng)[1]
     chosen = InputSelection(ModelOutputs(trainer, splits), splits, options, rng)
     return chosen.next_batch(assessment, target_label)
 

@@ -97,7 +97,7 @@ class Bench:
 def warm_kernels(process: psutil.Process) -> list[psutil.Process]:
     """Kernels that the servers of a process have forked."""
     with suppress(psutil.Error):
-        servers = [child for child in process.children() if "mode_utils.notebook.warm" in _command(child)]
+        servers = [child for child in process.children() if "mode_utils.support.notebook.warm" in _command(child)]
         return [kernel for server in servers for kernel in server.children() if _command(kernel)]
     return []
 

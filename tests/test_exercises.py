@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from test_notebooks import SMALL, STAGES
 
-from mode_utils.notebook.kernels import Watch, run_notebook
+from mode_utils.support.notebook.kernels import Watch, run_notebook
 
 WALKTHROUGH = Path(__file__).parents[1] / "notebooks/walkthrough.ipynb"
 SOLUTION = re.compile(r"\*\*Predict first\.\*\*.*?<details>\n<summary>.*?</summary>\n\n```python\n(.*?)```", re.DOTALL)

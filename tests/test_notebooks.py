@@ -8,9 +8,9 @@ import pandas as pd
 import papermill
 import pytest
 
-from mode_utils.notebook.kernels import Watch, run_notebook
-from mode_utils.notebook.parameters import check_values, read_declared
 from mode_utils.similarity import METRICS
+from mode_utils.support.notebook.kernels import Watch, run_notebook
+from mode_utils.support.notebook.parameters import check_values, read_declared
 from mode_utils.sweep.grid import check_sweep, load_sweep
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"

@@ -4,9 +4,9 @@ import json
 import sys
 from pathlib import Path
 
-from mode_utils.notebook.command_line import read_options
 from mode_utils.repair.command import FILE, FOLDER, NOT_SAVED, REPAIRED, STATUSES, report_notebook, run_command
 from mode_utils.repair.folder import MAP, PAGE, check_files, check_new
+from mode_utils.support.notebook.command_line import read_options
 
 _CHANGES = {
     "model_path": FILE | {"metavar": "model", "nargs": "?"},

@@ -4,11 +4,11 @@ import json
 import sys
 from pathlib import Path
 
-from mode_utils.notebook.command_line import read_options
 from mode_utils.repair.command import FILE, FOLDER, REPAIRED, STATUSES, report_notebook, run_command
 from mode_utils.repair.folder import MAP, PAGE, check_files, check_new
 from mode_utils.repair.reading.array_sets import OUTPUTS
 from mode_utils.repair.reading.shard_files import find_shards
+from mode_utils.support.notebook.command_line import read_options
 
 _DATA = f".npz file with {', '.join(OUTPUTS.required)}, and any of {', '.join(OUTPUTS.optional)}"
 _CHANGES = {

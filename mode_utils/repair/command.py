@@ -5,10 +5,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mode_utils.notebook.command_line import add_options
-from mode_utils.notebook.parameters import read_declared
 from mode_utils.support.failures import INTERRUPTED, end_with
 from mode_utils.support.files import remove_partial, whole_folder
+from mode_utils.support.notebook.command_line import add_options
+from mode_utils.support.notebook.parameters import read_declared
 
 REPAIRED, NOT_SAVED = 0, 1  # exit status, beside those of `failures`
 STATUSES = (
@@ -53,8 +53,8 @@ def report_notebook(name, folder, parameters, beside):
     The folder appears whole or not at all, and is the parameter `output_dir` while it is being made; the page may link
     to files `beside` it. What was told meanwhile is returned.
     """
-    from mode_utils.notebook.page import describe_origin, render_page
-    from mode_utils.notebook.shell import execute_here  # imports IPython and Matplotlib
+    from mode_utils.support.notebook.page import describe_origin, render_page
+    from mode_utils.support.notebook.shell import execute_here  # imports IPython and Matplotlib
 
     remove_partial(folder.resolve().parent, recursive=False)  # what a killed command has left
     with whole_folder(folder) as partial, tempfile.TemporaryDirectory() as scratch:

@@ -10,4 +10,6 @@ progress      a progress bar for terminals and notebooks
 earth_mover   the earth mover distance between images
 sample_parts  samples part by part, and in the dtype of a model
 core_set      points such that no other is far from all of them
+
+notebook/     executing a notebook, its parameters and its page
 """

@@ -18,3 +18,8 @@ def reference_stream(rng):
     """
     sequence, place = rng.bit_generator.seed_seq, STREAMS.index("repair")
     return run_streams(sequence.entropy)["reference"] if sequence.spawn_key[:1] == (place,) else None
+
+
+def repair_streams(seed):
+    """Return the streams of a repair, for its retrainings and for its choices, by a run's seed or a generator."""
+    return (seed if isinstance(seed, np.random.Generator) else run_streams(seed)["repair"]).spawn(2)

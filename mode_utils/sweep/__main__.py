@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from mode_utils.notebook.values import Argument
 from mode_utils.support.failures import INTERRUPTED, end_with
+from mode_utils.support.notebook.values import Argument
 
 from . import __doc__ as description
 from .grid import Sweep, check_sweep, load_sweep

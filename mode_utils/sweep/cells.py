@@ -17,9 +17,9 @@ from distributed import get_worker
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError, strip_color
 
-from mode_utils.notebook.kernels import Watch, last_words, run_notebook
 from mode_utils.support.code_hash import INPUTS, versions
 from mode_utils.support.failures import is_foreseen
+from mode_utils.support.notebook.kernels import Watch, last_words, run_notebook
 
 from .manifest import MANIFEST, NOTEBOOK, PACKAGE, describe_contents, describe_files, sources_hash
 from .stores import LocalStore, RemoteStore

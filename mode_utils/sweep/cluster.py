@@ -18,7 +18,7 @@ from distributed import Client, LocalCluster, WorkerPlugin, wait
 from distributed.system import MEMORY_LIMIT
 from distributed.utils import get_mp_context
 
-from mode_utils.notebook.orphans import end_orphans
+from mode_utils.support.notebook.orphans import end_orphans
 
 from .tasks import THREAD_VARIABLES, CellOutcome, Task
 

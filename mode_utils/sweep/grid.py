@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from mode_utils.notebook.parameters import (
+from mode_utils.support.notebook.parameters import (
     Declared,
     check_values,
     did_you_mean,
@@ -20,7 +20,7 @@ from mode_utils.notebook.parameters import (
     read_declared,
     read_parameter,
 )
-from mode_utils.notebook.values import (
+from mode_utils.support.notebook.values import (
     Argument,
     Written,
     describe_notes,
@@ -47,7 +47,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Report:
+class ReportNotebook:
     """The notebook executed after the cells; `prints` are those of its files that are shown on the terminal."""
 
     notebook: Path
@@ -74,7 +74,7 @@ class Sweep:
     keep: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
     once: tuple[str, ...] = ()
-    report: Report | None = None
+    report: ReportNotebook | None = None
     check: Callable[[dict], object] | None = None
     notes: tuple[str, ...] = ()
 
@@ -280,13 +280,13 @@ def _notebook(path: Path, content: dict, where: str) -> Path:
     return notebook
 
 
-def _report(path: Path, content: object) -> Report | None:
+def _report(path: Path, content: object) -> ReportNotebook | None:
     if content is None:
         return None
     where = f"{path}: report"
     content = _mapping(content, where, REPORT_KEYS)
     parameters = _mapping(content.get("parameters"), f"{where}: parameters")
-    return Report(
+    return ReportNotebook(
         _notebook(path, content, where), parameters, _names(content.get("print"), f"{where}: print", "file names")
     )
 

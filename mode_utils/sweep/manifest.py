@@ -7,11 +7,11 @@ from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 
-from mode_utils.notebook.parameters import notebook_cells, parse_cell
 from mode_utils.support.code_hash import imports_hash, versions
+from mode_utils.support.notebook.parameters import notebook_cells, parse_cell
 
 PACKAGE = Path(__file__).resolve().parents[1]
-OURS = tuple(PACKAGE / room for room in ("sweep", "notebook"))  # they compute nothing
+OURS = tuple(PACKAGE / room for room in ("sweep", "support/notebook"))  # they compute nothing
 MANIFEST, NOTEBOOK = "manifest.json", "notebook.ipynb"
 
 

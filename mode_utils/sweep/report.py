@@ -11,10 +11,10 @@ from pathlib import Path
 
 import nbformat
 
-from mode_utils.notebook.kernels import Watch, run_notebook
-from mode_utils.notebook.page import address_on_site, describe_origin, render_page
-from mode_utils.notebook.parameters import read_declared
 from mode_utils.support.files import copy_file, write_text
+from mode_utils.support.notebook.kernels import Watch, run_notebook
+from mode_utils.support.notebook.page import address_on_site, describe_origin, render_page
+from mode_utils.support.notebook.parameters import read_declared
 
 from .cells import execution_folder, explain, keep_notebook, package_path
 from .cluster import thread_environment

@@ -14,8 +14,8 @@ from distributed import Client
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from mode_utils.notebook.orphans import end_orphans
 from mode_utils.support.files import remove_partial, whole_file
+from mode_utils.support.notebook.orphans import end_orphans
 
 from .cluster import count_workers, local_client, remote_client, run_tasks, thread_environment
 from .grid import Cell, Sweep, check_sweep

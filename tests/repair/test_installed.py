@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mode_utils.notebook.page import describe_origin
 from mode_utils.repair.command import find_notebook
+from mode_utils.support.notebook.page import describe_origin
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +48,7 @@ def test_an_installation_finds_the_notebook_beside_the_command(installed, name):
     assert find_notebook(name) == ROOT / "notebooks" / name
 
 
-@pytest.mark.parametrize("folder", ["notebook/page_template", "repair/labelling/page", "visualization/page"])
+@pytest.mark.parametrize("folder", ["support/notebook/page_template", "repair/labelling/page", "visualization/page"])
 def test_an_installation_has_the_files_of_each_page(installed, folder):
     made = {path.name for path in (ROOT / "mode_utils" / folder).iterdir()}
     assert {path.name for path in (installed / "mode_utils" / folder).iterdir()} == made

@@ -148,10 +148,10 @@ def test_samples_are_chosen_once_and_explained(example):
 def test_of_a_labelled_pool_it_chooses_what_the_laboratory_would(example):
     folder, arrays, _ = example
     case = open_case(folder / "model.keras", folder / "data.npz", budget=60)
-    diagnosis = assess_case(case)
-    splits, rng = case.data.splits(arrays["y_pool"]), np.random.default_rng(case.seed)
-    batch = select_inputs(case.trainer, splits, case.options, diagnosis.assessment, rng)
-    assert set(choose_inputs(case, diagnosis)["index"]) == set(batch.indices)
+    report = assess_case(case)
+    splits = case.data.splits(arrays["y_pool"])
+    batch = select_inputs(case.trainer, splits, case.options, report.assessment, case.seed)
+    assert set(choose_inputs(case, report)["index"]) == set(batch.indices)
 
 
 @pytest.mark.parametrize("one_by_one", [True, False])

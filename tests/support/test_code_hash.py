@@ -195,10 +195,10 @@ def test_what_the_walkthrough_imports_makes_its_cells_stale_and_nothing_else_doe
     shutil.copytree(PACKAGE, tmp_path / "mode_utils", ignore=shutil.ignore_patterns("__pycache__"))
     before, copied = manifest.package_hash(text), tmp_path / "mode_utils"
     monkeypatch.setattr(manifest, "PACKAGE", copied)
-    monkeypatch.setattr(manifest, "OURS", (copied / "sweep", copied / "notebook"))
+    monkeypatch.setattr(manifest, "OURS", (copied / "sweep", copied / "support/notebook"))
     for path in copied.rglob("*.py"):
         path.write_text(re.sub(r'\A"""', '"""Other words. ', path.read_text()) + "\n\n# a comment\n")
-    others = [path for room in ("repair", "sweep", "notebook") for path in (copied / room).rglob("*.py")]
+    others = [path for room in ("repair", "sweep", "support/notebook") for path in (copied / room).rglob("*.py")]
     for path in [*others, copied / "study/claims.py"]:
         path.write_text(path.read_text() + "\nMORE = 1\n")
     assert manifest.package_hash(text) == before

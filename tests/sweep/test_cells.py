@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from bench import WRITE, make_notebook, wait_until
 
-from mode_utils.notebook import kernels
+from mode_utils.support.notebook import kernels
 from mode_utils.sweep.cells import run_cell, stop_cells
 from mode_utils.sweep.manifest import fingerprint
 from mode_utils.sweep.stores import LocalStore

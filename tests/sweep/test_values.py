@@ -13,8 +13,8 @@ from papermill.cli import _resolve_type
 from papermill.iorw import NoDatesSafeLoader
 from papermill.translators import PythonTranslator
 
-from mode_utils.notebook.parameters import check_namespace, declared_parameters
-from mode_utils.notebook.values import Argument, Written, load_yaml, read_value
+from mode_utils.support.notebook.parameters import check_namespace, declared_parameters
+from mode_utils.support.notebook.values import Argument, Written, load_yaml, read_value
 from mode_utils.sweep.grid import Cell, check_sweep, load_sweep
 from mode_utils.sweep.run import collect_tables
 

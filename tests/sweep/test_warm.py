@@ -8,7 +8,7 @@ import psutil
 import pytest
 from bench import REPOSITORY, WRITE, make_notebook, wait_until
 
-from mode_utils.notebook import warm
+from mode_utils.support.notebook import warm
 from mode_utils.sweep.cells import run_cell
 from mode_utils.sweep.manifest import fingerprint
 from mode_utils.sweep.stores import LocalStore
@@ -98,7 +98,7 @@ def test_what_cannot_be_imported_is_left_to_the_notebook(bench, run, module):
 
 
 def test_where_forking_is_not_safe_kernels_start_as_usual(bench, run, monkeypatch):
-    monkeypatch.setattr("mode_utils.notebook.kernels.can_fork", lambda: False)
+    monkeypatch.setattr("mode_utils.support.notebook.kernels.can_fork", lambda: False)
     assert run(1.0).error is None
     kernel, parent, *_ = told(bench, 1.0)
     assert imports(bench) == [kernel] and parent == os.getpid()
@@ -138,4 +138,4 @@ def test_tensorflow_makes_its_context_after_the_fork(bench, run):
         results.append((bench.cells / f"value={value}" / "runs.csv").read_text().split())
     (warm_losses, server), (cold_losses, us) = results
     assert warm_losses == cold_losses and int(us) == os.getpid() != int(server)
-    assert "mode_utils.notebook.warm" in psutil.Process(int(server)).cmdline()
+    assert "mode_utils.support.notebook.warm" in psutil.Process(int(server)).cmdline()

@@ -14,7 +14,7 @@ import pytest
 from browsing import browser_needed, open_browser
 
 from mode_utils import visualization as viz
-from mode_utils.notebook.kernels import execute_copy
+from mode_utils.support.notebook.kernels import execute_copy
 
 ROOT = Path(__file__).parents[2]
 CELL = """\

@@ -10,7 +10,7 @@ from sklearn.metrics import confusion_matrix
 from mode_utils.diagnosis import Assessment
 from mode_utils.repair.reading.arrays import check_order
 from mode_utils.selection.next_batch import InputSelection
-from mode_utils.support.streams import run_streams
+from mode_utils.support.streams import repair_streams
 
 _BINS = 10  # of the model's confidence
 
@@ -28,7 +28,7 @@ class PoolCase:
 
     def new_selection(self):
         """Return what chooses from the pool, as the laboratory does in a run of the same seed."""
-        _, selection = run_streams(self.seed)["repair"].spawn(2)
+        _, selection = repair_streams(self.seed)
         return InputSelection(self.outputs, self.data.splits(), self.options, selection, self.used)
 
 

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from bench import make_notebook
 
-from mode_utils.notebook.command_line import add_options, read_options
-from mode_utils.notebook.parameters import declared_parameters
+from mode_utils.support.notebook.command_line import add_options, read_options
+from mode_utils.support.notebook.parameters import declared_parameters
 
 CELL = """
 data_path = ""  # an .npz file; "" makes an example

@@ -12,9 +12,9 @@ from browsing import browser_needed
 from bs4 import BeautifulSoup
 from filelock import FileLock
 
-from mode_utils.notebook.kernels import execute_copy
-from mode_utils.notebook.page import address_on_site, describe_origin, render_page
 from mode_utils.study.formatting import points
+from mode_utils.support.notebook.kernels import execute_copy
+from mode_utils.support.notebook.page import address_on_site, describe_origin, render_page
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "data" / "results"

@@ -9,7 +9,7 @@ import pytest
 from bench import make_notebook
 from IPython import get_ipython
 
-from mode_utils.notebook.shell import execute_here
+from mode_utils.support.notebook.shell import execute_here
 
 PLOT = "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nprint('drawn')\nfig.number"
 
@@ -43,7 +43,7 @@ def test_outputs_are_those_of_a_kernel_in_order(run):
 
 
 def test_parameters_are_injected_and_checked_as_papermill_does(run):
-    check = "from mode_utils.notebook.parameters import check_injected\ncheck_injected()"
+    check = "from mode_utils.support.notebook.parameters import check_injected\ncheck_injected()"
     notebook, told = run(check, "print(value, mode)", told=[1], value=2, mode="bad")
     assert notebook.cells[1].source == "# Parameters\nvalue = 2\nmode = 'bad'\n" and told == "2.0 bad\n"
     with pytest.raises(ValueError, match="parameters: mode = 'god' is not one of: good, bad, Ugly"):

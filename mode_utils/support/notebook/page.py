@@ -1,6 +1,6 @@
 """A notebook as one HTML page for readers: no code, everything inside, with contents and the commit it came from.
 
-``python -m mode_utils.notebook.page NOTEBOOK PAGE`` executes a copy of a notebook and writes its page, by
+``python -m mode_utils.support.notebook.page NOTEBOOK PAGE`` executes a copy of a notebook and writes its page, by
 `page_template`, a template of nbconvert.
 """
 
@@ -164,7 +164,9 @@ def main(arguments=None):
 
     from .kernels import execute_copy  # imports papermill
 
-    parser = argparse.ArgumentParser(prog="python -m mode_utils.notebook.page", description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m mode_utils.support.notebook.page", description=__doc__.split("\n", 1)[0]
+    )
     parser.add_argument("notebook", type=Path)
     parser.add_argument("page", type=Path)
     given = parser.parse_args(arguments)

@@ -195,7 +195,7 @@ def last_words(folder: Path, lines: int) -> tuple[str, ...]:
 
 
 def main(notebooks: Sequence[str]) -> None:
-    """Execute notebooks in place, each whole or not at all: ``python -m mode_utils.notebook.kernels NOTEBOOK...``."""
+    """Execute notebooks in place, each whole or not at all: ``python -m mode_utils.support.notebook.kernels NOTEBOOK...``."""
     for notebook in map(Path, notebooks):
         with tempfile.TemporaryDirectory() as scratch:
             copy = Path(scratch) / "copy.ipynb"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 from papermill.translators import PythonTranslator
 
-from mode_utils.notebook.parameters import (
+from mode_utils.support.notebook.parameters import (
     ANYTHING,
     Declared,
     ParameterError,
