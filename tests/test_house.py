@@ -62,7 +62,7 @@ def test_the_docstring_of_the_package_lists_steps_and_rooms():
         ("support", set()),
         ("networks", {"support"}),
         ("repair/labelling", {"repair", "support"}),
-        ("repair/reading", {"repair", "support", "networks", "splits", "diagnosis"}),
+        ("repair/reading", {"repair", "support", "networks", "splits", "diagnosis", "options"}),
         ("sweep", {"support"}),
         ("study", {"support", "options", "heatmaps", "similarity"}),
         ("visualization", {"study", "support"}),
