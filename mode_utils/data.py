@@ -28,15 +28,12 @@ _PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples and labels, checked once, and seen through views that are read-only: the arrays stay as they are.
+    """Samples and labels, checked once, and seen through read-only views.
 
     Attributes
     ----------
-    x_train, x_test : (n, ...) float32
-        Samples; images in [0, 1].
-    y_train, y_test : (n,) int32
-        Labels 0 .. n_classes - 1.
-    class_names : tuple of str
+    x_train, x_test : (n, ...) float32, images in [0, 1]
+    y_train, y_test : (n,) int32 in 0 .. n_classes - 1
     """
 
     name: str
@@ -73,19 +70,11 @@ class Dataset:
 def load_dataset(name="mnist"):
     """Load "mnist", "fashion_mnist" or "cifar10" as a `Dataset` of images in [0, 1].
 
-    MNIST comes with the repository. Fashion-MNIST is read from Debian's package `dataset-fashion-mnist` if that is
-    installed, and is downloaded by `keras.datasets` otherwise. CIFAR-10 is read from `data/cifar10.npz` if that is
-    there (`repair.reading.image_folders` makes one from images; its `origin` becomes part of the name), and is
-    downloaded otherwise. These are 60,000 + 10,000 images of 28 x 28 pixels, of CIFAR-10 50,000 + 10,000 of 32 x 32 x
-    3.
-
-    Raises
-    ------
-    FileNotFoundError
-        If MNIST is asked for where there is no repository, such as beside an installed wheel.
-    ValueError
-        If the name is unknown, or if the data is not what was published, byte for byte; of a local CIFAR-10, if its
-        arrays have other shapes.
+    MNIST comes with the repository: without that, as beside an installed wheel, it is a FileNotFoundError. The second is
+    Debian's package `dataset-fashion-mnist` if that is installed, CIFAR-10 is `data/cifar10.npz` if that is there
+    (`repair.reading.image_folders` makes one from images; its `origin` becomes part of the name); otherwise, both are
+    downloaded. An unknown name, and data that is not what was published, byte for byte, is a ValueError; of a local
+    CIFAR-10, the shapes alone are checked.
     """
     key = dataset_name(name)
     arrays, class_names = _LOADERS[key]()

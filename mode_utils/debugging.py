@@ -1,8 +1,4 @@
-"""The MODE loop and its control.
-
-Both take one path: a strategy chooses a batch from its own copy of the pool, the model is retrained on it and assessed,
-until the budget is spent or the strategy finds nothing to repair. Given the same generator, batches are shuffled alike.
-"""
+"""The MODE loop and its control: choose a batch, retrain on it and assess, until the budget or the need ends."""
 
 import time
 
@@ -21,24 +17,19 @@ from mode_utils.support.streams import run_streams
 
 
 class Repair(InputSelection):
-    """A repair by MODE: holds the model, its data, options and random streams, and goes on batch by batch.
+    """A repair by MODE, batch by batch: holds the model, its data, options and random streams.
 
     Parameters
     ----------
-    trainer : Trainer
-        Holds the trained model.
-    splits : Splits
-        Not changed.
+    trainer : Trainer, which holds the trained model
+    splits : Splits, not changed
     options : DebugOptions
-    seed : int or numpy.random.Generator
-        Of the run, whose streams decide what is drawn; or the stream of its repair itself.
+    seed : int of the run, whose streams decide what is drawn; or numpy.random.Generator, the stream of its repair
 
     Attributes
     ----------
-    assessment : diagnosis.Assessment
-        Of the model as it is, with the options' theta and gamma.
-    pool, schedule, known, screen
-        See `selection.next_batch.InputSelection`.
+    assessment : diagnosis.Assessment of the model as it is, with the options' theta and gamma
+    pool, schedule, known, screen : see `selection.next_batch.InputSelection`
     """
 
     def __init__(self, trainer, splits, options, seed):
@@ -73,15 +64,7 @@ class Repair(InputSelection):
     def run(self, n_iterations=None):
         """Choose, retrain and assess until the budget or the pool is spent, or nothing is left to repair.
 
-        Parameters
-        ----------
-        n_iterations : int, optional
-            By default as many as the schedule can take.
-
-        Returns
-        -------
-        pandas.DataFrame
-            See `debug_model`.
+        Takes `n_iterations` at most, by default as many as the schedule can take. Returns the table of `debug_model`.
         """
         check_budget(self.options, self.outputs.n_pool)
         ranks_all = () if self.options.allocation in SERVE_BUGS else ("bug_fixing",)
@@ -111,7 +94,6 @@ class Repair(InputSelection):
         return row
 
     def _why(self, batch):
-        """Return the columns of the table that say why a batch was chosen."""
         target = pd.NA if batch.target_label is None else batch.target_label
         why = {"fault": batch.fault, "target_label": target, "target_layer": batch.target_layer}
         return why | {"n_ranked": len(batch.ranked)}
@@ -140,20 +122,16 @@ class RandomRepair(Repair):
 
 
 def debug_model(trainer, splits, options, rng):
-    """Repair the model that `trainer` holds by MODE.
+    """Repair the model that `trainer` holds by MODE; it holds the repaired one afterwards.
 
     Buggy labels: underfit ones are served first, for `max_iterations` or until there are none; then overfit ones,
     likewise; and if there were any, underfit ones again. An allocation that serves all labels takes `max_iterations`.
+    If the pool is smaller than `batch_size` x `max_iterations`, it is a ValueError.
 
     Parameters
     ----------
-    trainer : Trainer
-        Holds the trained model; holds the repaired one afterwards.
-    splits : Splits
-        Not changed.
-    options : DebugOptions
-    rng : int or numpy.random.Generator
-        See `Repair`. A control that gets the same is paired with this run.
+    trainer, splits, options, rng
+        See `Repair`; `rng` is its seed. A control with the same is paired with this run: batches are shuffled alike.
 
     Returns
     -------
@@ -167,23 +145,18 @@ def debug_model(trainer, splits, options, rng):
         was in need, neither buggy nor, for an allocation that serves all labels, wrong at all. If the truth about the
         pool is known: `wrong_share`, `distinct_share`, `foreign_share` of all samples added so far.
 
-    Raises
-    ------
-    ValueError
-        If the pool is smaller than `batch_size` x `max_iterations`.
-
     References
     ----------
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Unlike the earlier replication, the test set is not looked
-    at, unless the splits say so, and overfitting is met.
+    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Unlike in the earlier replication, overfitting is met, and
+    the test set is not looked at, unless the splits say so.
     """
     return Repair(trainer, splits, options, rng).run()
 
 
 def retrain_at_random(trainer, splits, options, rng, n_iterations=None):
-    """Give the model as many new samples, drawn at random from the whole pool: the control.
+    """Give the model as many new samples, drawn at random from the whole pool: the control of `debug_model`.
 
-    Parameters, result and errors are those of `debug_model`. It takes `n_iterations`, by default as many as a repair
-    with these options can take, so that it has a row wherever that may end; as far as the pool lasts.
+    Takes `n_iterations`, by default as many as a repair with these options can take, so that it has a row wherever that
+    may end; as far as the pool lasts.
     """
     return RandomRepair(trainer, splits, options, rng).run(n_iterations)

@@ -30,10 +30,9 @@ _GROUPS = {
 
 @dataclass(frozen=True)
 class ClassHeatmaps:
-    """The heat maps of all labels.
+    """The heat maps of all labels, each (n_classes, n_features) float64: NaN where a label has no such sample.
 
-    `hci`, `hmi` and `hwi` are (n_classes, n_features) float64, a row of NaN where a label has no such sample; `counts`
-    has the number of samples behind each row, (n_classes,) int, by their names. All other maps are of the same shape.
+    `counts` has the number of samples behind each row of `hci`, `hmi` and `hwi`, (n_classes,) int, by their names.
     """
 
     hci: np.ndarray
@@ -88,22 +87,16 @@ class ClassHeatmaps:
 def class_heatmaps(features, labels, predictions, n_classes):
     """Average the features of each label's correct, false-positive and false-negative samples into `ClassHeatmaps`.
 
+    Features that contain NaN are a ValueError.
+
     Parameters
     ----------
-    features : (n, ...) float
-        Pixels or activations; all axes but the first are flattened.
-    labels, predictions : (n,) int
-        True and predicted labels 0 .. n_classes - 1.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, a label lies outside the range, or a feature is NaN.
+    features : (n, ...) float, pixels or activations; all axes but the first are flattened
+    labels, predictions : (n,) int, true and predicted labels 0 .. n_classes - 1
 
     References
     ----------
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Not specified by the paper: how the importance of a neuron is
-    computed. Here it is the mean over the group.
+    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Open there, a neuron's importance is its group's mean here.
     """
     labels, predictions = check_labels(labels, predictions, n_classes)
     features = np.asarray(features)

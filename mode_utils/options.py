@@ -34,45 +34,33 @@ CONFIGURATION = [  # the options that tables are compared by
 
 @dataclass(frozen=True)
 class DebugOptions:
-    """How to repair; the defaults are the original's. `preset` gives others by name.
-
-    A value that is none of these is a ValueError.
+    """How to repair; the defaults are the original's, `preset` gives others by name. Other values are a ValueError.
 
     Attributes
     ----------
-    metric : str
-        One of `similarity.METRICS` or an alias; kept as the full name.
-    minkowski_p : float
-        Order of the Minkowski distance, at least 1.
+    metric : str, one of `similarity.METRICS` or an alias; kept as the full name
+    minkowski_p : float, at least 1, order of the Minkowski distance
     layer_selection : bool
         Let the feature model of a selected target layer decide which samples count as correct, and compare in that
         layer; otherwise the model itself decides, and its last hidden layer is compared in.
-    similarity_threshold : float
-        Bhattacharyya distance, at least 0, under which feature models count as saturated.
+    similarity_threshold : float, at least 0, Bhattacharyya distance under which feature models count as saturated
     space : {"pixels", "neurons", "importance"}
         Where heat map and candidates are compared; importance is a neuron's activation times its weight for the label.
-    heatmap : {"hci", "hmi", "hwi", "dhci", "dhmi", "dhwi"}
-        The heat map that candidates for an underfit label are compared with.
-    ranking : {"best", "worst"}
-        Whether an underfit label gets the most or the least similar.
-    overfit_selection : str
-        What an overfit label gets: one of `selection.selectors.OVERFIT_SELECTIONS`.
+    heatmap : {"hci", "hmi", "hwi", "dhci", "dhmi", "dhwi"}, what candidates for an underfit label are compared with
+    ranking : {"best", "worst"}, whether an underfit label gets the most or the least similar
+    overfit_selection : str, what an overfit label gets: one of `selection.selectors.OVERFIT_SELECTIONS`
     theta, gamma, alpha : float
         In [0, 1]: underfit below theta, overfit above a gap of gamma, share of a batch that is selected.
-    selector : str
-        What makes a sample wanted, one of `selection.selectors.SELECTORS`.
+    selector : str, what makes a sample wanted, one of `selection.selectors.SELECTORS`
     allocation : {"faultiest label", "buggy labels", "all labels", "whole pool"}
         Which labels the selected share of a batch goes to, see `selection.allocation`. The last two do not wait for a
         label to be buggy, and go on until the iterations are spent.
-    temperature : float
-        At least 0: how far the ranking is softened, see `selection.pool.soften`.
+    temperature : float, at least 0, how far the ranking is softened, see `selection.pool.soften`
     scale_temperature : bool
         Multiply the temperature by the label's error on held-out samples: what the model knows less of is ranked
         softer.
-    skip : tuple of str
-        What is passed over in a ranking: some of `selection.screening.SKIPS`.
-    reference : {"states", "network"}
-        Which reference gives the labels of the pool probabilities, if any does: see `selection.reference`.
+    skip : tuple of str, what is passed over in a ranking: some of `selection.screening.SKIPS`
+    reference : {"states", "network"}, what gives pool labels probabilities, if anything does, see `selection.reference`
     replay : float
         At least 0: old samples per new one in a retraining, drawn at random from the training samples and what was
         added before. The control replays as many.
@@ -118,10 +106,7 @@ class DebugOptions:
 
     @classmethod
     def preset(cls, name="original", **changes):
-        """Return the options of a preset, "original", "recommended" or "adaptive", with changes by name.
-
-        A change to None leaves what the preset says. An unknown preset or value is a ValueError.
-        """
+        """Return the options of a preset, one of `PRESETS`, with changes by name; None leaves what the preset says."""
         check_choice("preset", name, PRESETS)
         return cls(**{**PRESETS[name], **{key: value for key, value in changes.items() if value is not None}})
 

@@ -26,16 +26,9 @@ _RARE = 0.5  # of the median ratio of training to pool samples
 
 @dataclass(frozen=True)
 class PoolTruth:
-    """The faults of each sample of a pool.
+    """The faults of each sample of a pool: `wrong`, `original` and `foreign`, each (n,).
 
-    Attributes
-    ----------
-    wrong : (n,) bool
-        The label is wrong; that of a foreign sample always is.
-    original : (n,) int
-        Samples of the same number are copies of each other.
-    foreign : (n,) bool
-        The sample is of another kind.
+    The label of a foreign sample is always wrong; samples of the same number in `original` are copies of each other.
     """
 
     wrong: np.ndarray
@@ -52,8 +45,8 @@ class PoolTruth:
 def make_pool(splits: Splits, kind, rng, foreign=None):
     """Return the splits with a pool of some kind, one of `POOLS`, and its truth, `pool_truth`.
 
-    `foreign` are samples of another dataset, of any shape, for a pool that takes some. A ValueError if the kind is
-    unknown, or if it needs images and the samples are not images.
+    `foreign` are samples of another dataset, of any shape. Samples that are not images, where a kind needs such, are a
+    ValueError.
     """
     check_choice("pool", kind, POOLS)
     pool, truth = POOLS[kind](splits, rng, foreign)
@@ -80,7 +73,6 @@ def keep_some(labels, numbers, rng):
 
 
 def _fit(images, axis, side):
-    """Cut or pad one axis of images around its middle."""
     missing = side - images.shape[axis]
     if missing <= 0:
         return np.take(images, np.arange(side) - missing // 2 - missing % 2, axis)
@@ -157,7 +149,6 @@ def _truth(pool, **known):
 
 
 def _mislabelled(splits, rng, others):
-    """Give a share of the samples the other labels."""
     pool = splits.bug_fixing
     wrong = np.isin(np.arange(len(pool)), rng.permutation(len(pool))[: round(NOISE * len(pool))])
     labels = np.where(wrong, others, pool.y).astype(pool.y.dtype)

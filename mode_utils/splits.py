@@ -72,14 +72,10 @@ class Splits:
 
     Attributes
     ----------
-    validation : Subset or None
-        None when the test set is used for diagnosis, as the original replication did.
-    labelled : bool
-        Whether the labels of the pool are known before its samples are chosen.
-    partly_known : (n_pool,) int, optional
-        Labels of a pool that is not `labelled` in which some are known; -1 where they are not.
-    pool_truth : pools.PoolTruth, optional
-        The known faults of the pool's samples, to score a choice by, not to choose by.
+    validation : Subset, None when the test set is used for diagnosis, as the original replication did
+    labelled : bool, whether the labels of the pool are known before its samples are chosen
+    partly_known : (n_pool,) int, labels of a pool that is not `labelled` in which some are known; -1 where they are not
+    pool_truth : pools.PoolTruth, the known faults of the pool's samples, to score a choice by, not to choose by
     """
 
     train: Subset
