@@ -70,7 +70,7 @@ class Dataset:
 def load_dataset(name="mnist"):
     """Load "mnist", "fashion_mnist" or "cifar10" as a `Dataset` of images in [0, 1].
 
-    MNIST comes with the repository: without that, as beside an installed wheel, it is a FileNotFoundError. The second is
+    MNIST comes with the repository: without that, as beside an installed wheel, it is a FileNotFoundError. The next is
     Debian's package `dataset-fashion-mnist` if that is installed, CIFAR-10 is `data/cifar10.npz` if that is there
     (`repair.reading.image_folders` makes one from images; its `origin` becomes part of the name); otherwise, both are
     downloaded. An unknown name, and data that is not what was published, byte for byte, is a ValueError; of a local

@@ -15,15 +15,10 @@ class Comparison:
 
     Attributes
     ----------
-    features : (n, ...) float32
-        Of the candidates: pixels, or activations of the view's layer.
-    diagnosis : (n_held_out, ...) float32
-        The same of the held-out samples.
-    labels, predictions : (n_held_out,) int
-        True labels, and those that the view predicts.
-    n_classes : int
-    weights : (n_features, n_classes) float32 or None
-        How much a feature counts for a label, if it is its importance that is compared.
+    features : (n, ...) float32 of the candidates: pixels, or activations of the view's layer
+    diagnosis : (n_held_out, ...) float32, the same of the held-out samples
+    labels, predictions : (n_held_out,) int, true labels, and those that the view predicts
+    weights : (n_features, n_classes) float32, how much a feature counts for a label, if its importance is compared
     """
 
     features: np.ndarray
@@ -49,38 +44,27 @@ class Comparison:
 class Candidates:
     """Samples that may be chosen now; the laboratory and the scan of a large pool both hand these to a selector.
 
+    What comes after `target_layer` is None unless the selector declares that it needs it.
+
     Attributes
     ----------
     options : DebugOptions
-    groups : list of allocation.Group
-        Who competes with whom, for how many places.
-    labels : (n,) int
-        Labels as they are given, or guessed ones, group after group: the order of the scores.
-    label_errors : (n_classes,) float
-        Share of each label's diagnosis samples that the model gets wrong; 1 where there are none.
-    fault : {"underfit", "overfit", None}
-        What is being repaired; None if the allocation does not ask.
+    groups : list of allocation.Group, who competes with whom, for how many places
+    labels : (n,) int, as they are given, or guessed ones, group after group: the order of the scores
+    label_errors : (n_classes,) float, share of each label's diagnosis samples that are predicted wrong; 1 without any
+    fault : {"underfit", "overfit", None}, what is being repaired; None if the allocation does not ask
     rng : numpy.random.Generator
-    target_layer : str or None
-        Name of the layer that is looked at, if any is.
+    target_layer : str or None, name of the layer that is looked at, if any is
     samples : (n, ...) float32
-    probabilities : (n, n_classes) float32
-        The model's.
-    states : (n, n_features) float32
-        Activations of the target layer, or of the last hidden one, feature maps averaged to a few cells.
-    state_heatmaps : heatmaps.ClassHeatmaps
-        Of the diagnosis samples' states.
+    probabilities : (n, n_classes) float32 of the model
+    states : (n, n_features) float32, activations of the target layer or the last hidden, maps averaged to a few cells
+    state_heatmaps : heatmaps.ClassHeatmaps of the diagnosis samples' states
     comparison : Comparison
     training_states : callable
         From a number to the states (number, n_features) of so many training samples, drawn at random; None: of all.
-    reference_probabilities : (n, n_classes) float32
-        A reference's, see `reference`.
-    labelled : bool
-        Whether the labels are given, rather than guessed.
-    scores : dict of str to (n,) float
-        Scores that other selectors have given to the same candidates.
-
-    What comes after `target_layer` is None unless the selector declares that it needs it.
+    reference_probabilities : (n, n_classes) float32 of a reference, see `reference`
+    labelled : bool, whether the labels are given, rather than guessed
+    scores : dict of str to (n,) float, scores that other selectors have given to the same candidates
     """
 
     options: object

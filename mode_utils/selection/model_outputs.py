@@ -13,10 +13,7 @@ _DIRECTIONS = {"underfit": "forward", "overfit": "backward"}
 
 
 class ModelOutputs:
-    """The outputs of a Keras model on `splits`.
-
-    With a `state`, they are those of the model in that state, which is lent to the trainer for each look.
-    """
+    """The outputs of a Keras model on `splits`: in a `state`, if given, which is lent to the trainer for each look."""
 
     def __init__(self, trainer, splits, state=None):
         self.trainer, self._splits, self._state = trainer, splits, state
@@ -92,7 +89,7 @@ class ModelOutputs:
 
 
 def choose_view(trainer, splits, options, fault, predictions, rng):
-    """Choose whose predictions count while a fault is repaired, and which layer is looked at.
+    """Choose whose predictions count while a fault is repaired, and which layer is looked at, as a `View`.
 
     With layer selection, the target layer, sought forward for underfitting and backward for overfitting, and its
     feature model's predictions; without, the last hidden layer, and `predictions` (n_held_out,) of the model itself.

@@ -21,23 +21,18 @@ class InputSelection:
 
     Parameters
     ----------
-    outputs : selection.source.Outputs
-        Of a model, or in place of one.
-    splits : Splits
-        Not changed.
+    outputs : selection.source.Outputs of a model, or in place of one
+    splits : Splits, not changed
     options : DebugOptions
     rng : numpy.random.Generator
-        Draws the batches. From a stream that it spawns, and that of the run's reference if it is a run's, comes what
-        is drawn to get to know the pool.
-    used : sequence of int
-        Places in the pool that are not chosen.
+        Draws the batches. What is drawn to get to know the pool comes from streams apart: one that it spawns, and that
+        of the run's reference if it is a run's.
+    used : sequence of int, places in the pool that are not chosen
 
     Attributes
     ----------
-    pool : Pool
-        What is left: `pool.take` removes a batch.
-    schedule : Schedule
-        Which fault is served next.
+    pool : Pool of what is left: `pool.take` removes a batch
+    schedule : Schedule, which fault is served next
     known : selection.pool_scan.PoolScan
     screen : selection.screening.Screen or None
     """
@@ -100,24 +95,10 @@ class InputSelection:
         return pool
 
     def next_batch(self, assessment, target_label=None):
-        """Choose the next samples; the pool keeps them until it is told to let them go.
+        """Choose the next samples, a `Batch`, which stay in the pool; None if there is nothing to repair.
 
-        Parameters
-        ----------
-        assessment : diagnosis.Assessment
-            Of the model as it is.
-        target_label : int, optional
-            Serve this label, buggy or not, instead of what allocation and schedule say.
-
-        Returns
-        -------
-        Batch or None
-            `batch_size` samples, and why these; None if there is nothing to repair.
-
-        Raises
-        ------
-        ValueError
-            If the batch is larger than the pool, or the selector returns another number of scores.
+        `assessment` is of the model as it is; `target_label` is served, buggy or not, instead of what the schedule says.
+        A batch larger than the pool is a ValueError, as is a selector that returns another number of scores.
         """
         if target_label is None:
             fault, needs = self.schedule.next_needs(assessment)

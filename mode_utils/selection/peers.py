@@ -9,8 +9,8 @@ badge         gradients of the last layer that are large and unlike: Badge, by `
 falcun        close margins, and probabilities that are unlike: Falcun, by `scikit-activeml`
 ============= ======================================================================================================
 
-Those of `scikit-activeml` choose one sample after the other. They get some candidates of each group, drawn at random,
-as their cost grows with these times those that are wanted, or faster.
+Those of `scikit-activeml` choose one sample after the other, from some candidates of each group, drawn at random: their
+cost grows with these times those that are wanted, or faster.
 
 References
 ----------

@@ -20,20 +20,14 @@ class PoolScan:
 
     Attributes
     ----------
-    labels : (n,) int32
-        True labels, or those that the reference gives where there are none; 0 if nobody asked.
-    self_confidence : (n,) float32
-        The reference's probability of these labels, in [0, 1]; NaN if nobody asked.
+    labels : (n,) int32, true labels, or those that the reference gives where there are none; 0 if nobody asked
+    self_confidence : (n,) float32, the reference's probability of these labels, in [0, 1]; NaN if nobody asked
     reference_probabilities : (n, n_classes) float32, optional
         Of all labels, where labels are given or a selector needs them; None if nobody asked, or if they are too many.
-    predicted : (n,) int32
-        The model's labels.
-    confidence : (n,) float32
-        The model's probability of its label, in [0, 1].
-    scores : dict of str to (n,) float
-        By selector; the higher the more wanted.
-    digests : (n,) uint64
-        The same for samples that are the same, number for number.
+    predicted : (n,) int32, the model's labels
+    confidence : (n,) float32, the model's probability of its label, in [0, 1]
+    scores : dict of str to (n,) float, by selector; the higher the more wanted
+    digests : (n,) uint64, the same for samples that are the same, number for number
     """
 
     labels: np.ndarray
@@ -60,9 +54,8 @@ class _Look:
 def scan_pool(outputs, splits, reference=None, selectors=(), keep=False):
     """Look at each sample of a pool once, and return a `PoolScan`.
 
-    `reference`, of `reference.learn_reference`, is asked for each sample; there must be one where not all labels are
-    known. `selectors` score samples one by one, see `selectors.scanned_selectors`. With `keep`, all probabilities of
-    the reference are kept, however many they are.
+    `reference`, of `reference.learn_reference`, must be given where not all labels are known. `selectors` score samples
+    one by one, see `selectors.scanned_selectors`. `keep` keeps the reference's probabilities, however many they are.
     """
     held_out, probabilities = outputs.of_validation()
     maps = class_heatmaps(held_out, splits.diagnosis.y, probabilities.argmax(axis=1), splits.n_classes)
@@ -90,7 +83,6 @@ def _look_at_part(look, part):
 
 
 def _look_at_chunk(look, start, samples, states, probabilities):
-    """Return the columns of a scan, by name, for some samples."""
     places = np.arange(start, start + len(states))
     asked = np.full_like(probabilities, np.nan)
     if look.reference is not None:

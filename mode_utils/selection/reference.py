@@ -28,26 +28,11 @@ _BLOCK = 1_024  # samples that are asked about at once: in blocks of one size, n
 
 
 def learn_reference(outputs, splits, rng, reference="states"):
-    """Train the reference of a pool.
+    """Train the reference of a pool; its `probabilities(places, states)` are (n, n_classes) float32.
 
-    Parameters
-    ----------
-    outputs : source.Outputs
-        Of the model, and the model itself for a reference that is a network: it is not changed.
-    splits : Splits
-        Of the pool, labels are looked at if it is `labelled` or some are `known`.
-    rng : numpy.random.Generator
-    reference : {"network", "states"}
-
-    Returns
-    -------
-    NetworkReference or StatesReference
-        `probabilities(places, states)` are those (n, n_classes) float32 of samples at some places in the pool.
-
-    Raises
-    ------
-    ValueError
-        If there is no such reference; if a weight of a network cannot be drawn afresh, see `Trainer.initialize`.
+    `outputs` is a `source.Outputs` of the model, and the model itself for a network, which is not changed. Labels of
+    the pool are looked at if `splits` is `labelled` or some are known. If a weight of a network cannot be drawn afresh,
+    it is a ValueError, see `Trainer.initialize`.
     """
     check_choice("reference", reference, REFERENCES)
     if reference == "network":

@@ -8,10 +8,10 @@ PHASES = ("underfit", "overfit", "underfit")
 
 
 class Schedule:
-    """The order of a repair.
+    """The order of a repair, which can take `most_iterations` in all.
 
     Buggy labels: underfitting first, then overfitting, and if there was any, underfitting again; each until clean or at
-    its limit. The other allocations have one phase, and no fault. All phases together can take `most_iterations`.
+    its limit. The other allocations have one phase, and no fault.
     """
 
     def __init__(self, options):
@@ -23,9 +23,9 @@ class Schedule:
         self._used = 0
 
     def next_needs(self, assessment):
-        """Return the fault that the next iteration serves, and what each label needs, (n_classes,) float.
+        """Return the next fault, "underfit", "overfit" or None, and what each label needs, (n_classes,) float.
 
-        The fault is "underfit", "overfit" or None; needs are all 0 if there is nothing to do, None for the whole pool.
+        Needs are all 0 if there is nothing to do, None for the whole pool.
         """
         while self._phases:
             fault = self._phases[0]

@@ -6,12 +6,8 @@ foreign  farther from all training and validation samples than these are from on
 doubtful the reference gives the label at most one half; of a pool without labels, no label gets more (see `reference`)
 ======== ==============================================================================================================
 
-Only as much of a ranking is examined as it takes to fill the places, and at most some twenty times as many samples: if
-nearly all of a pool is unlike what is known, it is another kind of pool, and skipping helps no more.
-
-References
-----------
-Distance to the nearest known sample: Sun et al., ICML 2022, arXiv 2204.06507.
+At most some twenty times as many samples as places are examined: if nearly all of a pool is unlike what is known, it is
+another kind of pool, and skipping helps no more. Distance to known samples: Sun et al., ICML 2022, arXiv 2204.06507.
 """
 
 import numpy as np
@@ -34,8 +30,8 @@ _ROUNDING = 1e-6  # of a distance: a limit is no smaller, so that exact copies a
 class Screen:
     """Picks from rankings of a pool what is not to be skipped.
 
-    `skip` are some of `SKIPS`, `rng` draws the known samples of `splits` that are compared with, and `self_confidence`
-    (n_pool,) is a reference's probability of the label of each sample, given or guessed, for labels in doubt.
+    `skip` are some of `SKIPS`, `rng` draws the known samples of `splits` that are compared with; `self_confidence`
+    (n_pool,), a reference's probability of each sample's label, given or guessed, tells doubtful ones.
     """
 
     def __init__(self, skip, splits, rng, self_confidence=None):
@@ -55,15 +51,14 @@ class Screen:
         return lambda indices: nearest(own(indices), known) > limit
 
     def prefetch(self, places):
-        """Let a pool that reads rows one by one read some in one go, which will be looked at."""
+        """Let a pool that reads rows one by one read those in one go that will be looked at."""
         getattr(self._pool.source, "prefetch", len)(places)
 
     def pick(self, ranked, n, before=()):
-        """Find the first `n` in a ranking that are not skipped.
+        """Return the first `n` in a ranking that are not skipped, and those passed over for nothing but being copies.
 
-        `ranked` are places in the pool, the most wanted first, and `before` places of what was chosen before, whose
-        copies are skipped. Returns places in `ranked`: those picked, fewer than n where all others that were examined
-        are skipped, and those that were passed over on the way for nothing but being copies.
+        `ranked` are places in the pool, the most wanted first, and `before` of what was chosen before, whose copies are
+        skipped. Both results are places in `ranked`; fewer than n are picked where all others examined are skipped.
         """
         picked, copies, place, size = np.empty(0, int), np.empty(0, int), 0, round(_MORE * n) + 1
         chosen = None if self._limit is None else self._spectra(np.asarray(before, int))

@@ -1,7 +1,7 @@
 """Selectors: functions from candidates to scores, the higher the sooner chosen.
 
 A selector gets `candidates.Candidates` and returns one score a candidate, NaN where it knows nothing: such samples take
-their place at random. All get the same model, pool and budget, so that they can be compared.
+their place at random. `register_selector` adds one of your own.
 
 ================== =================================================================================================
 similarity         like the heat map of the label: MODE, in pixels, neurons or importance
@@ -22,7 +22,6 @@ reducible loss     the reference's loss is smaller than the model's
 
 The first five, and the loss, look at labels, as MODE's allocation to labels does: at those of the pool, or at guesses
 where it has none. The last three take them from a reference, see `reference`.
-`register_selector` adds one of your own.
 
 References
 ----------
@@ -73,12 +72,9 @@ class Selector(NamedTuple):
     Attributes
     ----------
     score : callable
-    needs : tuple of str
-        Of `INPUTS`.
-    one_by_one : bool
-        Whether a candidate's score depends on no other candidate, so that a pool can be scored chunk by chunk.
-    blends : tuple of str
-        Selectors, one by one, whose scores it is given as `candidates.scores`.
+    needs : tuple of str, of `INPUTS`
+    one_by_one : bool, whether a candidate's score depends on no other one, so that a pool can be scored chunk by chunk
+    blends : tuple of str, selectors, one by one, whose scores it is given as `candidates.scores`
     """
 
     score: Callable
@@ -130,14 +126,9 @@ def register_selector(name, score, needs=_MOST_INPUTS, one_by_one=False, blends=
 
     Parameters
     ----------
-    name : str
-    score : callable
-        From `candidates.Candidates` to (n,) float scores; the higher the sooner chosen, NaN for unknown.
-    needs : sequence of str
-        Of `INPUTS`, or it is a ValueError; by default all but reference probabilities, for which a network is trained
-        first.
-    one_by_one, blends
-        See `Selector`.
+    score : callable from `candidates.Candidates` to (n,) float; the higher the sooner chosen, NaN for unknown
+    needs : sequence of str, of `INPUTS`; by default all but reference probabilities, for which a network is trained
+    one_by_one, blends : see `Selector`
     """
     for name_of_input in needs:
         check_choice("input", name_of_input, INPUTS)
@@ -183,8 +174,8 @@ def state_differential(candidates):
 def state_margin(candidates):
     """Return the distance of each state from its label's HCI minus that from the nearest other label's HCI.
 
-    Above 0 where the state is another label's; NaN where the label has no HCI. Its square's counterpart is the
-    projection on DHCI_ik: |a - HCI_i|^2 - |a - HCI_k|^2 = c - 2 a . DHCI_ik.
+    Above 0 where the state is another label's; NaN where the label has no HCI. Squared, it is a projection on DHCI_ik:
+    |a - HCI_i|^2 - |a - HCI_k|^2 = c - 2 a . DHCI_ik.
     """
     hci, labels = candidates.state_heatmaps.hci, candidates.labels
     distances = cdist(candidates.states, np.nan_to_num(hci))
@@ -198,7 +189,7 @@ def state_margin(candidates):
 def adaptive(candidates):
     """Blend `margin` and `state margin`, each standardised in its group, by the error e of the label: 1 - e to e.
 
-    A label that the model knows gains most from samples near its border; of one that it does not know, the margin says
+    A label that the model knows gains most from samples near its border; of one it does not know, the margin says
     little.
     """
     near, far = candidates.scores["margin"], candidates.scores["state margin"]
@@ -212,8 +203,7 @@ def adaptive(candidates):
 def error(candidates):
     """Return ln(1 - p) of the true label: the gradient of the cross-entropy on the label's logit, as a logarithm.
 
-    As its order is that of the `loss`, only a `temperature` tells them apart: softened, a sample is drawn about in
-    proportion to a power of its gradient, and not the more the longer the loss's tail is.
+    Its order is that of `loss`; softened, a sample is drawn about in proportion to a power of its gradient.
     """
     return np.log(np.maximum(1 - _true_probability(candidates), _SMALLEST))
 
@@ -248,8 +238,8 @@ def loss(candidates):
 def k_center(candidates):
     """Choose, one after the other, the candidate farthest from all known states; its score is minus its turn.
 
-    Known are the states of 2,000 training samples, drawn at random, and of all that were chosen before, in any group.
-    Those whose turn does not come share the last place.
+    Known are the states of 2,000 training samples, drawn at random, and of all chosen before, in any group. Those whose
+    turn does not come share the last place.
     """
     known = candidates.training_states(_N_KNOWN)
     scores = np.full(len(candidates), -float(len(candidates)))
@@ -263,8 +253,7 @@ def k_center(candidates):
 def expected_error(candidates):
     """Return sum over k of b_k (1 - p_k), in [0, 1]: how much of the reference's probabilities b_k the model denies.
 
-    Of a sample with a label, the sum is over this label alone. Without, the score is the probability that model and
-    reference draw different ones.
+    Of a sample with a label, over this label alone; without, the probability that model and reference draw unlike ones.
     """
     counted = candidates.reference_probabilities
     if candidates.labelled:

@@ -12,12 +12,9 @@ class View:
 
     Attributes
     ----------
-    predictions : (n_held_out,) int
-        Labels of the held-out samples: the model's own, or those of a target layer's feature model.
-    layer : str or None
-        None where only pixels are compared, and of outputs without a model.
-    weights : (n_features, n_classes) float32 or None
-        Of the layer's feature model, where there is one.
+    predictions : (n_held_out,) int, by the model itself, or by a target layer's feature model
+    layer : str or None where only pixels are compared, and of outputs without a model
+    weights : (n_features, n_classes) float32 of the layer's feature model, where there is one
     """
 
     predictions: np.ndarray
@@ -28,12 +25,7 @@ class View:
 class Outputs(Protocol):
     """What a model makes of samples: states, (n, n_features), and probabilities, (n, n_classes), both float32.
 
-    Attributes
-    ----------
-    n_pool : int
-        Samples of the pool.
-    stays : bool
-        Whether the model stays as it is, so that one look at the pool is enough.
+    `n_pool` counts the samples of the pool; a model that `stays` as it is needs only one look at the pool.
     """
 
     n_pool: int
