@@ -81,10 +81,7 @@ def judge_accuracies(predictions, seen, unseen, theta=0.92, gamma=0.10):
     Where nothing is known of training samples, give the others twice: then nothing counts as overfit.
     """
     deficits = {"underfit": theta - _either(unseen, seen), "overfit": seen - unseen - gamma}
-    buggy = {
-        "underfit": find_underfit_labels(seen, unseen, theta),
-        "overfit": find_overfit_labels(seen, unseen, gamma),
-    }
+    buggy = {"underfit": find_underfit_labels(seen, unseen, theta), "overfit": find_overfit_labels(seen, unseen, gamma)}
     return Assessment(predictions, seen, unseen, buggy, deficits, {})
 
 

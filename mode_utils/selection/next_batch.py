@@ -97,7 +97,7 @@ class InputSelection:
     def next_batch(self, assessment, target_label=None):
         """Choose the next samples, a `Batch`, which stay in the pool; None if there is nothing to repair.
 
-        `assessment` is of the model as it is; `target_label` is served, buggy or not, instead of what the schedule says.
+        `assessment` is of the model as it is; `target_label` is served, buggy or not, in place of what is next.
         A batch larger than the pool is a ValueError, as is a selector that returns another number of scores.
         """
         if target_label is None:
