@@ -78,9 +78,10 @@ def load_dataset(name="mnist"):
     """
     key = dataset_name(name)
     arrays, class_names = _LOADERS[key]()
-    x_train, y_train, x_test, y_test = (arrays[part] for part in _PARTS)
+    x_train, x_test = (np.divide(arrays[part], 255, dtype=np.float32) for part in ("x_train", "x_test"))
+    y_train, y_test = (arrays[part].astype(np.int32) for part in ("y_train", "y_test"))
     name = f"{key}, {arrays['origin']}" if str(arrays.get("origin", "")) else key
-    return Dataset(name, _unit(x_train), y_train.astype(np.int32), _unit(x_test), y_test.astype(np.int32), class_names)
+    return Dataset(name, x_train, y_train, x_test, y_test, class_names)
 
 
 def keep_classes(dataset, labels):
@@ -113,10 +114,6 @@ def dataset_name(name):
     return key
 
 
-def _unit(images):
-    return np.divide(images, 255, dtype=np.float32)
-
-
 def _check_samples(what, x, y, n_classes):
     if len(x) != len(y) or len(y) == 0:
         raise ValueError(f"{what}: {len(x)} samples and {len(y)} labels; both must be of the same, positive number")
@@ -139,8 +136,12 @@ def _load_mnist():
 
 
 def _load_fashion_mnist():
-    debian = DEBIAN_FASHION_MNIST
-    arrays = _read_debian_fashion_mnist(debian) if debian.is_dir() else _download("fashion_mnist")
+    if DEBIAN_FASHION_MNIST.is_dir():
+        files = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+        read = [_read_idx(DEBIAN_FASHION_MNIST / f"{file}-ubyte.gz") for file in files]
+        arrays = dict(zip(_PARTS, read, strict=True))
+    else:
+        arrays = _download("fashion_mnist")
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(arrays[part]).tobytes() for part in _PARTS)).hexdigest()
     _check_digest("Fashion-MNIST", digest, _FASHION_MNIST_SHA256)
     return arrays, _FASHION_MNIST_CLASSES
@@ -167,11 +168,6 @@ def _load_cifar10():
     return arrays, _CIFAR10_CLASSES
 
 
-def _read_debian_fashion_mnist(folder):
-    files = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-    return {part: _read_idx(folder / f"{file}-ubyte.gz") for part, file in zip(_PARTS, files, strict=True)}
-
-
 def _read_idx(path):
     """Read an IDX file: two zero bytes, type, number of dimensions, the dimensions as big-endian int32, the bytes."""
     raw = gzip.decompress(path.read_bytes())
@@ -182,10 +178,8 @@ def _read_idx(path):
 
 def _check_digest(what, digest, expected):
     if digest != expected:
-        raise ValueError(
-            f"{what} is corrupt or truncated: SHA-256 {digest}, expected {expected}; fetch it again "
-            "(for data/mnist.npz: git checkout -- data/mnist.npz)"
-        )
+        again = "fetch it again (for data/mnist.npz: git checkout -- data/mnist.npz)"
+        raise ValueError(f"{what} is corrupt or truncated: SHA-256 {digest}, expected {expected}; {again}")
 
 
 _LOADERS = {"mnist": _load_mnist, "fashion_mnist": _load_fashion_mnist, "cifar10": _load_cifar10}

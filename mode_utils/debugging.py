@@ -1,6 +1,7 @@
 """The MODE loop and its control: choose a batch, retrain on it and assess, until the budget or the need ends."""
 
 import time
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -36,19 +37,12 @@ class Repair(InputSelection):
         rng = seed if isinstance(seed, np.random.Generator) else run_streams(seed)["repair"]
         self.trainer, (self._retraining, selection) = trainer, rng.spawn(2)
         self._replay = Replay(splits, options.replay, self._retraining.spawn(1)[0])
-        self._assessment = None
         super().__init__(ModelOutputs(trainer, splits), splits, options, selection)
 
-    @property
+    @cached_property
     def assessment(self):
         """What the model gets wrong as it is; found out when it is first asked for after a retraining."""
-        if self._assessment is None:
-            self._assessment = assess(self.trainer, self.splits, self.options.theta, self.options.gamma)
-        return self._assessment
-
-    @assessment.setter
-    def assessment(self, known):
-        self._assessment = known
+        return assess(self.trainer, self.splits, self.options.theta, self.options.gamma)
 
     def next_batch(self, assessment=None, target_label=None):
         """Choose the next samples for the model as it is, see `InputSelection.next_batch`."""
@@ -57,9 +51,9 @@ class Repair(InputSelection):
     def retrain(self, indices):
         """Take samples out of the pool and retrain the model on them, old ones beside them."""
         self.pool.take(indices)
-        new_and_old = self._replay.with_old(indices)
-        self.trainer.fit(*new_and_old, epochs=self.options.epochs, rng=self._retraining)
-        self._assessment, self.choose_view = None, self.outputs.choose_view
+        self.trainer.fit(*self._replay.with_old(indices), epochs=self.options.epochs, rng=self._retraining)
+        self.choose_view = self.outputs.choose_view
+        vars(self).pop("assessment", None)
 
     def run(self, n_iterations=None):
         """Choose, retrain and assess until the budget or the pool is spent, or nothing is left to repair.
@@ -86,12 +80,9 @@ class Repair(InputSelection):
         selected = time.perf_counter()
         self.retrain(batch.indices)
         times = dict(zip(TIMES, (time.perf_counter() - started, selected - started), strict=True))
-        row = (
-            {"samples_added": self.outputs.n_pool - len(self.pool)} | self.assessment.scores | self._why(batch) | times
-        )
-        if self.splits.pool_truth:
-            row |= self.splits.pool_truth.shares(np.flatnonzero(~self.pool.available))
-        return row
+        added = np.flatnonzero(~self.pool.available)
+        row = {"samples_added": len(added), **self.assessment.scores, **self._why(batch), **times}
+        return row | (self.splits.pool_truth.shares(added) if self.splits.pool_truth else {})
 
     def _why(self, batch):
         target = pd.NA if batch.target_label is None else batch.target_label

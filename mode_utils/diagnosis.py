@@ -57,22 +57,13 @@ def assess(trainer, splits, theta=0.92, gamma=0.10):
     splits : Splits; the faults are those on `train` and `diagnosis`, `test` is only scored
     theta, gamma : float in [0, 1], see `find_underfit_labels` and `find_overfit_labels`
     """
-    train, diagnosis, test = (
-        trainer.predict(part.x).argmax(axis=1) for part in (splits.train, splits.diagnosis, splits.test)
-    )
-    seen, unseen, tested = (
-        label_accuracies(part.y, predictions, splits.n_classes)
-        for part, predictions in ((splits.train, train), (splits.diagnosis, diagnosis), (splits.test, test))
-    )
-    found = judge_accuracies(diagnosis, seen, unseen, theta, gamma)
-    scores = {
-        "test_accuracy": float((test == splits.test.y).mean()),
-        "diagnosis_accuracy": float((diagnosis == splits.diagnosis.y).mean()),
-        "train_accuracy": float((train == splits.train.y).mean()),
-        "weakest_label_accuracy": float(np.nanmin(tested)),
-        **{f"n_{fault}": len(labels) for fault, labels in found.buggy.items()},
-    }
-    return replace(found, scores=scores)
+    parts = {"test": splits.test, "diagnosis": splits.diagnosis, "train": splits.train}
+    predicted = {role: trainer.predict(part.x).argmax(axis=1) for role, part in parts.items()}
+    by_label = {role: label_accuracies(part.y, predicted[role], splits.n_classes) for role, part in parts.items()}
+    found = judge_accuracies(predicted["diagnosis"], by_label["train"], by_label["diagnosis"], theta, gamma)
+    scores = {f"{role}_accuracy": float((predicted[role] == part.y).mean()) for role, part in parts.items()}
+    scores["weakest_label_accuracy"] = float(np.nanmin(by_label["test"]))
+    return replace(found, scores=scores | {f"n_{fault}": len(labels) for fault, labels in found.buggy.items()})
 
 
 def judge_accuracies(predictions, seen, unseen, theta=0.92, gamma=0.10):

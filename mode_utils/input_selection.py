@@ -33,8 +33,7 @@ def select_inputs(trainer, splits, options, assessment, rng, target_label=None):
     """
     if target_label is not None:
         options = replace(options, allocation="faultiest label")
-    chosen = InputSelection(ModelOutputs(trainer, splits), splits, options, rng)
-    return chosen.next_batch(assessment, target_label)
+    return InputSelection(ModelOutputs(trainer, splits), splits, options, rng).next_batch(assessment, target_label)
 
 
 def extreme_inputs(pool, heatmaps, features, metric="cosine similarity", minkowski_p=3):

@@ -11,14 +11,8 @@ from mode_utils.selection.selectors import OVERFIT_SELECTIONS, SELECTORS
 from mode_utils.similarity import SPATIAL, metric_name
 from mode_utils.support.checks import check_choice, check_least, check_share
 
-_BY_LABEL = {
-    "allocation": "all labels",
-    "temperature": 2.0,
-    "scale_temperature": True,
-    "replay": 4.0,
-    "alpha": 1.0,
-    "layer_selection": False,
-}
+_BY_LABEL = {"allocation": "all labels", "temperature": 2.0, "scale_temperature": True, "replay": 4.0}
+_BY_LABEL |= {"alpha": 1.0, "layer_selection": False}
 PRESETS = {  # what differs from the defaults
     "original": {},
     # found by notebooks/sweeps/exploration.yml; docs/which-inputs.md has what became of it
@@ -92,15 +86,18 @@ class DebugOptions:
 
     def __post_init__(self):
         object.__setattr__(self, "metric", metric_name(self.metric))
-        _check_choices(self, space=SPACES, heatmap=HEATMAPS, ranking=RANKINGS, reference=REFERENCES)
-        _check_choices(self, selector=SELECTORS, allocation=ALLOCATIONS, overfit_selection=OVERFIT_SELECTIONS)
+        choices = {"space": SPACES, "heatmap": HEATMAPS, "ranking": RANKINGS, "reference": REFERENCES}
+        choices |= {"selector": SELECTORS, "allocation": ALLOCATIONS, "overfit_selection": OVERFIT_SELECTIONS}
+        for name, allowed in choices.items():
+            check_choice(name, getattr(self, name), allowed)
         object.__setattr__(self, "skip", (self.skip,) if isinstance(self.skip, str) else tuple(self.skip))
         for each in self.skip:
             check_choice("skip", each, SKIPS)
         for name in ("theta", "gamma", "alpha"):
             check_share(name, getattr(self, name))
-        _check_least(self, temperature=0, replay=0, minkowski_p=1, similarity_threshold=0)
-        _check_least(self, batch_size=1, max_iterations=1, epochs=1)
+        least = {"temperature": 0, "replay": 0, "minkowski_p": 1, "similarity_threshold": 0}
+        for name, value in (least | {"batch_size": 1, "max_iterations": 1, "epochs": 1}).items():
+            check_least(name, getattr(self, name), value)
         if self.metric == SPATIAL:
             self._check_images()
 
@@ -114,27 +111,13 @@ class DebugOptions:
         heatmaps = {"heatmap": self.heatmap, "overfit_selection": OVERFIT_SELECTIONS[self.overfit_selection][0] or ""}
         signed = [getattr(self, name) for name, heatmap in heatmaps.items() if heatmap.startswith("d")]
         if self.space != "pixels" or signed:
-            raise ValueError(
-                f"metric {SPATIAL!r} moves the mass of images: it needs space 'pixels' and no differential heat map, "
-                f"not {', '.join([self.space, *signed])}"
-            )
+            needs = f"metric {SPATIAL!r} moves the mass of images: it needs space 'pixels' and no differential heat map"
+            raise ValueError(f"{needs}, not {', '.join([self.space, *signed])}")
 
 
 def check_budget(options, pool_size):
     """Raise a ValueError if all batches of a repair together are larger than the pool."""
     needed = options.batch_size * options.max_iterations
     if needed > pool_size:
-        raise ValueError(
-            f"batch_size = {options.batch_size} x max_iterations = {options.max_iterations} needs {needed} samples, "
-            f"but the pool has {pool_size}"
-        )
-
-
-def _check_choices(owner, **choices):
-    for name, allowed in choices.items():
-        check_choice(name, getattr(owner, name), allowed)
-
-
-def _check_least(owner, **least):
-    for name, value in least.items():
-        check_least(name, getattr(owner, name), value)
+        sizes = f"batch_size = {options.batch_size} x max_iterations = {options.max_iterations}"
+        raise ValueError(f"{sizes} needs {needed} samples, but the pool has {pool_size}")

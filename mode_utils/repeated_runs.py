@@ -203,6 +203,4 @@ def _lock(cache_dir, seed):
 
 @lru_cache
 def _code_version():
-    digest = hashlib.sha256(repr(versions()).encode())
-    digest.update(code_hash(Path(__file__).parent, *DECIDING).encode())
-    return digest.hexdigest()
+    return hashlib.sha256(f"{versions()!r}{code_hash(Path(__file__).parent, *DECIDING)}".encode()).hexdigest()

@@ -86,11 +86,9 @@ class RunSetup:
     fine_tune: str = "all"
 
     def __post_init__(self):
-        check_choice("diagnose_on", self.diagnose_on, DIAGNOSE_ON)
-        check_choice("architecture", self.architecture, ARCHITECTURES)
-        check_choice("scenario", self.scenario, SCENARIOS)
-        check_choice("pool", self.pool, POOLS)
-        check_choice("fine_tune", self.fine_tune, FINE_TUNE)
+        choices = {"diagnose_on": DIAGNOSE_ON, "architecture": ARCHITECTURES, "scenario": SCENARIOS, "pool": POOLS}
+        for name, allowed in (choices | {"fine_tune": FINE_TUNE}).items():
+            check_choice(name, getattr(self, name), allowed)
         for name in ("n_train", "n_bug_fixing", "n_validation", "n_test", "width"):
             check_least(name, getattr(self, name), 1)
         check_least("initial_epochs", self.initial_epochs, 0)

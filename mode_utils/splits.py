@@ -44,15 +44,6 @@ class Subset:
             self._held[1] = x
         return x
 
-    @property
-    def is_held(self):
-        """Whether a copy is kept, see `hold`."""
-        return self._held[0]
-
-    def hold(self, held):
-        """Keep the copy of the samples from its first use on, or release it."""
-        self._held[:] = [held, None]
-
     def subset(self, positions):
         """Return the subset at some positions."""
         return Subset(self.source, self.y[positions], self.index[positions])
@@ -106,14 +97,14 @@ class Splits:
     def in_memory(self, *roles):
         """Copy the samples of some roles, by default of all, once when they are first used, and keep them."""
         parts = [getattr(self, role) for role in roles or ("train", "bug_fixing", "diagnosis", "test")]
-        parts = [part for part in parts if not part.is_held]  # by an outer context
-        for part in parts:
-            part.hold(True)
+        held = [part._held for part in parts if not part._held[0]]  # the others are, by an outer context
+        for each in held:
+            each[0] = True
         try:
             yield
         finally:
-            for part in parts:
-                part.hold(False)
+            for each in held:
+                each[:] = [False, None]
 
 
 def split_dataset(

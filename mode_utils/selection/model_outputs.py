@@ -27,21 +27,19 @@ class ModelOutputs:
     def of_training(self, labels=None, layer=None):
         """Return states and labels of the training samples, or of those with some labels."""
         train = self._splits.train
-        if labels is None:
-            return self._look(train.x, ("states",), layer)[0], train.y
-        x, y = train.take(np.flatnonzero(np.isin(train.y, labels)))
+        x, y = (train.x, train.y) if labels is None else train.take(np.flatnonzero(np.isin(train.y, labels)))
         return self._look(x, ("states",), layer)[0], y
 
     def at(self, places, names=("states", "probabilities"), layer=None):
         """Return states, probabilities or both at some places of the pool."""
         pool = self._splits.bug_fixing
-        if not self.stays and 2 * len(places) >= len(pool):  # of most of the pool there is a copy, of the rest none
+        if self.stays:
+            with self._held():
+                parts = [self._outputs(x, names, layer) for x in scattered(pool.source, places)]
+            return [np.concatenate(part) for part in zip(*parts, strict=True)]
+        if 2 * len(places) >= len(pool):  # of most of the pool there is a copy, of the rest none
             return [outputs[places] for outputs in self._look(pool.x, names, layer)]
-        if not self.stays:
-            return self._look(pool.take(places)[0], names, layer)
-        with self._held():
-            parts = [self._outputs(x, names, layer) for x in scattered(pool.source, places)]
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+        return self._look(pool.take(places)[0], names, layer)
 
     def states_at(self, places):
         """Return the states at some places of the pool."""
@@ -66,9 +64,8 @@ class ModelOutputs:
 
     def each_part(self, function):
         """Yield what a function makes of the pool, which is one part."""
-        pool = self._splits.bug_fixing.source
         with self._held():
-            found = function((start, x, *self._outputs(x)) for start, x in in_chunks(pool))
+            found = function((start, x, *self._outputs(x)) for start, x in in_chunks(self._splits.bug_fixing.source))
         yield found
 
     def choose_view(self, options, fault, predictions, rng):

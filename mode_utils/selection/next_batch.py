@@ -68,11 +68,9 @@ class InputSelection:
             keep = not self.scanned and "reference probabilities" in needs_of(self.options.selector)
             selectors = scanned_selectors(self.options) or ()
             return scan_pool(self.outputs, self.splits, self._reference() if asked else None, selectors, keep)
-        found = self.reference_probabilities
-        labels = self.splits.known_labels
+        found, labels = self.reference_probabilities, self.splits.known_labels
         if labels is None:
-            guessed = np.zeros(self.outputs.n_pool) if found is None else found.argmax(axis=1)
-            labels = guessed.astype(np.int32)
+            labels = np.asarray(np.zeros(self.outputs.n_pool) if found is None else found.argmax(axis=1), np.int32)
         return PoolScan(labels, None if found is None else found[np.arange(len(labels)), labels], found)
 
     @property
@@ -83,8 +81,8 @@ class InputSelection:
     @cached_property
     def screen(self):
         """What is skipped in rankings; None if the options skip nothing."""
-        skip, confidence = self.options.skip, self.known.self_confidence
-        return Screen(skip, self.splits, self._apart, confidence) if skip else None
+        confidence = self.known.self_confidence
+        return Screen(self.options.skip, self.splits, self._apart, confidence) if self.options.skip else None
 
     @cached_property
     def pool(self):

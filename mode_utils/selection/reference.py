@@ -10,8 +10,6 @@ half of the pool, and is asked about the other half, so that no sample vouches f
 learns from the validation samples alone, and from the labels of a part where only a part has some. A label that these
 lack it learns from training samples, which the model has seen, too: that is better than never to find it.
 
-References
-----------
 Cross-fitted probabilities: Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125. A model trained on other data as
 the reference of a loss: Mindermann et al., ICML 2022, arXiv 2206.07137.
 """

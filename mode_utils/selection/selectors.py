@@ -8,27 +8,21 @@ similarity         like the heat map of the label: MODE, in pixels, neurons or i
 state differential the state of the target layer is on the way from the label's HCI to its HWI
 state margin       the state is nearer to another label's HCI than to its own
 adaptive           margin in labels that the model knows, state margin in labels that it does not
-error              the model gives the true label too little: the size of the loss's gradient
+error              the model gives the true label too little: the size of the loss's gradient (Katharopoulos et al.,
+                   ICML 2018, arXiv 1803.00942; Paul et al., NeurIPS 2021, arXiv 2107.07075)
 random             nothing
-entropy            the predicted probabilities are spread
-margin             the two likeliest labels are close
-deepgini           two samples of these probabilities would differ
+entropy            the predicted probabilities are spread (Settles, Active Learning Literature Survey, 2009)
+margin             the two likeliest labels are close (Settles, 2009)
+deepgini           two samples of these probabilities would differ (Feng et al., ISSTA 2020, 10.1145/3395363.3397357)
 loss               cross-entropy with the true label
-k-center           the state is far from all that are known or chosen: a core-set
+k-center           the state is far from all that are known or chosen: a core-set (Sener et al., arXiv 1708.00489)
 expected error     the model gives too little to what is the label according to a reference
 error or margin    that, or the two likeliest labels are close
-reducible loss     the reference's loss is smaller than the model's
+reducible loss     the reference's loss is smaller than the model's (Mindermann et al., ICML 2022, arXiv 2206.07137)
 ================== =================================================================================================
 
 The first five, and the loss, look at labels, as MODE's allocation to labels does: at those of the pool, or at guesses
 where it has none. The last three take them from a reference, see `reference`.
-
-References
-----------
-DeepGini: Feng et al., ISSTA 2020, doi 10.1145/3395363.3397357. Entropy and margin: Settles, Active Learning Literature
-Survey, 2009. Gradient: Katharopoulos and Fleuret, ICML 2018, arXiv 1803.00942; Paul et al., NeurIPS 2021, arXiv
-2107.07075. Core-set: Sener and Savarese, ICLR 2018, arXiv 1708.00489. Reducible loss: Mindermann et al., ICML 2022,
-arXiv 2206.07137.
 """
 
 from collections.abc import Callable
@@ -43,15 +37,9 @@ from mode_utils.support.checks import check_choice
 from mode_utils.support.core_set import farthest_first
 
 INPUTS = (
-    "samples",
-    "labels",
-    "reference probabilities",
-    "probabilities",
-    "states",
-    "state heatmaps",
-    "training states",
+    "samples", "labels", "reference probabilities", "probabilities", "states", "state heatmaps", "training states",
     "comparison",
-)
+)  # fmt: skip
 _MOST_INPUTS = tuple(name for name in INPUTS if name != "reference probabilities")
 OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
     "least similar to hci": ("hci", "worst"),
@@ -140,11 +128,9 @@ def register_selector(name, score, needs=_MOST_INPUTS, one_by_one=False, blends=
 def similarity(candidates):
     """Score candidates by similarity to the heat map of their label, as the options say for the fault."""
     options, compared = candidates.options, candidates.comparison
-    heatmap, ranking = (
-        OVERFIT_SELECTIONS[options.overfit_selection]
-        if candidates.fault == "overfit"
-        else (options.heatmap, options.ranking)
-    )
+    heatmap, ranking = options.heatmap, options.ranking
+    if candidates.fault == "overfit":
+        heatmap, ranking = OVERFIT_SELECTIONS[options.overfit_selection]
     scores = np.full(len(candidates), np.nan)
     if heatmap is None:
         return scores
@@ -269,23 +255,25 @@ def error_or_margin(candidates):
 
 def reducible_loss(candidates):
     """Return the model's cross-entropy minus the reference's, with the given label or, without, the reference's."""
-    p, b = (
-        np.log(np.maximum(each, _SMALLEST)) for each in (candidates.probabilities, candidates.reference_probabilities)
-    )
-    rows = np.arange(len(candidates))
+    b = candidates.reference_probabilities
+    reducible = np.log(np.maximum(b, _SMALLEST)) - np.log(np.maximum(candidates.probabilities, _SMALLEST))
     if candidates.labelled:
-        return (b - p)[rows, candidates.labels]
-    return (candidates.reference_probabilities * (b - p)).sum(axis=1)
+        return reducible[np.arange(len(candidates)), candidates.labels]
+    return (b * reducible).sum(axis=1)
 
 
 def _true_probability(candidates):
     return candidates.probabilities[np.arange(len(candidates)), candidates.labels]
 
 
+_BY_STATE, _BY_REFERENCE = (
+    ("labels", "states", "state heatmaps"),
+    ("labels", "reference probabilities", "probabilities"),
+)
 SELECTORS = {
     "similarity": Selector(similarity, ("labels", "comparison")),
-    "state differential": Selector(state_differential, ("labels", "states", "state heatmaps"), one_by_one=True),
-    "state margin": Selector(state_margin, ("labels", "states", "state heatmaps"), one_by_one=True),
+    "state differential": Selector(state_differential, _BY_STATE, one_by_one=True),
+    "state margin": Selector(state_margin, _BY_STATE, one_by_one=True),
     "adaptive": Selector(adaptive, blends=("margin", "state margin")),
     "error": Selector(error, ("labels", "probabilities"), one_by_one=True),
     "random": Selector(random, one_by_one=True),
@@ -294,9 +282,7 @@ SELECTORS = {
     "deepgini": Selector(deepgini, ("probabilities",), one_by_one=True),
     "loss": Selector(loss, ("labels", "probabilities"), one_by_one=True),
     "k-center": Selector(k_center, ("states", "training states")),
-    "expected error": Selector(expected_error, ("labels", "reference probabilities", "probabilities"), one_by_one=True),
-    "error or margin": Selector(
-        error_or_margin, ("labels", "reference probabilities", "probabilities"), one_by_one=True
-    ),
-    "reducible loss": Selector(reducible_loss, ("labels", "reference probabilities", "probabilities"), one_by_one=True),
+    "expected error": Selector(expected_error, _BY_REFERENCE, one_by_one=True),
+    "error or margin": Selector(error_or_margin, _BY_REFERENCE, one_by_one=True),
+    "reducible loss": Selector(reducible_loss, _BY_REFERENCE, one_by_one=True),
 }
