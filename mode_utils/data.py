@@ -28,17 +28,11 @@ _PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples and labels, checked once, and seen through read-only views.
-
-    Attributes
-    ----------
-    x_train, x_test : (n, ...) float32, images in [0, 1]
-    y_train, y_test : (n,) int32 in 0 .. n_classes - 1
-    """
+    """Samples and labels, checked once, and seen through read-only views."""
 
     name: str
-    x_train: np.ndarray
-    y_train: np.ndarray
+    x_train: np.ndarray  #: (n, ...) float32, images in [0, 1]
+    y_train: np.ndarray  #: (n,) int32 in 0 .. n_classes - 1
     x_test: np.ndarray
     y_test: np.ndarray
     class_names: tuple[str, ...]

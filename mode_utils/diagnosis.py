@@ -15,23 +15,14 @@ _FAR_BETTER = 0.4  # of accuracy, that another order of the labels has to bring
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a model gets right and wrong at one moment.
+    """What a model gets right and wrong at one moment."""
 
-    Attributes
-    ----------
-    predictions : (n_diagnosis,) int, the model's own labels for the diagnosis samples
-    train_accuracies, diagnosis_accuracies : (n_classes,) float, see `label_accuracies`
-    buggy : dict by fault, "underfit" and "overfit", of the labels (n_buggy,) int that have it, faultiest first
-    deficits : dict by fault, of how far each label (n_classes,) is from not having it; above 0 for those that do
-    scores : dict of str to float, columns of the runs table (see `study.runs_table`)
-    """
-
-    predictions: np.ndarray
-    train_accuracies: np.ndarray
-    diagnosis_accuracies: np.ndarray
-    buggy: dict[str, np.ndarray]
-    deficits: dict[str, np.ndarray]
-    scores: dict[str, float]
+    predictions: np.ndarray  #: (n_diagnosis,) int, the model's own labels for the diagnosis samples
+    train_accuracies: np.ndarray  #: (n_classes,) float, see `label_accuracies`
+    diagnosis_accuracies: np.ndarray  #: (n_classes,) float
+    buggy: dict[str, np.ndarray]  #: by fault, "underfit" and "overfit": labels (n_buggy,), faultiest first
+    deficits: dict[str, np.ndarray]  #: by fault, how far each label (n_classes,) is from health; above 0 if buggy
+    scores: dict[str, float]  #: columns of the runs table (see `study.runs_table`)
 
     @property
     def errors(self):

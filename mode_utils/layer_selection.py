@@ -22,19 +22,14 @@ MEMORIZATION_MARGIN = 0.01  # differences of accuracies that count, going backwa
 class TargetLayer:
     """The target layer, and why it is the target.
 
-    Attributes
-    ----------
-    predictions : (n,) int for the held-out samples, by the layer's feature model, or the model if only that saturates
-    weights : (n_features, n_classes) float32 of the layer's head; None if the layer is the output
-    evidence : pandas.DataFrame
-        A row a candidate, in the order of the network: `layer`, `features` (how many reach the head), `train_accuracy`
-        and `accuracy` of its feature model, on train and on held-out samples, and their difference `gap`; `distance`
-        (Bhattacharyya) to the feature model of the next candidate, at least 0, NaN for the output.
+    `evidence` has a row a candidate, in the order of the network: `layer`, `features` (how many reach the head),
+    `train_accuracy` and `accuracy` of its feature model, on train and on held-out samples, and their difference `gap`;
+    `distance` (Bhattacharyya) to the feature model of the next candidate, at least 0, NaN for the output.
     """
 
     name: str
-    predictions: np.ndarray
-    weights: np.ndarray | None
+    predictions: np.ndarray  #: (n,) int for held-out samples, by its feature model, or the model if only that saturates
+    weights: np.ndarray | None  #: (n_features, n_classes) float32 of the layer's head; None if it is the output
     evidence: pd.DataFrame
     reason: str
 

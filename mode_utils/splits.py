@@ -59,24 +59,16 @@ class Subset:
 
 @dataclass(frozen=True)
 class Splits:
-    """The four roles.
-
-    Attributes
-    ----------
-    validation : Subset, None when the test set is used for diagnosis, as the original replication did
-    labelled : bool, whether the labels of the pool are known before its samples are chosen
-    partly_known : (n_pool,) int, labels of a pool that is not `labelled` in which some are known; -1 where they are not
-    pool_truth : pools.PoolTruth, the known faults of the pool's samples, to score a choice by, not to choose by
-    """
+    """The four roles."""
 
     train: Subset
     bug_fixing: Subset
-    validation: Subset | None
+    validation: Subset | None  #: None when the test set is used for diagnosis, as the original replication did
     test: Subset
     n_classes: int
-    labelled: bool = True
-    partly_known: np.ndarray | None = None
-    pool_truth: object = None
+    labelled: bool = True  #: whether the labels of the pool are known before its samples are chosen
+    partly_known: np.ndarray | None = None  #: (n_pool,) int, if some labels of the pool are known; -1: not
+    pool_truth: object = None  #: a `pools.PoolTruth`, to score a choice by, not to choose by
 
     @property
     def diagnosis(self):

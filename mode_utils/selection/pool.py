@@ -41,26 +41,15 @@ class Pool:
 
 @dataclass(frozen=True)
 class Batch:
-    """The next samples, as places in the pool, and why these.
+    """The next samples, as places in the pool, and why these."""
 
-    Attributes
-    ----------
-    ranked : (n_ranked,) int, taken by their score, a group's best first
-    random : (n_random,) int, drawn from the labels that are not served, and where nothing is known of a candidate
-    fault : {"underfit", "overfit", None}, what the batch is meant to repair; None if the allocation does not ask
-    target_label : int or None, the label that gets most; None if the whole pool is ranked at once
-    target_layer : str or None, name of the layer that was looked at, if any was
-    candidates : (n_candidates,) int, all samples that competed, group after group
-    scores : (n_candidates,) float, the higher the more wanted in their group; NaN where nothing is known
-    """
-
-    ranked: np.ndarray
-    random: np.ndarray
-    fault: str | None = None
-    target_label: int | None = None
-    target_layer: str | None = None
-    candidates: np.ndarray | None = None
-    scores: np.ndarray | None = None
+    ranked: np.ndarray  #: (n_ranked,) int, taken by their score, a group's best first
+    random: np.ndarray  #: (n_random,) int, drawn from the other labels, and where nothing is known of a candidate
+    fault: str | None = None  #: "underfit" or "overfit", what it is to repair; None if the allocation does not ask
+    target_label: int | None = None  #: the label that gets most; None if the whole pool is ranked at once
+    target_layer: str | None = None  #: name of the layer that was looked at, if any was
+    candidates: np.ndarray | None = None  #: (n_candidates,) int, all samples that competed, group after group
+    scores: np.ndarray | None = None  #: (n_candidates,) float, the higher the more wanted in their group; NaN: unknown
 
     @property
     def indices(self):

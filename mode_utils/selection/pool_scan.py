@@ -16,27 +16,15 @@ _MOST_KEPT = 20_000_000  # probabilities of a reference that are kept of all
 
 @dataclass(frozen=True)
 class PoolScan:
-    """What is known of each sample of a pool.
+    """What is known of each sample of a pool."""
 
-    Attributes
-    ----------
-    labels : (n,) int32, true labels, or those that the reference gives where there are none; 0 if nobody asked
-    self_confidence : (n,) float32, the reference's probability of these labels, in [0, 1]; NaN if nobody asked
-    reference_probabilities : (n, n_classes) float32, optional
-        Of all labels, where labels are given or a selector needs them; None if nobody asked, or if they are too many.
-    predicted : (n,) int32, the model's labels
-    confidence : (n,) float32, the model's probability of its label, in [0, 1]
-    scores : dict of str to (n,) float, by selector; the higher the more wanted
-    digests : (n,) uint64, the same for samples that are the same, number for number
-    """
-
-    labels: np.ndarray
-    self_confidence: np.ndarray
-    reference_probabilities: np.ndarray | None = None
-    predicted: np.ndarray | None = None
-    confidence: np.ndarray | None = None
-    scores: dict[str, np.ndarray] = field(default_factory=dict)
-    digests: np.ndarray | None = None
+    labels: np.ndarray  #: (n,) int32, true ones, or those of the reference where there are none; 0 if nobody asked
+    self_confidence: np.ndarray  #: (n,) float32, the probability of these by the reference; NaN if nobody asked
+    reference_probabilities: np.ndarray | None = None  #: (n, n_classes) float32; None if nobody asked, or too many
+    predicted: np.ndarray | None = None  #: (n,) int32, the model's labels
+    confidence: np.ndarray | None = None  #: (n,) float32, the model's probability of its label, in [0, 1]
+    scores: dict[str, np.ndarray] = field(default_factory=dict)  #: (n,) float by selector; the higher the more wanted
+    digests: np.ndarray | None = None  #: (n,) uint64, the same for samples that are the same, number for number
 
 
 @dataclass(frozen=True)

@@ -55,20 +55,12 @@ _OF_A_SCAN = {"labels", "reference probabilities", "probabilities", "states", "s
 
 
 class Selector(NamedTuple):
-    """A function from `candidates.Candidates` to scores (n,), and what has to be computed before it is called.
-
-    Attributes
-    ----------
-    score : callable
-    needs : tuple of str, of `INPUTS`
-    one_by_one : bool, whether a candidate's score depends on no other one, so that a pool can be scored chunk by chunk
-    blends : tuple of str, selectors, one by one, whose scores it is given as `candidates.scores`
-    """
+    """A function from `candidates.Candidates` to scores (n,), and what has to be computed before it is called."""
 
     score: Callable
-    needs: tuple[str, ...] = ()
-    one_by_one: bool = False
-    blends: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()  #: some of `INPUTS`
+    one_by_one: bool = False  #: whether a candidate's score depends on no other one: a pool is scored chunk by chunk
+    blends: tuple[str, ...] = ()  #: selectors, one by one, whose scores it is given as `candidates.scores`
 
 
 def selector_scores(candidates):

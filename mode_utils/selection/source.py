@@ -8,18 +8,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class View:
-    """Whose predictions count, and which layer is looked at.
+    """Whose predictions count, and which layer is looked at."""
 
-    Attributes
-    ----------
-    predictions : (n_held_out,) int, by the model itself, or by a target layer's feature model
-    layer : str or None where only pixels are compared, and of outputs without a model
-    weights : (n_features, n_classes) float32 of the layer's feature model, where there is one
-    """
-
-    predictions: np.ndarray
-    layer: str | None = None
-    weights: np.ndarray | None = None
+    predictions: np.ndarray  #: (n_held_out,) int, by the model itself, or by a target layer's feature model
+    layer: str | None = None  #: None where only pixels are compared, and of outputs without a model
+    weights: np.ndarray | None = None  #: (n_features, n_classes) float32 of the layer's feature model
 
 
 class Outputs(Protocol):
