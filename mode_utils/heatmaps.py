@@ -43,9 +43,7 @@ class ClassHeatmaps:
     @property
     def dhci(self):
         """HCI_i minus the mean of the other labels' HCI, as far as those exist."""
-        present = self.counts["hci"] > 0
-        total = np.nansum(self.hci, axis=0)
-        others = present.sum() - 1
+        total, others = np.nansum(self.hci, axis=0), (self.counts["hci"] > 0).sum() - 1
         return self.hci - (total - self.hci) / others if others > 0 else np.full_like(self.hci, np.nan)
 
     @property
@@ -115,5 +113,4 @@ def _group_means(features, groups, n_classes):
     counts = np.bincount(groups, minlength=n_classes)
     members = (groups == np.arange(n_classes)[:, None]).astype(np.float64)
     sums = members @ features
-    means = np.divide(sums, counts[:, None], out=np.full(sums.shape, np.nan), where=counts[:, None] > 0)
-    return means, counts
+    return np.divide(sums, counts[:, None], out=np.full(sums.shape, np.nan), where=counts[:, None] > 0), counts

@@ -28,7 +28,7 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=
         samples = keras.Input(input_shape)
         model = keras.Model(samples, output(_residual_features(samples, width)), name=architecture)
     else:
-        hidden = _dense_layers(width) if architecture == "dense" else _cnn_layers(input_shape, width)
+        hidden = _hidden_layers(architecture, input_shape, width)
         model = keras.Sequential([keras.Input(input_shape), *hidden, output], name=architecture)
     model.compile(optimizer=keras.optimizers.Adam(), loss="sparse_categorical_crossentropy")
     return model
@@ -93,23 +93,19 @@ def _accuracy(trainer, part):
     return float((trainer.predict(part.x).argmax(axis=1) == part.y).mean())
 
 
-def _dense_layers(width):
+def _hidden_layers(architecture, input_shape, width):
+    layers = keras.layers
+    if architecture == "dense":
+        dense = [layers.Dense(28 * width, activation="relu", name=name) for name in ("hidden_1", "hidden_2")]
+        return [layers.Flatten(name="flatten"), *dense]
     return [
-        keras.layers.Flatten(name="flatten"),
-        keras.layers.Dense(28 * width, activation="relu", name="hidden_1"),
-        keras.layers.Dense(28 * width, activation="relu", name="hidden_2"),
-    ]
-
-
-def _cnn_layers(input_shape, width):
-    return [
-        keras.layers.Reshape(_with_channel(input_shape), name="channels"),
-        keras.layers.Conv2D(8 * width, 3, activation="relu", name="conv_1"),
-        keras.layers.MaxPooling2D(name="pool_1"),
-        keras.layers.Conv2D(16 * width, 3, activation="relu", name="conv_2"),
-        keras.layers.MaxPooling2D(name="pool_2"),
-        keras.layers.Flatten(name="flatten"),
-        keras.layers.Dense(32 * width, activation="relu", name="hidden"),
+        layers.Reshape(_with_channel(input_shape), name="channels"),
+        layers.Conv2D(8 * width, 3, activation="relu", name="conv_1"),
+        layers.MaxPooling2D(name="pool_1"),
+        layers.Conv2D(16 * width, 3, activation="relu", name="conv_2"),
+        layers.MaxPooling2D(name="pool_2"),
+        layers.Flatten(name="flatten"),
+        layers.Dense(32 * width, activation="relu", name="hidden"),
     ]
 
 

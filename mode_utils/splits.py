@@ -17,10 +17,7 @@ DIAGNOSE_ON = ("validation", "test")
 
 @dataclass(frozen=True)
 class Subset:
-    """Samples in one role: their places `index` (n,) in all samples `source`, and their labels `y` (n,) int32.
-
-    The samples themselves are copied only while they are used.
-    """
+    """Samples in one role: their places `index` (n,) in all samples `source`, and their labels `y` (n,) int32."""
 
     source: np.ndarray
     y: np.ndarray
@@ -33,7 +30,7 @@ class Subset:
 
     @property
     def x(self):
-        """All samples (n, ...), float32: a shared copy that lasts while it is referenced."""
+        """All samples (n, ...), float32: a shared copy that lasts only while it is referenced."""
         x = self._copy[0]()
         if x is None:
             everything = len(self.index) == len(self.source) and (np.diff(self.index) == 1).all()
@@ -126,8 +123,7 @@ def split_dataset(
 def _check_sizes(dataset, n_test, **sizes):
     for size, value in {**sizes, "n_test": n_test}.items():
         check_least(size, value, 1)
-    wanted = {" + ".join(sizes): (sum(sizes.values()), dataset.y_train, "training")}
-    wanted |= {"n_test": (n_test, dataset.y_test, "test")}
-    for names, (number, y, part) in wanted.items():
-        if number > len(y):
-            raise ValueError(f"{names} = {number}, but {dataset.name} has {len(y)} {part} samples")
+    wanted = [(sizes, dataset.y_train, "training"), ({"n_test": n_test}, dataset.y_test, "test")]
+    for names, y, part in wanted:
+        if (number := sum(names.values())) > len(y):
+            raise ValueError(f"{' + '.join(names)} = {number}, but {dataset.name} has {len(y)} {part} samples")

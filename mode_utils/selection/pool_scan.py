@@ -72,14 +72,13 @@ def _look_at_part(look, part):
 
 def _look_at_chunk(look, start, samples, states, probabilities):
     places = np.arange(start, start + len(states))
-    asked = np.full_like(probabilities, np.nan)
-    if look.reference is not None:
-        asked = look.reference.probabilities(places, states)
+    reference = look.reference
+    asked = np.full_like(probabilities, np.nan) if reference is None else reference.probabilities(places, states)
     given = None if look.labels is None or (look.labels < 0).any() else look.labels[places]
     own = np.asarray(asked.argmax(axis=1) if given is None else given, np.int32)
     seen = {"probabilities": probabilities, "states": states, "state_heatmaps": look.maps}
     candidates = Candidates(None, [], own, None, labelled=given is not None, reference_probabilities=asked, **seen)
     columns = {"labels": own, "self_confidence": asked[np.arange(len(own)), own]}
-    columns |= {"reference_probabilities": asked} if look.keep and look.reference is not None else {}
+    columns |= {"reference_probabilities": asked} if look.keep and reference is not None else {}
     columns |= {"predicted": probabilities.argmax(axis=1).astype(np.int32), "confidence": probabilities.max(axis=1)}
     return columns | {"digests": digest_rows(samples, look.dtype)} | scores_by_name(candidates, look.selectors)

@@ -40,15 +40,12 @@ class Screen:
             doubtful = self_confidence <= DOUBT
             self._tests.append(lambda indices: doubtful[indices])
         if "foreign" in skip:
-            self._tests.append(self._strange(outlines(known_samples(splits, rng))))
+            known = outlines(known_samples(splits, rng))
+            limit, own = foreign_limit(known), _Remembered(self._pool, outlines)
+            self._tests.append(lambda indices: nearest(own(indices), known) > limit)
         if "copies" in skip:
             self._limit = copy_limit(spectra(known_samples(splits, rng)))
             self._spectra = _Remembered(self._pool, spectra)
-
-    def _strange(self, known):
-        limit = foreign_limit(known)
-        own = _Remembered(self._pool, outlines)
-        return lambda indices: nearest(own(indices), known) > limit
 
     def prefetch(self, places):
         """Let a pool that reads rows one by one read those in one go that will be looked at."""
@@ -115,8 +112,7 @@ def spectra(x):
     if not _are_images(x):
         return _unit(_projected(x))
     waves = np.abs(np.fft.rfft2(_grey(x), axes=(1, 2)))[:, :, :_FREQUENCIES]
-    low = np.concatenate([waves[:, :_FREQUENCIES], waves[:, _FREQUENCIES:][:, 1 - _FREQUENCIES :]], axis=1)
-    return _unit(low)
+    return _unit(np.concatenate([waves[:, :_FREQUENCIES], waves[:, _FREQUENCIES:][:, 1 - _FREQUENCIES :]], axis=1))
 
 
 def _are_images(x):

@@ -110,10 +110,9 @@ def register_selector(name, score, needs=_MOST_INPUTS, one_by_one=False, blends=
     needs : sequence of str, of `INPUTS`; by default all but reference probabilities, for which a network is trained
     one_by_one, blends : see `Selector`
     """
-    for name_of_input in needs:
-        check_choice("input", name_of_input, INPUTS)
-    for other in blends:
-        check_choice("selector", other, SELECTORS)
+    for what, names, known in (("input", needs, INPUTS), ("selector", blends, SELECTORS)):
+        for each in names:
+            check_choice(what, each, known)
     SELECTORS[name] = Selector(score, tuple(needs), one_by_one, tuple(blends))
 
 
@@ -144,8 +143,7 @@ def state_differential(candidates):
     """Project each state on its label's DHWI: 0 at the HCI, 1 at the HWI, above 1 beyond; NaN without these."""
     maps, labels = candidates.state_heatmaps, candidates.labels
     direction = maps.dhwi[labels]
-    along = ((candidates.states - maps.hci[labels]) * direction).sum(axis=1)
-    length = (direction**2).sum(axis=1)
+    along, length = ((candidates.states - maps.hci[labels]) * direction).sum(axis=1), (direction**2).sum(axis=1)
     return np.divide(along, length, out=np.full(len(labels), np.nan), where=length > 0)
 
 
