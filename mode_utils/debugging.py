@@ -30,7 +30,7 @@ class Repair(InputSelection):
     Attributes
     ----------
     assessment : diagnosis.Assessment of the model as it is, with the options' theta and gamma
-    pool, schedule, known, screen : see `selection.next_batch.InputSelection`
+    pool, schedule, known, screen : see `selection`; `pool.take` removes a batch
     """
 
     def __init__(self, trainer, splits, options, seed):
@@ -127,14 +127,10 @@ def debug_model(trainer, splits, options, rng):
     Returns
     -------
     pandas.DataFrame
-        A row an iteration, 0 being the model before the repair: `iteration`, `samples_added`; `test_accuracy`,
-        `diagnosis_accuracy`, `train_accuracy` (of the samples it was first trained on), `weakest_label_accuracy`
-        (lowest test accuracy of a label), all in [0, 1]; `n_underfit`, `n_overfit`, buggy labels; `fault` that the
-        iteration served, and `target_label` that got most; `target_layer`, if one was looked at, `n_ranked` (samples
-        taken by rank; 0 if they are drawn at random, because the heat map does not exist or the options say so);
-        `seconds` and how many of them were `selection_seconds`; and in every row `finished_early`: at the end no label
-        was in need, neither buggy nor, for an allocation that serves all labels, wrong at all. If the truth about the
-        pool is known: `wrong_share`, `distinct_share`, `foreign_share` of all samples added so far.
+        A row an iteration, 0 being the model before the repair; `study.runs_table` says what each column holds. The
+        samples are drawn at random, and `n_ranked` is 0, where the heat map does not exist or the options say so.
+        `finished_early`, in every row: in the end no label was in need, neither buggy nor, if an allocation serves
+        all labels, wrong at all. Shares of wrong, distinct and foreign samples are there if the pool's truth is known.
 
     References
     ----------

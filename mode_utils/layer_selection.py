@@ -2,7 +2,7 @@
 
 *Forward*, for underfitting: the first layer whose feature model predicts like that of the next one. *Backward*, for
 overfitting: among the layers whose feature model predicts held-out samples as well as the output does, the one with the
-narrowest gap between training and held-out accuracy, and the last of equals. Candidates: `networks.layers`.
+narrowest gap between training and held-out accuracy, and the last of equals.
 """
 
 from dataclasses import dataclass
@@ -47,8 +47,7 @@ def select_target_layer(trainer, train, held_out, rng, similarity_threshold=0.01
     Parameters
     ----------
     train, held_out : Subset; heads are trained on the first, in an order that `rng` draws, and compared on the second
-    similarity_threshold : float, at least 0
-        Forward: Bhattacharyya distance under which two successive feature models count as saturated.
+    similarity_threshold : float, at least 0; forward, models at a smaller Bhattacharyya distance count as saturated
     direction : {"forward", "backward"}
 
     References

@@ -17,8 +17,7 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=
     Parameters
     ----------
     architecture : {"dense", "cnn", "residual"}
-        The network of the replication, 784-28-28-10; two convolutions and one dense layer; three blocks of two
-        convolutions with batch normalization.
+        784-28-28-10 of the replication; two convolutions, one dense layer; three blocks of two normalized convolutions.
     input_shape : tuple of int, the shape of one sample, with or without a channel axis
     width : int, factor on the number of units and filters
     """

@@ -38,26 +38,19 @@ class DebugOptions:
         Let the feature model of a selected target layer decide which samples count as correct, and compare in that
         layer; otherwise the model itself decides, and its last hidden layer is compared in.
     similarity_threshold : float, at least 0, Bhattacharyya distance under which feature models count as saturated
-    space : {"pixels", "neurons", "importance"}
-        Where heat map and candidates are compared; importance is a neuron's activation times its weight for the label.
+    space : {"pixels", "neurons", "importance"}, compared in; importance is activation times the weight for the label
     heatmap : {"hci", "hmi", "hwi", "dhci", "dhmi", "dhwi"}, what candidates for an underfit label are compared with
     ranking : {"best", "worst"}, whether an underfit label gets the most or the least similar
     overfit_selection : str, what an overfit label gets: one of `selection.selectors.OVERFIT_SELECTIONS`
-    theta, gamma, alpha : float
-        In [0, 1]: underfit below theta, overfit above a gap of gamma, share of a batch that is selected.
+    theta, gamma, alpha : float in [0, 1]; underfit below theta, overfit above a gap of gamma, share of a batch selected
     selector : str, what makes a sample wanted, one of `selection.selectors.SELECTORS`
     allocation : {"faultiest label", "buggy labels", "all labels", "whole pool"}
-        Which labels the selected share of a batch goes to, see `selection.allocation`. The last two do not wait for a
-        label to be buggy, and go on until the iterations are spent.
+        Which labels the selected share goes to, see `selection.allocation`; the last two serve labels, buggy or not.
     temperature : float, at least 0, how far the ranking is softened, see `selection.pool.soften`
-    scale_temperature : bool
-        Multiply the temperature by the label's error on held-out samples: what the model knows less of is ranked
-        softer.
+    scale_temperature : bool, multiply the temperature by the label's error on held-out samples
     skip : tuple of str, what is passed over in a ranking: some of `selection.screening.SKIPS`
-    reference : {"states", "network"}, what gives pool labels probabilities, if anything does, see `selection.reference`
-    replay : float
-        At least 0: old samples per new one in a retraining, drawn at random from the training samples and what was
-        added before. The control replays as many.
+    reference : {"states", "network"}, what gives pool labels probabilities, see `selection.reference`
+    replay : float, at least 0, old samples per new one in a retraining, see `selection.replay`; the control has as many
     batch_size, max_iterations, epochs : int
         New samples an iteration, iterations against one kind of fault, passes over the batch in a retraining.
     """

@@ -90,8 +90,7 @@ def repeat_runs(
 
     Parameters
     ----------
-    options : DebugOptions or dict of str to DebugOptions
-        Several, by name, repair the same models, one after the other.
+    options : DebugOptions, or a dict of several by name, which repair the same models, one after the other
     seed : int of the first run; the others follow: seed, seed + 1, ...
     setup : RunSetup, optional
     cache_dir : path, where initial models and controls are kept; None keeps nothing
@@ -100,9 +99,9 @@ def repeat_runs(
     Returns
     -------
     pandas.DataFrame
-        The rows of `debug_model` for each `seed` and `strategy` ("mode", "control"), ordered by options and seed,
-        beside the `name`, if there are several, and the configuration (`options.CONFIGURATION`): the columns of
-        `study.runs_table`. All but the seconds are the same, bit for bit, each time.
+        The rows of `debug_model` for each `seed` and `strategy` ("mode", "control"), ordered by options and seed, with
+        the `name`, if there are several, and `options.CONFIGURATION`: the columns of `study.runs_table`. All but the
+        seconds are the same, bit for bit, each time.
     """
     check_least("n_runs", n_runs, 1)
     several = {None: options} if isinstance(options, DebugOptions) else options

@@ -14,8 +14,7 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
     ----------
     candidates : (n_candidates, ...) float, pixels or activations; all axes but the first are flattened
     heatmap : (...) float, in the same space, flattened
-    metric : str
-        One of `METRICS`, "spatial earth mover", one of `register_metric`, or an alias such as "l1" or "wasserstein".
+    metric : str, of `METRICS`, "spatial earth mover", of `register_metric`, or an alias such as "l1" or "wasserstein"
     minkowski_p : float, at least 1, order of the Minkowski distance; the other metrics ignore it
 
     Returns

@@ -19,22 +19,8 @@ from mode_utils.support.streams import reference_stream
 class InputSelection:
     """Chooses batches from a pool; what is known of the pool is found out once, when it is first needed.
 
-    Parameters
-    ----------
-    outputs : selection.source.Outputs of a model, or in place of one
-    splits : Splits, not changed
-    options : DebugOptions
-    rng : numpy.random.Generator
-        Draws the batches. What is drawn to get to know the pool comes from streams apart: one that it spawns, and that
-        of the run's reference if it is a run's.
-    used : sequence of int, places in the pool that are not chosen
-
-    Attributes
-    ----------
-    pool : Pool of what is left: `pool.take` removes a batch
-    schedule : Schedule, which fault is served next
-    known : selection.pool_scan.PoolScan
-    screen : selection.screening.Screen or None
+    `outputs` is a `source.Outputs`. `rng` draws the batches; what is drawn to get to know the pool comes from streams
+    apart: one that it spawns, and that of the run's reference if it is a run's. `used` are places that are not chosen.
     """
 
     def __init__(self, outputs, splits, options, rng, used=()):
