@@ -64,11 +64,10 @@ class Dataset:
 def load_dataset(name="mnist"):
     """Load "mnist", "fashion_mnist" or "cifar10" as a `Dataset` of images in [0, 1].
 
-    MNIST comes with the repository: without that, as beside an installed wheel, it is a FileNotFoundError. The next is
-    Debian's package `dataset-fashion-mnist` if that is installed, CIFAR-10 is `data/cifar10.npz` if that is there
-    (`repair.reading.image_folders` makes one from images; its `origin` becomes part of the name); otherwise, both are
-    downloaded. An unknown name, and data that is not what was published, byte for byte, is a ValueError; of a local
-    CIFAR-10, the shapes alone are checked.
+    MNIST comes with the repository; without it, as beside an installed wheel, it is a FileNotFoundError. Debian's
+    package `dataset-fashion-mnist` and `data/cifar10.npz` (`repair.reading.image_folders` makes one from images; its
+    `origin` becomes part of the name) are read if they are there; otherwise, these two are downloaded. An unknown name,
+    and data that is not what was published, byte for byte, is a ValueError; of a local CIFAR-10, other shapes are.
     """
     key = dataset_name(name)
     arrays, class_names = _LOADERS[key]()

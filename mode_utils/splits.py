@@ -109,21 +109,16 @@ def split_dataset(
     if diagnose_on == "test":
         n_bug_fixing, n_validation = n_bug_fixing + n_validation, 0
     order = rng.permutation(len(dataset.y_train))
-    train, bug_fixing, validation, _ = np.split(order, np.cumsum([n_train, n_bug_fixing, n_validation]))
-    test = np.sort(rng.permutation(len(dataset.y_test))[:n_test])
-
-    def part(index):
-        return Subset(dataset.x_train, dataset.y_train[index], index)
-
-    held_out = part(validation) if n_validation else None
-    tested = Subset(dataset.x_test, dataset.y_test[test], test)
-    return Splits(part(train), part(bug_fixing), held_out, tested, dataset.n_classes)
+    *parts, _ = np.split(order, np.cumsum([n_train, n_bug_fixing, n_validation]))
+    train, bug_fixing, validation = (Subset(dataset.x_train, dataset.y_train[part], part) for part in parts)
+    index = np.sort(rng.permutation(len(dataset.y_test))[:n_test])
+    test = Subset(dataset.x_test, dataset.y_test[index], index)
+    return Splits(train, bug_fixing, validation if n_validation else None, test, dataset.n_classes)
 
 
 def _check_sizes(dataset, n_test, **sizes):
     for size, value in {**sizes, "n_test": n_test}.items():
         check_least(size, value, 1)
-    wanted = [(sizes, dataset.y_train, "training"), ({"n_test": n_test}, dataset.y_test, "test")]
-    for names, y, part in wanted:
+    for names, y, part in ((sizes, dataset.y_train, "training"), ({"n_test": n_test}, dataset.y_test, "test")):
         if (number := sum(names.values())) > len(y):
             raise ValueError(f"{' + '.join(names)} = {number}, but {dataset.name} has {len(y)} {part} samples")
