@@ -135,7 +135,7 @@ def debug_model(trainer, splits, options, rng):
     References
     ----------
     Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Unlike in the earlier replication, overfitting is met, and
-    the test set is not looked at, unless the splits say so.
+    the test set is not used, unless the splits say so.
     """
     return Repair(trainer, splits, options, rng).run()
 

@@ -45,7 +45,7 @@ class Candidates:
     label_errors: np.ndarray  #: (n_classes,) float, see `Assessment.errors`; 1 where there are no samples
     fault: str | None = None  #: "underfit" or "overfit", what is being repaired; None if the allocation does not ask
     rng: np.random.Generator | None = None
-    target_layer: str | None = None  #: name of the layer that is looked at, if any is
+    target_layer: str | None = None  #: name of the layer of the view, if it has one
     samples: np.ndarray | None = None  #: (n, ...) float32
     probabilities: np.ndarray | None = None  #: (n, n_classes) float32 of the model
     states: np.ndarray | None = None  #: (n, n_features) float32 of the layer, maps averaged to a few cells

@@ -1,4 +1,4 @@
-"""The outputs of a Keras model, and through which layer they are looked at."""
+"""The outputs of a Keras model, and the choice of the layer to compare candidates in."""
 
 from contextlib import nullcontext
 
@@ -86,7 +86,7 @@ class ModelOutputs:
 
 
 def choose_view(trainer, splits, options, fault, predictions, rng):
-    """Choose whose predictions count while a fault is repaired, and which layer is looked at, as a `View`.
+    """Choose whose predictions count while a fault is repaired, and which layer candidates are compared in, as a `View`.
 
     With layer selection, the target layer, sought forward for underfitting and backward for overfitting, and its
     feature model's predictions; without, the last hidden layer, and `predictions` (n_held_out,) of the model itself.

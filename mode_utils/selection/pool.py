@@ -47,7 +47,7 @@ class Batch:
     random: np.ndarray  #: (n_random,) int, drawn from the other labels, and where nothing is known of a candidate
     fault: str | None = None  #: "underfit" or "overfit", what it is to repair; None if the allocation does not ask
     target_label: int | None = None  #: the label that gets most; None if the whole pool is ranked at once
-    target_layer: str | None = None  #: name of the layer that was looked at, if any was
+    target_layer: str | None = None  #: name of the layer of the view, if it had one
     candidates: np.ndarray | None = None  #: (n_candidates,) int, all samples that competed, group after group
     scores: np.ndarray | None = None  #: (n_candidates,) float, the higher the more wanted in their group; NaN: unknown
 

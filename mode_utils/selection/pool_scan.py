@@ -18,9 +18,9 @@ _MOST_KEPT = 20_000_000  # probabilities of a reference that are kept of all
 class PoolScan:
     """What is known of each sample of a pool."""
 
-    labels: np.ndarray  #: (n,) int32, true ones, or those of the reference where there are none; 0 if nobody asked
-    self_confidence: np.ndarray  #: (n,) float32, the probability of these by the reference; NaN if nobody asked
-    reference_probabilities: np.ndarray | None = None  #: (n, n_classes) float32; None if nobody asked, or too many
+    labels: np.ndarray  #: (n,) int32, true ones, or those of the reference where there are none; 0 if none was asked
+    self_confidence: np.ndarray  #: (n,) float32, the probability of these by the reference; NaN if none was asked
+    reference_probabilities: np.ndarray | None = None  #: (n, n_classes) float32; None if none was asked, or too many
     predicted: np.ndarray | None = None  #: (n,) int32, the model's labels
     confidence: np.ndarray | None = None  #: (n,) float32, the model's probability of its label, in [0, 1]
     scores: dict[str, np.ndarray] = field(default_factory=dict)  #: (n,) float by selector; the higher the more wanted
@@ -29,7 +29,7 @@ class PoolScan:
 
 @dataclass(frozen=True)
 class _Look:
-    """What each sample is looked at with; it travels to the processes that look."""
+    """What the look at each sample needs; it travels to the processes that look."""
 
     reference: object
     maps: ClassHeatmaps

@@ -29,7 +29,7 @@ def learn_reference(outputs, splits, rng, reference="states"):
     """Train the reference of a pool; its `probabilities(places, states)` are (n, n_classes) float32.
 
     `outputs` is a `source.Outputs` of the model, and the model itself for a network, which is not changed. Labels of
-    the pool are looked at if `splits` is `labelled` or some are known. If a weight of a network cannot be drawn afresh,
+    the pool are used if `splits` is `labelled` or some are known. If a weight of a network cannot be drawn afresh,
     it is a ValueError, see `Trainer.initialize`.
     """
     check_choice("reference", reference, REFERENCES)

@@ -19,11 +19,11 @@ SKIPS = ("copies", "foreign", "doubtful")
 DOUBT = 0.5
 _N_KNOWN, _N_COMPARED = 3_000, 1_000  # samples that stand for all that is known, and those that limits are read off
 COPY_SHARE, FOREIGN_SHARE = 0.01, 0.02  # of known samples that would be taken for a copy, and for foreign
-_MORE = 1.2  # samples that are looked at first, for each that is wanted; twice as many each time after that, up to
+_MORE = 1.2  # samples examined first, for each that is wanted; twice as many each time after that, up to
 _AT_ONCE = 1_024  # of them
-_MOST, _LEAST = 20, 1_000  # samples that are looked at in all, for each that is wanted, and beside these
+_MOST, _LEAST = 20, 1_000  # samples examined in all, for each that is wanted, and beside these
 _CELLS, _FREQUENCIES = 7, 8  # an axis
-_MOST_NUMBERS = 64  # of a sample that is no image
+_MOST_NUMBERS = 64  # of a sample that is not an image
 _ROUNDING = 1e-6  # of a distance: a limit is no smaller, so that exact copies are found
 
 
@@ -48,7 +48,7 @@ class Screen:
             self._spectra = _Remembered(self._pool, spectra)
 
     def prefetch(self, places):
-        """Let a pool that reads rows one by one read those in one go that will be looked at."""
+        """Let a pool that reads rows one by one read those in one go that will be examined."""
         getattr(self._pool.source, "prefetch", len)(places)
 
     def pick(self, ranked, n, before=()):
@@ -72,7 +72,7 @@ class Screen:
         return picked[:n], copies
 
     def _distinct(self, points, chosen):
-        """Tell which points are no copies of what was chosen or of those before them."""
+        """Tell which points are not copies of what was chosen or of those before them."""
         free = nearest(points, chosen) >= self._limit if len(chosen) else np.ones(len(points), dtype=bool)
         near = _distances(points, points) < self._limit
         for place in np.flatnonzero(free):

@@ -21,8 +21,8 @@ error or margin    that, or the two likeliest labels are close
 reducible loss     the reference's loss is smaller than the model's (Mindermann et al., ICML 2022, arXiv 2206.07137)
 ================== =================================================================================================
 
-The first five, and the loss, look at labels, as MODE's allocation to labels does: at those of the pool, or at guesses
-where it has none. The last three take them from a reference, see `reference`.
+The first five, and the loss, use labels, as MODE's allocation to labels does: those of the pool, or guesses where it
+has none. The last three take them from a reference, see `reference`.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
 }
 _SMALLEST = 1e-6  # a probability below this counts as this
 _N_KNOWN = 2_000  # training samples that a core-set starts from
-THROUGH_LAYER = frozenset(INPUTS[INPUTS.index("states") :])  # what depends on the layer that is looked at
+THROUGH_LAYER = frozenset(INPUTS[INPUTS.index("states") :])  # what depends on the layer of the view
 # what is at hand while a large pool is read once
 _OF_A_SCAN = {"labels", "reference probabilities", "probabilities", "states", "state heatmaps"}
 

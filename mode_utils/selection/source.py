@@ -1,4 +1,4 @@
-"""Sources of outputs, and the view through which they are looked at."""
+"""Sources of outputs, and the view in which candidates are compared."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class View:
-    """Whose predictions count, and which layer is looked at."""
+    """Whose predictions count, and which layer candidates are compared in."""
 
     predictions: np.ndarray  #: (n_held_out,) int, by the model itself, or by a target layer's feature model
     layer: str | None = None  #: None where only pixels are compared, and of outputs without a model
@@ -46,4 +46,4 @@ class Outputs(Protocol):
         """Yield what a function makes of each part of the pool, of tuples (start, samples, states, probabilities)."""
 
     def choose_view(self, options, fault, predictions, rng):
-        """Return the `View` through which candidates are looked at while a fault is repaired."""
+        """Return the `View` in which candidates are compared while a fault is repaired."""

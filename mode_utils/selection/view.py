@@ -16,7 +16,7 @@ def look_at_candidates(chooser, groups, fault, assessment):
     """Return the `Candidates` of some groups of places in the pool, with all that the selector of the options needs.
 
     The generator of `chooser`, an `InputSelection`, trains the heads of feature models before the selector draws from
-    it. `splits.test` is not looked at. A selector that needs something that the outputs lack is a ValueError.
+    it. `splits.test` is not used. A selector that needs something that the outputs lack is a ValueError.
     """
     places, splits, options = np.concatenate([group.members for group in groups]), chooser.splits, chooser.options
     labels, errors = chooser.pool.labels[places], np.nan_to_num(assessment.errors, nan=1.0)
