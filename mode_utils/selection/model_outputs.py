@@ -86,7 +86,7 @@ class ModelOutputs:
 
 
 def choose_view(trainer, splits, options, fault, predictions, rng):
-    """Choose whose predictions count while a fault is repaired, and which layer candidates are compared in, as a `View`.
+    """Return the `View` of a fault: whose predictions count, and which layer candidates are compared in.
 
     With layer selection, the target layer, sought forward for underfitting and backward for overfitting, and its
     feature model's predictions; without, the last hidden layer, and `predictions` (n_held_out,) of the model itself.
