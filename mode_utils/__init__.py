@@ -22,12 +22,9 @@ sweep/           a notebook over a grid of parameters, in parallel
 visualization/   plots
 support/         leaves that know no MODE
 
-MODE is the model debugging of Ma et al., "MODE: Automated Neural Network Model Debugging via State Differential
-Analysis and Input Selection", ESEC/FSE 2018, doi 10.1145/3236024.3236082.
-
-The stages can be called by their names alone, as the walkthrough does: after ``import mode_utils as mode``,
-``mode.assess`` is `diagnosis.assess`. Importing the package loads nothing heavy: a stage is imported when it is asked
-for.
+MODE: Ma et al., "MODE: Automated Neural Network Model Debugging via State Differential Analysis and Input Selection",
+ESEC/FSE 2018, doi 10.1145/3236024.3236082. After ``import mode_utils as mode``, the stages can be called by their names
+alone: ``mode.assess`` is `diagnosis.assess`. A stage is imported when it is asked for.
 """
 
 import importlib

@@ -28,20 +28,11 @@ _PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples and labels, checked once, and seen through views that are read-only: the arrays stay as they are.
-
-    Attributes
-    ----------
-    x_train, x_test : (n, ...) float32
-        Samples; images in [0, 1].
-    y_train, y_test : (n,) int32
-        Labels 0 .. n_classes - 1.
-    class_names : tuple of str
-    """
+    """Samples and labels, checked once, and seen through read-only views."""
 
     name: str
-    x_train: np.ndarray
-    y_train: np.ndarray
+    x_train: np.ndarray  #: (n, ...) float32, images in [0, 1]
+    y_train: np.ndarray  #: (n,) int32 in 0 .. n_classes - 1
     x_test: np.ndarray
     y_test: np.ndarray
     class_names: tuple[str, ...]
@@ -73,25 +64,17 @@ class Dataset:
 def load_dataset(name="mnist"):
     """Load "mnist", "fashion_mnist" or "cifar10" as a `Dataset` of images in [0, 1].
 
-    MNIST comes with the repository. Fashion-MNIST is read from Debian's package `dataset-fashion-mnist` if that is
-    installed, and is downloaded by `keras.datasets` otherwise. CIFAR-10 is read from `data/cifar10.npz` if that is
-    there (`repair.reading.image_folders` makes one from images; its `origin` becomes part of the name), and is
-    downloaded otherwise. These are 60,000 + 10,000 images of 28 x 28 pixels, of CIFAR-10 50,000 + 10,000 of 32 x 32 x
-    3.
-
-    Raises
-    ------
-    FileNotFoundError
-        If MNIST is asked for where there is no repository, such as beside an installed wheel.
-    ValueError
-        If the name is unknown, or if the data is not what was published, byte for byte; of a local CIFAR-10, if its
-        arrays have other shapes.
+    MNIST comes with the repository; without it, as beside an installed wheel, it is a FileNotFoundError. Debian's
+    package `dataset-fashion-mnist` and `data/cifar10.npz` (`repair.reading.image_folders` makes one from images; its
+    `origin` becomes part of the name) are read if they are there; otherwise, these two are downloaded. An unknown name,
+    and data that is not what was published, byte for byte, is a ValueError; of a local CIFAR-10, other shapes are.
     """
     key = dataset_name(name)
     arrays, class_names = _LOADERS[key]()
-    x_train, y_train, x_test, y_test = (arrays[part] for part in _PARTS)
+    x_train, x_test = (np.divide(arrays[part], 255, dtype=np.float32) for part in ("x_train", "x_test"))
+    y_train, y_test = (arrays[part].astype(np.int32) for part in ("y_train", "y_test"))
     name = f"{key}, {arrays['origin']}" if str(arrays.get("origin", "")) else key
-    return Dataset(name, _unit(x_train), y_train.astype(np.int32), _unit(x_test), y_test.astype(np.int32), class_names)
+    return Dataset(name, x_train, y_train, x_test, y_test, class_names)
 
 
 def keep_classes(dataset, labels):
@@ -124,10 +107,6 @@ def dataset_name(name):
     return key
 
 
-def _unit(images):
-    return np.divide(images, 255, dtype=np.float32)
-
-
 def _check_samples(what, x, y, n_classes):
     if len(x) != len(y) or len(y) == 0:
         raise ValueError(f"{what}: {len(x)} samples and {len(y)} labels; both must be of the same, positive number")
@@ -150,8 +129,12 @@ def _load_mnist():
 
 
 def _load_fashion_mnist():
-    debian = DEBIAN_FASHION_MNIST
-    arrays = _read_debian_fashion_mnist(debian) if debian.is_dir() else _download("fashion_mnist")
+    if DEBIAN_FASHION_MNIST.is_dir():
+        files = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+        read = [_read_idx(DEBIAN_FASHION_MNIST / f"{file}-ubyte.gz") for file in files]
+        arrays = dict(zip(_PARTS, read, strict=True))
+    else:
+        arrays = _download("fashion_mnist")
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(arrays[part]).tobytes() for part in _PARTS)).hexdigest()
     _check_digest("Fashion-MNIST", digest, _FASHION_MNIST_SHA256)
     return arrays, _FASHION_MNIST_CLASSES
@@ -178,11 +161,6 @@ def _load_cifar10():
     return arrays, _CIFAR10_CLASSES
 
 
-def _read_debian_fashion_mnist(folder):
-    files = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-    return {part: _read_idx(folder / f"{file}-ubyte.gz") for part, file in zip(_PARTS, files, strict=True)}
-
-
 def _read_idx(path):
     """Read an IDX file: two zero bytes, type, number of dimensions, the dimensions as big-endian int32, the bytes."""
     raw = gzip.decompress(path.read_bytes())
@@ -193,10 +171,8 @@ def _read_idx(path):
 
 def _check_digest(what, digest, expected):
     if digest != expected:
-        raise ValueError(
-            f"{what} is corrupt or truncated: SHA-256 {digest}, expected {expected}; fetch it again "
-            "(for data/mnist.npz: git checkout -- data/mnist.npz)"
-        )
+        again = "fetch it again (for data/mnist.npz: git checkout -- data/mnist.npz)"
+        raise ValueError(f"{what} is corrupt or truncated: SHA-256 {digest}, expected {expected}; {again}")
 
 
 _LOADERS = {"mnist": _load_mnist, "fashion_mnist": _load_fashion_mnist, "cifar10": _load_cifar10}

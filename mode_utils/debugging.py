@@ -1,10 +1,7 @@
-"""The MODE loop and its control.
-
-Both take one path: a strategy chooses a batch from its own copy of the pool, the model is retrained on it and assessed,
-until the budget is spent or the strategy finds nothing to repair. Given the same generator, batches are shuffled alike.
-"""
+"""The MODE loop and its control: choose a batch, retrain on it and assess, until the budget or the need ends."""
 
 import time
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -21,42 +18,30 @@ from mode_utils.support.streams import repair_streams
 
 
 class Repair(InputSelection):
-    """A repair by MODE: holds the model, its data, options and random streams, and goes on batch by batch.
+    """A repair by MODE, batch by batch: holds the model, its data, options and random streams.
 
     Parameters
     ----------
-    trainer : Trainer
-        Holds the trained model.
-    splits : Splits
-        Not changed.
+    trainer : Trainer, which holds the trained model
+    splits : Splits, not changed
     options : DebugOptions
-    seed : int or numpy.random.Generator
-        Of the run, whose streams decide what is drawn; or the stream of its repair itself.
+    seed : int of the run, whose streams decide what is drawn; or numpy.random.Generator, the stream of its repair
 
     Attributes
     ----------
-    assessment : diagnosis.Assessment
-        Of the model as it is, with the options' theta and gamma.
-    pool, schedule, known, screen
-        See `selection.next_batch.InputSelection`.
+    assessment : diagnosis.Assessment of the model as it is, with the options' theta and gamma
+    pool, schedule, known, screen : see `selection`; `pool.take` removes a batch
     """
 
     def __init__(self, trainer, splits, options, seed):
         self.trainer, (self._retraining, selection) = trainer, repair_streams(seed)
         self._replay = Replay(splits, options.replay, self._retraining.spawn(1)[0])
-        self._assessment = None
         super().__init__(ModelOutputs(trainer, splits), splits, options, selection)
 
-    @property
+    @cached_property
     def assessment(self):
         """What the model gets wrong as it is; found out when it is first asked for after a retraining."""
-        if self._assessment is None:
-            self._assessment = assess(self.trainer, self.splits, self.options.theta, self.options.gamma)
-        return self._assessment
-
-    @assessment.setter
-    def assessment(self, known):
-        self._assessment = known
+        return assess(self.trainer, self.splits, self.options.theta, self.options.gamma)
 
     def next_batch(self, assessment=None, target_label=None):
         """Choose the next samples for the model as it is, see `InputSelection.next_batch`."""
@@ -65,22 +50,14 @@ class Repair(InputSelection):
     def retrain(self, indices):
         """Take samples out of the pool and retrain the model on them, old ones beside them."""
         self.pool.take(indices)
-        new_and_old = self._replay.with_old(indices)
-        self.trainer.fit(*new_and_old, epochs=self.options.epochs, rng=self._retraining)
-        self._assessment, self.choose_view = None, self.outputs.choose_view
+        self.trainer.fit(*self._replay.with_old(indices), epochs=self.options.epochs, rng=self._retraining)
+        self.choose_view = self.outputs.choose_view
+        vars(self).pop("assessment", None)
 
     def run(self, n_iterations=None):
         """Choose, retrain and assess until the budget or the pool is spent, or nothing is left to repair.
 
-        Parameters
-        ----------
-        n_iterations : int, optional
-            By default as many as the schedule can take.
-
-        Returns
-        -------
-        pandas.DataFrame
-            See `debug_model`.
+        Takes `n_iterations` at most, by default as many as the schedule can take. Returns the table of `debug_model`.
         """
         check_budget(self.options, self.outputs.n_pool)
         ranks_all = () if self.options.allocation in SERVE_BUGS else ("bug_fixing",)
@@ -102,15 +79,11 @@ class Repair(InputSelection):
         selected = time.perf_counter()
         self.retrain(batch.indices)
         times = dict(zip(TIMES, (time.perf_counter() - started, selected - started), strict=True))
-        row = (
-            {"samples_added": self.outputs.n_pool - len(self.pool)} | self.assessment.scores | self._why(batch) | times
-        )
-        if self.splits.pool_truth:
-            row |= self.splits.pool_truth.shares(np.flatnonzero(~self.pool.available))
-        return row
+        added = np.flatnonzero(~self.pool.available)
+        row = {"samples_added": len(added), **self.assessment.scores, **self._why(batch), **times}
+        return row | (self.splits.pool_truth.shares(added) if self.splits.pool_truth else {})
 
     def _why(self, batch):
-        """Return the columns of the table that say why a batch was chosen."""
         target = pd.NA if batch.target_label is None else batch.target_label
         why = {"fault": batch.fault, "target_label": target, "target_layer": batch.target_layer}
         return why | {"n_ranked": len(batch.ranked)}
@@ -139,50 +112,37 @@ class RandomRepair(Repair):
 
 
 def debug_model(trainer, splits, options, rng):
-    """Repair the model that `trainer` holds by MODE.
+    """Repair the model that `trainer` holds by MODE; it holds the repaired one afterwards.
 
     Buggy labels: underfit ones are served first, for `max_iterations` or until there are none; then overfit ones,
     likewise; and if there were any, underfit ones again. An allocation that serves all labels takes `max_iterations`.
+    If the pool is smaller than `batch_size` x `max_iterations`, it is a ValueError.
 
     Parameters
     ----------
-    trainer : Trainer
-        Holds the trained model; holds the repaired one afterwards.
-    splits : Splits
-        Not changed.
-    options : DebugOptions
-    rng : int or numpy.random.Generator
-        See `Repair`. A control that gets the same is paired with this run.
+    trainer, splits, options, rng
+        See `Repair`; `rng` is its seed. A control with the same is paired with this run: batches are shuffled alike.
 
     Returns
     -------
     pandas.DataFrame
-        A row an iteration, 0 being the model before the repair: `iteration`, `samples_added`; `test_accuracy`,
-        `diagnosis_accuracy`, `train_accuracy` (of the samples it was first trained on), `weakest_label_accuracy`
-        (lowest test accuracy of a label), all in [0, 1]; `n_underfit`, `n_overfit`, buggy labels; `fault` that the
-        iteration served, and `target_label` that got most; `target_layer`, if one was looked at, `n_ranked` (samples
-        taken by rank; 0 if they are drawn at random, because the heat map does not exist or the options say so);
-        `seconds` and how many of them were `selection_seconds`; and in every row `finished_early`: at the end no label
-        was in need, neither buggy nor, for an allocation that serves all labels, wrong at all. If the truth about the
-        pool is known: `wrong_share`, `distinct_share`, `foreign_share` of all samples added so far.
-
-    Raises
-    ------
-    ValueError
-        If the pool is smaller than `batch_size` x `max_iterations`.
+        A row an iteration, 0 being the model before the repair; `study.runs_table` says what each column holds. The
+        samples are drawn at random, and `n_ranked` is 0, where the heat map does not exist or the options say so.
+        `finished_early`, in every row: in the end no label was in need, neither buggy nor, if an allocation serves
+        all labels, wrong at all. Shares of wrong, distinct and foreign samples are there if the pool's truth is known.
 
     References
     ----------
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Unlike the earlier replication, the test set is not looked
-    at, unless the splits say so, and overfitting is met.
+    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Unlike in the earlier replication, overfitting is met, and
+    the test set is not used, unless the splits say so.
     """
     return Repair(trainer, splits, options, rng).run()
 
 
 def retrain_at_random(trainer, splits, options, rng, n_iterations=None):
-    """Give the model as many new samples, drawn at random from the whole pool: the control.
+    """Give the model as many new samples, drawn at random from the whole pool: the control of `debug_model`.
 
-    Parameters, result and errors are those of `debug_model`. It takes `n_iterations`, by default as many as a repair
-    with these options can take, so that it has a row wherever that may end; as far as the pool lasts.
+    Takes `n_iterations`, by default as many as a repair with these options can take, so that it has a row wherever that
+    may end; as far as the pool lasts.
     """
     return RandomRepair(trainer, splits, options, rng).run(n_iterations)

@@ -1,7 +1,7 @@
 """Assessment of a model: which labels fail, and in which way.
 
-A label is *underfit* when its accuracy is low on training and held-out samples alike, and *overfit* when training
-accuracy exceeds held-out accuracy by too much.
+A label is *underfit* if its accuracy is low on training and held-out samples alike, and *overfit* if its training
+accuracy exceeds its held-out accuracy by too much.
 """
 
 from dataclasses import dataclass, replace
@@ -15,28 +15,14 @@ _FAR_BETTER = 0.4  # of accuracy, that another order of the labels has to bring
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a model gets right and wrong at one moment.
+    """What a model gets right and wrong at one moment."""
 
-    Attributes
-    ----------
-    predictions : (n_diagnosis,) int
-        The model's own labels for the diagnosis samples; all that follows goes by them.
-    train_accuracies, diagnosis_accuracies : (n_classes,) float
-        Of each label, see `label_accuracies`.
-    buggy : dict of str to (n_buggy,) int
-        By fault, "underfit" and "overfit": the labels that have it, faultiest first.
-    deficits : dict of str to (n_classes,) float
-        By fault: how far each label is from not having it; above 0 for those that do.
-    scores : dict of str to float
-        Columns of the runs table (see `study.runs_table`).
-    """
-
-    predictions: np.ndarray
-    train_accuracies: np.ndarray
-    diagnosis_accuracies: np.ndarray
-    buggy: dict[str, np.ndarray]
-    deficits: dict[str, np.ndarray]
-    scores: dict[str, float]
+    predictions: np.ndarray  #: (n_diagnosis,) int, the model's own labels for the diagnosis samples
+    train_accuracies: np.ndarray  #: (n_classes,) float, see `label_accuracies`
+    diagnosis_accuracies: np.ndarray  #: (n_classes,) float
+    buggy: dict[str, np.ndarray]  #: by fault, "underfit" and "overfit": labels (n_buggy,), faultiest first
+    deficits: dict[str, np.ndarray]  #: by fault, how far each label (n_classes,) is from health; above 0 if buggy
+    scores: dict[str, float]  #: columns of the runs table (see `study.runs_table`)
 
     @property
     def errors(self):
@@ -45,10 +31,7 @@ class Assessment:
 
     @property
     def likely_errors(self):
-        """The errors; of a label without held-out samples that on training samples, or the others' mean if worse.
-
-        NaN where there are no training samples either.
-        """
+        """The errors; of a label without held-out samples that on training samples, or the others' mean if worse."""
         unknown = np.isnan(self.errors)
         if not unknown.any() or unknown.all():
             return 1 - _either(self.diagnosis_accuracies, self.train_accuracies)
@@ -57,58 +40,38 @@ class Assessment:
 
 
 def assess(trainer, splits, theta=0.92, gamma=0.10):
-    """Find out what a model gets wrong.
+    """Find out what a model, which is not changed, gets wrong, as an `Assessment`.
 
     Parameters
     ----------
-    trainer : Trainer
-        Holds the model, which is not changed.
-    splits : Splits
-        The faults are those on `train` and `diagnosis`; `test` is only scored.
-    theta, gamma : float
-        See `find_underfit_labels` and `find_overfit_labels`.
-
-    Returns
-    -------
-    Assessment
+    trainer : Trainer, which holds the model
+    splits : Splits; the faults are those on `train` and `diagnosis`, `test` is only scored
+    theta, gamma : float in [0, 1], see `find_underfit_labels` and `find_overfit_labels`
     """
-    train, diagnosis, test = (
-        trainer.predict(part.x).argmax(axis=1) for part in (splits.train, splits.diagnosis, splits.test)
-    )
-    seen, unseen, tested = (
-        label_accuracies(part.y, predictions, splits.n_classes)
-        for part, predictions in ((splits.train, train), (splits.diagnosis, diagnosis), (splits.test, test))
-    )
-    found = judge_accuracies(diagnosis, seen, unseen, theta, gamma)
-    scores = {
-        "test_accuracy": float((test == splits.test.y).mean()),
-        "diagnosis_accuracy": float((diagnosis == splits.diagnosis.y).mean()),
-        "train_accuracy": float((train == splits.train.y).mean()),
-        "weakest_label_accuracy": float(np.nanmin(tested)),
-        **{f"n_{fault}": len(labels) for fault, labels in found.buggy.items()},
-    }
-    return replace(found, scores=scores)
+    parts = {"test": splits.test, "diagnosis": splits.diagnosis, "train": splits.train}
+    predicted = {role: trainer.predict(part.x).argmax(axis=1) for role, part in parts.items()}
+    by_label = {role: label_accuracies(part.y, predicted[role], splits.n_classes) for role, part in parts.items()}
+    found = judge_accuracies(predicted["diagnosis"], by_label["train"], by_label["diagnosis"], theta, gamma)
+    scores = {f"{role}_accuracy": float((predicted[role] == part.y).mean()) for role, part in parts.items()}
+    scores["weakest_label_accuracy"] = float(np.nanmin(by_label["test"]))
+    return replace(found, scores=scores | {f"n_{fault}": len(labels) for fault, labels in found.buggy.items()})
 
 
 def judge_accuracies(predictions, seen, unseen, theta=0.92, gamma=0.10):
     """Return an `Assessment`, without scores, by accuracies (n_classes,) of labels on `seen` and `unseen` samples.
 
-    Where nothing is known of training samples, give the others twice: what is below theta counts as underfit then, and
-    nothing as overfit.
+    Where nothing is known of training samples, give the others twice: then nothing counts as overfit.
     """
     deficits = {"underfit": theta - _either(unseen, seen), "overfit": seen - unseen - gamma}
-    buggy = {
-        "underfit": find_underfit_labels(seen, unseen, theta),
-        "overfit": find_overfit_labels(seen, unseen, gamma),
-    }
+    buggy = {"underfit": find_underfit_labels(seen, unseen, theta), "overfit": find_overfit_labels(seen, unseen, gamma)}
     return Assessment(predictions, seen, unseen, buggy, deficits, {})
 
 
 def another_order(labels, predictions, n_classes):
     """Return the order of classes that explains predictions far better: by 40 points, and at least half of them.
 
-    From labels and predictions (n,) int to the prediction (n_classes,) that each label stands for, None if there is no
-    such order, and the share of the predictions that it explains, in [0, 1].
+    The order (n_classes,) holds the prediction that each label stands for, None if there is none; with it comes the
+    share of the predictions that it explains, in [0, 1].
     """
     from scipy.optimize import linear_sum_assignment  # takes longer to import than all else here
 
@@ -131,8 +94,8 @@ def label_accuracies(labels, predictions, n_classes):
 def find_underfit_labels(train_accuracies, diagnosis_accuracies, theta=0.92):
     """Return the labels whose accuracy is below theta on training *and* held-out samples, the lowest held-out first.
 
-    Accuracies (n_classes,) are those of `label_accuracies`; of a label that has no samples in one role, the other
-    decides. Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082; the value of theta is the earlier replication's.
+    Of a label (n_classes,) without samples in one role (NaN), the other decides. Ma et al., ESEC/FSE 2018, doi
+    10.1145/3236024.3236082; the value of theta is the earlier replication's.
     """
     check_share("theta", theta)
     train, diagnosis = _either(train_accuracies, diagnosis_accuracies), _either(diagnosis_accuracies, train_accuracies)
@@ -143,8 +106,7 @@ def find_underfit_labels(train_accuracies, diagnosis_accuracies, theta=0.92):
 def find_overfit_labels(train_accuracies, diagnosis_accuracies, gamma=0.10):
     """Return the labels whose training accuracy exceeds their held-out accuracy by more than gamma, largest gap first.
 
-    Accuracies (n_classes,) are those of `label_accuracies`. Ma et al., ESEC/FSE 2018; the value of gamma is the earlier
-    replication's.
+    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082; the value of gamma is the earlier replication's.
     """
     check_share("gamma", gamma)
     gap = np.asarray(train_accuracies) - np.asarray(diagnosis_accuracies)

@@ -30,10 +30,9 @@ _GROUPS = {
 
 @dataclass(frozen=True)
 class ClassHeatmaps:
-    """The heat maps of all labels.
+    """The heat maps of all labels, each (n_classes, n_features) float64: NaN where a label has no such sample.
 
-    `hci`, `hmi` and `hwi` are (n_classes, n_features) float64, a row of NaN where a label has no such sample; `counts`
-    has the number of samples behind each row, (n_classes,) int, by their names. All other maps are of the same shape.
+    `counts` has the number of samples behind each row of `hci`, `hmi` and `hwi`, (n_classes,) int, by their names.
     """
 
     hci: np.ndarray
@@ -44,9 +43,7 @@ class ClassHeatmaps:
     @property
     def dhci(self):
         """HCI_i minus the mean of the other labels' HCI, as far as those exist."""
-        present = self.counts["hci"] > 0
-        total = np.nansum(self.hci, axis=0)
-        others = present.sum() - 1
+        total, others = np.nansum(self.hci, axis=0), (self.counts["hci"] > 0).sum() - 1
         return self.hci - (total - self.hci) / others if others > 0 else np.full_like(self.hci, np.nan)
 
     @property
@@ -88,22 +85,16 @@ class ClassHeatmaps:
 def class_heatmaps(features, labels, predictions, n_classes):
     """Average the features of each label's correct, false-positive and false-negative samples into `ClassHeatmaps`.
 
+    Features that contain NaN are a ValueError.
+
     Parameters
     ----------
-    features : (n, ...) float
-        Pixels or activations; all axes but the first are flattened.
-    labels, predictions : (n,) int
-        True and predicted labels 0 .. n_classes - 1.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, a label lies outside the range, or a feature is NaN.
+    features : (n, ...) float, pixels or activations; all axes but the first are flattened
+    labels, predictions : (n,) int, true and predicted labels 0 .. n_classes - 1
 
     References
     ----------
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Not specified by the paper: how the importance of a neuron is
-    computed. Here it is the mean over the group.
+    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Open there, a neuron's importance is its group's mean here.
     """
     labels, predictions = check_labels(labels, predictions, n_classes)
     features = np.asarray(features)
@@ -122,5 +113,4 @@ def _group_means(features, groups, n_classes):
     counts = np.bincount(groups, minlength=n_classes)
     members = (groups == np.arange(n_classes)[:, None]).astype(np.float64)
     sums = members @ features
-    means = np.divide(sums, counts[:, None], out=np.full(sums.shape, np.nan), where=counts[:, None] > 0)
-    return means, counts
+    return np.divide(sums, counts[:, None], out=np.full(sums.shape, np.nan), where=counts[:, None] > 0), counts

@@ -1,8 +1,7 @@
-"""Choose the next batch from the bug-fixing pool.
+"""Choose the next batch from the bug-fixing pool; `selection` has the parts of the choice.
 
 A batch holds samples that are selected, in the original those of the target label that are most similar to its heat
-map, and samples of the other labels, drawn at random. The parts of the choice are in `selection`: which labels get how
-many (`allocation`), what makes a sample wanted (`selectors`), and how the batch is drawn (`next_batch`, `pool`).
+map, and samples of the other labels, drawn at random.
 """
 
 from dataclasses import replace
@@ -17,37 +16,26 @@ from mode_utils.support.streams import repair_streams
 
 
 def select_inputs(trainer, splits, options, assessment, rng, target_label=None):
-    """Choose the first samples of a repair.
+    """Choose the first samples of a repair; for those after them, see `debugging.Repair`.
 
     Parameters
     ----------
-    trainer : Trainer
-        Holds the model, which is not changed.
-    splits : Splits
+    trainer : Trainer, which holds the model; it is not changed
+    splits : Splits, whose pool must not be smaller than the batch, or it is a ValueError
     options : DebugOptions
-    assessment : diagnosis.Assessment
-        Of the model as it is.
-    rng : int or numpy.random.Generator
-        The seed of a run, whose repair chooses these, or the stream to draw from.
-    target_label : int, optional
-        Serve this label, buggy or not, instead of what the allocation says.
+    assessment : diagnosis.Assessment of the model as it is
+    rng : int or numpy.random.Generator; the seed of a run, whose repair chooses these, or the stream to draw from
+    target_label : int, optional; serve this label, buggy or not, instead of what the allocation says
 
     Returns
     -------
     Batch or None
-        `batch_size` samples, and why these; None if there is nothing to repair. For those after them, see
-        `debugging.Repair`.
-
-    Raises
-    ------
-    ValueError
-        If the batch is larger than the pool, or the selector returns another number of scores.
+        `batch_size` samples, and why these; None if there is nothing to repair.
     """
     if target_label is not None:
         options = replace(options, allocation="faultiest label")
     rng = rng if isinstance(rng, np.random.Generator) else repair_streams(rng)[1]
-    chosen = InputSelection(ModelOutputs(trainer, splits), splits, options, rng)
-    return chosen.next_batch(assessment, target_label)
+    return InputSelection(ModelOutputs(trainer, splits), splits, options, rng).next_batch(assessment, target_label)
 
 
 def extreme_inputs(pool, heatmaps, features, metric="cosine similarity", minkowski_p=3):
@@ -55,14 +43,10 @@ def extreme_inputs(pool, heatmaps, features, metric="cosine similarity", minkows
 
     Parameters
     ----------
-    pool : Subset
-        Candidates.
-    heatmaps : (n_classes, n_features) float
-        A row a label; NaN where it does not exist.
-    features : callable
-        From samples (n, ...) and their label to features (n, n_features), in the space of that label's heat map.
-    metric, minkowski_p
-        See `similarity.similarity_scores`.
+    pool : Subset of candidates
+    heatmaps : (n_classes, n_features) float, a row a label; NaN where it does not exist
+    features : callable from samples (n, ...) and their label to features (n, n_features), as in that label's heat map
+    metric, minkowski_p : see `similarity.similarity_scores`
 
     Returns
     -------

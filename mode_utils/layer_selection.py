@@ -2,7 +2,7 @@
 
 *Forward*, for underfitting: the first layer whose feature model predicts like that of the next one. *Backward*, for
 overfitting: among the layers whose feature model predicts held-out samples as well as the output does, the one with the
-narrowest gap between training and held-out accuracy, and the last of equals. Candidates: `networks.layers`.
+narrowest gap between training and held-out accuracy, and the last of equals.
 """
 
 from dataclasses import dataclass
@@ -22,21 +22,14 @@ MEMORIZATION_MARGIN = 0.01  # differences of accuracies that count, going backwa
 class TargetLayer:
     """The target layer, and why it is the target.
 
-    Attributes
-    ----------
-    predictions : (n,) int
-        Of the held-out samples, by the layer's feature model, or by the model itself if only its output saturates.
-    weights : (n_features, n_classes) float32 or None
-        Of the layer's head; None if the layer is the output.
-    evidence : pandas.DataFrame
-        A row a candidate, in the order of the network: `layer`, `features` (how many reach the head),
-        `train_accuracy` and `accuracy` of its feature model, on train and on held-out samples, and their difference
-        `gap`; `distance` (Bhattacharyya) to the feature model of the next candidate, at least 0, NaN for the output.
+    `evidence` has a row a candidate, in the order of the network: `layer`, `features` (how many reach the head),
+    `train_accuracy` and `accuracy` of its feature model, on train and on held-out samples, and their difference `gap`;
+    `distance` (Bhattacharyya) to the feature model of the next candidate, at least 0, NaN for the output.
     """
 
     name: str
-    predictions: np.ndarray
-    weights: np.ndarray | None
+    predictions: np.ndarray  #: (n,) int for held-out samples, by its feature model, or the model if only that saturates
+    weights: np.ndarray | None  #: (n_features, n_classes) float32 of the layer's head; None if it is the output
     evidence: pd.DataFrame
     reason: str
 
@@ -49,24 +42,18 @@ def last_hidden_layer(model):
 def select_target_layer(trainer, train, held_out, rng, similarity_threshold=0.01, direction="forward"):
     """Follow the candidate layers of a network, which is not changed, to its `TargetLayer`.
 
+    Activations that are not finite, and layers that cannot be followed, are a ValueError.
+
     Parameters
     ----------
-    train, held_out : Subset
-        Heads are trained on the first, in an order that `rng` draws, and compared on the second.
-    similarity_threshold : float
-        Forward: Bhattacharyya distance, at least 0, under which two successive feature models count as saturated.
+    train, held_out : Subset; heads are trained on the first, in an order that `rng` draws, and compared on the second
+    similarity_threshold : float, at least 0; forward, models at a smaller Bhattacharyya distance count as saturated
     direction : {"forward", "backward"}
-
-    Raises
-    ------
-    ValueError
-        For a negative threshold, an unknown direction, an activation that is not finite, or layers that cannot be
-        followed.
 
     References
     ----------
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082, which leaves the threshold, the training of a head, what
-    counts as a layer, and how far to go back open.
+    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082, which leaves open the threshold, the training of a head, what
+    counts as a layer, and how far to go back.
     """
     check_least("similarity_threshold", similarity_threshold, 0)
     check_choice("direction", direction, _DIRECTIONS)

@@ -17,12 +17,9 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=
     Parameters
     ----------
     architecture : {"dense", "cnn", "residual"}
-        "dense" is the network of the replication, 784-28-28-10; "cnn" has two convolutions and one dense layer;
-        "residual" has three blocks of two convolutions with batch normalization. Another is a ValueError.
-    input_shape : tuple of int
-        Shape of one sample, with or without a channel axis.
-    width : int
-        Factor on the number of units and filters.
+        784-28-28-10 of the replication; two convolutions, one dense layer; three blocks of two normalized convolutions.
+    input_shape : tuple of int, the shape of one sample, with or without a channel axis
+    width : int, factor on the number of units and filters
     """
     check_choice("architecture", architecture, ARCHITECTURES)
     output = keras.layers.Dense(n_classes, activation="softmax", name="output")
@@ -30,7 +27,7 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=
         samples = keras.Input(input_shape)
         model = keras.Model(samples, output(_residual_features(samples, width)), name=architecture)
     else:
-        hidden = _dense_layers(width) if architecture == "dense" else _cnn_layers(input_shape, width)
+        hidden = _hidden_layers(architecture, input_shape, width)
         model = keras.Sequential([keras.Input(input_shape), *hidden, output], name=architecture)
     model.compile(optimizer=keras.optimizers.Adam(), loss="sparse_categorical_crossentropy")
     return model
@@ -56,13 +53,8 @@ def train_initial_model(trainer, splits, setup, seed):
 def train_yardsticks(trainer, splits, seed):
     """Train the network afresh on more than a repair may add, and leave the model of `trainer` as it is.
 
-    The labels of the pool are used, even wrong or hidden ones; `seed` decides weights and order.
-
-    Returns
-    -------
-    list of dict
-        A row a training: `name`; `samples`, labels that it takes beside those of the training samples;
-        `test_accuracy`; `seconds`.
+    The labels of the pool are used, even wrong or hidden ones; `seed` decides weights and order. Returns a list of
+    dicts: `name`, `samples` (labels beside those of the training samples), `test_accuracy`, `seconds`.
     """
     parts = {
         "validation alone": [splits.diagnosis],
@@ -84,8 +76,8 @@ def train_yardsticks(trainer, splits, seed):
 def learning_curve_slope(trainer, splits, seed):
     """Return what the last doubling of the training samples gained; about 0 where more samples gain nothing.
 
-    It is the held-out accuracy, in [-1, 1], of the network trained afresh on all training samples less that on half of
-    them. `seed` decides the half, weights and order; the model of `trainer` stays as it is.
+    It is the difference in held-out accuracy, in [-1, 1], of the network trained afresh on all and on half of them;
+    `seed` decides the half, weights and order.
     """
     accuracies, n = [], len(splits.train)
     half = run_streams(seed)["reference"].permutation(n)[: max(1, n // 2)]
@@ -100,28 +92,23 @@ def _accuracy(trainer, part):
     return float((trainer.predict(part.x).argmax(axis=1) == part.y).mean())
 
 
-def _dense_layers(width):
+def _hidden_layers(architecture, input_shape, width):
+    layers = keras.layers
+    if architecture == "dense":
+        dense = [layers.Dense(28 * width, activation="relu", name=name) for name in ("hidden_1", "hidden_2")]
+        return [layers.Flatten(name="flatten"), *dense]
     return [
-        keras.layers.Flatten(name="flatten"),
-        keras.layers.Dense(28 * width, activation="relu", name="hidden_1"),
-        keras.layers.Dense(28 * width, activation="relu", name="hidden_2"),
-    ]
-
-
-def _cnn_layers(input_shape, width):
-    return [
-        keras.layers.Reshape(_with_channel(input_shape), name="channels"),
-        keras.layers.Conv2D(8 * width, 3, activation="relu", name="conv_1"),
-        keras.layers.MaxPooling2D(name="pool_1"),
-        keras.layers.Conv2D(16 * width, 3, activation="relu", name="conv_2"),
-        keras.layers.MaxPooling2D(name="pool_2"),
-        keras.layers.Flatten(name="flatten"),
-        keras.layers.Dense(32 * width, activation="relu", name="hidden"),
+        layers.Reshape(_with_channel(input_shape), name="channels"),
+        layers.Conv2D(8 * width, 3, activation="relu", name="conv_1"),
+        layers.MaxPooling2D(name="pool_1"),
+        layers.Conv2D(16 * width, 3, activation="relu", name="conv_2"),
+        layers.MaxPooling2D(name="pool_2"),
+        layers.Flatten(name="flatten"),
+        layers.Dense(32 * width, activation="relu", name="hidden"),
     ]
 
 
 def _residual_features(samples, width):
-    """Return the features of three residual blocks for samples (n, height, width[, channels]), averaged over space."""
     layers = keras.layers
     x = layers.Reshape(_with_channel(samples.shape[1:]), name="channels")(samples)
     x = layers.Conv2D(8 * width, 3, strides=2, padding="same", use_bias=False, name="stem")(x)

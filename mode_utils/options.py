@@ -11,14 +11,8 @@ from mode_utils.selection.selectors import OVERFIT_SELECTIONS, SELECTORS
 from mode_utils.similarity import SPATIAL, metric_name
 from mode_utils.support.checks import check_choice, check_least, check_share
 
-_BY_LABEL = {
-    "allocation": "all labels",
-    "temperature": 2.0,
-    "scale_temperature": True,
-    "replay": 4.0,
-    "alpha": 1.0,
-    "layer_selection": False,
-}
+_BY_LABEL = {"allocation": "all labels", "temperature": 2.0, "scale_temperature": True, "replay": 4.0}
+_BY_LABEL |= {"alpha": 1.0, "layer_selection": False}
 PRESETS = {  # what differs from the defaults
     "original": {},
     # found by notebooks/sweeps/exploration.yml; docs/which-inputs.md has what became of it
@@ -34,48 +28,29 @@ CONFIGURATION = [  # the options that tables are compared by
 
 @dataclass(frozen=True)
 class DebugOptions:
-    """How to repair; the defaults are the original's. `preset` gives others by name.
-
-    A value that is none of these is a ValueError.
+    """How to repair; the defaults are the original's, `preset` gives others by name. Other values are a ValueError.
 
     Attributes
     ----------
-    metric : str
-        One of `similarity.METRICS` or an alias; kept as the full name.
-    minkowski_p : float
-        Order of the Minkowski distance, at least 1.
+    metric : str, one of `similarity.METRICS` or an alias; kept as the full name
+    minkowski_p : float, at least 1, order of the Minkowski distance
     layer_selection : bool
         Let the feature model of a selected target layer decide which samples count as correct, and compare in that
         layer; otherwise the model itself decides, and its last hidden layer is compared in.
-    similarity_threshold : float
-        Bhattacharyya distance, at least 0, under which feature models count as saturated.
-    space : {"pixels", "neurons", "importance"}
-        Where heat map and candidates are compared; importance is a neuron's activation times its weight for the label.
-    heatmap : {"hci", "hmi", "hwi", "dhci", "dhmi", "dhwi"}
-        The heat map that candidates for an underfit label are compared with.
-    ranking : {"best", "worst"}
-        Whether an underfit label gets the most or the least similar.
-    overfit_selection : str
-        What an overfit label gets: one of `selection.selectors.OVERFIT_SELECTIONS`.
-    theta, gamma, alpha : float
-        In [0, 1]: underfit below theta, overfit above a gap of gamma, share of a batch that is selected.
-    selector : str
-        What makes a sample wanted, one of `selection.selectors.SELECTORS`.
+    similarity_threshold : float, at least 0, Bhattacharyya distance under which feature models count as saturated
+    space : {"pixels", "neurons", "importance"}, compared in; importance is activation times the weight for the label
+    heatmap : {"hci", "hmi", "hwi", "dhci", "dhmi", "dhwi"}, what candidates for an underfit label are compared with
+    ranking : {"best", "worst"}, whether an underfit label gets the most or the least similar
+    overfit_selection : str, what an overfit label gets: one of `selection.selectors.OVERFIT_SELECTIONS`
+    theta, gamma, alpha : float in [0, 1]; underfit below theta, overfit above a gap of gamma, share of a batch selected
+    selector : str, what makes a sample wanted, one of `selection.selectors.SELECTORS`
     allocation : {"faultiest label", "buggy labels", "all labels", "whole pool"}
-        Which labels the selected share of a batch goes to, see `selection.allocation`. The last two do not wait for a
-        label to be buggy, and go on until the iterations are spent.
-    temperature : float
-        At least 0: how far the ranking is softened, see `selection.pool.soften`.
-    scale_temperature : bool
-        Multiply the temperature by the label's error on held-out samples: what the model knows less of is ranked
-        softer.
-    skip : tuple of str
-        What is passed over in a ranking: some of `selection.screening.SKIPS`.
-    reference : {"states", "network"}
-        Which reference gives the labels of the pool probabilities, if any does: see `selection.reference`.
-    replay : float
-        At least 0: old samples per new one in a retraining, drawn at random from the training samples and what was
-        added before. The control replays as many.
+        Which labels the selected share goes to, see `selection.allocation`; the last two serve labels, buggy or not.
+    temperature : float, at least 0, how far the ranking is softened, see `selection.pool.soften`
+    scale_temperature : bool, multiply the temperature by the label's error on held-out samples
+    skip : tuple of str, what is passed over in a ranking: some of `selection.screening.SKIPS`
+    reference : {"states", "network"}, what gives pool labels probabilities, see `selection.reference`
+    replay : float, at least 0, old samples per new one in a retraining, see `selection.replay`; the control has as many
     batch_size, max_iterations, epochs : int
         New samples an iteration, iterations against one kind of fault, passes over the batch in a retraining.
     """
@@ -104,24 +79,24 @@ class DebugOptions:
 
     def __post_init__(self):
         object.__setattr__(self, "metric", metric_name(self.metric))
-        _check_choices(self, space=SPACES, heatmap=HEATMAPS, ranking=RANKINGS, reference=REFERENCES)
-        _check_choices(self, selector=SELECTORS, allocation=ALLOCATIONS, overfit_selection=OVERFIT_SELECTIONS)
+        choices = {"space": SPACES, "heatmap": HEATMAPS, "ranking": RANKINGS, "reference": REFERENCES}
+        choices |= {"selector": SELECTORS, "allocation": ALLOCATIONS, "overfit_selection": OVERFIT_SELECTIONS}
+        for name, allowed in choices.items():
+            check_choice(name, getattr(self, name), allowed)
         object.__setattr__(self, "skip", (self.skip,) if isinstance(self.skip, str) else tuple(self.skip))
         for each in self.skip:
             check_choice("skip", each, SKIPS)
         for name in ("theta", "gamma", "alpha"):
             check_share(name, getattr(self, name))
-        _check_least(self, temperature=0, replay=0, minkowski_p=1, similarity_threshold=0)
-        _check_least(self, batch_size=1, max_iterations=1, epochs=1)
+        least = {"temperature": 0, "replay": 0, "minkowski_p": 1, "similarity_threshold": 0}
+        for name, value in (least | {"batch_size": 1, "max_iterations": 1, "epochs": 1}).items():
+            check_least(name, getattr(self, name), value)
         if self.metric == SPATIAL:
             self._check_images()
 
     @classmethod
     def preset(cls, name="original", **changes):
-        """Return the options of a preset, "original", "recommended" or "adaptive", with changes by name.
-
-        A change to None leaves what the preset says. An unknown preset or value is a ValueError.
-        """
+        """Return the options of a preset, one of `PRESETS`, with changes by name; None leaves what the preset says."""
         check_choice("preset", name, PRESETS)
         return cls(**{**PRESETS[name], **{key: value for key, value in changes.items() if value is not None}})
 
@@ -129,27 +104,13 @@ class DebugOptions:
         heatmaps = {"heatmap": self.heatmap, "overfit_selection": OVERFIT_SELECTIONS[self.overfit_selection][0] or ""}
         signed = [getattr(self, name) for name, heatmap in heatmaps.items() if heatmap.startswith("d")]
         if self.space != "pixels" or signed:
-            raise ValueError(
-                f"metric {SPATIAL!r} moves the mass of images: it needs space 'pixels' and no differential heat map, "
-                f"not {', '.join([self.space, *signed])}"
-            )
+            needs = f"metric {SPATIAL!r} moves the mass of images: it needs space 'pixels' and no differential heat map"
+            raise ValueError(f"{needs}, not {', '.join([self.space, *signed])}")
 
 
 def check_budget(options, pool_size):
     """Raise a ValueError if all batches of a repair together are larger than the pool."""
     needed = options.batch_size * options.max_iterations
     if needed > pool_size:
-        raise ValueError(
-            f"batch_size = {options.batch_size} x max_iterations = {options.max_iterations} needs {needed} samples, "
-            f"but the pool has {pool_size}"
-        )
-
-
-def _check_choices(owner, **choices):
-    for name, allowed in choices.items():
-        check_choice(name, getattr(owner, name), allowed)
-
-
-def _check_least(owner, **least):
-    for name, value in least.items():
-        check_least(name, getattr(owner, name), value)
+        sizes = f"batch_size = {options.batch_size} x max_iterations = {options.max_iterations}"
+        raise ValueError(f"{sizes} needs {needed} samples, but the pool has {pool_size}")

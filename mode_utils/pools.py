@@ -26,16 +26,9 @@ _RARE = 0.5  # of the median ratio of training to pool samples
 
 @dataclass(frozen=True)
 class PoolTruth:
-    """The faults of each sample of a pool.
+    """The faults of each sample of a pool: `wrong`, `original` and `foreign`, each (n,).
 
-    Attributes
-    ----------
-    wrong : (n,) bool
-        The label is wrong; that of a foreign sample always is.
-    original : (n,) int
-        Samples of the same number are copies of each other.
-    foreign : (n,) bool
-        The sample is of another kind.
+    The label of a foreign sample is always wrong; samples of the same number in `original` are copies of each other.
     """
 
     wrong: np.ndarray
@@ -52,11 +45,13 @@ class PoolTruth:
 def make_pool(splits: Splits, kind, rng, foreign=None):
     """Return the splits with a pool of some kind, one of `POOLS`, and its truth, `pool_truth`.
 
-    `foreign` are samples of another dataset, of any shape, for a pool that takes some. A ValueError if the kind is
-    unknown, or if it needs images and the samples are not images.
+    `foreign` are samples of another dataset, of any shape. Samples that are not images, where a kind needs such, are a
+    ValueError.
     """
     check_choice("pool", kind, POOLS)
-    pool, truth = POOLS[kind](splits, rng, foreign)
+    pool, faults = POOLS[kind](splits, rng, foreign)
+    none = np.zeros(len(pool), dtype=bool)
+    truth = PoolTruth(**{"wrong": none, "original": np.arange(len(pool)), "foreign": none} | faults)
     return replace(splits, bug_fixing=pool, pool_truth=truth)
 
 
@@ -80,7 +75,6 @@ def keep_some(labels, numbers, rng):
 
 
 def _fit(images, axis, side):
-    """Cut or pad one axis of images around its middle."""
     missing = side - images.shape[axis]
     if missing <= 0:
         return np.take(images, np.arange(side) - missing // 2 - missing % 2, axis)
@@ -90,7 +84,7 @@ def _fit(images, axis, side):
 
 
 def _clean(splits, rng, foreign):
-    return splits.bug_fixing, _truth(splits.bug_fixing)
+    return splits.bug_fixing, {}
 
 
 def _noisy(splits, rng, foreign):
@@ -112,7 +106,7 @@ def _confused(splits, rng, foreign):
 
 def _duplicated(splits, rng, foreign):
     pool = splits.bug_fixing.subset(_tenfold(splits.bug_fixing, rng))
-    return pool, _truth(pool, original=pool.index)
+    return pool, {"original": pool.index}
 
 
 def _shifted(splits, rng, foreign):
@@ -120,15 +114,13 @@ def _shifted(splits, rng, foreign):
     samples, labels = splits.bug_fixing.take(places)
     like_images(samples[:0], samples.shape[1:])  # raises, if they are not images
     shifts = rng.integers(-LARGEST_SHIFT, LARGEST_SHIFT + 1, (len(places), 2))
-    _, first = np.unique(places, return_index=True)
-    shifts[first] = 0
+    shifts[np.unique(places, return_index=True)[1]] = 0  # the first of each
     height, width = samples.shape[1:3]
     room = [(LARGEST_SHIFT, LARGEST_SHIFT)] * 2
     wide = np.pad(samples, [(0, 0), *room, *[(0, 0)] * (samples.ndim - 3)])
     corners = zip(wide, *(LARGEST_SHIFT - shifts).T, strict=True)
     moved = np.stack([image[top : top + height, left : left + width] for image, top, left in corners])
-    pool = Subset(moved, labels, np.arange(len(places)))
-    return pool, _truth(pool, original=places)
+    return Subset(moved, labels, np.arange(len(places))), {"original": places}
 
 
 def _foreign(splits, rng, foreign):
@@ -139,7 +131,7 @@ def _foreign(splits, rng, foreign):
     samples, labels = pool.x.copy(), pool.y.copy()
     samples[places], labels[places] = strange, rng.integers(0, splits.n_classes, n)
     is_foreign = np.isin(np.arange(len(pool)), places)
-    return Subset(samples, labels, np.arange(len(pool))), _truth(pool, wrong=is_foreign, foreign=is_foreign)
+    return Subset(samples, labels, np.arange(len(pool))), {"wrong": is_foreign, "foreign": is_foreign}
 
 
 def _rare(splits, rng, foreign):
@@ -147,21 +139,13 @@ def _rare(splits, rng, foreign):
     ratios = seen / np.maximum(there, 1)
     usual = np.median(ratios)
     numbers = {label: there[label] * ratios[label] / usual for label in np.flatnonzero(ratios < _RARE * usual)}
-    pool = splits.bug_fixing.subset(keep_some(splits.bug_fixing.y, numbers, rng))
-    return pool, _truth(pool)
-
-
-def _truth(pool, **known):
-    none = np.zeros(len(pool), dtype=bool)
-    return PoolTruth(**{"wrong": none, "original": np.arange(len(pool)), "foreign": none} | known)
+    return splits.bug_fixing.subset(keep_some(splits.bug_fixing.y, numbers, rng)), {}
 
 
 def _mislabelled(splits, rng, others):
-    """Give a share of the samples the other labels."""
     pool = splits.bug_fixing
     wrong = np.isin(np.arange(len(pool)), rng.permutation(len(pool))[: round(NOISE * len(pool))])
-    labels = np.where(wrong, others, pool.y).astype(pool.y.dtype)
-    return replace(pool, y=labels), _truth(pool, wrong=wrong)
+    return replace(pool, y=np.where(wrong, others, pool.y).astype(pool.y.dtype)), {"wrong": wrong}
 
 
 def _tenfold(pool, rng):

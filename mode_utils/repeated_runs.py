@@ -1,7 +1,6 @@
 """Repeated, paired runs: one seed a run, every strategy of a run from the same trained model -> one tidy table.
 
-The initial model and its control, which all metrics share, are computed once for a seed and cached on disk, also when
-several processes start at the same time.
+Initial models and controls are computed once for a seed and cached on disk, also by several processes at a time.
 """
 
 import hashlib
@@ -41,7 +40,7 @@ class Run:
     """One seed and what its repairs share, computed once and kept.
 
     Trainer and splits are those of the model, or of its last layer alone and its features, if the setup fine-tunes
-    that; `initial_state` is of the trained model. `origin` stands for the data and the code in the cache's keys.
+    that. `origin` stands for the data and the code in the cache's keys.
     """
 
     seed: int
@@ -91,22 +90,18 @@ def repeat_runs(
 
     Parameters
     ----------
-    options : DebugOptions or dict of str to DebugOptions
-        Several, by name, repair the same models, one after the other.
-    seed : int
-        Of the first run; the others follow: seed, seed + 1, ...
+    options : DebugOptions, or a dict of several by name, which repair the same models, one after the other
+    seed : int of the first run; the others follow: seed, seed + 1, ...
     setup : RunSetup, optional
-    cache_dir : path, optional
-        Where initial models and controls are kept; None keeps nothing.
-    control_iterations : int
-        How long control goes on at least.
+    cache_dir : path, where initial models and controls are kept; None keeps nothing
+    control_iterations : int, how long control goes on at least
 
     Returns
     -------
     pandas.DataFrame
-        The rows of `debug_model` for each `seed` and `strategy` ("mode", "control"), ordered by options and seed,
-        beside the `name`, if there are several, and the configuration (`options.CONFIGURATION`): the columns of
-        `study.runs_table`. All but the seconds are the same, bit for bit, each time.
+        The rows of `debug_model` for each `seed` and `strategy` ("mode", "control"), ordered by options and seed, with
+        the `name`, if there are several, and `options.CONFIGURATION`: the columns of `study.runs_table`. All but the
+        seconds are the same, bit for bit, each time.
     """
     check_least("n_runs", n_runs, 1)
     several = {None: options} if isinstance(options, DebugOptions) else options
@@ -143,8 +138,7 @@ def _label(table, seed, strategy, name, options):
 def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, control_iterations=0):
     """Yield each `Run` once its initial model and control exist, first those that no other process works on.
 
-    Parameters are those of `repeat_runs`; `trainer` is of `new_trainer`, `options` decide the control. Runs are not in
-    the order of the seeds if other processes work on the same ones.
+    Parameters are those of `repeat_runs`; `trainer` is of `new_trainer`, `options` decide the control.
     """
     memory, origin = joblib.Memory(cache_dir, verbose=0), (dataset.fingerprint, _code_version())
     body = FrozenBody(trainer) if setup.fine_tune == "head" else None
@@ -167,7 +161,6 @@ def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, con
 
 
 def _cut(body, trainer, splits, state):
-    """Return the trainer of the last layer, the features that it takes, and its state."""
     with trainer.at(state):
         body.cut()
         return body.head, splits.transformed(body.features), body.head.state()
@@ -185,7 +178,6 @@ def _assess(trainer, splits, initial_state, theta, gamma, setup, seed, origin):
 
 
 def _choose_view(trainer, splits, options, predictions, rng, fault, similarity_threshold, setup, seed, origin):
-    """Return the view of the initial model through its target layer, and the state of the generator afterwards."""
     return choose_view(trainer, splits, options, fault, predictions, rng), rng.bit_generator.state
 
 
@@ -210,7 +202,4 @@ def _lock(cache_dir, seed):
 
 @lru_cache
 def _code_version():
-    """Hash the code and the versions that decide a result, so that no stale one is ever read."""
-    digest = hashlib.sha256(repr(versions()).encode())
-    digest.update(code_hash(Path(__file__).parent, *DECIDING).encode())
-    return digest.hexdigest()
+    return hashlib.sha256(f"{versions()!r}{code_hash(Path(__file__).parent, *DECIDING)}".encode()).hexdigest()

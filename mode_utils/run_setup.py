@@ -8,9 +8,8 @@ overfit    a wide network, trained to the end on 1,000 samples (a convolutional 
            generalizes too well on MNIST for any label to be overfit)
 ========== =====================================================================================================
 
-Each of these scenarios is a function of the data and the run's random generator; validation and test are those of a
-healthy run, and so is the pool, unless another is asked for (see `pools`). Nothing here needs TensorFlow, so that a
-sweep can check a whole grid in a moment.
+Validation and test are those of a healthy run, and so is the pool, unless another is asked for (see `pools`). Nothing
+here needs TensorFlow, so that a sweep can check a whole grid in a moment.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -37,7 +36,7 @@ class Scenario:
     """How the initial model comes to its defect.
 
     Of its training samples, `n_train` stay (None: all), of those of the starved labels a share, at least one sample
-    each. `width` is a factor on the width of the network's layers, `epochs` are those of the first training.
+    each. `width` is a factor on the width of the network's layers.
     """
 
     n_train: int | None = None
@@ -62,23 +61,15 @@ class RunSetup:
 
     Attributes
     ----------
-    n_train, n_bug_fixing, n_validation, n_test : int
-        Sizes of the four roles, at least 1.
-    diagnose_on : {"validation", "test"}
-        See `splits.split_dataset`.
-    architecture : {"dense", "cnn", "residual"}
-        See `model_training.build_model`.
+    n_train, n_bug_fixing, n_validation, n_test : int, sizes of the four roles, at least 1
+    diagnose_on : {"validation", "test"}, see `splits.split_dataset`
+    architecture : {"dense", "cnn", "residual"}, see `model_training.build_model`
     scenario : {"healthy", "starved", "underfit", "overfit"}
-    initial_epochs : int
-        Epochs of the first training; 0 stands for the scenario's own.
-    pool : str
-        One of `pools.POOLS`.
-    labelled : bool
-        Whether the labels of the pool are known before its samples are chosen, as MODE assumes.
-    width : int
-        Factor on the width of the network's layers, beside the scenario's.
-    fine_tune : {"all", "head"}
-        What a repair trains: all weights, or the last layer alone, see `networks.feature_models`.
+    initial_epochs : int, epochs of the first training; 0 stands for the scenario's own
+    pool : str, one of `pools.POOLS`
+    labelled : bool, whether the labels of the pool are known before its samples are chosen, as MODE assumes
+    width : int, factor on the width of the network's layers, beside the scenario's
+    fine_tune : {"all", "head"}, the weights that a repair trains, see `networks.feature_models`
     """
 
     n_train: int = 30_000
@@ -95,11 +86,9 @@ class RunSetup:
     fine_tune: str = "all"
 
     def __post_init__(self):
-        check_choice("diagnose_on", self.diagnose_on, DIAGNOSE_ON)
-        check_choice("architecture", self.architecture, ARCHITECTURES)
-        check_choice("scenario", self.scenario, SCENARIOS)
-        check_choice("pool", self.pool, POOLS)
-        check_choice("fine_tune", self.fine_tune, FINE_TUNE)
+        choices = {"diagnose_on": DIAGNOSE_ON, "architecture": ARCHITECTURES, "scenario": SCENARIOS, "pool": POOLS}
+        for name, allowed in (choices | {"fine_tune": FINE_TUNE}).items():
+            check_choice(name, getattr(self, name), allowed)
         for name in ("n_train", "n_bug_fixing", "n_validation", "n_test", "width"):
             check_least(name, getattr(self, name), 1)
         check_least("initial_epochs", self.initial_epochs, 0)
@@ -148,9 +137,9 @@ def check_study(options, setup, n_runs):
 
 
 def check_study_parameters(parameters):
-    """Raise a ValueError as `DebugOptions`, `RunSetup`, `load_dataset` and `check_study` would for parameters.
+    """Raise a ValueError as `DebugOptions`, `RunSetup`, `load_dataset` and `check_study` would for parameters, by name.
 
-    `parameters` are values by name; other names than theirs are ignored.
+    Other names than theirs are ignored.
     """
     given = [
         {f.name: parameters[f.name] for f in fields(kind) if f.name in parameters} for kind in (DebugOptions, RunSetup)

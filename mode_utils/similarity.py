@@ -1,8 +1,4 @@
-"""How similar candidates are to a heat map: nine metrics and more, one direction. Higher means more similar, always.
-
-Distances are negated, so there is exactly one order and no metric needs to be flipped. Each metric is checked against
-SciPy's function of the same name.
-"""
+"""How similar candidates are to a heat map: nine metrics and more. Higher means more similar, always."""
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -12,34 +8,25 @@ from mode_utils.support.earth_mover import earth_mover_distances
 
 
 def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski_p=3):
-    """Score each candidate against one heat map.
+    """Score each candidate against one heat map; spaces of other sizes and NaN are a ValueError.
 
     Parameters
     ----------
-    candidates : (n_candidates, ...) float
-        Pixels or activations; all axes but the first are flattened.
-    heatmap : (...) float
-        In the same space, flattened.
-    metric : str
-        One of `METRICS`, "spatial earth mover", one of `register_metric`, or an alias such as "l1" or "wasserstein".
-    minkowski_p : float
-        Order of the Minkowski distance, at least 1; the other metrics ignore it.
+    candidates : (n_candidates, ...) float, pixels or activations; all axes but the first are flattened
+    heatmap : (...) float, in the same space, flattened
+    metric : str, of `METRICS`, "spatial earth mover", of `register_metric`, or an alias such as "l1" or "wasserstein"
+    minkowski_p : float, at least 1, order of the Minkowski distance; the other metrics ignore it
 
     Returns
     -------
     (n_candidates,) float64
-        Higher means more similar, for every metric. Distances lie in (-inf, 0], cosine similarity in [-1, 1] (0 for a
-        candidate of zeros); the dot product has no bounds and grows with the norm of the candidate.
-
-    Raises
-    ------
-    ValueError
-        If the metric is unknown, the spaces differ in size, values are NaN, or `minkowski_p` is below 1.
+        Higher means more similar, for every metric. Distances, negated, lie in (-inf, 0], cosine similarity in [-1, 1]
+        (0 for a candidate of zeros); the dot product has no bounds and grows with the norm of the candidate.
 
     Notes
     -----
-    Earth mover is the one-dimensional Wasserstein distance between the *distributions of values*, mean |sort(u) -
-    sort(v)|, as in the replication: where a value sits does not matter to it, so a shuffled image has distance 0.
+    Earth mover is, as in the replication, the Wasserstein distance between the *distributions of values*, mean
+    |sort(u) - sort(v)|: where a value sits does not matter to it, so a shuffled image has distance 0.
     """
     metric = metric_name(metric)
     check_least("minkowski_p", minkowski_p, 1)
@@ -57,8 +44,7 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
 def register_metric(name, scores):
     """Add a metric, or replace one, so that `metric=name`, in lower case, finds it.
 
-    `scores` maps candidates (n, ...), a heat map of the shape of one of them, and `minkowski_p`, which metrics without
-    an order ignore, to scores (n,); higher is more similar.
+    `scores` maps candidates (n, ...), a heat map of the shape of one of them, and `minkowski_p` to scores (n,).
     """
     _METRICS[name] = scores
 

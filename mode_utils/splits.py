@@ -17,10 +17,7 @@ DIAGNOSE_ON = ("validation", "test")
 
 @dataclass(frozen=True)
 class Subset:
-    """Samples in one role: their places `index` (n,) in all samples `source`, and their labels `y` (n,) int32.
-
-    The samples themselves are copied only while they are used.
-    """
+    """Samples in one role: their places `index` (n,) in all samples `source`, and their labels `y` (n,) int32."""
 
     source: np.ndarray
     y: np.ndarray
@@ -33,7 +30,7 @@ class Subset:
 
     @property
     def x(self):
-        """All samples (n, ...), float32: a shared copy that lasts while it is referenced."""
+        """All samples (n, ...), float32: a shared copy that lasts only while it is referenced."""
         x = self._copy[0]()
         if x is None:
             everything = len(self.index) == len(self.source) and (np.diff(self.index) == 1).all()
@@ -43,15 +40,6 @@ class Subset:
         if self._held[0]:
             self._held[1] = x
         return x
-
-    @property
-    def is_held(self):
-        """Whether a copy is kept, see `hold`."""
-        return self._held[0]
-
-    def hold(self, held):
-        """Keep the copy of the samples from its first use on, or release it."""
-        self._held[:] = [held, None]
 
     def subset(self, positions):
         """Return the subset at some positions."""
@@ -68,28 +56,16 @@ class Subset:
 
 @dataclass(frozen=True)
 class Splits:
-    """The four roles.
-
-    Attributes
-    ----------
-    validation : Subset or None
-        None when the test set is used for diagnosis, as the original replication did.
-    labelled : bool
-        Whether the labels of the pool are known before its samples are chosen.
-    partly_known : (n_pool,) int, optional
-        Labels of a pool that is not `labelled` in which some are known; -1 where they are not.
-    pool_truth : pools.PoolTruth, optional
-        The known faults of the pool's samples, to score a choice by, not to choose by.
-    """
+    """The four roles."""
 
     train: Subset
     bug_fixing: Subset
-    validation: Subset | None
+    validation: Subset | None  #: None when the test set is used for diagnosis, as the original replication did
     test: Subset
     n_classes: int
-    labelled: bool = True
-    partly_known: np.ndarray | None = None
-    pool_truth: object = None
+    labelled: bool = True  #: whether the labels of the pool are known before its samples are chosen
+    partly_known: np.ndarray | None = None  #: (n_pool,) int, if some labels of the pool are known; -1: not
+    pool_truth: object = None  #: a `pools.PoolTruth`, to score a choice by, not to choose by
 
     @property
     def diagnosis(self):
@@ -110,14 +86,14 @@ class Splits:
     def in_memory(self, *roles):
         """Copy the samples of some roles, by default of all, once when they are first used, and keep them."""
         parts = [getattr(self, role) for role in roles or ("train", "bug_fixing", "diagnosis", "test")]
-        parts = [part for part in parts if not part.is_held]  # by an outer context
-        for part in parts:
-            part.hold(True)
+        held = [part._held for part in parts if not part._held[0]]  # the others are, by an outer context
+        for each in held:
+            each[0] = True
         try:
             yield
         finally:
-            for part in parts:
-                part.hold(False)
+            for each in held:
+                each[:] = [False, None]
 
 
 def split_dataset(
@@ -133,22 +109,16 @@ def split_dataset(
     if diagnose_on == "test":
         n_bug_fixing, n_validation = n_bug_fixing + n_validation, 0
     order = rng.permutation(len(dataset.y_train))
-    train, bug_fixing, validation, _ = np.split(order, np.cumsum([n_train, n_bug_fixing, n_validation]))
-    test = np.sort(rng.permutation(len(dataset.y_test))[:n_test])
-
-    def part(index):
-        return Subset(dataset.x_train, dataset.y_train[index], index)
-
-    held_out = part(validation) if n_validation else None
-    tested = Subset(dataset.x_test, dataset.y_test[test], test)
-    return Splits(part(train), part(bug_fixing), held_out, tested, dataset.n_classes)
+    *parts, _ = np.split(order, np.cumsum([n_train, n_bug_fixing, n_validation]))
+    train, bug_fixing, validation = (Subset(dataset.x_train, dataset.y_train[part], part) for part in parts)
+    index = np.sort(rng.permutation(len(dataset.y_test))[:n_test])
+    test = Subset(dataset.x_test, dataset.y_test[index], index)
+    return Splits(train, bug_fixing, validation if n_validation else None, test, dataset.n_classes)
 
 
 def _check_sizes(dataset, n_test, **sizes):
     for size, value in {**sizes, "n_test": n_test}.items():
         check_least(size, value, 1)
-    wanted = {" + ".join(sizes): (sum(sizes.values()), dataset.y_train, "training")}
-    wanted |= {"n_test": (n_test, dataset.y_test, "test")}
-    for names, (number, y, part) in wanted.items():
-        if number > len(y):
-            raise ValueError(f"{names} = {number}, but {dataset.name} has {len(y)} {part} samples")
+    for names, y, part in ((sizes, dataset.y_train, "training"), ({"n_test": n_test}, dataset.y_test, "test")):
+        if (number := sum(names.values())) > len(y):
+            raise ValueError(f"{' + '.join(names)} = {number}, but {dataset.name} has {len(y)} {part} samples")

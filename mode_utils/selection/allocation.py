@@ -35,8 +35,8 @@ def group_places(groups):
 def label_needs(allocation, errors, deficits, buggy):
     """Return how much each label needs, (n_classes,) float64, at least 0; all 0 if nothing is needed.
 
-    `errors` (n_classes,) and `deficits` (n_classes,) are those of an `Assessment`, `buggy` its labels, faultiest first.
-    A NaN error, of a label of which nothing is known, is a need as large as the largest of the others', and never none.
+    `errors` and `deficits` (n_classes,) are those of an `Assessment`, `buggy` its labels, faultiest first. A NaN error,
+    of a label of which nothing is known, is a need as large as the largest of the others', and never none.
     """
     check_choice("allocation", allocation, ALLOCATIONS[:3])
     if allocation == "all labels":
@@ -52,8 +52,8 @@ def label_needs(allocation, errors, deficits, buggy):
 def share_by_need(n, needs, available):
     """Apportion `n` samples among labels by their `needs` (n_classes,), as far as `available` (n_classes,), int.
 
-    By largest remainders; what one label lacks goes to the others in need. Returns (n_classes,) int, which add up to n,
-    or to all that the labels in need have.
+    By largest remainders; what one label lacks goes to the others in need. The shares (n_classes,) int add up to n, or
+    to all that the labels in need have.
     """
     needs, available = np.asarray(needs, dtype=np.float64), np.asarray(available)
     quotas = np.zeros(len(needs), dtype=int)
@@ -69,23 +69,10 @@ def share_by_need(n, needs, available):
 
 
 def allocate(pool, needs, batch_size=2_000, alpha=0.25):
-    """Make the groups of candidates that the selected share of a batch is chosen from.
+    """Return the list of `Group` that a share `alpha` in [0, 1] of a batch is chosen from: one a label in need.
 
-    Parameters
-    ----------
-    pool : Pool
-    needs : (n_classes,) float or None
-        Of `label_needs`; None for the whole pool.
-    batch_size : int
-        At most what is left of the pool, or it is a ValueError.
-    alpha : float
-        Share of the batch that is selected, in [0, 1].
-
-    Returns
-    -------
-    list of Group
-        One a label in need, in the order of the labels; one of all that is left for the whole pool. Where the other
-        labels have too few samples to fill the rest of the batch, more are selected.
+    `needs` (n_classes,) are of `label_needs`; None for the whole pool, which is one group. Where the other labels have
+    too few samples to fill the rest of the batch, more are selected. A batch larger than what is left is a ValueError.
     """
     check_share("alpha", alpha)
     if batch_size > len(pool):

@@ -11,27 +11,14 @@ from mode_utils.selection.allocation import Group, group_places
 
 @dataclass(frozen=True)
 class Comparison:
-    """Candidates and held-out samples in the space in which they are compared with heat maps.
+    """Candidates and held-out samples in the space in which they are compared with heat maps."""
 
-    Attributes
-    ----------
-    features : (n, ...) float32
-        Of the candidates: pixels, or activations of the view's layer.
-    diagnosis : (n_held_out, ...) float32
-        The same of the held-out samples.
-    labels, predictions : (n_held_out,) int
-        True labels, and those that the view predicts.
-    n_classes : int
-    weights : (n_features, n_classes) float32 or None
-        How much a feature counts for a label, if it is its importance that is compared.
-    """
-
-    features: np.ndarray
-    diagnosis: np.ndarray
-    labels: np.ndarray
-    predictions: np.ndarray
+    features: np.ndarray  #: (n, ...) float32 of the candidates: pixels, or activations of the view's layer
+    diagnosis: np.ndarray  #: (n_held_out, ...) float32, the same of the held-out samples
+    labels: np.ndarray  #: (n_held_out,) int, true labels
+    predictions: np.ndarray  #: (n_held_out,) int, labels that the view predicts
     n_classes: int
-    weights: np.ndarray | None = None
+    weights: np.ndarray | None = None  #: (n_features, n_classes) float32, if importance is compared
 
     def heatmaps(self, labels=None, weight=None):
         """Return the `ClassHeatmaps` of the held-out samples, of features times `weight` (n_features,), if given.
@@ -49,56 +36,25 @@ class Comparison:
 class Candidates:
     """Samples that may be chosen now; the laboratory and the scan of a large pool both hand these to a selector.
 
-    Attributes
-    ----------
-    options : DebugOptions
-    groups : list of allocation.Group
-        Who competes with whom, for how many places.
-    labels : (n,) int
-        Labels as they are given, or guessed ones, group after group: the order of the scores.
-    label_errors : (n_classes,) float
-        Share of each label's diagnosis samples that the model gets wrong; 1 where there are none.
-    fault : {"underfit", "overfit", None}
-        What is being repaired; None if the allocation does not ask.
-    rng : numpy.random.Generator
-    target_layer : str or None
-        Name of the layer that is looked at, if any is.
-    samples : (n, ...) float32
-    probabilities : (n, n_classes) float32
-        The model's.
-    states : (n, n_features) float32
-        Activations of the target layer, or of the last hidden one, feature maps averaged to a few cells.
-    state_heatmaps : heatmaps.ClassHeatmaps
-        Of the diagnosis samples' states.
-    comparison : Comparison
-    training_states : callable
-        From a number to the states (number, n_features) of so many training samples, drawn at random; None: of all.
-    reference_probabilities : (n, n_classes) float32
-        A reference's, see `reference`.
-    labelled : bool
-        Whether the labels are given, rather than guessed.
-    scores : dict of str to (n,) float
-        Scores that other selectors have given to the same candidates.
-
     What comes after `target_layer` is None unless the selector declares that it needs it.
     """
 
-    options: object
-    groups: list[Group]
-    labels: np.ndarray
-    label_errors: np.ndarray
-    fault: str | None = None
+    options: object  #: a `DebugOptions`
+    groups: list[Group]  #: who competes with whom, for how many places
+    labels: np.ndarray  #: (n,) int, as they are given, or guessed ones, group after group: the order of the scores
+    label_errors: np.ndarray  #: (n_classes,) float, see `Assessment.errors`; 1 where there are no samples
+    fault: str | None = None  #: "underfit" or "overfit", what is being repaired; None if the allocation does not ask
     rng: np.random.Generator | None = None
-    target_layer: str | None = None
-    samples: np.ndarray | None = None
-    probabilities: np.ndarray | None = None
-    states: np.ndarray | None = None
-    state_heatmaps: ClassHeatmaps | None = None
+    target_layer: str | None = None  #: name of the layer of the view, if it has one
+    samples: np.ndarray | None = None  #: (n, ...) float32
+    probabilities: np.ndarray | None = None  #: (n, n_classes) float32 of the model
+    states: np.ndarray | None = None  #: (n, n_features) float32 of the layer, maps averaged to a few cells
+    state_heatmaps: ClassHeatmaps | None = None  #: of the diagnosis samples' states
     comparison: Comparison | None = None
-    training_states: Callable | None = None
-    reference_probabilities: np.ndarray | None = None
-    labelled: bool = True
-    scores: dict[str, np.ndarray] = field(default_factory=dict)
+    training_states: Callable | None = None  #: see `source.Outputs.training_states`
+    reference_probabilities: np.ndarray | None = None  #: (n, n_classes) float32 of a reference, see `reference`
+    labelled: bool = True  #: whether the labels are given, rather than guessed
+    scores: dict[str, np.ndarray] = field(default_factory=dict)  #: scores (n,) float of other selectors
 
     def __len__(self):
         return len(self.labels)

@@ -1,4 +1,4 @@
-"""The outputs of a Keras model, and through which layer they are looked at."""
+"""The outputs of a Keras model, and the choice of the layer to compare candidates in."""
 
 from contextlib import nullcontext
 
@@ -13,10 +13,7 @@ _DIRECTIONS = {"underfit": "forward", "overfit": "backward"}
 
 
 class ModelOutputs:
-    """The outputs of a Keras model on `splits`.
-
-    With a `state`, they are those of the model in that state, which is lent to the trainer for each look.
-    """
+    """The outputs of a Keras model on `splits`: in a `state`, if given, which is lent to the trainer for each look."""
 
     def __init__(self, trainer, splits, state=None):
         self.trainer, self._splits, self._state = trainer, splits, state
@@ -30,21 +27,19 @@ class ModelOutputs:
     def of_training(self, labels=None, layer=None):
         """Return states and labels of the training samples, or of those with some labels."""
         train = self._splits.train
-        if labels is None:
-            return self._look(train.x, ("states",), layer)[0], train.y
-        x, y = train.take(np.flatnonzero(np.isin(train.y, labels)))
+        x, y = (train.x, train.y) if labels is None else train.take(np.flatnonzero(np.isin(train.y, labels)))
         return self._look(x, ("states",), layer)[0], y
 
     def at(self, places, names=("states", "probabilities"), layer=None):
         """Return states, probabilities or both at some places of the pool."""
         pool = self._splits.bug_fixing
-        if not self.stays and 2 * len(places) >= len(pool):  # of most of the pool there is a copy, of the rest none
+        if self.stays:
+            with self._held():
+                parts = [self._outputs(x, names, layer) for x in scattered(pool.source, places)]
+            return [np.concatenate(part) for part in zip(*parts, strict=True)]
+        if 2 * len(places) >= len(pool):  # of most of the pool there is a copy, of the rest none
             return [outputs[places] for outputs in self._look(pool.x, names, layer)]
-        if not self.stays:
-            return self._look(pool.take(places)[0], names, layer)
-        with self._held():
-            parts = [self._outputs(x, names, layer) for x in scattered(pool.source, places)]
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+        return self._look(pool.take(places)[0], names, layer)
 
     def states_at(self, places):
         """Return the states at some places of the pool."""
@@ -69,9 +64,8 @@ class ModelOutputs:
 
     def each_part(self, function):
         """Yield what a function makes of the pool, which is one part."""
-        pool = self._splits.bug_fixing.source
         with self._held():
-            found = function((start, x, *self._outputs(x)) for start, x in in_chunks(pool))
+            found = function((start, x, *self._outputs(x)) for start, x in in_chunks(self._splits.bug_fixing.source))
         yield found
 
     def choose_view(self, options, fault, predictions, rng):
@@ -92,7 +86,7 @@ class ModelOutputs:
 
 
 def choose_view(trainer, splits, options, fault, predictions, rng):
-    """Choose whose predictions count while a fault is repaired, and which layer is looked at.
+    """Return the `View` of a fault: whose predictions count, and which layer candidates are compared in.
 
     With layer selection, the target layer, sought forward for underfitting and backward for overfitting, and its
     feature model's predictions; without, the last hidden layer, and `predictions` (n_held_out,) of the model itself.

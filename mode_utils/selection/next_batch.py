@@ -19,27 +19,8 @@ from mode_utils.support.streams import reference_stream
 class InputSelection:
     """Chooses batches from a pool; what is known of the pool is found out once, when it is first needed.
 
-    Parameters
-    ----------
-    outputs : selection.source.Outputs
-        Of a model, or in place of one.
-    splits : Splits
-        Not changed.
-    options : DebugOptions
-    rng : numpy.random.Generator
-        Draws the batches. From a stream that it spawns, and that of the run's reference if it is a run's, comes what
-        is drawn to get to know the pool.
-    used : sequence of int
-        Places in the pool that are not chosen.
-
-    Attributes
-    ----------
-    pool : Pool
-        What is left: `pool.take` removes a batch.
-    schedule : Schedule
-        Which fault is served next.
-    known : selection.pool_scan.PoolScan
-    screen : selection.screening.Screen or None
+    `outputs` is a `source.Outputs`. `rng` draws the batches; what is drawn to get to know the pool comes from streams
+    apart: one that it spawns, and that of the run's reference if it is a run's. `used` are places that are not chosen.
     """
 
     def __init__(self, outputs, splits, options, rng, used=()):
@@ -73,11 +54,9 @@ class InputSelection:
             keep = not self.scanned and "reference probabilities" in needs_of(self.options.selector)
             selectors = scanned_selectors(self.options) or ()
             return scan_pool(self.outputs, self.splits, self._reference() if asked else None, selectors, keep)
-        found = self.reference_probabilities
-        labels = self.splits.known_labels
+        found, labels = self.reference_probabilities, self.splits.known_labels
         if labels is None:
-            guessed = np.zeros(self.outputs.n_pool) if found is None else found.argmax(axis=1)
-            labels = guessed.astype(np.int32)
+            labels = np.asarray(np.zeros(self.outputs.n_pool) if found is None else found.argmax(axis=1), np.int32)
         return PoolScan(labels, None if found is None else found[np.arange(len(labels)), labels], found)
 
     @property
@@ -88,8 +67,8 @@ class InputSelection:
     @cached_property
     def screen(self):
         """What is skipped in rankings; None if the options skip nothing."""
-        skip, confidence = self.options.skip, self.known.self_confidence
-        return Screen(skip, self.splits, self._apart, confidence) if skip else None
+        confidence = self.known.self_confidence
+        return Screen(self.options.skip, self.splits, self._apart, confidence) if self.options.skip else None
 
     @cached_property
     def pool(self):
@@ -100,24 +79,10 @@ class InputSelection:
         return pool
 
     def next_batch(self, assessment, target_label=None):
-        """Choose the next samples; the pool keeps them until it is told to let them go.
+        """Choose the next samples, a `Batch`, which stay in the pool; None if there is nothing to repair.
 
-        Parameters
-        ----------
-        assessment : diagnosis.Assessment
-            Of the model as it is.
-        target_label : int, optional
-            Serve this label, buggy or not, instead of what allocation and schedule say.
-
-        Returns
-        -------
-        Batch or None
-            `batch_size` samples, and why these; None if there is nothing to repair.
-
-        Raises
-        ------
-        ValueError
-            If the batch is larger than the pool, or the selector returns another number of scores.
+        `assessment` is of the model as it is; `target_label` is served, buggy or not, in place of what is next.
+        A batch larger than the pool is a ValueError, as is a selector that returns another number of scores.
         """
         if target_label is None:
             fault, needs = self.schedule.next_needs(assessment)

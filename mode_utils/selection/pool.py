@@ -41,33 +41,15 @@ class Pool:
 
 @dataclass(frozen=True)
 class Batch:
-    """The next samples, as places in the pool, and why these.
+    """The next samples, as places in the pool, and why these."""
 
-    Attributes
-    ----------
-    ranked : (n_ranked,) int
-        Taken by their score, a group's best first.
-    random : (n_random,) int
-        Drawn at random: from the labels that are not served, and where nothing is known of a candidate.
-    fault : {"underfit", "overfit", None}
-        What the batch is meant to repair; None if the allocation does not ask.
-    target_label : int or None
-        The label that gets most; None if the whole pool is ranked at once.
-    target_layer : str or None
-        Name of the layer that was looked at, if any was.
-    candidates : (n_candidates,) int
-        All samples that competed, group after group.
-    scores : (n_candidates,) float
-        Their scores, the higher the more wanted in their group; NaN where nothing is known.
-    """
-
-    ranked: np.ndarray
-    random: np.ndarray
-    fault: str | None = None
-    target_label: int | None = None
-    target_layer: str | None = None
-    candidates: np.ndarray | None = None
-    scores: np.ndarray | None = None
+    ranked: np.ndarray  #: (n_ranked,) int, taken by their score, a group's best first
+    random: np.ndarray  #: (n_random,) int, drawn from the other labels, and where nothing is known of a candidate
+    fault: str | None = None  #: "underfit" or "overfit", what it is to repair; None if the allocation does not ask
+    target_label: int | None = None  #: the label that gets most; None if the whole pool is ranked at once
+    target_layer: str | None = None  #: name of the layer of the view, if it had one
+    candidates: np.ndarray | None = None  #: (n_candidates,) int, all samples that competed, group after group
+    scores: np.ndarray | None = None  #: (n_candidates,) float, the higher the more wanted in their group; NaN: unknown
 
     @property
     def indices(self):
@@ -89,8 +71,8 @@ def rank_candidates(scores, ranking="best"):
 def soften(scores, temperature, rng):
     """Return random keys (n,) for scores (n,), whose order is a sample without replacement: the Gumbel top-k trick.
 
-    A `temperature` of 0 keeps the scores, so that the order is greedy; 1 shifts each standardised score by as much as
-    scores differ among each other; the larger, the nearer to a random order. Kool et al., ICML 2019, arXiv 1903.06059.
+    A `temperature` of 0 keeps the scores: greedy; 1 shifts each standardised score by as much as scores differ among
+    each other; the larger, the nearer to a random order. Kool et al., ICML 2019, arXiv 1903.06059.
     """
     if temperature == 0 or len(scores) == 0:
         return scores
@@ -111,28 +93,12 @@ def standardise(scores):
 
 
 def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, screen=None):
-    """Choose the next batch: from each group its best, the rest at random from the labels that are in no group.
+    """Choose the next `Batch`: from each group its best, the rest at random from the labels that are in no group.
 
-    Parameters
-    ----------
-    pool : Pool
-        Not changed; `Pool.take` removes the batch.
-    groups : list of Group
-        Of `allocation.allocate`.
-    scores : (n_candidates,) float
-        Of the members of all groups, in their order; higher is wanted more. NaN where nothing is known: such samples
-        take a place at random in the order of their group.
-    rng : numpy.random.Generator
-    batch_size : int
-    temperature : float or (n_groups,) float
-        At least 0, see `soften`; for all groups or for each.
-    screen : screening.Screen, optional
-        Skips some of a ranking.
-
-    Returns
-    -------
-    Batch
-        Always `batch_size` samples. If every label is in a group, the rest comes from what the groups leave.
+    It has always `batch_size` samples, which `pool` keeps. If every label is in a group, the rest comes from what the
+    groups leave. `scores` (n_candidates,) are of the members of all groups, in their order: higher is wanted more;
+    those that are NaN take a place at random in the order of their group. `temperature`, at least 0, is for all groups
+    or for each (n_groups,), see `soften`. A `screening.Screen` skips some of a ranking.
     """
     temperatures = np.broadcast_to(temperature, len(groups))
     check_least("temperature", temperatures.min(), 0)
@@ -179,10 +145,7 @@ def _screened(screen, members, orders, wanted, taken):
 
 
 def _order(scores, drawn, temperature, rng):
-    """Return the order (n,) of a group's candidates; numbers in [0, 1) are drawn for those whose score is unknown.
-
-    These are compared with ranks, which have no unit, as scores have.
-    """
+    """Return the order (n,) of a group's candidates: known scores become ranks, as `drawn` has no unit, in [0, 1)."""
     known = ~np.isnan(scores)
     if not known.any():
         return rank_candidates(soften(drawn, temperature, rng))

@@ -16,38 +16,20 @@ _MOST_KEPT = 20_000_000  # probabilities of a reference that are kept of all
 
 @dataclass(frozen=True)
 class PoolScan:
-    """What is known of each sample of a pool.
+    """What is known of each sample of a pool."""
 
-    Attributes
-    ----------
-    labels : (n,) int32
-        True labels, or those that the reference gives where there are none; 0 if nobody asked.
-    self_confidence : (n,) float32
-        The reference's probability of these labels, in [0, 1]; NaN if nobody asked.
-    reference_probabilities : (n, n_classes) float32, optional
-        Of all labels, where labels are given or a selector needs them; None if nobody asked, or if they are too many.
-    predicted : (n,) int32
-        The model's labels.
-    confidence : (n,) float32
-        The model's probability of its label, in [0, 1].
-    scores : dict of str to (n,) float
-        By selector; the higher the more wanted.
-    digests : (n,) uint64
-        The same for samples that are the same, number for number.
-    """
-
-    labels: np.ndarray
-    self_confidence: np.ndarray
-    reference_probabilities: np.ndarray | None = None
-    predicted: np.ndarray | None = None
-    confidence: np.ndarray | None = None
-    scores: dict[str, np.ndarray] = field(default_factory=dict)
-    digests: np.ndarray | None = None
+    labels: np.ndarray  #: (n,) int32, true ones, or those of the reference where there are none; 0 if none was asked
+    self_confidence: np.ndarray  #: (n,) float32, the probability of these by the reference; NaN if none was asked
+    reference_probabilities: np.ndarray | None = None  #: (n, n_classes) float32; None if none was asked, or too many
+    predicted: np.ndarray | None = None  #: (n,) int32, the model's labels
+    confidence: np.ndarray | None = None  #: (n,) float32, the model's probability of its label, in [0, 1]
+    scores: dict[str, np.ndarray] = field(default_factory=dict)  #: (n,) float by selector; the higher the more wanted
+    digests: np.ndarray | None = None  #: (n,) uint64, the same for samples that are the same, number for number
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What each sample is looked at with; it travels to the processes that look."""
+    """What the look at each sample needs; it travels to the processes that look."""
 
     reference: object
     maps: ClassHeatmaps
@@ -60,9 +42,8 @@ class _Look:
 def scan_pool(outputs, splits, reference=None, selectors=(), keep=False):
     """Look at each sample of a pool once, and return a `PoolScan`.
 
-    `reference`, of `reference.learn_reference`, is asked for each sample; there must be one where not all labels are
-    known. `selectors` score samples one by one, see `selectors.scanned_selectors`. With `keep`, all probabilities of
-    the reference are kept, however many they are.
+    `reference`, of `reference.learn_reference`, must be given where not all labels are known. `selectors` score samples
+    one by one, see `selectors.scanned_selectors`. `keep` keeps the reference's probabilities, however many they are.
     """
     held_out, probabilities = outputs.of_validation()
     maps = class_heatmaps(held_out, splits.diagnosis.y, probabilities.argmax(axis=1), splits.n_classes)
@@ -90,16 +71,14 @@ def _look_at_part(look, part):
 
 
 def _look_at_chunk(look, start, samples, states, probabilities):
-    """Return the columns of a scan, by name, for some samples."""
     places = np.arange(start, start + len(states))
-    asked = np.full_like(probabilities, np.nan)
-    if look.reference is not None:
-        asked = look.reference.probabilities(places, states)
+    reference = look.reference
+    asked = np.full_like(probabilities, np.nan) if reference is None else reference.probabilities(places, states)
     given = None if look.labels is None or (look.labels < 0).any() else look.labels[places]
     own = np.asarray(asked.argmax(axis=1) if given is None else given, np.int32)
     seen = {"probabilities": probabilities, "states": states, "state_heatmaps": look.maps}
     candidates = Candidates(None, [], own, None, labelled=given is not None, reference_probabilities=asked, **seen)
     columns = {"labels": own, "self_confidence": asked[np.arange(len(own)), own]}
-    columns |= {"reference_probabilities": asked} if look.keep and look.reference is not None else {}
+    columns |= {"reference_probabilities": asked} if look.keep and reference is not None else {}
     columns |= {"predicted": probabilities.argmax(axis=1).astype(np.int32), "confidence": probabilities.max(axis=1)}
     return columns | {"digests": digest_rows(samples, look.dtype)} | scores_by_name(candidates, look.selectors)

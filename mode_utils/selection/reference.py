@@ -10,8 +10,6 @@ half of the pool, and is asked about the other half, so that no sample vouches f
 learns from the validation samples alone, and from the labels of a part where only a part has some. A label that these
 lack it learns from training samples, which the model has seen, too: that is better than never to find it.
 
-References
-----------
 Cross-fitted probabilities: Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125. A model trained on other data as
 the reference of a loss: Mindermann et al., ICML 2022, arXiv 2206.07137.
 """
@@ -28,26 +26,11 @@ _BLOCK = 1_024  # samples that are asked about at once: in blocks of one size, n
 
 
 def learn_reference(outputs, splits, rng, reference="states"):
-    """Train the reference of a pool.
+    """Train the reference of a pool; its `probabilities(places, states)` are (n, n_classes) float32.
 
-    Parameters
-    ----------
-    outputs : source.Outputs
-        Of the model, and the model itself for a reference that is a network: it is not changed.
-    splits : Splits
-        Of the pool, labels are looked at if it is `labelled` or some are `known`.
-    rng : numpy.random.Generator
-    reference : {"network", "states"}
-
-    Returns
-    -------
-    NetworkReference or StatesReference
-        `probabilities(places, states)` are those (n, n_classes) float32 of samples at some places in the pool.
-
-    Raises
-    ------
-    ValueError
-        If there is no such reference; if a weight of a network cannot be drawn afresh, see `Trainer.initialize`.
+    `outputs` is a `source.Outputs` of the model, and the model itself for a network, which is not changed. Labels of
+    the pool are used if `splits` is `labelled` or some are known. If a weight of a network cannot be drawn afresh,
+    it is a ValueError, see `Trainer.initialize`.
     """
     check_choice("reference", reference, REFERENCES)
     if reference == "network":

@@ -6,8 +6,7 @@ import numpy as np
 class Replay:
     """Hands out batches with old samples beside the new ones (Hu et al., TOSEM 2022, doi 10.1145/3511598).
 
-    Old are the training samples and what was handed out as new before: `replay` of them per new one, as many as there
-    are at most, drawn by `rng` with equal chances.
+    Old are the training samples and what was handed out as new before: `replay` per new one, or all of them.
     """
 
     def __init__(self, splits, replay, rng):

@@ -8,24 +8,21 @@ PHASES = ("underfit", "overfit", "underfit")
 
 
 class Schedule:
-    """The order of a repair.
+    """The order of a repair, which can take `most_iterations` in all.
 
     Buggy labels: underfitting first, then overfitting, and if there was any, underfitting again; each until clean or at
-    its limit. The other allocations have one phase, and no fault. All phases together can take `most_iterations`.
+    its limit. The other allocations have one phase, and no fault.
     """
 
     def __init__(self, options):
-        self._allocation = options.allocation
-        self._faults = PHASES if options.allocation in SERVE_BUGS else (None,)
-        self._phases = list(self._faults)
-        self._limit = options.max_iterations
-        self.most_iterations = options.max_iterations * len(self._phases)
-        self._used = 0
+        self._allocation, self._limit, self._used = options.allocation, options.max_iterations, 0
+        self._faults = self._phases = PHASES if options.allocation in SERVE_BUGS else (None,)
+        self.most_iterations = self._limit * len(self._phases)
 
     def next_needs(self, assessment):
-        """Return the fault that the next iteration serves, and what each label needs, (n_classes,) float.
+        """Return the next fault, "underfit", "overfit" or None, and what each label needs, (n_classes,) float.
 
-        The fault is "underfit", "overfit" or None; needs are all 0 if there is nothing to do, None for the whole pool.
+        Needs are all 0 if there is nothing to do, None for the whole pool.
         """
         while self._phases:
             fault = self._phases[0]
@@ -33,7 +30,7 @@ class Schedule:
             if self._used < self._limit and (needs is None or needs.any()):
                 self._used += 1
                 return fault, needs
-            self._phases = [] if fault == "overfit" and not self._used else self._phases[1:]
+            self._phases = () if fault == "overfit" and not self._used else self._phases[1:]
             self._used = 0
         return None, np.zeros(1)
 

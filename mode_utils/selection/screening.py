@@ -6,12 +6,8 @@ foreign  farther from all training and validation samples than these are from on
 doubtful the reference gives the label at most one half; of a pool without labels, no label gets more (see `reference`)
 ======== ==============================================================================================================
 
-Only as much of a ranking is examined as it takes to fill the places, and at most some twenty times as many samples: if
-nearly all of a pool is unlike what is known, it is another kind of pool, and skipping helps no more.
-
-References
-----------
-Distance to the nearest known sample: Sun et al., ICML 2022, arXiv 2204.06507.
+At most some twenty times as many samples as places are examined: if nearly all of a pool is unlike what is known, it is
+another kind of pool, and skipping helps no more. Distance to known samples: Sun et al., ICML 2022, arXiv 2204.06507.
 """
 
 import numpy as np
@@ -23,19 +19,19 @@ SKIPS = ("copies", "foreign", "doubtful")
 DOUBT = 0.5
 _N_KNOWN, _N_COMPARED = 3_000, 1_000  # samples that stand for all that is known, and those that limits are read off
 COPY_SHARE, FOREIGN_SHARE = 0.01, 0.02  # of known samples that would be taken for a copy, and for foreign
-_MORE = 1.2  # samples that are looked at first, for each that is wanted; twice as many each time after that, up to
+_MORE = 1.2  # samples examined first, for each that is wanted; twice as many each time after that, up to
 _AT_ONCE = 1_024  # of them
-_MOST, _LEAST = 20, 1_000  # samples that are looked at in all, for each that is wanted, and beside these
+_MOST, _LEAST = 20, 1_000  # samples examined in all, for each that is wanted, and beside these
 _CELLS, _FREQUENCIES = 7, 8  # an axis
-_MOST_NUMBERS = 64  # of a sample that is no image
+_MOST_NUMBERS = 64  # of a sample that is not an image
 _ROUNDING = 1e-6  # of a distance: a limit is no smaller, so that exact copies are found
 
 
 class Screen:
     """Picks from rankings of a pool what is not to be skipped.
 
-    `skip` are some of `SKIPS`, `rng` draws the known samples of `splits` that are compared with, and `self_confidence`
-    (n_pool,) is a reference's probability of the label of each sample, given or guessed, for labels in doubt.
+    `skip` are some of `SKIPS`, `rng` draws the known samples of `splits` that are compared with; `self_confidence`
+    (n_pool,), a reference's probability of each sample's label, given or guessed, tells doubtful ones.
     """
 
     def __init__(self, skip, splits, rng, self_confidence=None):
@@ -44,26 +40,22 @@ class Screen:
             doubtful = self_confidence <= DOUBT
             self._tests.append(lambda indices: doubtful[indices])
         if "foreign" in skip:
-            self._tests.append(self._strange(outlines(known_samples(splits, rng))))
+            known = outlines(known_samples(splits, rng))
+            limit, own = foreign_limit(known), _Remembered(self._pool, outlines)
+            self._tests.append(lambda indices: nearest(own(indices), known) > limit)
         if "copies" in skip:
             self._limit = copy_limit(spectra(known_samples(splits, rng)))
             self._spectra = _Remembered(self._pool, spectra)
 
-    def _strange(self, known):
-        limit = foreign_limit(known)
-        own = _Remembered(self._pool, outlines)
-        return lambda indices: nearest(own(indices), known) > limit
-
     def prefetch(self, places):
-        """Let a pool that reads rows one by one read some in one go, which will be looked at."""
+        """Let a pool that reads rows one by one read those in one go that will be examined."""
         getattr(self._pool.source, "prefetch", len)(places)
 
     def pick(self, ranked, n, before=()):
-        """Find the first `n` in a ranking that are not skipped.
+        """Return the first `n` in a ranking that are not skipped, and those passed over for nothing but being copies.
 
-        `ranked` are places in the pool, the most wanted first, and `before` places of what was chosen before, whose
-        copies are skipped. Returns places in `ranked`: those picked, fewer than n where all others that were examined
-        are skipped, and those that were passed over on the way for nothing but being copies.
+        `ranked` are places in the pool, the most wanted first, and `before` of what was chosen before, whose copies are
+        skipped. Both results are places in `ranked`; fewer than n are picked where all others examined are skipped.
         """
         picked, copies, place, size = np.empty(0, int), np.empty(0, int), 0, round(_MORE * n) + 1
         chosen = None if self._limit is None else self._spectra(np.asarray(before, int))
@@ -80,7 +72,7 @@ class Screen:
         return picked[:n], copies
 
     def _distinct(self, points, chosen):
-        """Tell which points are no copies of what was chosen or of those before them."""
+        """Tell which points are not copies of what was chosen or of those before them."""
         free = nearest(points, chosen) >= self._limit if len(chosen) else np.ones(len(points), dtype=bool)
         near = _distances(points, points) < self._limit
         for place in np.flatnonzero(free):
@@ -120,8 +112,7 @@ def spectra(x):
     if not _are_images(x):
         return _unit(_projected(x))
     waves = np.abs(np.fft.rfft2(_grey(x), axes=(1, 2)))[:, :, :_FREQUENCIES]
-    low = np.concatenate([waves[:, :_FREQUENCIES], waves[:, _FREQUENCIES:][:, 1 - _FREQUENCIES :]], axis=1)
-    return _unit(low)
+    return _unit(np.concatenate([waves[:, :_FREQUENCIES], waves[:, _FREQUENCIES:][:, 1 - _FREQUENCIES :]], axis=1))
 
 
 def _are_images(x):

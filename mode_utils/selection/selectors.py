@@ -1,35 +1,28 @@
 """Selectors: functions from candidates to scores, the higher the sooner chosen.
 
 A selector gets `candidates.Candidates` and returns one score a candidate, NaN where it knows nothing: such samples take
-their place at random. All get the same model, pool and budget, so that they can be compared.
+their place at random. `register_selector` adds one of your own.
 
 ================== =================================================================================================
 similarity         like the heat map of the label: MODE, in pixels, neurons or importance
 state differential the state of the target layer is on the way from the label's HCI to its HWI
 state margin       the state is nearer to another label's HCI than to its own
 adaptive           margin in labels that the model knows, state margin in labels that it does not
-error              the model gives the true label too little: the size of the loss's gradient
+error              the model gives the true label too little: the size of the loss's gradient (Katharopoulos et al.,
+                   ICML 2018, arXiv 1803.00942; Paul et al., NeurIPS 2021, arXiv 2107.07075)
 random             nothing
-entropy            the predicted probabilities are spread
-margin             the two likeliest labels are close
-deepgini           two samples of these probabilities would differ
+entropy            the predicted probabilities are spread (Settles, Active Learning Literature Survey, 2009)
+margin             the two likeliest labels are close (Settles, 2009)
+deepgini           two samples of these probabilities would differ (Feng et al., ISSTA 2020, 10.1145/3395363.3397357)
 loss               cross-entropy with the true label
-k-center           the state is far from all that are known or chosen: a core-set
+k-center           the state is far from all that are known or chosen: a core-set (Sener et al., arXiv 1708.00489)
 expected error     the model gives too little to what is the label according to a reference
 error or margin    that, or the two likeliest labels are close
-reducible loss     the reference's loss is smaller than the model's
+reducible loss     the reference's loss is smaller than the model's (Mindermann et al., ICML 2022, arXiv 2206.07137)
 ================== =================================================================================================
 
-The first five, and the loss, look at labels, as MODE's allocation to labels does: at those of the pool, or at guesses
-where it has none. The last three take them from a reference, see `reference`.
-`register_selector` adds one of your own.
-
-References
-----------
-DeepGini: Feng et al., ISSTA 2020, doi 10.1145/3395363.3397357. Entropy and margin: Settles, Active Learning Literature
-Survey, 2009. Gradient: Katharopoulos and Fleuret, ICML 2018, arXiv 1803.00942; Paul et al., NeurIPS 2021, arXiv
-2107.07075. Core-set: Sener and Savarese, ICLR 2018, arXiv 1708.00489. Reducible loss: Mindermann et al., ICML 2022,
-arXiv 2206.07137.
+The first five, and the loss, use labels, as MODE's allocation to labels does: those of the pool, or guesses where it
+has none. The last three take them from a reference, see `reference`.
 """
 
 from collections.abc import Callable
@@ -44,15 +37,9 @@ from mode_utils.support.checks import check_choice
 from mode_utils.support.core_set import farthest_first
 
 INPUTS = (
-    "samples",
-    "labels",
-    "reference probabilities",
-    "probabilities",
-    "states",
-    "state heatmaps",
-    "training states",
+    "samples", "labels", "reference probabilities", "probabilities", "states", "state heatmaps", "training states",
     "comparison",
-)
+)  # fmt: skip
 _MOST_INPUTS = tuple(name for name in INPUTS if name != "reference probabilities")
 OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
     "least similar to hci": ("hci", "worst"),
@@ -62,29 +49,18 @@ OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
 }
 _SMALLEST = 1e-6  # a probability below this counts as this
 _N_KNOWN = 2_000  # training samples that a core-set starts from
-THROUGH_LAYER = frozenset(INPUTS[INPUTS.index("states") :])  # what depends on the layer that is looked at
+THROUGH_LAYER = frozenset(INPUTS[INPUTS.index("states") :])  # what depends on the layer of the view
 # what is at hand while a large pool is read once
 _OF_A_SCAN = {"labels", "reference probabilities", "probabilities", "states", "state heatmaps"}
 
 
 class Selector(NamedTuple):
-    """A function from `candidates.Candidates` to scores (n,), and what has to be computed before it is called.
-
-    Attributes
-    ----------
-    score : callable
-    needs : tuple of str
-        Of `INPUTS`.
-    one_by_one : bool
-        Whether a candidate's score depends on no other candidate, so that a pool can be scored chunk by chunk.
-    blends : tuple of str
-        Selectors, one by one, whose scores it is given as `candidates.scores`.
-    """
+    """A function from `candidates.Candidates` to scores (n,), and what has to be computed before it is called."""
 
     score: Callable
-    needs: tuple[str, ...] = ()
-    one_by_one: bool = False
-    blends: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()  #: some of `INPUTS`
+    one_by_one: bool = False  #: whether a candidate's score depends on no other one: a pool is scored chunk by chunk
+    blends: tuple[str, ...] = ()  #: selectors, one by one, whose scores it is given as `candidates.scores`
 
 
 def selector_scores(candidates):
@@ -130,30 +106,22 @@ def register_selector(name, score, needs=_MOST_INPUTS, one_by_one=False, blends=
 
     Parameters
     ----------
-    name : str
-    score : callable
-        From `candidates.Candidates` to (n,) float scores; the higher the sooner chosen, NaN for unknown.
-    needs : sequence of str
-        Of `INPUTS`, or it is a ValueError; by default all but reference probabilities, for which a network is trained
-        first.
-    one_by_one, blends
-        See `Selector`.
+    score : callable from `candidates.Candidates` to (n,) float; the higher the sooner chosen, NaN for unknown
+    needs : sequence of str, of `INPUTS`; by default all but reference probabilities, for which a network is trained
+    one_by_one, blends : see `Selector`
     """
-    for name_of_input in needs:
-        check_choice("input", name_of_input, INPUTS)
-    for other in blends:
-        check_choice("selector", other, SELECTORS)
+    for what, names, known in (("input", needs, INPUTS), ("selector", blends, SELECTORS)):
+        for each in names:
+            check_choice(what, each, known)
     SELECTORS[name] = Selector(score, tuple(needs), one_by_one, tuple(blends))
 
 
 def similarity(candidates):
     """Score candidates by similarity to the heat map of their label, as the options say for the fault."""
     options, compared = candidates.options, candidates.comparison
-    heatmap, ranking = (
-        OVERFIT_SELECTIONS[options.overfit_selection]
-        if candidates.fault == "overfit"
-        else (options.heatmap, options.ranking)
-    )
+    heatmap, ranking = options.heatmap, options.ranking
+    if candidates.fault == "overfit":
+        heatmap, ranking = OVERFIT_SELECTIONS[options.overfit_selection]
     scores = np.full(len(candidates), np.nan)
     if heatmap is None:
         return scores
@@ -175,16 +143,15 @@ def state_differential(candidates):
     """Project each state on its label's DHWI: 0 at the HCI, 1 at the HWI, above 1 beyond; NaN without these."""
     maps, labels = candidates.state_heatmaps, candidates.labels
     direction = maps.dhwi[labels]
-    along = ((candidates.states - maps.hci[labels]) * direction).sum(axis=1)
-    length = (direction**2).sum(axis=1)
+    along, length = ((candidates.states - maps.hci[labels]) * direction).sum(axis=1), (direction**2).sum(axis=1)
     return np.divide(along, length, out=np.full(len(labels), np.nan), where=length > 0)
 
 
 def state_margin(candidates):
     """Return the distance of each state from its label's HCI minus that from the nearest other label's HCI.
 
-    Above 0 where the state is another label's; NaN where the label has no HCI. Its square's counterpart is the
-    projection on DHCI_ik: |a - HCI_i|^2 - |a - HCI_k|^2 = c - 2 a . DHCI_ik.
+    Above 0 where the state is another label's; NaN where the label has no HCI. Squared, it is a projection on DHCI_ik:
+    |a - HCI_i|^2 - |a - HCI_k|^2 = c - 2 a . DHCI_ik.
     """
     hci, labels = candidates.state_heatmaps.hci, candidates.labels
     distances = cdist(candidates.states, np.nan_to_num(hci))
@@ -198,7 +165,7 @@ def state_margin(candidates):
 def adaptive(candidates):
     """Blend `margin` and `state margin`, each standardised in its group, by the error e of the label: 1 - e to e.
 
-    A label that the model knows gains most from samples near its border; of one that it does not know, the margin says
+    A label that the model knows gains most from samples near its border; of one it does not know, the margin says
     little.
     """
     near, far = candidates.scores["margin"], candidates.scores["state margin"]
@@ -212,8 +179,7 @@ def adaptive(candidates):
 def error(candidates):
     """Return ln(1 - p) of the true label: the gradient of the cross-entropy on the label's logit, as a logarithm.
 
-    As its order is that of the `loss`, only a `temperature` tells them apart: softened, a sample is drawn about in
-    proportion to a power of its gradient, and not the more the longer the loss's tail is.
+    Its order is that of `loss`; softened, a sample is drawn about in proportion to a power of its gradient.
     """
     return np.log(np.maximum(1 - _true_probability(candidates), _SMALLEST))
 
@@ -248,8 +214,8 @@ def loss(candidates):
 def k_center(candidates):
     """Choose, one after the other, the candidate farthest from all known states; its score is minus its turn.
 
-    Known are the states of 2,000 training samples, drawn at random, and of all that were chosen before, in any group.
-    Those whose turn does not come share the last place.
+    Known are the states of 2,000 training samples, drawn at random, and of all chosen before, in any group. Those whose
+    turn does not come share the last place.
     """
     known = candidates.training_states(_N_KNOWN)
     scores = np.full(len(candidates), -float(len(candidates)))
@@ -263,8 +229,7 @@ def k_center(candidates):
 def expected_error(candidates):
     """Return sum over k of b_k (1 - p_k), in [0, 1]: how much of the reference's probabilities b_k the model denies.
 
-    Of a sample with a label, the sum is over this label alone. Without, the score is the probability that model and
-    reference draw different ones.
+    Of a sample with a label, over this label alone; without, the probability that model and reference draw unlike ones.
     """
     counted = candidates.reference_probabilities
     if candidates.labelled:
@@ -280,23 +245,25 @@ def error_or_margin(candidates):
 
 def reducible_loss(candidates):
     """Return the model's cross-entropy minus the reference's, with the given label or, without, the reference's."""
-    p, b = (
-        np.log(np.maximum(each, _SMALLEST)) for each in (candidates.probabilities, candidates.reference_probabilities)
-    )
-    rows = np.arange(len(candidates))
+    b = candidates.reference_probabilities
+    reducible = np.log(np.maximum(b, _SMALLEST)) - np.log(np.maximum(candidates.probabilities, _SMALLEST))
     if candidates.labelled:
-        return (b - p)[rows, candidates.labels]
-    return (candidates.reference_probabilities * (b - p)).sum(axis=1)
+        return reducible[np.arange(len(candidates)), candidates.labels]
+    return (b * reducible).sum(axis=1)
 
 
 def _true_probability(candidates):
     return candidates.probabilities[np.arange(len(candidates)), candidates.labels]
 
 
+_BY_STATE, _BY_REFERENCE = (
+    ("labels", "states", "state heatmaps"),
+    ("labels", "reference probabilities", "probabilities"),
+)
 SELECTORS = {
     "similarity": Selector(similarity, ("labels", "comparison")),
-    "state differential": Selector(state_differential, ("labels", "states", "state heatmaps"), one_by_one=True),
-    "state margin": Selector(state_margin, ("labels", "states", "state heatmaps"), one_by_one=True),
+    "state differential": Selector(state_differential, _BY_STATE, one_by_one=True),
+    "state margin": Selector(state_margin, _BY_STATE, one_by_one=True),
     "adaptive": Selector(adaptive, blends=("margin", "state margin")),
     "error": Selector(error, ("labels", "probabilities"), one_by_one=True),
     "random": Selector(random, one_by_one=True),
@@ -305,9 +272,7 @@ SELECTORS = {
     "deepgini": Selector(deepgini, ("probabilities",), one_by_one=True),
     "loss": Selector(loss, ("labels", "probabilities"), one_by_one=True),
     "k-center": Selector(k_center, ("states", "training states")),
-    "expected error": Selector(expected_error, ("labels", "reference probabilities", "probabilities"), one_by_one=True),
-    "error or margin": Selector(
-        error_or_margin, ("labels", "reference probabilities", "probabilities"), one_by_one=True
-    ),
-    "reducible loss": Selector(reducible_loss, ("labels", "reference probabilities", "probabilities"), one_by_one=True),
+    "expected error": Selector(expected_error, _BY_REFERENCE, one_by_one=True),
+    "error or margin": Selector(error_or_margin, _BY_REFERENCE, one_by_one=True),
+    "reducible loss": Selector(reducible_loss, _BY_REFERENCE, one_by_one=True),
 }

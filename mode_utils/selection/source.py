@@ -1,4 +1,4 @@
-"""Sources of outputs, and the view through which they are looked at."""
+"""Sources of outputs, and the view in which candidates are compared."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,32 +8,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class View:
-    """Whose predictions count, and which layer is looked at.
+    """Whose predictions count, and which layer candidates are compared in."""
 
-    Attributes
-    ----------
-    predictions : (n_held_out,) int
-        Labels of the held-out samples: the model's own, or those of a target layer's feature model.
-    layer : str or None
-        None where only pixels are compared, and of outputs without a model.
-    weights : (n_features, n_classes) float32 or None
-        Of the layer's feature model, where there is one.
-    """
-
-    predictions: np.ndarray
-    layer: str | None = None
-    weights: np.ndarray | None = None
+    predictions: np.ndarray  #: (n_held_out,) int, by the model itself, or by a target layer's feature model
+    layer: str | None = None  #: None where only pixels are compared, and of outputs without a model
+    weights: np.ndarray | None = None  #: (n_features, n_classes) float32 of the layer's feature model
 
 
 class Outputs(Protocol):
     """What a model makes of samples: states, (n, n_features), and probabilities, (n, n_classes), both float32.
 
-    Attributes
-    ----------
-    n_pool : int
-        Samples of the pool.
-    stays : bool
-        Whether the model stays as it is, so that one look at the pool is enough.
+    `n_pool` counts the samples of the pool; a model that `stays` as it is needs only one look at the pool.
     """
 
     n_pool: int
@@ -61,4 +46,4 @@ class Outputs(Protocol):
         """Yield what a function makes of each part of the pool, of tuples (start, samples, states, probabilities)."""
 
     def choose_view(self, options, fault, predictions, rng):
-        """Return the `View` through which candidates are looked at while a fault is repaired."""
+        """Return the `View` in which candidates are compared while a fault is repaired."""

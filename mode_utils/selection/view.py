@@ -13,23 +13,10 @@ from mode_utils.selection.selectors import SELECTORS, THROUGH_LAYER, needs_of, s
 
 
 def look_at_candidates(chooser, groups, fault, assessment):
-    """Return the `Candidates` of some groups, with all that the selector of the options needs.
+    """Return the `Candidates` of some groups of places in the pool, with all that the selector of the options needs.
 
-    Parameters
-    ----------
-    chooser : next_batch.InputSelection
-        Its generator trains the heads of feature models before the selector draws from it. `splits.test` is not looked
-        at.
-    groups : list of allocation.Group
-        The candidates, as places in the pool.
-    fault : {"underfit", "overfit", None}
-    assessment : diagnosis.Assessment
-        Of the model as it is.
-
-    Raises
-    ------
-    ValueError
-        If the selector needs something that the outputs lack.
+    The generator of `chooser`, an `InputSelection`, trains the heads of feature models before the selector draws from
+    it. `splits.test` is not used. A selector that needs something that the outputs lack is a ValueError.
     """
     places, splits, options = np.concatenate([group.members for group in groups]), chooser.splits, chooser.options
     labels, errors = chooser.pool.labels[places], np.nan_to_num(assessment.errors, nan=1.0)
@@ -48,7 +35,6 @@ def look_at_candidates(chooser, groups, fault, assessment):
 
 
 def _seen(chooser, view, places, needs):
-    """Return samples, probabilities, states, their heat maps and the comparison, as far as they are needed."""
     outputs, options, held_out = chooser.outputs, chooser.options, chooser.splits.diagnosis
     layer, found = view and view.layer, {"target_layer": view and view.layer}
     in_pixels = "comparison" in needs and options.space == "pixels"
