@@ -101,11 +101,7 @@ def metrics_differ(comparisons):
 
 
 def earth_mover_is_best(comparison, compared, inverted):
-    """Judge whether the earth mover distance does best, under the replication's conditions.
-
-    `comparison` is of the metrics, `compared` the same against control, `inverted` the row against control of what the
-    replication ran: earth mover in reverse order.
-    """
+    """Judge the earth mover's rank and gain; `inverted` is the row of what the replication ran, its order reversed."""
     rank = int(comparison.ranks.rank()["earth mover"])
     own = compared.set_index("metric").loc["earth mover"]
     pairs = comparison.pairs[(comparison.pairs[["first", "second"]] == "earth mover").any(axis=1)]
@@ -121,11 +117,7 @@ def earth_mover_is_best(comparison, compared, inverted):
 
 
 def layer_selection_has_no_effect(selected, starved):
-    """Judge whether layer selection makes no difference, by space.
-
-    `selected` is of `compare_layer_selection`, for healthy models; `starved` of `compare_differences`, selected minus
-    last hidden layer, for models with starved labels.
-    """
+    """Judge `compare_layer_selection` of healthy models, and `compare_differences` of models with starved labels."""
     same = selected["verdict"].isin(["equivalent", "different, by less than the margin"])
     verdict = REFUTED if (selected["verdict"] == "different").any() else NOT_SHOWN
     verdict = f"{CONFIRMED} for healthy models" if same.all() else verdict
@@ -181,10 +173,7 @@ def single_differences_mean_something(needed):
 
 
 def leak_is_harmless(honest, leaky):
-    """Judge whether it is harmless to score on the samples that the assessment uses.
-
-    `honest` and `leaky` are outcomes of the same metrics and seeds, assessed on validation samples and on the test set.
-    """
+    """Judge scoring on the assessment's samples by outcomes, assessed on validation samples and on the test set."""
     columns = ["difference", "diagnosis_difference"]
     means, leaky_means = (part.groupby("seed")[columns].mean() for part in (honest, leaky))
     inside, shift = means["diagnosis_difference"] - means["difference"], leaky_means["difference"] - means["difference"]
@@ -202,10 +191,7 @@ def leak_is_harmless(honest, leaky):
 
 
 def model_was_too_good(outcomes, chosen):
-    """Judge whether the healthy model was too good to be improved.
-
-    `outcomes` are of the metrics' runs, `chosen` the row of a preset for the healthy model, against control.
-    """
+    """Judge by the metrics' `outcomes`, and the row of a preset for the healthy model, `chosen`, against control."""
     untouched = (outcomes["samples"] == 0).mean()
     gain = chosen["final"] - chosen["initial"]
     verdict = REFUTED if gain > 0 and chosen["low"] > 0 else NOT_SHOWN

@@ -1,7 +1,4 @@
-"""Comparisons of many runs: against control, metric against metric, with against without layer selection.
-
-Differences are taken inside a run, and only then averaged.
-"""
+"""Comparisons of many runs by differences inside each run: against control, metrics, layer selection."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -34,27 +31,15 @@ _ACCURACY_TABLE = {
 
 
 def compare_with_control(runs, by="metric", random_state=0):
-    """Test whether MODE ends above or below its control.
+    """Test whether MODE ends above or below its control, for each value of `by`: an option, or a column of names.
 
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As `repeat_runs` or `paired_outcomes` returns it, of one configuration but for `by`.
-    by : str
-        Column whose values are compared with control, each for itself: an option, or a column of names.
+    `runs` are of `repeat_runs` or `paired_outcomes`, of one configuration but for `by`. Mixed configurations, a seed
+    that comes twice or is not paired, and fewer runs than `MIN_RUNS` are a ValueError.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row a value of `by`: `runs`; `mean`, `low`, `high`, mean difference and its 95% interval, in shares; `p`,
-        two-sided Wilcoxon signed-rank test, in which runs without a difference do not count; `p_holm`, adjusted for the
-        number of rows, NaN where the runs are too few for so many (see `significance.holm`); `rank_biserial`, effect
-        size in [-1, 1]; `won` and `lost`, shares of seeds with a difference above and below 0.
-
-    Raises
-    ------
-    ValueError
-        If unlike runs would be mixed, a seed comes twice or is not paired, or there are fewer runs than `MIN_RUNS`.
+    A row a value of `by`: `runs`; `mean`, `low`, `high`, mean difference and its 95% interval, in shares; `p`, two-
+    sided Wilcoxon signed-rank test without differences of 0; `p_holm`, adjusted for the number of rows, NaN where the
+    runs are too few for so many; `rank_biserial`, effect size in [-1, 1]; `won` and `lost`, shares of seeds above and
+    below 0.
     """
     outcomes = _as_outcomes(runs)
     _check_one_configuration(outcomes, by)
@@ -94,14 +79,10 @@ class MetricComparison:
 
 
 def compare_metrics(runs, by="metric", value="difference", random_state=0):
-    """Test whether metrics differ from one another: Friedman's test first, then each pair (a `MetricComparison`).
+    """Test whether at least three metrics differ by `value`, higher is better: Friedman's test first, then each pair.
 
-    At least three values of `by` are compared, each with the same seeds, by the column `value`, higher is better.
-    Errors are those of `compare_with_control`.
-
-    References
-    ----------
-    Demsar, JMLR 7 (2006); Benavoli et al., JMLR 17 (2016), for signed-rank tests instead of mean ranks afterwards.
+    Errors as of `compare_with_control`. Demsar, JMLR 7 (2006); signed-rank tests afterwards: Benavoli et al., JMLR 17
+    (2016).
     """
     outcomes = _as_outcomes(runs)
     _check_one_configuration(outcomes, by)
@@ -119,14 +100,11 @@ def compare_metrics(runs, by="metric", value="difference", random_state=0):
 
 
 def compare_layer_selection(runs, by="metric", value="final", margin=MARGIN, random_state=0):
-    """Test whether layer selection changes the outcome, and whether it demonstrably does not.
+    """Test whether layer selection changes the outcome, and whether it demonstrably does not: is less than `margin`.
 
-    Not finding a difference does not prove that there is none; so each row has both tests. `margin` is the largest mean
-    difference that does not matter; if a value of `by` has several rows for a seed, their mean counts.
-
-    A row a value of `by`: `compare_differences` of with minus without; `p_equivalence`, two one-sided tests, and
-    `p_equivalence_holm`; `verdict`: "equivalent" or "different" at the 5% level after Holm, both ("different, by less
-    than the margin"), or "undecided".
+    A row a value of `by`: `compare_differences` of with minus without, of a seed's means; `p_equivalence`, two one-
+    sided tests, and `p_equivalence_holm`; `verdict`: "equivalent" or "different" at the 5% level after Holm, both
+    ("different, by less than the margin"), or "undecided".
     """
     means = _as_outcomes(runs).groupby([by, "seed", "layer_selection"], sort=False)[value].mean().unstack()
     if not {True, False} <= set(means) or means.isna().to_numpy().any():
@@ -139,13 +117,10 @@ def compare_layer_selection(runs, by="metric", value="final", margin=MARGIN, ran
 
 
 def accuracy_table(runs, by="metric"):
-    """Summarize runs of one configuration but for `by`, which makes the rows, as the original's table does, and more.
+    """Return means over runs of one configuration but for `by`, which makes the rows, as the original's table and more.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Means over runs. Accuracies and their differences are in [0, 1]; `Diff I-F` is final minus initial, `Diff F-C`
-        final minus control (higher is better for MODE in both); `Finished Early` counts runs.
+    Accuracies and differences are in [0, 1]; `Diff I-F` is final minus initial, `Diff F-C` final minus control (higher
+    is better for MODE in both); `Finished Early` counts runs.
     """
     outcomes = paired_outcomes(runs)
     compared = compare_with_control(outcomes, by).set_index(by)[["runs", "low", "high", "p_holm"]]

@@ -71,20 +71,9 @@ def significant(number):
 
 
 def reader_table(table, index=False):
-    """Return a table as people read it: titles and units instead of columns' names, digits that say something.
+    """Return a table for readers, as Markdown: titles and units of `TITLES`, useful digits, a dash for nothing.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns that this project's tables have in common get the titles of `TITLES`; all others keep their names,
-        without underscores.
-    index : bool
-        Whether the index is a column of the table, the first.
-
-    Returns
-    -------
-    IPython.display.Markdown
-        Numbers stand on the right; what is missing is a dash. Texts are neither cut nor taken for formatting.
+    Other columns keep their names, without underscores; with `index`, the index is the first column.
     """
     from IPython.display import Markdown  # only needed in notebooks, and slow to import
 
@@ -95,7 +84,6 @@ def reader_table(table, index=False):
 
 
 def _with_intervals(table):
-    """Put the ends of intervals into one column."""
     if not {"low", "high"} <= set(table) or "ratio" in table:
         return table
     ends = [interval(low, high) for low, high in zip(table["low"], table["high"], strict=True)]
@@ -115,7 +103,6 @@ def _is_numeric(column):
 
 
 def _as_is(text):
-    """Escape a text for Markdown: names of files and of labels are neither formatting nor HTML."""
     return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(text, quote=False))
 
 

@@ -1,7 +1,6 @@
 """Outcomes of runs, a row a run: what MODE and its control reached from the same model.
 
-A difference between two runs says more about their seeds than about their strategies; the difference between MODE and
-control of *one* run, at the same number of added samples, does not.
+Only a difference inside one run, at the same number of added samples, says more about strategies than about seeds.
 """
 
 import numpy as np
@@ -16,27 +15,14 @@ _NEEDED = (
 
 
 def paired_outcomes(runs):
-    """Reduce each run to its outcome: a row for each configuration and seed.
+    """Reduce each run of `repeat_runs` to its outcome: a row for each configuration and seed.
 
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As `repeated_runs.repeat_runs` returns it; with or without `seconds`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The configuration and `seed`; `initial`, `final`, `control` (read off at MODE's number of samples) and
-        `control_full_budget`, test accuracies in [0, 1]; `improvement` = final - initial and `difference` = final -
-        control, higher is better for MODE; `diagnosis_difference`, the same on the held-out samples of the assessment;
-        `weakest_label`, `control_weakest_label`, test accuracies; `initial_gap`, `gap`, `control_gap`, training minus
-        held-out accuracy; `samples` added by MODE; `finished_early`; the `TIMES` of MODE, NaN if unknown.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or a number out of range; if a run has no control or two of one strategy, or if its two
-        strategies start from different models.
+    `initial`, `final`, `control` (at MODE's number of samples) and `control_full_budget`, test accuracies in [0, 1];
+    `improvement` = final - initial and `difference` = final - control, higher is better for MODE;
+    `diagnosis_difference`, the same on the held-out samples of the assessment; `weakest_label`,
+    `control_weakest_label`, test accuracies; `initial_gap`, `gap`, `control_gap`, training minus held-out accuracy;
+    `samples` added by MODE; `finished_early`; the `TIMES` of MODE, NaN if unknown. Missing columns, numbers out of
+    range, and runs that are not pairs from the same model are a ValueError.
     """
     check_runs_table(runs, _NEEDED)
     keys = [*configuration(runs), "seed"]
@@ -67,7 +53,7 @@ def paired_outcomes(runs):
 
 
 def _rows(runs, strategy, keys, names):
-    """Return the rows of a strategy by run and in the order of iterations, each run once."""
+    """Return the rows of a strategy by run, in the order of iterations."""
     rows = runs[runs["strategy"] == strategy].sort_values("iteration", kind="stable").set_index(keys)
     _check(pd.Series(names.isin(rows.index), names), f"no {strategy!r} rows, it is not paired")
     _check(~rows.set_index("iteration", append=True).index.to_series().duplicated(), f"{strategy!r} rows twice")

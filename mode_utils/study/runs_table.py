@@ -1,8 +1,4 @@
-"""The columns of the tidy table of runs, a row an iteration, and the check of a table that is read.
-
-Beside these a table has the configuration of the repair (`options.CONFIGURATION`), and a `name` where several
-strategies repaired the same models.
-"""
+"""The columns of the tidy table of runs, beside `options.CONFIGURATION` and a `name`, and the check of a table."""
 
 from typing import NamedTuple
 
