@@ -1,7 +1,4 @@
-"""What a classifier's output and labels mean: softmax, one sigmoid or logits; integers, one-hot rows or a column.
-
-What is not stated is detected; what is stated must not contradict the model.
-"""
+"""What a classifier's output and labels mean: detected, or stated and checked against the model."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,6 @@
 """Softmax heads on features that are computed once: feature models of layers, and the last layer retrained alone.
 
-The **feature model** of a layer is a softmax head trained on that layer's outputs, everything below it as it is. A
-feature map reaches its head averaged to at most 4 x 4 values a channel, so that layers of any size can be compared.
+A feature model is a softmax head trained on a layer's outputs, feature maps averaged to at most 4 x 4 values a channel.
 """
 
 from dataclasses import dataclass
@@ -69,10 +68,10 @@ def _head(n_features, n_classes):
 
 
 class FrozenBody:
-    """The network of a trainer, cut below its last layer, which is retrained alone on features of the body.
+    """The network of a trainer, cut below its last layer, `head`, which is retrained alone on features of the body.
 
-    `head` is the Trainer of that layer, with loss and optimizer of the network; `cut` gives it the weights that it has
-    there. A last layer that does not take one vector a sample, from one other layer, is a ValueError.
+    `cut` gives the head the weights that it has in the network. A last layer that does not take one vector a sample,
+    from one other layer, is a ValueError.
     """
 
     def __init__(self, trainer):

@@ -1,7 +1,6 @@
 """An epoch of Adam on one flat vector of weights: the same numbers as Keras, bit for bit, in fewer operations.
 
-A small network spends most of a step on starting operations, some ten for each variable in Keras. With many weights,
-cutting the vectors costs more than it saves. Kingma and Ba, ICLR 2015, arXiv 1412.6980.
+Many weights are slower to cut than to train apart. Kingma and Ba, ICLR 2015, arXiv 1412.6980.
 """
 
 import numpy as np

@@ -1,9 +1,8 @@
 """The layers of a network that can be the target.
 
-A **candidate** is an output that every path from input to output passes, behind at least one layer with weights since
-the candidate before, and after all normalizations and layers without weights that follow: a dense or convolutional
-layer after its activation and pooling, a residual block after its sum. It is never named after dropout, flattening or
-reshaping, which hand on the same values. The last candidate is the output itself.
+A **candidate** is an output that every path passes, behind at least one layer with weights since the candidate before,
+and after all normalizations and layers without weights that follow: a dense or convolutional layer after its activation
+and pooling, a residual block after its sum. Dropout, flattening and reshaping, which keep values, never name it.
 """
 
 import numpy as np
@@ -24,10 +23,7 @@ _SAME_VALUES = (
 
 
 def candidate_layers(model):
-    """Return the names of the layers that can be a target, in the order of the network; the output comes last.
-
-    A model that is neither sequential nor functional is a ValueError: its layers cannot be followed.
-    """
+    """Return the names of the layers that can be a target, in order; the output comes last."""
     groups = []
     for segment in _segments(_sorted_nodes(model)):
         if any(_has_weights(node.operation) for node in segment):
@@ -43,10 +39,7 @@ def layer_outputs(model):
 
 
 def largest_output(model, shape):
-    """Return the size of the largest output of a layer, also inside nested models, for a sample of a shape.
-
-    A side of any length counts as the longest side of the sample; what cannot be followed, as `_UNSEEN` samples.
-    """
+    """Return the size of a layer's largest output for a sample of a shape; an unknown one counts as `_UNSEEN` samples."""
     longest, sample = max((1, *shape)), int(np.prod(shape))
     found = [sample]
     for node in _sorted_nodes(model):

@@ -58,11 +58,7 @@ def takes_logits(loss):
 
 
 def labels_of_loss(model, n_classes, output, activation="", stated=None):
-    """Return which labels a model's loss takes, one of `LABELS`, and a sentence on how that is known.
-
-    `output` is one of `classifiers.OUTPUTS`, `activation` the last function. What is not known, or stated and does not
-    fit, is a ValueError.
-    """
+    """Return which of `LABELS` a model's loss takes, and how that is known; not known, or not fit, is a ValueError."""
     loss, width = single_loss(model)[0], model.outputs[0].shape[-1]
     name = say_loss(loss)
     known, how = _labels(loss, width, n_classes, output, activation)

@@ -1,7 +1,4 @@
-"""Any model with one output as a plain one: one tensor in, one tensor out, any number of samples, the same layers.
-
-A model may take its inputs in a list, a dict or a structure of both. They are told apart by name, never by order.
-"""
+"""Any model with one output as a plain one: one tensor in, one out; inputs are told apart by name, never by order."""
 
 from typing import NamedTuple
 
@@ -45,7 +42,7 @@ def call_model(model, tensors, **options):
 def plain_model(model):
     """Return a model with one input that shares the layers, optimizer and loss of another, or a plain one itself.
 
-    Several inputs are side by side in (n, n_features), see `join_inputs`. Several outputs, texts, stateful layers, and
+    Several inputs are joined, see `join_inputs`. Several outputs, texts, sparse or ragged inputs, stateful layers, and
     several inputs of which one is of unknown shape are a ValueError.
     """
     if len(model.outputs) != 1:
@@ -68,10 +65,7 @@ def plain_model(model):
 
 
 def join_inputs(arrays):
-    """Return arrays (n, ...) of several inputs side by side, (n, n_features), for `plain_model`.
-
-    It is float32, or float64 if one array is of integers, which it holds exactly; larger ones are a ValueError.
-    """
+    """Return arrays of inputs as (n, n_features) float32; beside integers float64, too large ones are a ValueError."""
     whole = [array for array in arrays if array.dtype.kind in "iu"]
     largest = max((max(abs(int(array.min())), abs(int(array.max()))) for array in whole if array.size), default=0)
     if largest > _EXACT:

@@ -72,7 +72,7 @@ def labelling_economy(chosen, control, n_samples, accuracy="test_accuracy", rand
 
 
 def surplus(errors):
-    """Return how much more often, in [0, 1], a sample meets a mistake if labels are served by errors (..., n_classes)."""
+    """Return how much more often, in [0, 1], samples meet a mistake if labels are served by (..., n_classes) errors."""
     errors = np.asarray(errors, dtype=np.float64)
     total, squares = np.nansum(errors, axis=-1), np.nansum(errors**2, axis=-1)
     served = np.divide(squares, total, out=np.zeros_like(total), where=total > 0)
@@ -85,7 +85,7 @@ def fit_payoff(settings):
 
 
 def predict_gain(calibrated_on, settings):
-    """Add the predicted gain, `foretold`; whether it (`says`) and the true one (`pays`) are worth it; and their `hit`."""
+    """Add `foretold`, the predicted gain; whether it (`says`) and the true one (`pays`) are worth it; and the `hit`."""
     foretold = settings[SIGNS].to_numpy() @ fit_payoff(calibrated_on)
     says, pays = foretold > PAYS, settings["difference"] > PAYS
     return settings.assign(foretold=foretold, says=says, pays=pays, hit=says == pays)

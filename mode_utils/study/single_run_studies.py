@@ -35,13 +35,13 @@ def needed_for(reported, outcomes):
 
 
 def image_likeness(images, heatmaps):
-    """Return the mean correlation (n_metrics,) of images (n_metrics, n_classes, ...) with heat maps (n_classes, ...)."""
+    """Return the mean correlation, (n_metrics,), of images (n_metrics, n_classes, ...) and maps (n_classes, ...)."""
     flat, maps = images.reshape(*images.shape[:2], -1), heatmaps.reshape(len(heatmaps), -1)
     return np.array([np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(own, maps, strict=True)]) for own in flat])
 
 
 def image_scores(images, heatmaps, metrics):
-    """Return how similar each metric finds its images to heat maps, (n_metrics, n_classes); NaN where one is missing."""
+    """Return how similar each metric finds its images to heat maps, (n_metrics, n_classes); NaN where one is absent."""
     scores = np.full(images.shape[:2], np.nan)
     for row, label in np.ndindex(scores.shape):
         image, heatmap = images[row, label], heatmaps[label]

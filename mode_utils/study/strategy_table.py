@@ -84,8 +84,8 @@ def summarize(settings, groups, preset, peers):
     """Compare a preset with control and with its peers, a row for each of the `groups`, one of each row of settings.
 
     `comparisons`, settings times numbers of samples; `above`, `below`, how many differ from control (`p_holm` < 0.05);
-    `gain`, mean difference from control; by the name of each other strategy, the mean by which the preset is ahead of it;
-    `behind`, in how many it is more than .003 behind the best peer.
+    `gain`, mean difference from control; by the name of each other strategy, how far the preset is ahead of it on
+    average; `behind`, in how many it is more than .003 behind the best peer.
     """
     rows = []
     for group, part in settings[settings["difference"].notna()].groupby(groups, sort=False):

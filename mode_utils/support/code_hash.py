@@ -1,10 +1,8 @@
 """What a cached result depends on: a hash of what code does, versions of libraries, files that were read.
 
-The rule: a module's hash is that of its own statements, without comments, docstrings and layout, in which each import
-from its package is replaced by the hash of the module that it means. So every module that is imported counts, also by
-a function or on a condition, and no other does; where a file stands, and what it is called, does not matter. The
-`__init__` of a folder counts if something is imported from it; where it has a table of names that it imports when they
-are asked for, the module that a name is of counts, too.
+A module's hash is that of its own statements, without comments, docstrings and layout, in which each import from its
+package, also by a function or on a condition, is replaced by the hash of the module that it means. Paths do not matter.
+The `__init__` of a folder counts if something is imported from it, and so does the module of a name in its tables.
 """
 
 import ast
@@ -27,8 +25,7 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 def code_hash(root, *modules):
     """Return the SHA-256 of what some modules, and all that they import from the package in the folder `root`, do.
 
-    It depends on the version of Python. Modules are named as "networks.trainer"; one that does not exist, or two that
-    import each other, are a ValueError.
+    Modules are named as "networks.trainer"; one that does not exist, or two that import each other, are a ValueError.
     """
     reader = _Reader(Path(root))
     return _digest(*(reader.hash_of(module.split(".")) for module in modules))

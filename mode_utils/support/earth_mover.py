@@ -1,7 +1,4 @@
-"""The earth mover distance between images: how far mass must be moved to turn one picture into the other.
-
-Unlike the distance between histograms of pixel values that the earlier replication used, it knows where the mass is.
-"""
+"""The earth mover distance between images: how far mass must be moved to turn one picture into the other."""
 
 import numpy as np
 
@@ -14,19 +11,11 @@ _CHUNK = 64  # images at a time, which stay in the processor's cache
 def earth_mover_distances(images, target, blur=None):
     """Return the distance (n,) of images (n, height, width[, channels]) from a target: pixels that mass moves.
 
-    Pixels are mass on the grid, at least 0; channels are added up, both pictures have mass 1 in all, and moving mass
-    costs the way along rows and columns (Manhattan). The optimal plan is regularized by its entropy and found by
-    Sinkhorn's algorithm; because this cost is the sum of a row's and a column's, each step is two small matrix products
-    an image.
-
-    The result, 0 .. height + width - 2, is above the exact distance by some tenths of a pixel (identical images: 0.5)
-    and orders images as that does (rank correlation about 0.99 on digits and clothes). An image without mass is as far
-    away as can be. The smaller `blur`, in pixels, the nearer to the exact distance, and the slower.
-
-    References
-    ----------
-    Cuturi, NIPS 2013, arXiv 1306.0895; the separable kernel: Solomon et al., ACM Transactions on Graphics 34 (2015),
-    doi 10.1145/2766963.
+    Pixels are mass, at least 0; channels are added up, both pictures have mass 1 in all, and ways are along rows and
+    columns (Manhattan). The plan is regularized by its entropy (`blur` in pixels: the smaller, the more exact and
+    slower) and found by Sinkhorn's algorithm. The result, 0 .. height + width - 2, is some tenths of a pixel above the
+    exact distance and orders images as that does (rank correlation about 0.99); an image without mass is as far as can
+    be. Cuturi, NIPS 2013, arXiv 1306.0895; separable kernel: Solomon et al. (2015), doi 10.1145/2766963.
     """
     images, target = (np.asarray(array, dtype=np.float64) for array in (images, target))
     if images.ndim not in (3, 4) or images.shape[1:] != target.shape:

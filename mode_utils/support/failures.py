@@ -1,7 +1,6 @@
 """How a command ends that fails: a sentence and an exit status; an unforeseen error leaves its traceback, too.
 
-Foreseen is what this package raises itself, with words for its user, and what the system says of a file. An error of
-the same type from anywhere else, such as a ValueError of NumPy, is a fault of the package rather than bad input.
+Foreseen is what this package raises itself, with words for its user, and what the system says of a file.
 """
 
 import dis
@@ -24,10 +23,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def end_with(error, place):
-    """Say in one line what went wrong, and return the exit status; a traceback is kept in a new file beside `place`.
-
-    An error of papermill stands for that of its kernel.
-    """
+    """Print what went wrong, here or in a notebook, and return the status; a traceback is kept beside `place`."""
     sentence = sentence_of(error)
     if cannot_write(error):
         status = CANNOT_WRITE

@@ -14,9 +14,9 @@ _CURVES = 16  # channels that are drawn as curves; more make an image
 def shown_as(shape):
     """Return how a sample of this shape is shown everywhere, one of `KINDS`.
 
-    Values (d,) stand as numbers. (a, b) is an image if both sides have 8 pixels or more and neither is longer than four
-    times the other, or if b is more than 16; else it is b curves. (h, w, channels) is an image if it has 1, 3 or 4
-    channels, or the sides of an image, of which the mean over channels is drawn. All else is text.
+    (d,) are values. (a, b) is an image if both sides have 8 pixels or more and neither is longer than four times the
+    other, or if b is more than 16; else it is b curves. (h, w, channels) is an image if it has 1, 3 or 4 channels, or
+    such sides.
     """
     if not shape or not min(shape) or len(shape) > 3:
         return "text"

@@ -10,11 +10,10 @@ from mode_utils.visualization.style import CONTROL, MARK, MODE
 
 
 def plot_critical_differences(comparison, ax, limits=None):
-    """Draw the mean rank of each metric of a `MetricComparison`, a row a metric, the best on top.
+    """Draw the mean rank of each metric of a `MetricComparison`, a row a metric, the best on top; `limits` of the axis.
 
-    A bar on the right joins metrics of which no two were told apart; metrics without a common bar differ. `limits` are
-    the ends of the axis of ranks. Demsar, JMLR 7 (2006), here with pairwise signed-rank tests instead of Nemenyi's
-    distance.
+    A bar on the right joins metrics of which no two were told apart. Demsar, JMLR 7 (2006), here with pairwise signed-
+    rank tests instead of Nemenyi's distance.
     """
     ranks = comparison.ranks.sort_values()
     rows = np.arange(len(ranks))
@@ -77,10 +76,7 @@ def plot_runs_needed(needed, ax):
 
 
 def plot_likeness(likeness, ax, highlighted):
-    """Draw what metrics gain against how good their best images look.
-
-    `likeness` has `metric`, `likeness` in [-1, 1], and `mean` difference from control, a share.
-    """
+    """Draw what metrics gain (`mean`, a share) against how good their best images look (`likeness` in [-1, 1])."""
     own = likeness["metric"] == highlighted
     for rows, color, label in ((likeness[~own], MODE, "a metric"), (likeness[own], MARK, "named best by its images")):
         ax.scatter(rows["likeness"], 100 * rows["mean"], color=color, zorder=3, label=label)

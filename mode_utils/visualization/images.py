@@ -12,21 +12,11 @@ _LARGEST = 9  # letters of a caption, in points
 def plot_image_grid(
     images, ax, row_labels, column_labels, title, diverging=False, colorbar_label=None, captions=None, right=None
 ):
-    """Draw images in rows and columns on one scale.
+    """Draw images (n_rows, n_columns, height, width[, 3]) on one scale; one of NaN is grey, colours are in [0, 1].
 
-    Parameters
-    ----------
-    images : (n_rows, n_columns, height, width[, 3]) float
-        An image of NaN is left grey: there is none. Colours are those of pixels in [0, 1].
-    row_labels, column_labels : sequence of str
-    diverging : bool
-        Draw differences: white at 0, equal limits on both sides. Otherwise black is 0 or less.
-    colorbar_label : str, optional
-        Name and unit of the values; no colour bar without it.
-    captions : (n_rows, n_columns) str, optional
-        Of at most two lines, beneath each image.
-    right : (n_rows, n_columns) bool, optional
-        Whether what a caption says is right: it gets a sign and a colour.
+    With `diverging`, white is 0, with equal limits on both sides; otherwise black is 0 or less. `colorbar_label` is the
+    name and unit of the values; no colour bar without it. `captions` (n_rows, n_columns) of at most two lines stand
+    beneath the images; with `right`, bool of the same shape, each gets a sign and a colour.
     """
     images = np.asarray(images, dtype=float)
     image_height = images.shape[2]
@@ -57,9 +47,9 @@ def plot_image_grid(
 
 
 def prediction_captions(probabilities, labels, class_names):
-    """Return captions such as "is 5, says 3" and, in a second line, "97% sure", and whether label and prediction agree.
+    """Return captions such as "is 5, says 3" and, in a second line, "97% sure", and whether both agree, (...).
 
-    Probabilities are (..., n_classes), true labels, captions and agreement (...).
+    Probabilities are (..., n_classes), true labels (...).
     """
     said, sure, labels = probabilities.argmax(axis=-1), probabilities.max(axis=-1), np.asarray(labels)
     names = np.asarray(list(map(str, class_names)), dtype=object)
@@ -76,7 +66,7 @@ def _with_room(images, limit, captions):
 
 
 def _write_captions(ax, captions, right, middle, height, width):
-    """Write beneath each image; those that are judged get a sign, so that no colour is needed to tell them apart."""
+    """Write beneath each image; a sign, and not only a colour, tells what is right."""
     ax.set_facecolor("white")
     n_rows, n_columns = np.shape(captions)
     area = ax.get_position().size * ax.figure.get_size_inches() * 72
@@ -92,10 +82,9 @@ def _write_captions(ax, captions, right, middle, height, width):
 
 
 def plot_heatmaps(heatmaps, ax, row_labels, column_labels, title, shape=None, diverging=False, colorbar_label=None):
-    """Draw heat maps, an array (n_classes, n_features) a row and a label a column, each as an image.
+    """Draw heat maps, an array (n_classes, n_features) a row and a label a column, as `plot_image_grid` draws images.
 
-    `shape` says how features are laid out: height and width, or height, width and channels, which are averaged;
-    otherwise as the most square grid that holds exactly all of them. All else as in `plot_image_grid`.
+    `shape` of the features is height, width and channels, if any, which are averaged; by default, `most_square`.
     """
     maps = np.stack(heatmaps)
     shape = shape if shape and len(shape) > 1 else most_square(maps.shape[-1])
@@ -113,6 +102,6 @@ def pick_images(subset, positions):
 
 
 def most_square(n_features):
-    """Return height and width, height <= width, of the most square grid with exactly `n_features` places."""
+    """Return height <= width of the most square grid with exactly `n_features` places."""
     height = next(h for h in range(int(np.sqrt(n_features)), 0, -1) if n_features % h == 0)
     return height, n_features // height

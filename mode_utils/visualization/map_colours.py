@@ -72,7 +72,7 @@ def ranked_classes(columns):
 
 
 def _in_order(name):
-    """Return what sorts names as people do: class 2 before class 11."""
+    """Sort class 2 before class 11."""
     parts = re.split(r"([0-9]+)", name)
     return [(int(part), "") if place % 2 else (-1, part) for place, part in enumerate(parts)]
 

@@ -8,10 +8,7 @@ from mode_utils.visualization.style import CONTROL, HELD_OUT, MARK, MODE, TRAIN
 
 
 def plot_layer_evidence(evidence, ax, similarity_threshold, target):
-    """Draw each layer's accuracy as a bar, with the distance to the next layer on it, and the target layer in colour.
-
-    `evidence` is of a `layer_selection.TargetLayer`.
-    """
+    """Draw the `evidence` of a `TargetLayer`: each layer's accuracy, its distance to the next, the target in colour."""
     colors = [MODE if layer == target else CONTROL for layer in evidence["layer"]]
     bars = ax.barh(evidence["layer"], evidence["accuracy"], color=colors)
     notes = ["" if np.isnan(d) else f"distance to the next: {d:.4f}" for d in evidence["distance"]]
@@ -66,16 +63,7 @@ def plot_confusions(labels, predictions, ax, class_names):
 
 
 def plot_pool_positions(positions, classes, chosen, ax):
-    """Draw where the inputs of a pool lie, by class, and which are chosen.
-
-    Parameters
-    ----------
-    positions : (n, 2) float
-        As `positions.map_positions` returns them.
-    classes : (n,) pandas.Series
-        Names of labels, guesses or predictions; its name says which.
-    chosen : (n,) bool
-    """
+    """Draw where a pool lies, (n, 2) of `map_positions`, by class (a named Series), and which inputs are chosen (n,)."""
     texts, chosen, ranked = classes.astype(str).to_numpy(), np.asarray(chosen, bool), ranked_classes([classes])
     colours, markers = class_looks(len(ranked))
     for name, colour, marker in zip([*ranked, "others"], colours, markers, strict=True):

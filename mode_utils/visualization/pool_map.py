@@ -1,6 +1,4 @@
-"""The map of the pool: a page on which like inputs lie together, to look at, to select from and to take a table along.
-
-It takes plain arrays, of whatever framework, and needs no server and no network: the page is one file.
+"""The map of the pool: one HTML file on which like inputs lie together, to select from; it needs no network.
 
 A table of the pool has a row a point, and of these columns those that are known:
 
@@ -48,10 +46,7 @@ _TEXT = {"disable_math": True, "styles": {"font-size": "14px"}, "sizing_mode": "
 
 
 def drawn_rows(table, max_points=MAX_POINTS, seed=0):
-    """Return the sorted rows of a table that are drawn: all of them if they are few enough.
-
-    Otherwise all chosen rows, however many they are; the suspected ones as far as there is room, others at random.
-    """
+    """Return the sorted rows that are drawn: all chosen ones, then as many suspected and random ones as there is room."""
     if len(table) <= max_points:
         return np.arange(len(table))
     return np.sort(_most_important_first(table, seed)[: max(max_points, int(_flags(table, ("chosen",)).sum()))])
@@ -62,26 +57,11 @@ def plot_pool_map(
 ):
     """Draw a pool as a map, with what is known of each input: a bokeh.models.Column.
 
-    Parameters
-    ----------
-    positions : (n, 2) float
-        As `map_positions` returns them.
-    table : (n, ...) pandas.DataFrame
-        Of the pool, see above.
-    inputs : (N, ...) array, optional
-        What `index` points into, to be shown: images (N, height, width[, channels]), or values. It may be mapped from a
-        file: only what is shown is read.
-    n_inputs : int, optional
-        Inputs of the whole pool, if the points are some of them.
-    max_points : int
-        That are drawn; see `drawn_rows` for which.
-    max_picture_bytes : int
-        That pictures or values may take in the page, the chosen first.
-
-    Raises
-    ------
-    ValueError
-        If positions and table do not fit, positions are NaN or infinite, or `index` leads out of the inputs.
+    `positions` (n, 2) are of `map_positions`, the rows of `table` described above. Its `index` points into `inputs`,
+    images (N, height, width[, channels]) or values, of which only what is shown is read. `n_inputs` is the size of the
+    whole pool, if larger; `max_points` are drawn, see `drawn_rows`; pictures or values take `max_picture_bytes`, the
+    chosen first. A ValueError if positions and table do not fit, positions are NaN or infinite, or `index` leads out of
+    the inputs.
     """
     positions, table = _checked(positions, table, inputs)
     rows = drawn_rows(table, max_points, seed)
@@ -152,7 +132,6 @@ def _say_drawn(table, rows, n_inputs, seed):
 
 
 def _texts(table):
-    """Return the columns that are shown as they are."""
     data = {"index": table["index"].to_numpy(np.int32)}
     for name in _TEXTS:
         if name in table:
@@ -286,7 +265,6 @@ def _draw(source, template):
 
 
 def _selection(source, names):
-    """Return the list of selected inputs, a button that downloads it, and a sentence with their number."""
     listed = models.ColumnDataSource({name: [] for name in names})
     said = models.Div(text="No input is selected.", **_TEXT)
     button = models.Button(label="Download the selected inputs as CSV", disabled=True, width=340)

@@ -1,8 +1,7 @@
 """Positions of a pool's inputs in two dimensions of a state space, in which like is near like.
 
-t-SNE (van der Maaten and Hinton, JMLR 9, 2008) of some landmarks, drawn at random; all others are placed by the
-landmarks that are nearest to them. It needs no labels. How it was chosen: ``python benchmarks/pool_map.py`` compares
-how often ten nearest neighbours in the map vote as those in the whole space do.
+t-SNE (van der Maaten and Hinton, JMLR 9, 2008) of some landmarks, drawn at random; all others are placed by the nearest
+landmarks. It was chosen by ``python benchmarks/pool_map.py``: how often neighbours in the map vote as in the space.
 """
 
 import numpy as np
@@ -25,25 +24,11 @@ _NOTHING = 1e-6  # share of the spread that is rounding
 def map_positions(features, seed=0, n_landmarks=LANDMARKS):
     """Place points of a state space in a plane, so that like is near like; how far apart unlike ones are means nothing.
 
-    Parameters
-    ----------
-    features : (n, d) float
-        States, pixels or whatever describes an input; differences count as they are, so scale columns of unlike units.
-    seed : int
-        The same map again, however many cores there are.
-    n_landmarks : int
-        Points that t-SNE arranges, at least 10; others are placed by them.
+    `features` (n, d) count as they are, so scale columns of unlike units; a ValueError if they are not numbers, NaN or
+    infinite. t-SNE arranges `n_landmarks`, at least 10, which place the others. The same `seed` gives the same map.
 
-    Returns
-    -------
-    (n, 2) float32
-        In [-1, 1], around 0. With one varying feature the second dimension is drawn at random, only to keep points
-        apart; with two there is nothing to reduce. Where all points are the same, they are at 0.
-
-    Raises
-    ------
-    ValueError
-        If the features are not a table of numbers, or some are NaN or infinite.
+    Positions are (n, 2) float32 in [-1, 1], around 0. With one varying feature the second dimension is drawn at random,
+    only to keep points apart; with two there is nothing to reduce. Where all points are the same, they are at 0.
     """
     features = _checked(features)
     if n_landmarks < _FEWEST:
@@ -83,7 +68,7 @@ def _main_components(features, landmarks, seed):
 
 
 def _arrange(points, landmarks, seed):
-    """Arrange the landmarks by t-SNE, and put each other point among the landmarks that are nearest to it."""
+    """Arrange the landmarks by t-SNE, and put each other point among those that are nearest to it."""
     known = np.unique(points[landmarks], axis=0)  # copies have one place
     start = known[:, :2] / known[:, 0].std() * 1e-4
     perplexity = min(_PERPLEXITY, (len(known) - 1) / 3)
@@ -97,7 +82,6 @@ def _arrange(points, landmarks, seed):
 
 
 def _nearest(known, points, n):
-    """Return distances to the nearest of some known points, and which these are."""
     return NearestNeighbors(n_neighbors=min(n, len(known))).fit(known).kneighbors(points)
 
 
