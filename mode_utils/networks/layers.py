@@ -39,7 +39,7 @@ def layer_outputs(model):
 
 
 def largest_output(model, shape):
-    """Return the size of a layer's largest output for a sample of a shape; an unknown one counts as `_UNSEEN` samples."""
+    """Return the size of a layer's largest output for a sample of a shape; unknown ones count as `_UNSEEN` samples."""
     longest, sample = max((1, *shape)), int(np.prod(shape))
     found = [sample]
     for node in _sorted_nodes(model):

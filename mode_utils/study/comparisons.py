@@ -11,17 +11,13 @@ from mode_utils.options import CONFIGURATION
 from mode_utils.study.formatting import interval, p_value, points
 from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import configuration
-from mode_utils.study.significance import (
-    SIGNIFICANCE,
-    check_enough_runs,
-    equivalence_p,
-    holm,
-    interval_of_mean,
-    signed_rank,
-    without_noise,
-)  # fmt: skip
+from mode_utils.study.significance import SIGNIFICANCE, check_enough_runs, describe, equivalence_p, holm, without_noise
 
 MARGIN = 0.002  # of accuracy: a smaller difference does not matter
+_VERDICTS = {  # whether there is a difference, not if there are too few runs to say, and whether they are equivalent
+    (True, True): "different, by less than the margin", (False, True): "equivalent",
+    (True, False): "different", (False, False): "undecided",
+}  # fmt: skip
 _ACCURACY_TABLE = {
     "initial": "Initial Acc", "final": "Final Acc", "control": "Control Acc", "finished_early": "Finished Early",
     "improvement": "Diff I-F", "difference": "Diff F-C", "runs": "Runs", "low": "CI Low", "high": "CI High",
@@ -48,10 +44,13 @@ def compare_with_control(runs, by="metric", random_state=0):
 
 def compare_differences(outcomes, by, random_state=0):
     """Test whether paired differences, a row of `outcomes` each, lie above or below 0; see `compare_with_control`."""
-    return _with_holm(
-        {by: value} | _describe(_differences(group, f"{by} {value!r}"), random_state)
-        for value, group in outcomes.groupby(by, sort=False)
-    )
+    rows = []
+    for value, group in outcomes.groupby(by, sort=False):
+        check_enough_runs(len(group), f"runs of {by} {value!r}")
+        if "seed" in group:
+            _check_seeds(group["seed"], f"{by} {value!r}")
+        rows.append({by: value} | describe(group["difference"].to_numpy(), random_state))
+    return _with_holm(rows)
 
 
 @dataclass(frozen=True)
@@ -89,14 +88,13 @@ def compare_metrics(runs, by="metric", value="difference", random_state=0):
     wide = _pivot(outcomes, by, value)
     if wide.shape[1] < 3:
         raise ValueError(f"comparing metrics takes at least three, not {list(wide)}")
-    pairs = _with_holm(
-        {"first": a, "second": b} | _describe((wide[a] - wide[b]).to_numpy(), random_state)
-        for a, b in combinations(wide, 2)
-    )
+    pairs = combinations(wide, 2)
+    pairs = [{"first": a, "second": b} | describe((wide[a] - wide[b]).to_numpy(), random_state) for a, b in pairs]
     wide = without_noise(wide)  # only now: of what is rounded, differences are not
     equal = (wide.nunique(axis=1) == 1).all()
     statistic, p = (0.0, 1.0) if equal else stats.friedmanchisquare(*wide.to_numpy().T)
-    return MetricComparison(len(wide), float(statistic), float(p), wide.rank(axis=1, ascending=False).mean(), pairs)
+    ranks = wide.rank(axis=1, ascending=False).mean()
+    return MetricComparison(len(wide), float(statistic), float(p), ranks, _with_holm(pairs))
 
 
 def compare_layer_selection(runs, by="metric", value="final", margin=MARGIN, random_state=0):
@@ -113,7 +111,8 @@ def compare_layer_selection(runs, by="metric", value="final", margin=MARGIN, ran
     table = compare_differences(effects, by, random_state)
     p_values = [equivalence_p(group["difference"], margin) for _, group in effects.groupby(by, sort=False)]
     table = table.assign(p_equivalence=p_values, p_equivalence_holm=holm(p_values))
-    return table.assign(verdict=[_verdict(*p) for p in table[["p_holm", "p_equivalence_holm"]].to_numpy()])
+    found = (table[["p_holm", "p_equivalence_holm"]] < SIGNIFICANCE).itertuples(index=False, name=None)
+    return table.assign(verdict=[_VERDICTS[each] for each in found])
 
 
 def accuracy_table(runs, by="metric"):
@@ -140,36 +139,18 @@ def format_accuracy_table(table):
         text[f"{name} (pp)"] = table[name].map(points)
     text["95% CI (pp)"] = [interval(low, high) for low, high in zip(table["CI Low"], table["CI High"], strict=True)]
     text["p (Holm)"] = table["p (Holm)"].map(p_value)
-    text["Runs"] = table["Runs"]
-    text["Weakest Label"] = table["Weakest Label Acc"].map("{:.3f}".format)
-    text["Samples"] = table["Samples Used"].map("{:.0f}".format)
-    return text
+    weakest, samples = table["Weakest Label Acc"].map("{:.3f}".format), table["Samples Used"].map("{:.0f}".format)
+    return text.assign(**{"Runs": table["Runs"], "Weakest Label": weakest, "Samples": samples})
 
 
 def _as_outcomes(runs):
     return paired_outcomes(runs) if "strategy" in runs else runs
 
 
-def _describe(differences, random_state):
-    low, high = interval_of_mean(differences, random_state)
-    (p, rank_biserial), signs = signed_rank(differences), np.sign(without_noise(differences))
-    return {
-        "runs": len(differences), "mean": differences.mean(), "low": low, "high": high,
-        "p": p, "rank_biserial": rank_biserial, "won": (signs > 0).mean(), "lost": (signs < 0).mean(),
-    }  # fmt: skip
-
-
 def _with_holm(rows):
     table = pd.DataFrame(rows)
     table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"], table["runs"]))
     return table
-
-
-def _differences(group, name):
-    check_enough_runs(len(group), f"runs of {name}")
-    if "seed" in group:
-        _check_seeds(group["seed"], name)
-    return group["difference"].to_numpy()
 
 
 def _pivot(outcomes, by, value):
@@ -188,13 +169,6 @@ def _check_seeds(seeds, name):
     twice = seeds[seeds.duplicated()]
     if len(twice):
         raise ValueError(f"{name} has seed {twice.iloc[0]} twice")
-
-
-def _verdict(p_difference, p_equivalence):
-    different = p_difference < SIGNIFICANCE  # not if there are too few runs to say
-    if p_equivalence < SIGNIFICANCE:
-        return "different, by less than the margin" if different else "equivalent"
-    return "different" if different else "undecided"
 
 
 def _check_one_configuration(outcomes, by):

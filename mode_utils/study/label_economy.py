@@ -29,8 +29,7 @@ def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label
     for name in rows["name"].unique():
         table = {}
         for accuracy in accuracies:
-            own = rows[rows["name"] == name].pivot(index="seed", columns="samples_added", values=accuracy)
-            own = own.ffill(axis=1)
+            own = rows[rows["name"] == name].pivot(index="seed", columns="samples_added", values=accuracy).ffill(axis=1)
             half = stats.t.ppf(0.975, max(len(own) - 1, 1)) * own.sem()
             table |= {accuracy: own.mean(), f"{accuracy}_low": own.mean() - half, f"{accuracy}_high": own.mean() + half}
         parts.append(pd.DataFrame(table).reset_index().assign(name=name, runs=len(own)))

@@ -1,7 +1,4 @@
-"""Outcomes of runs, a row a run: what MODE and its control reached from the same model.
-
-Only a difference inside one run, at the same number of added samples, says more about strategies than about seeds.
-"""
+"""Outcomes of runs, a row a run: what MODE and its control reached from the same model."""
 
 import numpy as np
 import pandas as pd
@@ -28,7 +25,8 @@ def paired_outcomes(runs):
     keys = [*configuration(runs), "seed"]
     names = pd.MultiIndex.from_frame(runs[keys].drop_duplicates())
     mode, control = (_rows(runs, strategy, keys, names) for strategy in ("mode", "control"))
-    initial, final, start, full = (part.reindex(names) for part in (*_ends(mode, keys), *_ends(control, keys)))
+    groups = [rows.groupby(level=keys, sort=False) for rows in (mode, control)]
+    (initial, final), (start, full) = ([end.reindex(names) for end in (each.head(1), each.tail(1))] for each in groups)
     _check(initial["test_accuracy"] == start["test_accuracy"], "MODE and control start from different models")
     at_budget = control[control["samples_added"] == final["samples_added"].reindex(control.index)].reindex(names)
     _check(at_budget["iteration"].notna(), "control has no row at MODE's number of samples")
@@ -58,11 +56,6 @@ def _rows(runs, strategy, keys, names):
     _check(pd.Series(names.isin(rows.index), names), f"no {strategy!r} rows, it is not paired")
     _check(~rows.set_index("iteration", append=True).index.to_series().duplicated(), f"{strategy!r} rows twice")
     return rows
-
-
-def _ends(rows, keys):
-    groups = rows.groupby(level=keys, sort=False)
-    return groups.head(1), groups.tail(1)
 
 
 def _gap(rows):

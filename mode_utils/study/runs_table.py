@@ -15,10 +15,6 @@ class Column(NamedTuple):
 
 
 _SHARE, _COUNT = ("share", 0, 1), (0, None)
-RUN_COLUMNS = {
-    "seed": Column("decides split, weights and order of a run"),
-    "strategy": Column("mode or control"),
-}
 ITERATION_COLUMNS = {
     "iteration": Column("0 is the model before the repair", "iterations", *_COUNT),
     "samples_added": Column("taken from the pool so far", "samples", *_COUNT),
@@ -40,10 +36,12 @@ POOL_COLUMNS = {  # where the truth about the pool is known
     "distinct_share": Column("distinct ones among the samples added so far", *_SHARE),
     "foreign_share": Column("foreign ones among the samples added so far", *_SHARE),
 }
-LAST_COLUMNS = {
+COLUMNS = {
+    "seed": Column("decides split, weights and order of a run"),
+    "strategy": Column("mode or control"),
+    **ITERATION_COLUMNS,
     "finished_early": Column("whether the whole run ended without a label in need: none was buggy"),
 }
-COLUMNS = RUN_COLUMNS | ITERATION_COLUMNS | LAST_COLUMNS
 TIMES = ("seconds", "selection_seconds")
 STRATEGIES = ("mode", "control")
 _SAVED = tuple(name for name in COLUMNS if name not in TIMES)

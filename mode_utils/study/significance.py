@@ -62,6 +62,16 @@ def resampled_interval(statistic, n_runs, random_state=0, n_resamples=2_000):
     return float(low), float(high)
 
 
+def describe(differences, random_state=0):
+    """Return mean difference, 95% interval, p and effect size, as `comparisons.compare_with_control` has them."""
+    low, high = interval_of_mean(differences, random_state)
+    (p, rank_biserial), signs = signed_rank(differences), np.sign(without_noise(differences))
+    return {
+        "runs": len(differences), "mean": differences.mean(), "low": low, "high": high,
+        "p": p, "rank_biserial": rank_biserial, "won": (signs > 0).mean(), "lost": (signs < 0).mean(),
+    }  # fmt: skip
+
+
 def signed_rank(differences):
     """Return p of the two-sided Wilcoxon signed-rank test, and the matched-pairs rank-biserial correlation in [-1, 1].
 
@@ -84,18 +94,12 @@ def signed_rank(differences):
 
 
 def holm(p_values, n_runs=None):
-    """Adjust p-values of one family for their number (Holm, Scand. J. Statist. 6, 1979).
-
-    With `n_runs` of each `signed_rank`, NaN where even its smallest p could not stay below `SIGNIFICANCE` in this
-    family.
-    """
+    """Adjust p-values of a family (Holm, 1979); NaN where no test of so few `n_runs` can stay below `SIGNIFICANCE`."""
     p_values = np.asarray(p_values, dtype=float)  # not by statsmodels, which collects garbage each time: 60 ms a call
-    order = np.argsort(p_values)
-    adjusted = np.empty(len(order))
+    order, adjusted = np.argsort(p_values), np.empty(len(p_values))
     adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)).clip(max=1)
-    if n_runs is None:
-        return adjusted
-    return np.where(len(adjusted) * smallest_p(n_runs) < SIGNIFICANCE, adjusted, np.nan)
+    can_show = n_runs is None or len(adjusted) * smallest_p(n_runs) < SIGNIFICANCE
+    return np.where(can_show, adjusted, np.nan)
 
 
 def smallest_p(n_runs):

@@ -16,16 +16,14 @@ def draw_single_run_studies(outcomes, n_studies=10_000, random_state=0):
     if lacking:
         raise ValueError(f"no run of {', '.join(lacking)} has anything to repair")
     drawn = np.stack([rng.choice(repaired.get_group(metric).to_numpy(), n_studies) for metric in metrics], axis=1)
-    ties_at_random = drawn + 1e-9 * rng.random(drawn.shape)
-    winners = ties_at_random.argmax(axis=1)
+    winners = (drawn + 1e-9 * rng.random(drawn.shape)).argmax(axis=1)  # ties at random
     return pd.DataFrame({"winner": np.array(metrics)[winners], "difference": drawn.max(axis=1)})
 
 
 def needed_for(reported, outcomes):
-    """Return how many paired runs each difference that the replication `reported` would have needed.
+    """Return how many paired `runs` each difference that the replication `reported` needs for a power of 80%.
 
-    `reported`, final minus control; `spread`, the standard deviation of the difference between the paired runs that had
-    anything to repair; `runs`, how many find it with a power of 80%.
+    `spread` is the standard deviation of the difference between the paired runs that had anything to repair.
     """
     repaired = outcomes[outcomes["samples"] > 0]
     spread = repaired.groupby(["metric", "layer_selection"])["difference"].std().rename("spread").reset_index()
@@ -44,7 +42,7 @@ def image_scores(images, heatmaps, metrics):
     """Return how similar each metric finds its images to heat maps, (n_metrics, n_classes); NaN where one is absent."""
     scores = np.full(images.shape[:2], np.nan)
     for row, label in np.ndindex(scores.shape):
-        image, heatmap = images[row, label], heatmaps[label]
+        image, heatmap = images[row, label].reshape(1, -1), heatmaps[label].ravel()
         if not (np.isnan(image).any() or np.isnan(heatmap).any()):
-            scores[row, label] = similarity_scores(image.reshape(1, -1), heatmap.ravel(), str(metrics[row]))[0]
+            scores[row, label] = similarity_scores(image, heatmap, str(metrics[row]))[0]
     return scores

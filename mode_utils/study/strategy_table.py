@@ -46,13 +46,11 @@ def yardstick_rows(yardsticks, initial):
 
 def read_settings(*paths):
     """Read the tables of some sweeps, and add `p_holm`, adjusted for the comparisons of a strategy in a sweep."""
-    return pd.concat([_adjusted(pd.read_csv(path)) for path in paths], ignore_index=True)
-
-
-def _adjusted(settings):
-    for _, family in settings[settings["p"].notna()].groupby("strategy"):
-        settings.loc[family.index, "p_holm"] = holm(family["p"], family["runs"])
-    return settings
+    sweeps = [pd.read_csv(path) for path in paths]
+    for sweep in sweeps:
+        for _, family in sweep[sweep["p"].notna()].groupby("strategy"):
+            sweep.loc[family.index, "p_holm"] = holm(family["p"], family["runs"])
+    return pd.concat(sweeps, ignore_index=True)
 
 
 def of_models(values):
@@ -61,10 +59,7 @@ def of_models(values):
 
 
 def regrets(settings):
-    """Return how far each strategy that all settings have stays behind the best of each setting and budget.
-
-    Presets were chosen by a rule written down before the exploration: the smallest largest regret, the first row.
-    """
+    """Return how far each strategy stays behind the best of a setting; presets have the smallest `largest_regret`."""
     compared = settings[settings["difference"].notna()]
     wide = compared.pivot(index=[*SETTING, "samples"], columns="strategy", values="difference").dropna(axis=1)
     behind = wide.max(axis=1).to_numpy()[:, None] - wide

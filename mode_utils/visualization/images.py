@@ -22,17 +22,14 @@ def plot_image_grid(
     image_height = images.shape[2]
     limit = np.nanmax(np.abs(images)) if np.isfinite(images).any() else 1.0
     images = images if captions is None else _with_room(images, limit, captions)
-    n_rows, n_columns, height, width = images.shape[:4]
-    colours = images.shape[4:]
+    n_rows, n_columns, height, width, *colours = images.shape
     padding = ((0, 0), (0, 0), (0, _GAP), (0, _GAP), *[(0, 0)] * len(colours))
     sides = (n_rows * (height + _GAP), n_columns * (width + _GAP))
     mosaic = np.pad(images, padding, constant_values=np.nan).swapaxes(1, 2).reshape(*sides, *colours)
     if colours:
         mosaic = np.clip(np.nan_to_num(mosaic, nan=0.85), 0, 1)
-    scale = (
-        {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if diverging else {"cmap": "gray", "vmin": 0, "vmax": limit}
-    )
-    picture = ax.imshow(mosaic[:-_GAP, :-_GAP], interpolation="nearest", **scale)
+    scale = {"cmap": "RdBu_r", "vmin": -limit} if diverging else {"cmap": "gray", "vmin": 0}
+    picture = ax.imshow(mosaic[:-_GAP, :-_GAP], interpolation="nearest", vmax=limit, **scale)
     ax.set_facecolor("0.85")
     ax.set_xticks(np.arange(n_columns) * (width + _GAP) + (width - 1) / 2, column_labels)
     ax.set_yticks(np.arange(n_rows) * (height + _GAP) + (image_height - 1) / 2, row_labels)
@@ -47,10 +44,7 @@ def plot_image_grid(
 
 
 def prediction_captions(probabilities, labels, class_names):
-    """Return captions such as "is 5, says 3" and, in a second line, "97% sure", and whether both agree, (...).
-
-    Probabilities are (..., n_classes), true labels (...).
-    """
+    """Return captions "is 5, says 3", and below "97% sure", and who is right, for probabilities (..., n_classes)."""
     said, sure, labels = probabilities.argmax(axis=-1), probabilities.max(axis=-1), np.asarray(labels)
     names = np.asarray(list(map(str, class_names)), dtype=object)
     percent = np.vectorize("{:.0%} sure".format, otypes=[object])
@@ -82,10 +76,7 @@ def _write_captions(ax, captions, right, middle, height, width):
 
 
 def plot_heatmaps(heatmaps, ax, row_labels, column_labels, title, shape=None, diverging=False, colorbar_label=None):
-    """Draw heat maps, an array (n_classes, n_features) a row and a label a column, as `plot_image_grid` draws images.
-
-    `shape` of the features is height, width and channels, if any, which are averaged; by default, `most_square`.
-    """
+    """Draw a row of heat maps (n_classes, n_features) each, by the `shape` of features, channels averaged, or square."""
     maps = np.stack(heatmaps)
     shape = shape if shape and len(shape) > 1 else most_square(maps.shape[-1])
     images = maps.reshape(*maps.shape[:2], *shape)

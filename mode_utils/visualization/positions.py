@@ -10,8 +10,9 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from mode_utils.support.checks import check_least
+
 LANDMARKS = 3_000
-_FEWEST = 10
 _COMPONENTS = 50  # that landmarks are compared in
 _NEIGHBOURS = 10  # landmarks that place another point, as far as they lie together
 _TOGETHER = 4  # times the usual way from a landmark to the next
@@ -31,8 +32,7 @@ def map_positions(features, seed=0, n_landmarks=LANDMARKS):
     only to keep points apart; with two there is nothing to reduce. Where all points are the same, they are at 0.
     """
     features = _checked(features)
-    if n_landmarks < _FEWEST:
-        raise ValueError(f"n_landmarks = {n_landmarks}; it must be at least {_FEWEST}")
+    check_least("n_landmarks", n_landmarks, 10)
     rng = np.random.default_rng(seed)
     landmarks = np.sort(rng.permutation(len(features))[:n_landmarks])
     with threadpool_limits(1), np.errstate(invalid="ignore", divide="ignore"):  # other sums are another map
@@ -88,8 +88,7 @@ def _nearest(known, points, n):
 def _framed(points, rng):
     """Bring points into [-1, 1]; missing dimensions are 0, or drawn."""
     if points.shape[1] == 1:
-        apart = rng.uniform(-0.2, 0.2, len(points)) * np.abs(points).max()
-        points = np.column_stack([points, apart])
+        points = np.column_stack([points, rng.uniform(-0.2, 0.2, len(points)) * np.abs(points).max()])
     if points.shape[1] == 0:
         return np.zeros((len(points), 2), np.float32)
     points = points - (points.max(axis=0) + points.min(axis=0)) / 2

@@ -8,8 +8,8 @@ from IPython.display import display
 def turn(draw, **choices):
     """Show a figure of `draw`, and in a live notebook a control for each of its settings that draws it anew.
 
-    `choices` are, by setting, its first value and all that it may be: numbers get a slider, all else a list. A first
-    value that is not among these is a ValueError. Executed copies have the picture of the first settings.
+    `choices` are (first value, all values) by setting: numbers get a slider, all else a list. A first value that is not
+    among all is a ValueError.
     """
     for name, (value, possible) in choices.items():
         if value not in list(possible):
