@@ -7,8 +7,7 @@ from contextlib import contextmanager
 @contextmanager
 def _muted_stderr():
     """Send file descriptor 2, which C++ writes to, to the null device."""
-    saved = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:
         yield

@@ -41,10 +41,8 @@ class FeatureModel:
 
 def train_feature_models(trainer, layers, train, held_out, rng):
     """Train the heads of some layers, named in the order of the network; see `layer_selection.select_target_layer`."""
-    train_features = trainer.activations(train.x, layers, grid=GRID)
-    held_out_features = trainer.activations(held_out.x, layers, grid=GRID)
-    models = []
-    for layer, seen, unseen in zip(layers, train_features, held_out_features, strict=True):
+    features, models = [trainer.activations(part.x, layers, grid=GRID) for part in (train, held_out)], []
+    for layer, seen, unseen in zip(layers, *features, strict=True):
         if not np.isfinite(seen).all() or not np.isfinite(unseen).all():
             raise ValueError(f"layer {layer!r} of model {trainer.model.name!r} has outputs that are NaN or infinite")
         if layer == trainer.output_layer:

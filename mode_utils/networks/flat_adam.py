@@ -32,10 +32,7 @@ def can_be_flat(model):
 
 
 def flat_epoch(model, encode):
-    """Return a function that trains a model for an epoch, see `can_be_flat`; `encode` converts labels for its loss.
-
-    Of samples (n, ...), labels (n,), their order (n,) and the samples a step it returns the losses (steps,).
-    """
+    """Return a function of x, labels, their order and a batch size that trains an epoch and returns losses (steps,)."""
     optimizer, weights = model.optimizer, model.trainable_variables
     variables = (weights, *adam_moments(optimizer))
     beta_1, beta_2 = (tf.constant(beta, tf.float32) for beta in (optimizer.beta_1, optimizer.beta_2))

@@ -43,8 +43,7 @@ def largest_output(model, shape):
     longest, sample = max((1, *shape)), int(np.prod(shape))
     found = [sample]
     for node in _sorted_nodes(model):
-        operation = node.operation
-        sides = [side or longest for side in node.output_tensors[0].shape[1:]]
+        operation, sides = node.operation, [side or longest for side in node.output_tensors[0].shape[1:]]
         found.append(int(np.prod(sides)))
         if getattr(operation, "inputs", None) and getattr(operation, "outputs", None):
             found.append(largest_output(operation, [side or longest for side in operation.inputs[0].shape[1:]]))
@@ -57,11 +56,9 @@ def largest_output(model, shape):
 
 def vocabulary(model):
     """Return the vocabulary size of each embedding that takes the samples as they come, by the layer's name."""
-    found = {}
-    for node in _sorted_nodes(model):
-        if isinstance(node.operation, keras.layers.Embedding) and not any(up.parent_nodes for up in node.parent_nodes):
-            found[node.operation.name] = node.operation.input_dim
-    return found
+    first = [node for node in _sorted_nodes(model) if not any(up.parent_nodes for up in node.parent_nodes)]
+    embeddings = [node.operation for node in first if isinstance(node.operation, keras.layers.Embedding)]
+    return {each.name: each.input_dim for each in embeddings}
 
 
 def _sorted_nodes(model):
@@ -82,18 +79,14 @@ def _sorted_nodes(model):
 
 def _segments(nodes):
     """Cut the sorted nodes after each one that all paths pass, that is, past which no connection jumps."""
-    place = {id(node): position for position, node in enumerate(nodes)}
-    reach = [0] * len(nodes)  # the last node that uses each node's output
-    for position, node in enumerate(nodes):
-        for parent in node.parent_nodes:
-            reach[place[id(parent)]] = position
+    reach = {id(parent): position for position, node in enumerate(nodes) for parent in node.parent_nodes}  # last use
     segment, furthest = [], 0
     for position, node in enumerate(nodes):
         segment.append(node)
         if furthest <= position:
             yield segment
             segment = []
-        furthest = max(furthest, reach[position])
+        furthest = max(furthest, reach.get(id(node), 0))
 
 
 def _has_weights(operation):

@@ -42,8 +42,7 @@ def call_model(model, tensors, **options):
 def plain_model(model):
     """Return a model with one input that shares the layers, optimizer and loss of another, or a plain one itself.
 
-    Several inputs are joined, see `join_inputs`. Several outputs, texts, sparse or ragged inputs, stateful layers, and
-    several inputs of which one is of unknown shape are a ValueError.
+    Several outputs, texts, sparse, ragged or stateful layers, and inputs beside one of unknown shape are a ValueError.
     """
     if len(model.outputs) != 1:
         names = ", ".join(model.output_names) if hasattr(model, "output_names") else len(model.outputs)
@@ -69,10 +68,8 @@ def join_inputs(arrays):
     whole = [array for array in arrays if array.dtype.kind in "iu"]
     largest = max((max(abs(int(array.min())), abs(int(array.max()))) for array in whole if array.size), default=0)
     if largest > _EXACT:
-        raise ValueError(
-            f"the number {largest} of an input is too large: beside other inputs whole numbers go up to {_EXACT}, so "
-            "number what it stands for anew"
-        )
+        large = f"the number {largest} of an input is too large: beside other inputs whole numbers go up to {_EXACT}"
+        raise ValueError(f"{large}, so number what it stands for anew")
     dtype = np.float64 if whole else np.float32
     return np.concatenate([np.asarray(array, dtype).reshape(len(array), -1) for array in arrays], axis=1)
 

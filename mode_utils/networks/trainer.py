@@ -25,8 +25,7 @@ _AFRESH_EPOCHS = 40  # at most
 class Trainer:
     """Train, save, restore and apply one compiled Keras classifier, by its own loss and optimizer.
 
-    `meaning` is detected by default, see `classifiers.read_classifier`; several inputs are joined, see `plain_models`.
-    A step takes `batch_size` samples, converted to `dtype`; `output_layer` stands for the probabilities.
+    `meaning` is read by default; inputs are joined, see `plain_models`; `output_layer` stands for the probabilities.
     """
 
     def __init__(self, model, meaning: Meaning | None = None, batch_size=32):

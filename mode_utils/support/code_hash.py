@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -51,10 +52,8 @@ def versions():
     """Return the versions of Python and of the installed libraries that decide results, without importing them."""
     found = {"python": platform.python_version()}
     for library in LIBRARIES:
-        try:
+        with suppress(PackageNotFoundError):
             found[library] = version(library)
-        except PackageNotFoundError:
-            continue
     return found
 
 
@@ -72,7 +71,7 @@ def imported_modules(root, *modules):
     reader = _Reader(Path(root))
     for module in modules:
         reader.hash_of(module.split("."))
-    return sorted(".".join(parts) for parts in reader.hashes)
+    return sorted(map(".".join, reader.hashes))
 
 
 class _Reader(ast.NodeTransformer):
@@ -110,10 +109,8 @@ class _Reader(ast.NodeTransformer):
             here = self._reading[-1]
             folder = here if self.find(here).name == "__init__.py" else here[:-1]
             base = [self.root.name, *folder[: len(folder) - node.level + 1], *base]
-        return [
-            self._meaning(base, alias.name, alias) or ast.ImportFrom(node.module, [alias], node.level)
-            for alias in node.names
-        ]
+        plain = [ast.ImportFrom(node.module, [alias], node.level) for alias in node.names]
+        return [self._meaning(base, each.names[0].name, each.names[0]) or each for each in plain]
 
     def _meaning(self, base, name, alias):
         """Return what an import from this package means, as a statement without a path; None for other packages."""
@@ -130,7 +127,7 @@ class _Reader(ast.NodeTransformer):
 
     def generic_visit(self, node):
         super().generic_visit(node)
-        if isinstance(node, _DOCUMENTED) and node.body and _is_docstring(node.body[0]):
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
         return node
 
@@ -142,10 +139,6 @@ def _homes(file):
     rows = [row for table in tables for row in zip(table.keys, table.values, strict=True)]
     rows = [(module.value, names.elts) for module, names in rows if isinstance(names, ast.Tuple)]
     return {name.value: module for module, names in rows for name in names if isinstance(name, ast.Constant)}
-
-
-def _is_docstring(node):
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _digest(*texts):

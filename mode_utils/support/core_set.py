@@ -27,7 +27,7 @@ def squared_distances(points, others):
 
 
 def _farthest(nearest, number):
-    """Return the positions of the farthest points, those of the rest, and the largest distance in the rest."""
+    """Return the positions of the farthest points and of the rest, and the largest distance in the rest."""
     if number >= len(nearest):
         return np.arange(len(nearest)), np.empty(0, dtype=int), -np.inf
     order = np.argpartition(-nearest, number)

@@ -19,17 +19,16 @@ def earth_mover_distances(images, target, blur=None):
     """
     images, target = (np.asarray(array, dtype=np.float64) for array in (images, target))
     if images.ndim not in (3, 4) or images.shape[1:] != target.shape:
-        raise ValueError(
-            f"the earth mover distance on the grid needs images (n, height, width) and a target of their shape, "
-            f"not {images.shape} and {target.shape}: use it in pixels"
-        )
+        needed = "images (n, height, width) and a target of their shape"
+        given = f"{images.shape} and {target.shape}"
+        raise ValueError(f"the earth mover distance on the grid needs {needed}, not {given}: use it in pixels")
     if images.ndim == 4:
         images, target = images.sum(axis=3), target.sum(axis=2)
     if images.min(initial=0) < 0 or target.min() < 0:
         raise ValueError("the earth mover distance needs mass, values of at least 0; a differential map has others")
     if target.sum() == 0:
         raise ValueError("the target is empty: there is nothing to move to")
-    rows, columns = (_used(images, target, axis) for axis in (1, 0))
+    rows, columns = ((images.max(axis=0, initial=0) + target).any(axis=axis) for axis in (1, 0))  # that hold any mass
     kernels = [_kernel(np.flatnonzero(used), blur or BLUR * sum(target.shape)) for used in (rows, columns)]
     mass = images.sum(axis=(1, 2))
     distances = np.full(len(images), sum(target.shape) - 2.0)
@@ -38,11 +37,6 @@ def earth_mover_distances(images, target, blur=None):
         normalized = images[chunk][:, rows][:, :, columns] / mass[chunk, None, None]
         distances[chunk] = np.minimum(_sinkhorn(normalized, target, *kernels), distances[chunk])
     return distances
-
-
-def _used(images, target, axis):
-    """Return which rows (axis 1) or columns (axis 0) hold any mass: the others take no part."""
-    return (images.max(axis=0, initial=0) + target).any(axis=axis)
 
 
 def _kernel(places, blur):

@@ -90,12 +90,10 @@ def release_pages(array):
 
 def hash_file(path):
     """Return the SHA-256 of a file, or of a folder's files with their names."""
-    if not path.is_dir():
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
     digest = hashlib.sha256()
-    for file in sorted(each for each in path.rglob("*") if each.is_file()):
-        digest.update(os.fsencode(file.relative_to(path)))
+    for file in files:
+        digest.update(os.fsencode(file.relative_to(path)) if file != path else b"")
         with open(file, "rb") as stream:
             hashlib.file_digest(stream, lambda: digest)
     return digest.hexdigest()

@@ -55,10 +55,8 @@ def _check_whole(name, x, dtype):
             raise ValueError(f"{name} has {broken[0]:g}, but the model takes whole numbers ({dtype}): give it those")
         ends = [int(chunk.min()), int(chunk.max())] if chunk.size else [0]
         if exact and max(map(abs, ends)) > exact:
-            raise ValueError(
-                f"{name} has {max(ends, key=abs)} as {x.dtype}, which holds whole numbers up to {exact}, and rounds "
-                "larger ones: save it as int64"
-            )
+            held = f"{x.dtype}, which holds whole numbers up to {exact}, and rounds larger ones"
+            raise ValueError(f"{name} has {max(ends, key=abs)} as {held}: save it as int64")
         if min(ends) < least or max(ends) > most:
             wrong = min(ends) if min(ends) < least else max(ends)
             raise ValueError(f"{name} has {wrong}, but the model takes {dtype}: {least} .. {most}")

@@ -76,7 +76,7 @@ def _write_captions(ax, captions, right, middle, height, width):
 
 
 def plot_heatmaps(heatmaps, ax, row_labels, column_labels, title, shape=None, diverging=False, colorbar_label=None):
-    """Draw a row of heat maps (n_classes, n_features) each, by the `shape` of features, channels averaged, or square."""
+    """Draw rows of heat maps (n_classes, n_features), by the `shape` of features, channels averaged, or most square."""
     maps = np.stack(heatmaps)
     shape = shape if shape and len(shape) > 1 else most_square(maps.shape[-1])
     images = maps.reshape(*maps.shape[:2], *shape)
