@@ -1,7 +1,4 @@
-"""Softmax heads on features that are computed once: feature models of layers, and the last layer retrained alone.
-
-A feature model is a softmax head trained on a layer's outputs, feature maps averaged to at most 4 x 4 values a channel.
-"""
+"""Softmax heads on features that are computed once: feature models of layers, and the last layer retrained alone."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -78,10 +75,8 @@ class FrozenBody:
         features = self._last.input
         below = [name for name, tensor in layer_outputs(model).items() if tensor is features]
         if not below or len(features.shape) != 2:
-            raise ValueError(
-                f"the last layer {self._last.name!r} of model {model.name!r} takes {tuple(features.shape)}; a body "
-                "that is kept needs one vector a sample, from one layer"
-            )
+            given = f"the last layer {self._last.name!r} of model {model.name!r} takes {tuple(features.shape)}"
+            raise ValueError(f"{given}; a body that is kept needs one vector a sample, from one layer")
         self._below = below[0]
         last = type(self._last).from_config(self._last.get_config())
         head = keras.Sequential([keras.Input(features.shape[1:]), last], name=f"head_of_{model.name}")

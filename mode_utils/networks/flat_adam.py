@@ -1,7 +1,4 @@
-"""An epoch of Adam on one flat vector of weights: the same numbers as Keras, bit for bit, in fewer operations.
-
-Many weights are slower to cut than to train apart. Kingma and Ba, ICLR 2015, arXiv 1412.6980.
-"""
+"""An epoch of Adam (Kingma and Ba, arXiv 1412.6980) on one flat vector: the same bits as Keras, in fewer operations."""
 
 import numpy as np
 

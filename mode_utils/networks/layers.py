@@ -12,9 +12,8 @@ from mode_utils.networks.keras_internals import last_node
 
 _UNSEEN = 32  # times the size of a sample: assumed of a model whose layers cannot be followed
 
-_NORMALIZATIONS = tuple(
-    getattr(keras.layers, f"{kind}Normalization") for kind in ("", "Batch", "Group", "Layer", "RMS", "Unit")
-)
+_NORMALIZED = ("", "Batch", "Group", "Layer", "RMS", "Unit")
+_NORMALIZATIONS = tuple(getattr(keras.layers, f"{what}Normalization") for what in _NORMALIZED)
 _SAME_VALUES = (
     keras.layers.AlphaDropout, keras.layers.Dropout, keras.layers.Flatten, keras.layers.GaussianDropout,
     keras.layers.GaussianNoise, keras.layers.Permute, keras.layers.Reshape, keras.layers.SpatialDropout1D,

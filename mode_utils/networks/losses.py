@@ -22,10 +22,7 @@ _ROWS = (
     "dice", "tversky",
 )  # fmt: skip
 _SPARSE = "sparse_categorical_crossentropy"
-_OF_PROBABILITIES = (
-    _SPARSE, "categorical_crossentropy", "categorical_focal_crossentropy", "binary_crossentropy",
-    "binary_focal_crossentropy",
-)  # fmt: skip
+_OF_PROBABILITIES = tuple(name for name in (_SPARSE, *_ROWS) if name.endswith("_crossentropy"))
 _SURE, _CLEARLY = 0.9, 1e-4  # a probability that a loss is tried with, and how much less it must be if that is right
 
 
@@ -79,7 +76,6 @@ def labels_of_loss(model, n_classes, output, activation="", stated=None):
 
 
 def _labels(loss, width, n_classes, output, activation):
-    """Return which labels a loss takes, or None, and how that is known."""
     name = loss_name(loss)
     if name is None:
         column = ("signed", "binary") if activation == "tanh" else ("binary", "signed")
@@ -113,8 +109,7 @@ def _options(loss):
         if isinstance(loss, functools.partial):
             loss, options = loss.func, {**loss.keywords, **options}
         elif isinstance(loss, keras.losses.Loss):
-            config = loss.get_config()
-            loss, options = getattr(loss, "fn", None), {**config, **options}
+            loss, options = getattr(loss, "fn", None), {**loss.get_config(), **options}
         else:
             return loss, options
 
@@ -142,8 +137,7 @@ def _predictions(y, width, n_classes, output, labels):
     if width == 1:
         second = np.where(y == 1, _SURE, 1 - _SURE)[:, None]
     else:
-        second = np.full((len(y), n_classes), (1 - _SURE) / (n_classes - 1))
-        second[np.arange(len(y)), y] = _SURE
+        second = np.where(y[:, None] == np.arange(n_classes), _SURE, (1 - _SURE) / (n_classes - 1))
     if labels == "signed":
         second = 2 * second - 1
     elif "logits" in output:

@@ -88,8 +88,7 @@ def _with_intervals(table):
 
 
 def _is_numeric(column):
-    known = column.dropna()
-    return all(isinstance(value, numbers.Number) and not isinstance(value, bool) for value in known)
+    return all(isinstance(value, numbers.Number) and not isinstance(value, bool) for value in column.dropna())
 
 
 def _written(name, value):

@@ -18,11 +18,7 @@ PAYS = 0.003  # of accuracy: a smaller gain over random choice is none
 
 
 def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label_accuracy")):
-    """Average what runs reach at each number of samples up to `n_samples`; a run that finishes early stays where it is.
-
-    A row for each `name` and `samples_added`: the mean of each accuracy under its name, the ends of its 95% t interval
-    under `<name>_low` and `<name>_high` (NaN for one run), and how many `runs`.
-    """
+    """Average accuracies by `name` and `samples_added`: means, 95% t intervals (`_low`, `_high`), number of `runs`."""
     check_runs_table(runs, ("name", "seed", "samples_added", *accuracies))
     rows = runs[runs["samples_added"] <= n_samples]
     parts = []

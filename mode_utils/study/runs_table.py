@@ -56,9 +56,8 @@ def check_runs_table(table, needed=_SAVED):
     """Return a table of runs; a ValueError if a needed column is missing or one of its numbers out of range."""
     lacking = [name for name in needed if name not in table]
     if lacking:
-        raise ValueError(
-            f"the table of runs has no column {', '.join(map(repr, lacking))}; it has: {', '.join(map(str, table))}"
-        )
+        names = ", ".join(map(repr, lacking))
+        raise ValueError(f"the table of runs has no column {names}; it has: {', '.join(map(str, table))}")
     for name in needed:
         _check_range(name, table[name], COLUMNS[name] if name in COLUMNS else Column(""))
     if "strategy" in needed and not table["strategy"].isin(STRATEGIES).all():
@@ -73,7 +72,6 @@ def _check_range(name, values, column):
         return
     outside = values[(values < least) | (values > (float("inf") if largest is None else largest))]
     if len(outside):
-        raise ValueError(
-            f"column {name!r} of the table of runs has {outside.iloc[0]} in row {outside.index[0]}; it must be "
-            f"{f'at least {least}' if largest is None else f'in [{least}, {largest}]'}"
-        )
+        needed = f"at least {least}" if largest is None else f"in [{least}, {largest}]"
+        where = f"column {name!r} of the table of runs has {outside.iloc[0]} in row {outside.index[0]}"
+        raise ValueError(f"{where}; it must be {needed}")

@@ -1,7 +1,4 @@
-"""Conclusions from paired differences: interval, test, effect size, equivalence, and how many runs it takes.
-
-Chosen for few runs, many differences of 0, and few values (`tests/study/test_significance.py`).
-"""
+"""Conclusions from few paired differences, many of them 0: interval, test, effect size, equivalence, runs needed."""
 
 import numpy as np
 from scipy import stats
@@ -18,9 +15,8 @@ _SIGNED_RANK_EFFICIENCY = 3 / np.pi  # of the signed-rank test, relative to the 
 def check_enough_runs(n_runs, what="runs"):
     """Raise a ValueError if there are too few runs to conclude anything."""
     if n_runs < MIN_RUNS:
-        raise ValueError(
-            f"{n_runs} {what} are too few: with fewer than {MIN_RUNS} no difference can reach p < 0.05; raise n_runs"
-        )
+        why = f"with fewer than {MIN_RUNS} no difference can reach p < 0.05"
+        raise ValueError(f"{n_runs} {what} are too few: {why}; raise n_runs")
 
 
 def without_noise(differences):

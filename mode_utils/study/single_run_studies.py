@@ -21,10 +21,7 @@ def draw_single_run_studies(outcomes, n_studies=10_000, random_state=0):
 
 
 def needed_for(reported, outcomes):
-    """Return how many paired `runs` each difference that the replication `reported` needs for a power of 80%.
-
-    `spread` is the standard deviation of the difference between the paired runs that had anything to repair.
-    """
+    """Return how many paired `runs` each `reported` difference needs for 80% power, by the `spread` of outcomes."""
     repaired = outcomes[outcomes["samples"] > 0]
     spread = repaired.groupby(["metric", "layer_selection"])["difference"].std().rename("spread").reset_index()
     table = reported.assign(reported=reported["final"] - reported["control"]).merge(spread)

@@ -47,6 +47,12 @@ def picture_size(shape, largest):
     return round(width * factor), round(height * factor)
 
 
+def most_square(n_features):
+    """Return height <= width of the most square grid with exactly `n_features` places."""
+    height = next(h for h in range(int(np.sqrt(n_features)), 0, -1) if n_features % h == 0)
+    return height, n_features // height
+
+
 def png_text(image, low, high, largest):
     """Return an image as a PNG in base64; values from `low` to `high` are black to white, NaN is black."""
     from PIL import Image  # slow to import, and only images need it

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mode_utils.support.pictures import most_square
 from mode_utils.visualization.style import BAD, GOOD
 
 _GAP = 1  # pixels between the images of a grid
@@ -90,9 +91,3 @@ def pick_images(subset, positions):
     picked = subset.take(positions)[0].astype(float)
     picked[positions < 0] = np.nan
     return picked
-
-
-def most_square(n_features):
-    """Return height <= width of the most square grid with exactly `n_features` places."""
-    height = next(h for h in range(int(np.sqrt(n_features)), 0, -1) if n_features % h == 0)
-    return height, n_features // height

@@ -45,9 +45,8 @@ def map_positions(features, seed=0, n_landmarks=LANDMARKS):
 def _checked(features):
     features = np.asarray(features)
     if features.ndim != 2 or features.dtype.kind not in "fiub" or not features.size:
-        raise ValueError(
-            f"features have shape {features.shape} and dtype {features.dtype}: they must be (n, d) numbers, n > 0"
-        )
+        given = f"shape {features.shape} and dtype {features.dtype}"
+        raise ValueError(f"features have {given}: they must be (n, d) numbers, n > 0")
     for start in range(0, len(features), _AT_ONCE):
         bad = ~np.isfinite(features[start : start + _AT_ONCE]).all(axis=1)
         if bad.any():
