@@ -60,8 +60,7 @@ def plot_pool_map(
     `positions` (n, 2) are of `map_positions`, the rows of `table` described above. Its `index` points into `inputs`,
     images (N, height, width[, channels]) or values, of which only what is shown is read. `n_inputs` is the size of the
     whole pool, if larger; `max_points` are drawn, see `drawn_rows`; pictures or values take `max_picture_bytes`, the
-    chosen first. A ValueError if positions and table do not fit, positions are NaN or infinite, or `index` leads out of
-    the inputs.
+    chosen first. Positions or `index` that do not fit, and NaN or infinite positions are a ValueError.
     """
     positions, table = _checked(positions, table, inputs)
     rows = drawn_rows(table, max_points, seed)
@@ -138,8 +137,7 @@ def _texts(table):
         data["confidence"] = table["confidence"].to_numpy(float).round(4)
     remarks = np.full(len(table), "", dtype=object)
     for name, flag in FLAGS.items():
-        if name in table:
-            remarks[_flags(table, (name,))] += f"{flag.yes}; "
+        remarks[_flags(table, (name,))] += f"{flag.yes}; "
     data["remarks"] = [each.removesuffix("; ") for each in remarks]
     return data
 
