@@ -10,10 +10,7 @@ from mode_utils.visualization.style import CONTROL, MARK, MODE
 
 
 def plot_critical_differences(comparison, ax, limits=None):
-    """Draw the mean rank of each metric of a `MetricComparison`; bars join metrics of which no two were told apart.
-
-    Demsar, JMLR 7 (2006), here with pairwise signed-rank tests instead of Nemenyi's distance.
-    """
+    """Draw mean ranks of a `MetricComparison`, and bars that join metrics not told apart (Demsar, JMLR 7, 2006)."""
     ranks = comparison.ranks.sort_values()
     rows = np.arange(len(ranks))
     low, high = limits or (ranks.min() - 0.25, ranks.max() + 0.25)

@@ -1,7 +1,6 @@
 """Positions of a pool's inputs in two dimensions of a state space, in which like is near like.
 
-t-SNE (van der Maaten and Hinton, JMLR 9, 2008) of some landmarks, drawn at random; all others are placed by the nearest
-landmarks. It was chosen by ``python benchmarks/pool_map.py``: how often neighbours in the map vote as in the space.
+t-SNE (van der Maaten and Hinton, JMLR 9, 2008) of random landmarks; see ``python benchmarks/pool_map.py`` for why.
 """
 
 import numpy as np
@@ -26,10 +25,8 @@ def map_positions(features, seed=0, n_landmarks=LANDMARKS):
     """Place points of a state space in a plane, so that like is near like; how far apart unlike ones are means nothing.
 
     `features` (n, d) count as they are, so scale columns of unlike units; a ValueError if they are not numbers, NaN or
-    infinite. t-SNE arranges `n_landmarks`, at least 10, which place the others. The same `seed` gives the same map.
-
-    Positions are (n, 2) float32 in [-1, 1], around 0. With one varying feature the second dimension is drawn at random,
-    only to keep points apart; with two there is nothing to reduce. Where all points are the same, they are at 0.
+    infinite. t-SNE arranges `n_landmarks`, at least 10, which place the others. Positions are (n, 2) float32 in [-1, 1],
+    the same for a `seed`; of one varying feature the second dimension is random, two are kept, equal points are at 0.
     """
     features = _checked(features)
     check_least("n_landmarks", n_landmarks, 10)

@@ -8,8 +8,7 @@ from IPython.display import display
 def turn(draw, **choices):
     """Show a figure of `draw`, and in a live notebook a control for each of its settings that draws it anew.
 
-    `choices` are (first value, all values) by setting: numbers get a slider, all else a list. A first value that is not
-    among all is a ValueError.
+    `choices` are (first value, all values) by setting: numbers get a slider; a first value not in all is a ValueError.
     """
     for name, (value, possible) in choices.items():
         if value not in list(possible):
