@@ -16,8 +16,8 @@ def plot_image_grid(
     """Draw images (n_rows, n_columns, height, width[, 3]) on one scale; one of NaN is grey, colours are in [0, 1].
 
     With `diverging`, white is 0, with equal limits on both sides; otherwise black is 0 or less. `colorbar_label` names
-    values and unit (no bar without it). `captions` (n_rows, n_columns) of at most two lines stand beneath the images; with
-    `right`, bool of the same shape, each gets a sign and a colour.
+    values and unit (no bar without it). `captions` (n_rows, n_columns) of at most two lines stand beneath the images;
+    with `right`, bool of the same shape, each gets a sign and a colour.
     """
     images = np.asarray(images, dtype=float)
     image_height = images.shape[2]
