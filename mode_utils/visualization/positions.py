@@ -25,8 +25,8 @@ def map_positions(features, seed=0, n_landmarks=LANDMARKS):
     """Place points of a state space in a plane, so that like is near like; how far apart unlike ones are means nothing.
 
     `features` (n, d) count as they are, so scale columns of unlike units; a ValueError if they are not numbers, NaN or
-    infinite. t-SNE arranges `n_landmarks`, at least 10, which place the others. Positions are (n, 2) float32, -1 .. 1, the
-    same for a `seed`; of one varying feature the second dimension is random, two are kept, equal points are at 0.
+    infinite. t-SNE arranges `n_landmarks`, at least 10, which place the others. Positions are (n, 2) float32, -1 .. 1,
+    the same for a `seed`; of one varying feature the second one is random, two are kept, equal points are at 0.
     """
     features = _checked(features)
     check_least("n_landmarks", n_landmarks, 10)
