@@ -1,8 +1,4 @@
-"""TensorFlow and Keras, imported without their start-up log.
-
-The backend has to be TensorFlow, whatever `KERAS_BACKEND` says. The C++ side of TensorFlow logs a few lines before its
-log level is in force, which a notebook would show; errors of the import are exceptions, and not muted.
-"""
+"""TensorFlow, whatever `KERAS_BACKEND` says, and Keras, imported without the lines that C++ logs at the start."""
 
 import os
 from contextlib import contextmanager
@@ -11,8 +7,7 @@ from contextlib import contextmanager
 @contextmanager
 def _muted_stderr():
     """Send file descriptor 2, which C++ writes to, to the null device."""
-    saved = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:
         yield

@@ -1,7 +1,4 @@
-"""What a classifier's output and labels mean: softmax, one sigmoid or logits; integers, one-hot rows or a column.
-
-What is not stated is detected; what is stated must not contradict the model.
-"""
+"""What a classifier's output and labels mean: detected, or stated and checked against the model."""
 
 from dataclasses import dataclass
 
@@ -132,10 +129,9 @@ def _shown(model, found, width, logits):
         return (None if logits is False and not within else "sigmoid logits"), seen
     sums = found.sum(axis=1)
     seen = f"{seen}, with sums of {sums.min():.3g} .. {sums.max():.3g}"
-    exact = model.outputs[0].dtype in ("float32", "float64")
-    if within and np.allclose(sums, 1, atol=1e-3 if exact else 2e-2):
-        return "softmax", seen
-    return "logits" if logits else None, seen
+    tolerance = 1e-3 if model.outputs[0].dtype in ("float32", "float64") else 2e-2
+    is_softmax = within and np.allclose(sums, 1, atol=tolerance)
+    return "softmax" if is_softmax else "logits" if logits else None, seen
 
 
 def _check_stated(model, stated, shown, seen):
@@ -144,18 +140,17 @@ def _check_stated(model, stated, shown, seen):
         return
     if stated == "sigmoid logits" and _activation(model) != "sigmoid":
         return  # which may lie in 0 .. 1 by chance
-    reading = f"the output of model {model.name!r} is {shown or 'not a probability'}"
+    reading = f"{seen}, so that the output of model {model.name!r} is {shown or 'not a probability'}"
     remedy = "leave output out, or give the model that it is true of"
-    raise ValueError(f"output {stated!r} is stated, but {seen}, so that {reading}: {remedy}")
+    raise ValueError(f"output {stated!r} is stated, but {reading}: {remedy}")
 
 
 def _remarks(output, loss, logits):
     if logits is None or logits == ("logits" in output):
         return ()
     taken = "logits" if logits else "probabilities"
-    return (
-        f"The output is {output}, but the loss {losses.say_loss(loss)} takes it for {taken} (from_logits={logits}).",
-    )
+    name = losses.say_loss(loss)
+    return (f"The output is {output}, but the loss {name} takes it for {taken} (from_logits={logits}).",)
 
 
 def probe(model):

@@ -1,8 +1,4 @@
-"""Softmax heads on features that are computed once: feature models of layers, and the last layer retrained alone.
-
-The **feature model** of a layer is a softmax head trained on that layer's outputs, everything below it as it is. A
-feature map reaches its head averaged to at most 4 x 4 values a channel, so that layers of any size can be compared.
-"""
+"""Softmax heads on features that are computed once: feature models of layers, and the last layer retrained alone."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,10 +38,8 @@ class FeatureModel:
 
 def train_feature_models(trainer, layers, train, held_out, rng):
     """Train the heads of some layers, named in the order of the network; see `layer_selection.select_target_layer`."""
-    train_features = trainer.activations(train.x, layers, grid=GRID)
-    held_out_features = trainer.activations(held_out.x, layers, grid=GRID)
-    models = []
-    for layer, seen, unseen in zip(layers, train_features, held_out_features, strict=True):
+    features, models = [trainer.activations(part.x, layers, grid=GRID) for part in (train, held_out)], []
+    for layer, seen, unseen in zip(layers, *features, strict=True):
         if not np.isfinite(seen).all() or not np.isfinite(unseen).all():
             raise ValueError(f"layer {layer!r} of model {trainer.model.name!r} has outputs that are NaN or infinite")
         if layer == trainer.output_layer:
@@ -69,10 +63,10 @@ def _head(n_features, n_classes):
 
 
 class FrozenBody:
-    """The network of a trainer, cut below its last layer, which is retrained alone on features of the body.
+    """The network of a trainer, cut below its last layer, `head`, which is retrained alone on features of the body.
 
-    `head` is the Trainer of that layer, with loss and optimizer of the network; `cut` gives it the weights that it has
-    there. A last layer that does not take one vector a sample, from one other layer, is a ValueError.
+    `cut` gives the head the weights that it has in the network. A last layer that does not take one vector a sample,
+    from one other layer, is a ValueError.
     """
 
     def __init__(self, trainer):
@@ -81,10 +75,8 @@ class FrozenBody:
         features = self._last.input
         below = [name for name, tensor in layer_outputs(model).items() if tensor is features]
         if not below or len(features.shape) != 2:
-            raise ValueError(
-                f"the last layer {self._last.name!r} of model {model.name!r} takes {tuple(features.shape)}; a body "
-                "that is kept needs one vector a sample, from one layer"
-            )
+            given = f"the last layer {self._last.name!r} of model {model.name!r} takes {tuple(features.shape)}"
+            raise ValueError(f"{given}; a body that is kept needs one vector a sample, from one layer")
         self._below = below[0]
         last = type(self._last).from_config(self._last.get_config())
         head = keras.Sequential([keras.Input(features.shape[1:]), last], name=f"head_of_{model.name}")

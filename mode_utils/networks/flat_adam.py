@@ -1,8 +1,4 @@
-"""An epoch of Adam on one flat vector of weights: the same numbers as Keras, bit for bit, in fewer operations.
-
-A small network spends most of a step on starting operations, some ten for each variable in Keras. With many weights,
-cutting the vectors costs more than it saves. Kingma and Ba, ICLR 2015, arXiv 1412.6980.
-"""
+"""An epoch of Adam (Kingma and Ba, arXiv 1412.6980) on one flat vector: the same bits as Keras, in fewer operations."""
 
 import numpy as np
 
@@ -33,10 +29,7 @@ def can_be_flat(model):
 
 
 def flat_epoch(model, encode):
-    """Return a function that trains a model for an epoch, see `can_be_flat`; `encode` converts labels for its loss.
-
-    Of samples (n, ...), labels (n,), their order (n,) and the samples a step it returns the losses (steps,).
-    """
+    """Return a function of x, labels, their order and a batch size that trains an epoch and returns losses (steps,)."""
     optimizer, weights = model.optimizer, model.trainable_variables
     variables = (weights, *adam_moments(optimizer))
     beta_1, beta_2 = (tf.constant(beta, tf.float32) for beta in (optimizer.beta_1, optimizer.beta_2))

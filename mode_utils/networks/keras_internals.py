@@ -1,7 +1,4 @@
-"""What Keras does not document but the laboratory needs: each name behind a function, in this file alone.
-
-`tests/networks/test_keras_internals.py` has a canary for each, which says what to do when a version of Keras breaks it.
-"""
+"""What Keras does not document, each name in this file alone; `tests/networks/test_keras_internals.py` has canaries."""
 
 
 def own_variables(model):

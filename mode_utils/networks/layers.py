@@ -1,9 +1,8 @@
 """The layers of a network that can be the target.
 
-A **candidate** is an output that every path from input to output passes, behind at least one layer with weights since
-the candidate before, and after all normalizations and layers without weights that follow: a dense or convolutional
-layer after its activation and pooling, a residual block after its sum. It is never named after dropout, flattening or
-reshaping, which hand on the same values. The last candidate is the output itself.
+A **candidate** is an output that every path passes, behind at least one layer with weights since the candidate before,
+and after all normalizations and layers without weights that follow: a dense or convolutional layer after its activation
+and pooling, a residual block after its sum. Dropout, flattening and reshaping, which keep values, never name it.
 """
 
 import numpy as np
@@ -13,9 +12,8 @@ from mode_utils.networks.keras_internals import last_node
 
 _UNSEEN = 32  # times the size of a sample: assumed of a model whose layers cannot be followed
 
-_NORMALIZATIONS = tuple(
-    getattr(keras.layers, f"{kind}Normalization") for kind in ("", "Batch", "Group", "Layer", "RMS", "Unit")
-)
+_NORMALIZED = ("", "Batch", "Group", "Layer", "RMS", "Unit")
+_NORMALIZATIONS = tuple(getattr(keras.layers, f"{what}Normalization") for what in _NORMALIZED)
 _SAME_VALUES = (
     keras.layers.AlphaDropout, keras.layers.Dropout, keras.layers.Flatten, keras.layers.GaussianDropout,
     keras.layers.GaussianNoise, keras.layers.Permute, keras.layers.Reshape, keras.layers.SpatialDropout1D,
@@ -24,10 +22,7 @@ _SAME_VALUES = (
 
 
 def candidate_layers(model):
-    """Return the names of the layers that can be a target, in the order of the network; the output comes last.
-
-    A model that is neither sequential nor functional is a ValueError: its layers cannot be followed.
-    """
+    """Return the names of the layers that can be a target, in order; the output comes last."""
     groups = []
     for segment in _segments(_sorted_nodes(model)):
         if any(_has_weights(node.operation) for node in segment):
@@ -43,15 +38,11 @@ def layer_outputs(model):
 
 
 def largest_output(model, shape):
-    """Return the size of the largest output of a layer, also inside nested models, for a sample of a shape.
-
-    A side of any length counts as the longest side of the sample; what cannot be followed, as `_UNSEEN` samples.
-    """
+    """Return the size of a layer's largest output for a sample of a shape; unknown ones count as `_UNSEEN` samples."""
     longest, sample = max((1, *shape)), int(np.prod(shape))
     found = [sample]
     for node in _sorted_nodes(model):
-        operation = node.operation
-        sides = [side or longest for side in node.output_tensors[0].shape[1:]]
+        operation, sides = node.operation, [side or longest for side in node.output_tensors[0].shape[1:]]
         found.append(int(np.prod(sides)))
         if getattr(operation, "inputs", None) and getattr(operation, "outputs", None):
             found.append(largest_output(operation, [side or longest for side in operation.inputs[0].shape[1:]]))
@@ -64,11 +55,9 @@ def largest_output(model, shape):
 
 def vocabulary(model):
     """Return the vocabulary size of each embedding that takes the samples as they come, by the layer's name."""
-    found = {}
-    for node in _sorted_nodes(model):
-        if isinstance(node.operation, keras.layers.Embedding) and not any(up.parent_nodes for up in node.parent_nodes):
-            found[node.operation.name] = node.operation.input_dim
-    return found
+    first = [node for node in _sorted_nodes(model) if not any(up.parent_nodes for up in node.parent_nodes)]
+    embeddings = [node.operation for node in first if isinstance(node.operation, keras.layers.Embedding)]
+    return {each.name: each.input_dim for each in embeddings}
 
 
 def _sorted_nodes(model):
@@ -89,18 +78,14 @@ def _sorted_nodes(model):
 
 def _segments(nodes):
     """Cut the sorted nodes after each one that all paths pass, that is, past which no connection jumps."""
-    place = {id(node): position for position, node in enumerate(nodes)}
-    reach = [0] * len(nodes)  # the last node that uses each node's output
-    for position, node in enumerate(nodes):
-        for parent in node.parent_nodes:
-            reach[place[id(parent)]] = position
+    reach = {id(parent): position for position, node in enumerate(nodes) for parent in node.parent_nodes}  # last use
     segment, furthest = [], 0
     for position, node in enumerate(nodes):
         segment.append(node)
         if furthest <= position:
             yield segment
             segment = []
-        furthest = max(furthest, reach[position])
+        furthest = max(furthest, reach.get(id(node), 0))
 
 
 def _has_weights(operation):

@@ -22,10 +22,7 @@ _ROWS = (
     "dice", "tversky",
 )  # fmt: skip
 _SPARSE = "sparse_categorical_crossentropy"
-_OF_PROBABILITIES = (
-    _SPARSE, "categorical_crossentropy", "categorical_focal_crossentropy", "binary_crossentropy",
-    "binary_focal_crossentropy",
-)  # fmt: skip
+_OF_PROBABILITIES = tuple(name for name in (_SPARSE, *_ROWS) if name.endswith("_crossentropy"))
 _SURE, _CLEARLY = 0.9, 1e-4  # a probability that a loss is tried with, and how much less it must be if that is right
 
 
@@ -58,11 +55,7 @@ def takes_logits(loss):
 
 
 def labels_of_loss(model, n_classes, output, activation="", stated=None):
-    """Return which labels a model's loss takes, one of `LABELS`, and a sentence on how that is known.
-
-    `output` is one of `classifiers.OUTPUTS`, `activation` the last function. What is not known, or stated and does not
-    fit, is a ValueError.
-    """
+    """Return which of `LABELS` a model's loss takes, and how that is known; not known, or not fit, is a ValueError."""
     loss, width = single_loss(model)[0], model.outputs[0].shape[-1]
     name = say_loss(loss)
     known, how = _labels(loss, width, n_classes, output, activation)
@@ -83,7 +76,6 @@ def labels_of_loss(model, n_classes, output, activation="", stated=None):
 
 
 def _labels(loss, width, n_classes, output, activation):
-    """Return which labels a loss takes, or None, and how that is known."""
     name = loss_name(loss)
     if name is None:
         column = ("signed", "binary") if activation == "tanh" else ("binary", "signed")
@@ -117,8 +109,7 @@ def _options(loss):
         if isinstance(loss, functools.partial):
             loss, options = loss.func, {**loss.keywords, **options}
         elif isinstance(loss, keras.losses.Loss):
-            config = loss.get_config()
-            loss, options = getattr(loss, "fn", None), {**config, **options}
+            loss, options = getattr(loss, "fn", None), {**loss.get_config(), **options}
         else:
             return loss, options
 
@@ -146,8 +137,7 @@ def _predictions(y, width, n_classes, output, labels):
     if width == 1:
         second = np.where(y == 1, _SURE, 1 - _SURE)[:, None]
     else:
-        second = np.full((len(y), n_classes), (1 - _SURE) / (n_classes - 1))
-        second[np.arange(len(y)), y] = _SURE
+        second = np.where(y[:, None] == np.arange(n_classes), _SURE, (1 - _SURE) / (n_classes - 1))
     if labels == "signed":
         second = 2 * second - 1
     elif "logits" in output:

@@ -1,7 +1,4 @@
-"""Any model with one output as a plain one: one tensor in, one tensor out, any number of samples, the same layers.
-
-A model may take its inputs in a list, a dict or a structure of both. They are told apart by name, never by order.
-"""
+"""Any model with one output as a plain one: one tensor in, one out; inputs are told apart by name, never by order."""
 
 from typing import NamedTuple
 
@@ -45,15 +42,13 @@ def call_model(model, tensors, **options):
 def plain_model(model):
     """Return a model with one input that shares the layers, optimizer and loss of another, or a plain one itself.
 
-    Several inputs are side by side in (n, n_features), see `join_inputs`. Several outputs, texts, stateful layers, and
-    several inputs of which one is of unknown shape are a ValueError.
+    Several outputs, texts, sparse, ragged or stateful layers, or unknown shapes beside other inputs, are a ValueError.
     """
     if len(model.outputs) != 1:
         names = ", ".join(model.output_names) if hasattr(model, "output_names") else len(model.outputs)
-        raise ValueError(
-            f"model {model.name!r} has {len(model.outputs)} outputs; one is needed: choose one of {names}, and compile "
-            "keras.Model(model.inputs, model.outputs[0]) or whichever it is"
-        )
+        outputs = f"model {model.name!r} has {len(model.outputs)} outputs; one is needed: choose one of {names}"
+        chosen = "keras.Model(model.inputs, model.outputs[0]) or whichever it is"
+        raise ValueError(f"{outputs}, and compile {chosen}")
     _check_inputs(model)
     if _is_plain(model):
         return model
@@ -68,17 +63,12 @@ def plain_model(model):
 
 
 def join_inputs(arrays):
-    """Return arrays (n, ...) of several inputs side by side, (n, n_features), for `plain_model`.
-
-    It is float32, or float64 if one array is of integers, which it holds exactly; larger ones are a ValueError.
-    """
+    """Return arrays of inputs as (n, n_features) float32; beside integers float64, too large ones are a ValueError."""
     whole = [array for array in arrays if array.dtype.kind in "iu"]
     largest = max((max(abs(int(array.min())), abs(int(array.max()))) for array in whole if array.size), default=0)
     if largest > _EXACT:
-        raise ValueError(
-            f"the number {largest} of an input is too large: beside other inputs whole numbers go up to {_EXACT}, so "
-            "number what it stands for anew"
-        )
+        large = f"the number {largest} of an input is too large: beside other inputs whole numbers go up to {_EXACT}"
+        raise ValueError(f"{large}, so number what it stands for anew")
     dtype = np.float64 if whole else np.float32
     return np.concatenate([np.asarray(array, dtype).reshape(len(array), -1) for array in arrays], axis=1)
 
@@ -100,21 +90,17 @@ def _check_inputs(model):
         if getattr(tensor, "sparse", False) or getattr(tensor, "ragged", False):
             raise ValueError(f"input {own.names[0]!r} of model {model.name!r} is sparse or ragged: give dense inputs")
     for layer in all_layers(model):
+        given = f"layer {layer.name!r} of model {model.name!r}"
         first = getattr(layer, "data_format", None) == "channels_first" and isinstance(layer, _CONVOLUTIONS)
         if first and not tf.config.list_physical_devices("GPU"):
-            raise ValueError(
-                f"layer {layer.name!r} of model {model.name!r} takes channels first, which TensorFlow trains on a GPU "
-                "alone: build the model with data_format='channels_last', and give it these weights"
-            )
+            remedy = "build the model with data_format='channels_last', and give it these weights"
+            raise ValueError(f"{given} takes channels first, which TensorFlow trains on a GPU alone: {remedy}")
         if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
-            raise ValueError(
-                f"layer {layer.name!r} of model {model.name!r} is stateful, so that a prediction depends on those "
-                "before it: build the model with stateful=False, and give it these weights"
-            )
+            remedy = "build the model with stateful=False, and give it these weights"
+            raise ValueError(f"{given} is stateful, so that a prediction depends on those before it: {remedy}")
 
 
 def _cut(model, tensor, name):
-    """Return a sentence on where to cut a model that takes texts."""
     behind = next((layer.name for layer in model.layers if any(each is tensor for each in _inputs_of(layer))), None)
     cut = f"m.get_layer({behind!r}).output" if behind else "the output of the layer behind it"
     others = [f"m.inputs[{place}]" for place in range(len(model.inputs))]

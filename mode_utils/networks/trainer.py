@@ -1,8 +1,4 @@
-"""Many trainings of one architecture, without building or tracing it again.
-
-A new model for each training would leak memory and be traced anew, so a `Trainer` keeps one model and swaps its state:
-weights, optimizer and the seeds of its random layers.
-"""
+"""Many trainings of one architecture: a `Trainer` keeps one model, as new ones leak memory, and swaps its state."""
 
 import weakref
 from contextlib import contextmanager
@@ -29,9 +25,7 @@ _AFRESH_EPOCHS = 40  # at most
 class Trainer:
     """Train, save, restore and apply one compiled Keras classifier, by its own loss and optimizer.
 
-    `meaning` of its output and labels is detected by default; a model that is not a classifier is a ValueError, see
-    `classifiers.read_classifier`. Several inputs are joined to one, see `plain_models.plain_model`. A training step
-    takes `batch_size` samples. Samples are converted to `dtype`; `output_layer` stands for the probabilities.
+    `meaning` is read by default; inputs are joined, see `plain_models`; `output_layer` stands for the probabilities.
     """
 
     def __init__(self, model, meaning: Meaning | None = None, batch_size=32):

@@ -30,10 +30,7 @@ def save_text(folder, name, text):
 
 
 def load_runs(folder, timings=None):
-    """Read and check `runs.csv`; a `timings.csv`, by default of the same folder, adds its sums to a run's last row.
-
-    A missing column, or a number out of range, is a ValueError.
-    """
+    """Read and check `runs.csv`; a `timings.csv`, by default of the same folder, adds its sums to a run's last row."""
     runs = pd.read_csv(Path(folder) / "runs.csv", dtype={"target_label": "Int64", "n_ranked": "Int64"})
     check_runs_table(runs)
     timings = Path(timings or Path(folder) / "timings.csv")
@@ -47,7 +44,7 @@ def load_runs(folder, timings=None):
 
 
 def load_gallery(folders):
-    """Read the gallery of an executed walkthrough: the first `gallery.npz` of some folders, as each has all metrics.
+    """Read the first `gallery.npz` in the folders of executed walkthroughs, as each has all metrics.
 
     A dict: `metrics`, (n_metrics,) str; `best` and `worst`, (n_metrics, n_classes, height, width); `hci`, `hmi` and
     `hwi`, (n_classes, height, width).

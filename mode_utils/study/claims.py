@@ -8,14 +8,7 @@ from scipy import stats
 
 from mode_utils.study.comparisons import MARGIN
 from mode_utils.study.formatting import mean_interval, pp
-from mode_utils.study.significance import (
-    SIGNIFICANCE,
-    equivalence_p,
-    holm,
-    interval_of_mean,
-    signed_rank,
-    without_noise,
-)  # fmt: skip
+from mode_utils.study.significance import SIGNIFICANCE, describe, equivalence_p, holm, without_noise
 from mode_utils.study.strategy_table import SETTING, WHOLE_POOL, of_models
 
 CONFIRMED, REFUTED, NOT_SHOWN = "confirmed", "refuted", "not shown"  # the last: neither, with these runs
@@ -56,12 +49,6 @@ def count_significant(compared):
     return int((found > 0).sum()), int((found < 0).sum())
 
 
-def paired_summary(differences):
-    """Return mean, 95% interval and p of paired differences: a dict with `mean`, `low`, `high` and `p`."""
-    low, high = interval_of_mean(differences)
-    return {"mean": float(np.mean(differences)), "low": low, "high": high, "p": signed_rank(differences)[0]}
-
-
 def selection_beats_random(compared):
     """Judge whether a similarity metric repairs better than random inputs; `compared` has all combinations."""
     above, below = count_significant(compared)
@@ -91,21 +78,15 @@ def metrics_differ(comparisons):
     pairs = pd.concat([comparison.pairs for comparison in comparisons.values()])
     apart = (pairs["p_holm"] < SIGNIFICANCE).sum()
     adjusted = holm([comparison.p for comparison in comparisons.values()])
-    friedman = [f"in {name} p = {p:.2g}" for name, p in zip(comparisons, adjusted, strict=True)]
+    friedman = "; ".join(f"in {name} p = {p:.2g}" for name, p in zip(comparisons, adjusted, strict=True))
     found = adjusted < SIGNIFICANCE
     verdict = CONFIRMED if found.all() else "confirmed in part" if found.any() else NOT_SHOWN
-    evidence = (
-        f"Friedman's test, Holm over all: {'; '.join(friedman)}. {apart} of {len(pairs)} pairs differ after Holm."
-    )
+    evidence = f"Friedman's test, Holm over all: {friedman}. {apart} of {len(pairs)} pairs differ after Holm."
     return Verdict("It matters which metric is taken", "MODE, replication", verdict, evidence)
 
 
 def earth_mover_is_best(comparison, compared, inverted):
-    """Judge whether the earth mover distance does best, under the replication's conditions.
-
-    `comparison` is of the metrics, `compared` the same against control, `inverted` the row against control of what the
-    replication ran: earth mover in reverse order.
-    """
+    """Judge the earth mover's rank and gain; `inverted` is the row of what the replication ran, its order reversed."""
     rank = int(comparison.ranks.rank()["earth mover"])
     own = compared.set_index("metric").loc["earth mover"]
     pairs = comparison.pairs[(comparison.pairs[["first", "second"]] == "earth mover").any(axis=1)]
@@ -121,11 +102,7 @@ def earth_mover_is_best(comparison, compared, inverted):
 
 
 def layer_selection_has_no_effect(selected, starved):
-    """Judge whether layer selection makes no difference, by space.
-
-    `selected` is of `compare_layer_selection`, for healthy models; `starved` of `compare_differences`, selected minus
-    last hidden layer, for models with starved labels.
-    """
+    """Judge `compare_layer_selection` of healthy models, and `compare_differences` of models with starved labels."""
     same = selected["verdict"].isin(["equivalent", "different, by less than the margin"])
     verdict = REFUTED if (selected["verdict"] == "different").any() else NOT_SHOWN
     verdict = f"{CONFIRMED} for healthy models" if same.all() else verdict
@@ -181,14 +158,11 @@ def single_differences_mean_something(needed):
 
 
 def leak_is_harmless(honest, leaky):
-    """Judge whether it is harmless to score on the samples that the assessment uses.
-
-    `honest` and `leaky` are outcomes of the same metrics and seeds, assessed on validation samples and on the test set.
-    """
+    """Judge scoring on the assessment's samples by outcomes, assessed on validation samples and on the test set."""
     columns = ["difference", "diagnosis_difference"]
     means, leaky_means = (part.groupby("seed")[columns].mean() for part in (honest, leaky))
     inside, shift = means["diagnosis_difference"] - means["difference"], leaky_means["difference"] - means["difference"]
-    inflated, protocol = paired_summary(inside), paired_summary(shift)
+    inflated, protocol = describe(inside), describe(shift)
     harmless = max(equivalence_p(inside, MARGIN), equivalence_p(shift, MARGIN)) < SIGNIFICANCE
     found = holm([inflated["p"], protocol["p"]]).min() < SIGNIFICANCE
     verdict = REFUTED if found and not harmless else CONFIRMED if harmless else NOT_SHOWN
@@ -202,17 +176,12 @@ def leak_is_harmless(honest, leaky):
 
 
 def model_was_too_good(outcomes, chosen):
-    """Judge whether the healthy model was too good to be improved.
-
-    `outcomes` are of the metrics' runs, `chosen` the row of a preset for the healthy model, against control.
-    """
-    untouched = (outcomes["samples"] == 0).mean()
-    gain = chosen["final"] - chosen["initial"]
+    """Judge by the metrics' `outcomes`, and the row of a preset for the healthy model, `chosen`, against control."""
+    untouched, gain = (outcomes["samples"] == 0).mean(), chosen["final"] - chosen["initial"]
     verdict = REFUTED if gain > 0 and chosen["low"] > 0 else NOT_SHOWN
     evidence = (
         f"In {untouched:.0%} of the runs no label was below theta, so that MODE added nothing. The preset "
-        f"`{chosen.name}` gains {pp(gain)} with {chosen['samples']} samples, {mean_interval(chosen)} from "
-        "its control."
+        f"`{chosen.name}` gains {pp(gain)} with {chosen['samples']} samples, {mean_interval(chosen)} from its control."
     )
     return Verdict("The model was already too good to improve", "replication", verdict, evidence)
 
@@ -234,11 +203,8 @@ def selection_repairs_weak_models(summary):
     """Judge whether selecting lifts a weak model further than random inputs do; `summary` is of one budget."""
     own, better = (summary[summary["name"] == name].iloc[0] for name in ("original", "adaptive"))
     verdict = CONFIRMED if own["low"] > 0 else "refuted for MODE's own choice" if better["low"] > 0 else REFUTED
-    stories = [
-        f"`{row['name']}` {row['initial']:.1%} to {row['final']:.1%}, its control {row['control']:.1%}"
-        for row in (own, better)
-    ]
-    evidence = f"MNIST with three labels starved, {own['samples']} samples: {'; '.join(stories)}."
+    story = "`{name}` {initial:.1%} to {final:.1%}, its control {control:.1%}".format_map
+    evidence = f"MNIST with three labels starved, {own['samples']} samples: {story(own)}; {story(better)}."
     return Verdict("75% to 93% on weak models, where random inputs reach 85%", "MODE", verdict, evidence)
 
 
@@ -272,9 +238,8 @@ def states_help_beyond_allocation(settings):
     wide = settings.pivot_table(index=[*SETTING, "samples"], columns="strategy", values="difference")
     ahead = (wide[STATES] - wide[AT_RANDOM]).dropna()
     independent = of_models(ahead)
-    paired = paired_summary(independent)
-    found = paired["p"] < SIGNIFICANCE
-    verdict = NOT_SHOWN if not found else CONFIRMED if paired["mean"] > 0 else REFUTED
+    paired = describe(independent)
+    verdict = NOT_SHOWN if paired["p"] >= SIGNIFICANCE else CONFIRMED if paired["mean"] > 0 else REFUTED
     evidence = (
         f"`{STATES}` ranks by the state of the network within the labels, `{AT_RANDOM}` draws from the same labels: "
         f"{mean_interval(paired)} (p = {paired['p']:.2g}) in the mean of {len(independent)} kinds of models, each of "

@@ -1,7 +1,4 @@
-"""Comparisons of many runs: against control, metric against metric, with against without layer selection.
-
-Differences are taken inside a run, and only then averaged.
-"""
+"""Comparisons of many runs by differences inside each run: against control, metrics, layer selection."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -14,17 +11,13 @@ from mode_utils.options import CONFIGURATION
 from mode_utils.study.formatting import interval, p_value, points
 from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import configuration
-from mode_utils.study.significance import (
-    SIGNIFICANCE,
-    check_enough_runs,
-    equivalence_p,
-    holm,
-    interval_of_mean,
-    signed_rank,
-    without_noise,
-)  # fmt: skip
+from mode_utils.study.significance import SIGNIFICANCE, check_enough_runs, describe, equivalence_p, holm, without_noise
 
 MARGIN = 0.002  # of accuracy: a smaller difference does not matter
+_VERDICTS = {  # whether there is a difference, not if there are too few runs to say, and whether they are equivalent
+    (True, True): "different, by less than the margin", (False, True): "equivalent",
+    (True, False): "different", (False, False): "undecided",
+}  # fmt: skip
 _ACCURACY_TABLE = {
     "initial": "Initial Acc", "final": "Final Acc", "control": "Control Acc", "finished_early": "Finished Early",
     "improvement": "Diff I-F", "difference": "Diff F-C", "runs": "Runs", "low": "CI Low", "high": "CI High",
@@ -34,27 +27,15 @@ _ACCURACY_TABLE = {
 
 
 def compare_with_control(runs, by="metric", random_state=0):
-    """Test whether MODE ends above or below its control.
+    """Test whether MODE ends above or below its control, for each value of `by`: an option, or a column of names.
 
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As `repeat_runs` or `paired_outcomes` returns it, of one configuration but for `by`.
-    by : str
-        Column whose values are compared with control, each for itself: an option, or a column of names.
+    `runs` are of `repeat_runs` or `paired_outcomes`, of one configuration but for `by`. Mixed configurations, a seed
+    that comes twice or is not paired, and fewer runs than `MIN_RUNS` are a ValueError.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row a value of `by`: `runs`; `mean`, `low`, `high`, mean difference and its 95% interval, in shares; `p`,
-        two-sided Wilcoxon signed-rank test, in which runs without a difference do not count; `p_holm`, adjusted for the
-        number of rows, NaN where the runs are too few for so many (see `significance.holm`); `rank_biserial`, effect
-        size in [-1, 1]; `won` and `lost`, shares of seeds with a difference above and below 0.
-
-    Raises
-    ------
-    ValueError
-        If unlike runs would be mixed, a seed comes twice or is not paired, or there are fewer runs than `MIN_RUNS`.
+    A row a value of `by`: `runs`; `mean`, `low`, `high`, mean difference and its 95% interval, in shares; `p`, two-
+    sided Wilcoxon signed-rank test without differences of 0; `p_holm`, adjusted for the number of rows, NaN where the
+    runs are too few for so many; `rank_biserial`, effect size in [-1, 1]; `won` and `lost`, shares of seeds above and
+    below 0.
     """
     outcomes = _as_outcomes(runs)
     _check_one_configuration(outcomes, by)
@@ -63,10 +44,13 @@ def compare_with_control(runs, by="metric", random_state=0):
 
 def compare_differences(outcomes, by, random_state=0):
     """Test whether paired differences, a row of `outcomes` each, lie above or below 0; see `compare_with_control`."""
-    return _with_holm(
-        {by: value} | _describe(_differences(group, f"{by} {value!r}"), random_state)
-        for value, group in outcomes.groupby(by, sort=False)
-    )
+    rows = []
+    for value, group in outcomes.groupby(by, sort=False):
+        check_enough_runs(len(group), f"runs of {by} {value!r}")
+        if "seed" in group:
+            _check_seeds(group["seed"], f"{by} {value!r}")
+        rows.append({by: value} | describe(group["difference"].to_numpy(), random_state))
+    return _with_holm(rows)
 
 
 @dataclass(frozen=True)
@@ -94,39 +78,31 @@ class MetricComparison:
 
 
 def compare_metrics(runs, by="metric", value="difference", random_state=0):
-    """Test whether metrics differ from one another: Friedman's test first, then each pair (a `MetricComparison`).
+    """Test whether at least three metrics differ by `value`, higher is better: Friedman's test first, then each pair.
 
-    At least three values of `by` are compared, each with the same seeds, by the column `value`, higher is better.
-    Errors are those of `compare_with_control`.
-
-    References
-    ----------
-    Demsar, JMLR 7 (2006); Benavoli et al., JMLR 17 (2016), for signed-rank tests instead of mean ranks afterwards.
+    Errors as of `compare_with_control`. Demsar, JMLR 7 (2006); signed-rank tests afterwards: Benavoli et al., JMLR 17
+    (2016).
     """
     outcomes = _as_outcomes(runs)
     _check_one_configuration(outcomes, by)
     wide = _pivot(outcomes, by, value)
     if wide.shape[1] < 3:
         raise ValueError(f"comparing metrics takes at least three, not {list(wide)}")
-    pairs = _with_holm(
-        {"first": a, "second": b} | _describe((wide[a] - wide[b]).to_numpy(), random_state)
-        for a, b in combinations(wide, 2)
-    )
+    pairs = combinations(wide, 2)
+    pairs = [{"first": a, "second": b} | describe((wide[a] - wide[b]).to_numpy(), random_state) for a, b in pairs]
     wide = without_noise(wide)  # only now: of what is rounded, differences are not
     equal = (wide.nunique(axis=1) == 1).all()
     statistic, p = (0.0, 1.0) if equal else stats.friedmanchisquare(*wide.to_numpy().T)
-    return MetricComparison(len(wide), float(statistic), float(p), wide.rank(axis=1, ascending=False).mean(), pairs)
+    ranks = wide.rank(axis=1, ascending=False).mean()
+    return MetricComparison(len(wide), float(statistic), float(p), ranks, _with_holm(pairs))
 
 
 def compare_layer_selection(runs, by="metric", value="final", margin=MARGIN, random_state=0):
-    """Test whether layer selection changes the outcome, and whether it demonstrably does not.
+    """Test whether layer selection changes the outcome, and whether it demonstrably does not: is less than `margin`.
 
-    Not finding a difference does not prove that there is none; so each row has both tests. `margin` is the largest mean
-    difference that does not matter; if a value of `by` has several rows for a seed, their mean counts.
-
-    A row a value of `by`: `compare_differences` of with minus without; `p_equivalence`, two one-sided tests, and
-    `p_equivalence_holm`; `verdict`: "equivalent" or "different" at the 5% level after Holm, both ("different, by less
-    than the margin"), or "undecided".
+    A row a value of `by`: `compare_differences` of with minus without, of a seed's means; `p_equivalence`, two one-
+    sided tests, and `p_equivalence_holm`; `verdict`: "equivalent" or "different" at the 5% level after Holm, both
+    ("different, by less than the margin"), or "undecided".
     """
     means = _as_outcomes(runs).groupby([by, "seed", "layer_selection"], sort=False)[value].mean().unstack()
     if not {True, False} <= set(means) or means.isna().to_numpy().any():
@@ -135,17 +111,15 @@ def compare_layer_selection(runs, by="metric", value="final", margin=MARGIN, ran
     table = compare_differences(effects, by, random_state)
     p_values = [equivalence_p(group["difference"], margin) for _, group in effects.groupby(by, sort=False)]
     table = table.assign(p_equivalence=p_values, p_equivalence_holm=holm(p_values))
-    return table.assign(verdict=[_verdict(*p) for p in table[["p_holm", "p_equivalence_holm"]].to_numpy()])
+    found = (table[["p_holm", "p_equivalence_holm"]] < SIGNIFICANCE).itertuples(index=False, name=None)
+    return table.assign(verdict=[_VERDICTS[each] for each in found])
 
 
 def accuracy_table(runs, by="metric"):
-    """Summarize runs of one configuration but for `by`, which makes the rows, as the original's table does, and more.
+    """Return means over runs of one configuration but for `by`, which makes the rows, as the original's table and more.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Means over runs. Accuracies and their differences are in [0, 1]; `Diff I-F` is final minus initial, `Diff F-C`
-        final minus control (higher is better for MODE in both); `Finished Early` counts runs.
+    Accuracies and differences are in [0, 1]; `Diff I-F` is final minus initial, `Diff F-C` final minus control (higher
+    is better for MODE in both); `Finished Early` counts runs.
     """
     outcomes = paired_outcomes(runs)
     compared = compare_with_control(outcomes, by).set_index(by)[["runs", "low", "high", "p_holm"]]
@@ -165,36 +139,18 @@ def format_accuracy_table(table):
         text[f"{name} (pp)"] = table[name].map(points)
     text["95% CI (pp)"] = [interval(low, high) for low, high in zip(table["CI Low"], table["CI High"], strict=True)]
     text["p (Holm)"] = table["p (Holm)"].map(p_value)
-    text["Runs"] = table["Runs"]
-    text["Weakest Label"] = table["Weakest Label Acc"].map("{:.3f}".format)
-    text["Samples"] = table["Samples Used"].map("{:.0f}".format)
-    return text
+    weakest, samples = table["Weakest Label Acc"].map("{:.3f}".format), table["Samples Used"].map("{:.0f}".format)
+    return text.assign(**{"Runs": table["Runs"], "Weakest Label": weakest, "Samples": samples})
 
 
 def _as_outcomes(runs):
     return paired_outcomes(runs) if "strategy" in runs else runs
 
 
-def _describe(differences, random_state):
-    low, high = interval_of_mean(differences, random_state)
-    (p, rank_biserial), signs = signed_rank(differences), np.sign(without_noise(differences))
-    return {
-        "runs": len(differences), "mean": differences.mean(), "low": low, "high": high,
-        "p": p, "rank_biserial": rank_biserial, "won": (signs > 0).mean(), "lost": (signs < 0).mean(),
-    }  # fmt: skip
-
-
 def _with_holm(rows):
     table = pd.DataFrame(rows)
     table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"], table["runs"]))
     return table
-
-
-def _differences(group, name):
-    check_enough_runs(len(group), f"runs of {name}")
-    if "seed" in group:
-        _check_seeds(group["seed"], name)
-    return group["difference"].to_numpy()
 
 
 def _pivot(outcomes, by, value):
@@ -213,13 +169,6 @@ def _check_seeds(seeds, name):
     twice = seeds[seeds.duplicated()]
     if len(twice):
         raise ValueError(f"{name} has seed {twice.iloc[0]} twice")
-
-
-def _verdict(p_difference, p_equivalence):
-    different = p_difference < SIGNIFICANCE  # not if there are too few runs to say
-    if p_equivalence < SIGNIFICANCE:
-        return "different, by less than the margin" if different else "equivalent"
-    return "different" if different else "undecided"
 
 
 def _check_one_configuration(outcomes, by):

@@ -33,16 +33,12 @@ def mean_interval(row):
 
 def p_value(p):
     """Return a p-value with three digits; one below 0.001 as that, and a dash where there are too few runs for any."""
-    if pd.isna(p):
-        return NOTHING
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return NOTHING if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def p_equals(p):
     """Return a p-value for a sentence: "p = 0.012", "p < 0.001" or "too few runs for a p"."""
-    if pd.isna(p):
-        return "too few runs for a p"
-    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
+    return "too few runs for a p" if pd.isna(p) else f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
 
 
 def format_comparison(compared):
@@ -71,52 +67,28 @@ def significant(number):
 
 
 def reader_table(table, index=False):
-    """Return a table as people read it: titles and units instead of columns' names, digits that say something.
+    """Return a table for readers, as Markdown: titles and units of `TITLES`, useful digits, a dash for nothing.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns that this project's tables have in common get the titles of `TITLES`; all others keep their names,
-        without underscores.
-    index : bool
-        Whether the index is a column of the table, the first.
-
-    Returns
-    -------
-    IPython.display.Markdown
-        Numbers stand on the right; what is missing is a dash. Texts are neither cut nor taken for formatting.
+    Other columns keep their names, without underscores; with `index`, the index is the first column.
     """
     from IPython.display import Markdown  # only needed in notebooks, and slow to import
 
     table = _with_intervals(table.reset_index() if index else table)
-    text = pd.DataFrame({_title(name): [_written(name, value) for value in table[name]] for name in table})
+    titles = {name: TITLES[name][0] if name in TITLES else str(name).replace("_", " ") for name in table}
+    text = pd.DataFrame({titles[name]: [_written(name, value) for value in table[name]] for name in table})
     sides = ["right" if _is_numeric(table[name]) else "left" for name in table]
     return Markdown(text.to_markdown(index=False, disable_numparse=True, colalign=sides))
 
 
 def _with_intervals(table):
-    """Put the ends of intervals into one column."""
     if not {"low", "high"} <= set(table) or "ratio" in table:
         return table
     ends = [interval(low, high) for low, high in zip(table["low"], table["high"], strict=True)]
-    place = table.columns.get_loc("low")
-    table = table.drop(columns=["low", "high"])
-    table.insert(place, "95% interval (pp)", ends)
-    return table
-
-
-def _title(name):
-    return TITLES[name][0] if name in TITLES else str(name).replace("_", " ")
+    return table.assign(low=ends).rename(columns={"low": "95% interval (pp)"}).drop(columns="high")
 
 
 def _is_numeric(column):
-    known = column.dropna()
-    return all(isinstance(value, numbers.Number) and not isinstance(value, bool) for value in known)
-
-
-def _as_is(text):
-    """Escape a text for Markdown: names of files and of labels are neither formatting nor HTML."""
-    return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(text, quote=False))
+    return all(isinstance(value, numbers.Number) and not isinstance(value, bool) for value in column.dropna())
 
 
 def _written(name, value):
@@ -125,25 +97,22 @@ def _written(name, value):
     if isinstance(value, bool) or str(value) in ("True", "False"):
         return "yes" if value else "no"
     if not isinstance(value, numbers.Number):
-        return _as_is(str(value))
+        return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(str(value), quote=False))  # a name, no Markdown
     if value in (float("inf"), float("-inf")):
         return "never"
     return TITLES[name][1](value) if name in TITLES else significant(value)
 
 
-_ACCURACIES = {
-    "initial": "before", "final": "after", "control": "control, at random", "accuracy": "accuracy",
-    "weakest_label": "weakest label, after", "control_weakest_label": "weakest label, control",
-    "test_accuracy": "test accuracy", "diagnosis_accuracy": "validation accuracy",
+_OWN_NAMES = (
+    "accuracy", "test_accuracy", "validation_accuracy", "before", "after", "accuracy_before", "accuracy_after",
+    "test_accuracy_before", "test_accuracy_after", "confidence", "share of the label",
+)  # fmt: skip
+_ACCURACIES = {name: name.replace("_", " ") for name in _OWN_NAMES} | {
+    "initial": "before", "final": "after", "control": "control, at random", "weakest_label": "weakest label, after",
+    "control_weakest_label": "weakest label, control", "diagnosis_accuracy": "validation accuracy",
     "train_accuracy": "training accuracy", "weakest_label_accuracy": "accuracy of the weakest label",
-    "won": "runs won", "lost": "runs lost",
+    "won": "runs won", "lost": "runs lost", "test_before": "test, before", "test_after": "test, after",
     "initial_gap": "gap before", "gap": "gap after", "control_gap": "gap of control",
-    # of a repair
-    "validation_accuracy": "validation accuracy", "before": "before", "after": "after",
-    "test_before": "test, before", "test_after": "test, after",
-    "accuracy_before": "accuracy before", "accuracy_after": "accuracy after",
-    "test_accuracy_before": "test accuracy before", "test_accuracy_after": "test accuracy after",
-    "confidence": "confidence", "share of the label": "share of the label",
 }  # fmt: skip
 _DIFFERENCES = {"mean": "mean difference (pp)", "difference": "gain over control (pp)", "change": "change (pp)"}
 _NUMBERS = {

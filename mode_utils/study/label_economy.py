@@ -2,8 +2,7 @@
 
 A label k of which the model gets a share e_k wrong gets samples in proportion to e_k. A sample that is drawn so meets a
 mistake with probability sum of e_k^2 / sum of e_k; one that is drawn at random from labels alike, with the mean of e_k.
-The surplus is the difference: 0 where all labels are equally good, large where few labels are bad. Where all labels are
-equally bad, `model_training.learning_curve_slope` says whether the model has seen enough.
+The surplus is the difference: 0 where all labels are equally good, large where few labels are bad.
 """
 
 import numpy as np
@@ -19,19 +18,14 @@ PAYS = 0.003  # of accuracy: a smaller gain over random choice is none
 
 
 def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label_accuracy")):
-    """Average what runs reach at each number of samples up to `n_samples`; a run that finishes early stays where it is.
-
-    A row for each `name`, in the order of the runs, and `samples_added`: the mean of each accuracy under its name, the
-    ends of its 95% t interval under `<name>_low` and `<name>_high` (NaN for one run), and how many `runs`.
-    """
+    """Average accuracies by `name` and `samples_added`: means, 95% t intervals (`_low`, `_high`), number of `runs`."""
     check_runs_table(runs, ("name", "seed", "samples_added", *accuracies))
     rows = runs[runs["samples_added"] <= n_samples]
     parts = []
     for name in rows["name"].unique():
         table = {}
         for accuracy in accuracies:
-            own = rows[rows["name"] == name].pivot(index="seed", columns="samples_added", values=accuracy)
-            own = own.ffill(axis=1)
+            own = rows[rows["name"] == name].pivot(index="seed", columns="samples_added", values=accuracy).ffill(axis=1)
             half = stats.t.ppf(0.975, max(len(own) - 1, 1)) * own.sem()
             table |= {accuracy: own.mean(), f"{accuracy}_low": own.mean() - half, f"{accuracy}_high": own.mean() + half}
         parts.append(pd.DataFrame(table).reset_index().assign(name=name, runs=len(own)))
@@ -52,14 +46,11 @@ def samples_to_reach(samples, accuracies, goal):
 
 
 def labelling_economy(chosen, control, n_samples, accuracy="test_accuracy", random_state=0):
-    """Compare a choice of `n_samples` with drawing at random, at equal accuracy.
+    """Compare a choice of `n_samples` with drawing at random, at equal accuracy; both tables have the same seeds.
 
-    Both tables have a row for each `seed` (the same ones) and `samples_added`; control goes as far as it may have to.
-
-    A dict: `accuracy` that the choice reaches on average, `samples` that control needs for it on average, and the
-    `ratio` of these to `n_samples` (above 1: the choice saves samples) with its 95% interval `low`, `high`: the numbers
-    of samples at which the interval of the paired difference from control contains 0. Infinite where control does not
-    get there; `measured` is how far it went.
+    A dict: `accuracy` that the choice reaches on average, `samples` that control needs for it, and the `ratio` of these
+    to `n_samples` (above 1: the choice saves samples) with its 95% interval `low`, `high`, where that of the paired
+    difference contains 0. Infinite where control does not get there; `measured` is how far it went.
     """
     wide = [table.pivot(index="seed", columns="samples_added", values=accuracy) for table in (chosen, control)]
     if n_samples not in wide[0]:
@@ -76,11 +67,7 @@ def labelling_economy(chosen, control, n_samples, accuracy="test_accuracy", rand
 
 
 def surplus(errors):
-    """Return how much more often, in [0, 1], a sample meets a mistake if labels are served by their error.
-
-    `errors` (..., n_classes) are the shares of each label's validation samples that the model gets wrong, NaN where
-    there are none.
-    """
+    """Return how much more often, in [0, 1], samples meet a mistake if labels are served by (..., n_classes) errors."""
     errors = np.asarray(errors, dtype=np.float64)
     total, squares = np.nansum(errors, axis=-1), np.nansum(errors**2, axis=-1)
     served = np.divide(squares, total, out=np.zeros_like(total), where=total > 0)
@@ -93,11 +80,7 @@ def fit_payoff(settings):
 
 
 def predict_gain(calibrated_on, settings):
-    """Predict from other settings, see `fit_payoff`, whether choosing pays, and compare with whether it did.
-
-    Adds `foretold`, the predicted gain; `says`, whether that is worth it; `pays`, whether the gain was; `hit`, whether
-    these agree.
-    """
+    """Add `foretold`, the predicted gain; whether it (`says`) and the true one (`pays`) are worth it; and the `hit`."""
     foretold = settings[SIGNS].to_numpy() @ fit_payoff(calibrated_on)
     says, pays = foretold > PAYS, settings["difference"] > PAYS
     return settings.assign(foretold=foretold, says=says, pays=pays, hit=says == pays)
@@ -109,14 +92,10 @@ def best_shares(effects):
 
 
 def fit_share_rule(effects, random_state=0):
-    """Fit best alpha = c * n_classes ** slope.
+    """Fit best alpha = c * n_classes ** slope to `effects`: gains by `seed` and `n_classes`, at least three, and alpha.
 
-    `effects` has the gains of runs: `seed` and `n_classes` are its index, alphas its columns; each number of classes,
-    at least three, has the same seeds.
-
-    A dict: `slope` and `constant` of the fit; `low` and `high`, the slope's 95% interval (`resampled_interval`). With 0
-    in it, the best share was not shown to depend on the number of classes; with -1 in it, an equal share for each class
-    was not excluded.
+    A dict: `slope`, `constant`; the slope's 95% interval `low`, `high`. With 0 in it, the best share was not shown to
+    depend on the number of classes; with -1 in it, an equal share for each class was not excluded.
     """
     numbers = effects.index.unique("n_classes")
     by_seed = [effects.xs(number, level="n_classes") for number in numbers]

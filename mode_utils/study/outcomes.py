@@ -1,8 +1,4 @@
-"""Outcomes of runs, a row a run: what MODE and its control reached from the same model.
-
-A difference between two runs says more about their seeds than about their strategies; the difference between MODE and
-control of *one* run, at the same number of added samples, does not.
-"""
+"""Outcomes of runs, a row a run: what MODE and its control reached from the same model."""
 
 import numpy as np
 import pandas as pd
@@ -16,33 +12,21 @@ _NEEDED = (
 
 
 def paired_outcomes(runs):
-    """Reduce each run to its outcome: a row for each configuration and seed.
+    """Reduce each run of `repeat_runs` to its outcome: a row for each configuration and seed.
 
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        As `repeated_runs.repeat_runs` returns it; with or without `seconds`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The configuration and `seed`; `initial`, `final`, `control` (read off at MODE's number of samples) and
-        `control_full_budget`, test accuracies in [0, 1]; `improvement` = final - initial and `difference` = final -
-        control, higher is better for MODE; `diagnosis_difference`, the same on the held-out samples of the assessment;
-        `weakest_label`, `control_weakest_label`, test accuracies; `initial_gap`, `gap`, `control_gap`, training minus
-        held-out accuracy; `samples` added by MODE; `finished_early`; the `TIMES` of MODE, NaN if unknown.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or a number out of range; if a run has no control or two of one strategy, or if its two
-        strategies start from different models.
+    `initial`, `final`, `control` (at MODE's number of samples) and `control_full_budget`, test accuracies in [0, 1];
+    `improvement` = final - initial and `difference` = final - control, higher is better for MODE;
+    `diagnosis_difference`, the same on the held-out samples of the assessment; `weakest_label`,
+    `control_weakest_label`, test accuracies; `initial_gap`, `gap`, `control_gap`, training minus held-out accuracy;
+    `samples` added by MODE; `finished_early`; the `TIMES` of MODE, NaN if unknown. Missing columns, numbers out of
+    range, and runs that are not pairs from the same model are a ValueError.
     """
     check_runs_table(runs, _NEEDED)
     keys = [*configuration(runs), "seed"]
     names = pd.MultiIndex.from_frame(runs[keys].drop_duplicates())
     mode, control = (_rows(runs, strategy, keys, names) for strategy in ("mode", "control"))
-    initial, final, start, full = (part.reindex(names) for part in (*_ends(mode, keys), *_ends(control, keys)))
+    groups = [rows.groupby(level=keys, sort=False) for rows in (mode, control)]
+    (initial, final), (start, full) = ([end.reindex(names) for end in (each.head(1), each.tail(1))] for each in groups)
     _check(initial["test_accuracy"] == start["test_accuracy"], "MODE and control start from different models")
     at_budget = control[control["samples_added"] == final["samples_added"].reindex(control.index)].reindex(names)
     _check(at_budget["iteration"].notna(), "control has no row at MODE's number of samples")
@@ -67,16 +51,11 @@ def paired_outcomes(runs):
 
 
 def _rows(runs, strategy, keys, names):
-    """Return the rows of a strategy by run and in the order of iterations, each run once."""
+    """Return the rows of a strategy by run, in the order of iterations."""
     rows = runs[runs["strategy"] == strategy].sort_values("iteration", kind="stable").set_index(keys)
     _check(pd.Series(names.isin(rows.index), names), f"no {strategy!r} rows, it is not paired")
     _check(~rows.set_index("iteration", append=True).index.to_series().duplicated(), f"{strategy!r} rows twice")
     return rows
-
-
-def _ends(rows, keys):
-    groups = rows.groupby(level=keys, sort=False)
-    return groups.head(1), groups.tail(1)
 
 
 def _gap(rows):

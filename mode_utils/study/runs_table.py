@@ -1,8 +1,4 @@
-"""The columns of the tidy table of runs, a row an iteration, and the check of a table that is read.
-
-Beside these a table has the configuration of the repair (`options.CONFIGURATION`), and a `name` where several
-strategies repaired the same models.
-"""
+"""The columns of the tidy table of runs, beside `options.CONFIGURATION` and a `name`, and the check of a table."""
 
 from typing import NamedTuple
 
@@ -19,10 +15,6 @@ class Column(NamedTuple):
 
 
 _SHARE, _COUNT = ("share", 0, 1), (0, None)
-RUN_COLUMNS = {
-    "seed": Column("decides split, weights and order of a run"),
-    "strategy": Column("mode or control"),
-}
 ITERATION_COLUMNS = {
     "iteration": Column("0 is the model before the repair", "iterations", *_COUNT),
     "samples_added": Column("taken from the pool so far", "samples", *_COUNT),
@@ -44,10 +36,12 @@ POOL_COLUMNS = {  # where the truth about the pool is known
     "distinct_share": Column("distinct ones among the samples added so far", *_SHARE),
     "foreign_share": Column("foreign ones among the samples added so far", *_SHARE),
 }
-LAST_COLUMNS = {
+COLUMNS = {
+    "seed": Column("decides split, weights and order of a run"),
+    "strategy": Column("mode or control"),
+    **ITERATION_COLUMNS,
     "finished_early": Column("whether the whole run ended without a label in need: none was buggy"),
 }
-COLUMNS = RUN_COLUMNS | ITERATION_COLUMNS | LAST_COLUMNS
 TIMES = ("seconds", "selection_seconds")
 STRATEGIES = ("mode", "control")
 _SAVED = tuple(name for name in COLUMNS if name not in TIMES)
@@ -62,9 +56,8 @@ def check_runs_table(table, needed=_SAVED):
     """Return a table of runs; a ValueError if a needed column is missing or one of its numbers out of range."""
     lacking = [name for name in needed if name not in table]
     if lacking:
-        raise ValueError(
-            f"the table of runs has no column {', '.join(map(repr, lacking))}; it has: {', '.join(map(str, table))}"
-        )
+        names = ", ".join(map(repr, lacking))
+        raise ValueError(f"the table of runs has no column {names}; it has: {', '.join(map(str, table))}")
     for name in needed:
         _check_range(name, table[name], COLUMNS[name] if name in COLUMNS else Column(""))
     if "strategy" in needed and not table["strategy"].isin(STRATEGIES).all():
@@ -79,7 +72,6 @@ def _check_range(name, values, column):
         return
     outside = values[(values < least) | (values > (float("inf") if largest is None else largest))]
     if len(outside):
-        raise ValueError(
-            f"column {name!r} of the table of runs has {outside.iloc[0]} in row {outside.index[0]}; it must be "
-            f"{f'at least {least}' if largest is None else f'in [{least}, {largest}]'}"
-        )
+        needed = f"at least {least}" if largest is None else f"in [{least}, {largest}]"
+        where = f"column {name!r} of the table of runs has {outside.iloc[0]} in row {outside.index[0]}"
+        raise ValueError(f"{where}; it must be {needed}")

@@ -1,9 +1,4 @@
-"""Conclusions from paired differences: interval, test, effect size, equivalence, and how many runs it takes.
-
-Half of the runs of a healthy model have nothing to repair, so that many differences are exactly 0 and the others lean
-to one side; and there are few runs, whose differences have few values. The methods were chosen for that
-(`tests/study/test_significance.py`).
-"""
+"""Conclusions from few paired differences, many of them 0: interval, test, effect size, equivalence, runs needed."""
 
 import numpy as np
 from scipy import stats
@@ -20,9 +15,8 @@ _SIGNED_RANK_EFFICIENCY = 3 / np.pi  # of the signed-rank test, relative to the 
 def check_enough_runs(n_runs, what="runs"):
     """Raise a ValueError if there are too few runs to conclude anything."""
     if n_runs < MIN_RUNS:
-        raise ValueError(
-            f"{n_runs} {what} are too few: with fewer than {MIN_RUNS} no difference can reach p < 0.05; raise n_runs"
-        )
+        why = f"with fewer than {MIN_RUNS} no difference can reach p < 0.05"
+        raise ValueError(f"{n_runs} {what} are too few: {why}; raise n_runs")
 
 
 def without_noise(differences):
@@ -33,10 +27,9 @@ def without_noise(differences):
 def interval_of_mean(differences, random_state=0, n_resamples=_RESAMPLES):
     """Return both ends of the mean's 95% interval: the studentized bootstrap's; of few runs no less than Student's.
 
-    Of 30 differences of which half are 0, Student's, the percentile and the BCa intervals cover 90 to 93%, the
-    studentized bootstrap's 95%. But of 6 with few values it covers 83%, where Student's holds: with fewer than 20 the
-    outer of both ends counts. That covers about 93% and more, unless half of so few differences are 0 (86% of 6, 92% of
-    10). DiCiccio and Efron, Statist. Sci. 11 (1996), section 4, doi 10.1214/ss/1032280214.
+    Of 30 differences of which half are 0 it covers 95%, Student's, the percentile and the BCa intervals 90 to 93%; but
+    of 6 with few values 83%, so that below 20 the outer of both ends counts (93% and more, unless half of so few are 0:
+    86% of 6, 92% of 10). DiCiccio and Efron, Statist. Sci. 11 (1996), section 4, doi 10.1214/ss/1032280214.
     """
     as_they_are = np.asarray(differences, dtype=float)
     differences = without_noise(as_they_are)
@@ -54,9 +47,9 @@ def interval_of_mean(differences, random_state=0, n_resamples=_RESAMPLES):
 def resampled_interval(statistic, n_runs, random_state=0, n_resamples=2_000):
     """Return both ends of the 95% expanded percentile interval of a statistic of runs; for a mean: `interval_of_mean`.
 
-    `statistic` maps places (n_runs,) of runs, some of them more than once, to a number. The plain percentile interval
-    is too narrow for few runs, as a normal one is against Student's; this one is wider by just that much. Hesterberg,
-    The American Statistician 69 (2015), section 4.3, doi 10.1080/00031305.2015.1089789.
+    `statistic` maps places (n_runs,) of runs to a number. For few runs it is as much wider than the plain one as
+    Student's than a normal one. Hesterberg, The American Statistician 69 (2015), section 4.3, doi
+    10.1080/00031305.2015.1089789.
     """
     check_enough_runs(n_runs)
     draws = np.random.default_rng(random_state).integers(n_runs, size=(n_resamples, n_runs))
@@ -65,16 +58,21 @@ def resampled_interval(statistic, n_runs, random_state=0, n_resamples=2_000):
     return float(low), float(high)
 
 
+def describe(differences, random_state=0):
+    """Return mean difference, 95% interval, p and effect size, as `comparisons.compare_with_control` has them."""
+    low, high = interval_of_mean(differences, random_state)
+    (p, rank_biserial), signs = signed_rank(differences), np.sign(without_noise(differences))
+    return {
+        "runs": len(differences), "mean": differences.mean(), "low": low, "high": high,
+        "p": p, "rank_biserial": rank_biserial, "won": (signs > 0).mean(), "lost": (signs < 0).mean(),
+    }  # fmt: skip
+
+
 def signed_rank(differences):
     """Return p of the two-sided Wilcoxon signed-rank test, and the matched-pairs rank-biserial correlation in [-1, 1].
 
-    The test is exact, also with ties, which SciPy's is for up to 13 differences only, and a thousand times as slowly.
-    Differences of 0 do not count; if all are 0, p is 1 and the correlation 0.
-
-    References
-    ----------
-    Streitberg and Roehmel, Comput. Statist. Quart. 1 (1986), for the distribution; Kerby, Compr. Psychol. 3 (2014), doi
-    10.2466/11.IT.3.1, for the effect size.
+    The test is exact, also with ties (SciPy's: up to 13). Without a difference from 0, p is 1 and the correlation 0.
+    Streitberg and Roehmel, Comput. Statist. Quart. 1 (1986); effect size: Kerby (2014), doi 10.2466/11.IT.3.1.
     """
     differences = without_noise(np.asarray(differences, dtype=float))
     nonzero = differences[differences != 0]
@@ -92,18 +90,12 @@ def signed_rank(differences):
 
 
 def holm(p_values, n_runs=None):
-    """Adjust p-values of one family for their number (Holm, Scand. J. Statist. 6, 1979).
-
-    With `n_runs`, how many runs each `signed_rank` is of, NaN where so few runs can never show anything in so large a
-    family: even the smallest p that they can have would not stay below `SIGNIFICANCE`.
-    """
+    """Adjust p-values of a family (Holm, 1979); NaN where no test of so few `n_runs` can stay below `SIGNIFICANCE`."""
     p_values = np.asarray(p_values, dtype=float)  # not by statsmodels, which collects garbage each time: 60 ms a call
-    order = np.argsort(p_values)
-    adjusted = np.empty(len(order))
+    order, adjusted = np.argsort(p_values), np.empty(len(p_values))
     adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)).clip(max=1)
-    if n_runs is None:
-        return adjusted
-    return np.where(len(adjusted) * smallest_p(n_runs) < SIGNIFICANCE, adjusted, np.nan)
+    can_show = n_runs is None or len(adjusted) * smallest_p(n_runs) < SIGNIFICANCE
+    return np.where(can_show, adjusted, np.nan)
 
 
 def smallest_p(n_runs):
@@ -114,9 +106,8 @@ def smallest_p(n_runs):
 def equivalence_p(differences, margin, random_state=0, n_resamples=_RESAMPLES):
     """Return p of two one-sided tests (TOST): the smaller, the surer that the mean is within the margin (above 0).
 
-    Unlike Schuirmann's (doi 10.1007/BF01068419), the tests are the studentized bootstrap's, of few runs no less than
-    Student's: of 30 differences of which half are 0, t-tests alone would find equivalence where there is none in 8 to
-    11% of studies instead of 5%.
+    Unlike Schuirmann's (doi 10.1007/BF01068419), the studentized bootstrap's, of few runs no less than Student's: of 30
+    differences of which half are 0, t-tests find equivalence where there is none in 8 to 11% of studies instead of 5%.
     """
     differences = without_noise(np.asarray(differences, dtype=float))
     check_enough_runs(len(differences), "differences")
@@ -136,8 +127,7 @@ def equivalence_p(differences, margin, random_state=0, n_resamples=_RESAMPLES):
 def runs_needed(effect, spread, power=0.8, significance=0.05):
     """Return how many paired runs, at least `MIN_RUNS`, the signed-rank test needs to find a mean difference.
 
-    That of the paired t-test, raised by the relative efficiency for normal differences, 3 / pi (Hodges and Lehmann,
-    Ann. Math. Statist. 27, 1956, doi 10.1214/aoms/1177728261); infinite for no effect.
+    The paired t-test's, over the relative efficiency 3 / pi (Hodges and Lehmann, 1956, doi 10.1214/aoms/1177728261).
     """
     if not spread > 0:
         raise ValueError(f"spread = {spread}; it must be greater than 0")
@@ -151,7 +141,7 @@ def runs_needed(effect, spread, power=0.8, significance=0.05):
 
 
 def _studentized(differences, random_state, n_resamples):
-    """Return the t statistics of resamples around the mean of what they are drawn from; those all equal have none."""
+    """Return t statistics of resamples around the mean; those all equal have none."""
     draws = np.random.default_rng(random_state).choice(differences, (n_resamples, len(differences)))
     draws = draws[np.ptp(draws, axis=1) > 0]
     return (draws.mean(axis=1) - differences.mean()) / stats.sem(draws, axis=1)

@@ -1,4 +1,4 @@
-"""What studies of one unpaired run a metric can and cannot find: the earlier replication was one of them."""
+"""What studies of one unpaired run a metric, as the earlier replication was, can and cannot find."""
 
 import numpy as np
 import pandas as pd
@@ -8,12 +8,7 @@ from mode_utils.study.significance import runs_needed
 
 
 def draw_single_run_studies(outcomes, n_studies=10_000, random_state=0):
-    """Repeat the replication's study many times: for each metric one run of its own, and the best of them wins.
-
-    Runs in which nothing was repaired are left out.
-
-    A row a study: `winner`, the metric whose run ends highest above its control, and by how much (`difference`).
-    """
+    """Draw a repaired run a metric: a row a study, with the `winner` over control and by how much (`difference`)."""
     rng = np.random.default_rng(random_state)
     repaired = outcomes[outcomes["samples"] > 0].groupby("metric")["difference"]
     metrics = list(outcomes["metric"].unique())
@@ -21,17 +16,12 @@ def draw_single_run_studies(outcomes, n_studies=10_000, random_state=0):
     if lacking:
         raise ValueError(f"no run of {', '.join(lacking)} has anything to repair")
     drawn = np.stack([rng.choice(repaired.get_group(metric).to_numpy(), n_studies) for metric in metrics], axis=1)
-    ties_at_random = drawn + 1e-9 * rng.random(drawn.shape)
-    winners = ties_at_random.argmax(axis=1)
+    winners = (drawn + 1e-9 * rng.random(drawn.shape)).argmax(axis=1)  # ties at random
     return pd.DataFrame({"winner": np.array(metrics)[winners], "difference": drawn.max(axis=1)})
 
 
 def needed_for(reported, outcomes):
-    """Return how many paired runs each difference that the replication `reported` would have needed.
-
-    Columns: `metric`, `layer_selection`; `reported`, final minus control; `spread`, the standard deviation of the
-    difference between the paired runs that had anything to repair; `runs`, how many find it with a power of 80%.
-    """
+    """Return how many paired `runs` each `reported` difference needs for 80% power, by the `spread` of outcomes."""
     repaired = outcomes[outcomes["samples"] > 0]
     spread = repaired.groupby(["metric", "layer_selection"])["difference"].std().rename("spread").reset_index()
     table = reported.assign(reported=reported["final"] - reported["control"]).merge(spread)
@@ -40,22 +30,16 @@ def needed_for(reported, outcomes):
 
 
 def image_likeness(images, heatmaps):
-    """Return the mean Pearson correlation, (n_metrics,), of images with the heat map of their label.
-
-    `images` (n_metrics, n_classes, height, width) are those that a metric ranks first; `heatmaps` (n_classes, ...).
-    """
+    """Return the mean correlation, (n_metrics,), of images (n_metrics, n_classes, ...) and maps (n_classes, ...)."""
     flat, maps = images.reshape(*images.shape[:2], -1), heatmaps.reshape(len(heatmaps), -1)
     return np.array([np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(own, maps, strict=True)]) for own in flat])
 
 
 def image_scores(images, heatmaps, metrics):
-    """Return how similar each metric finds its images to the heat map of their label, (n_metrics, n_classes).
-
-    Shapes are those of `image_likeness`; higher is more similar; NaN where there is no image or no heat map.
-    """
+    """Return how similar each metric finds its images to heat maps, (n_metrics, n_classes); NaN where one is absent."""
     scores = np.full(images.shape[:2], np.nan)
     for row, label in np.ndindex(scores.shape):
-        image, heatmap = images[row, label], heatmaps[label]
+        image, heatmap = images[row, label].reshape(1, -1), heatmaps[label].ravel()
         if not (np.isnan(image).any() or np.isnan(heatmap).any()):
-            scores[row, label] = similarity_scores(image.reshape(1, -1), heatmap.ravel(), str(metrics[row]))[0]
+            scores[row, label] = similarity_scores(image, heatmap, str(metrics[row]))[0]
     return scores

@@ -14,11 +14,11 @@ _CLEAN = {"wrong_share": 0.0, "distinct_share": 1.0, "foreign_share": 0.0}
 
 
 def setting_rows(runs, samples):
-    """Compare the strategies of one setting with control, after some numbers of added `samples`.
+    """Compare the strategies of one setting with control, after some numbers of added `samples`, a row each.
 
-    A row a `strategy` and number of `samples`: `runs`; `initial`, `final`, `control`, mean test accuracies in [0, 1];
-    `difference` = final - control with its 95% interval `low`, `high`, and `p` (Wilcoxon, not adjusted); `wrong_share`,
-    `distinct_share`, `foreign_share` of all samples that were chosen up to there.
+    Of `runs`: `initial`, `final`, `control`, mean test accuracies in [0, 1]; `difference` = final - control with its
+    95% interval `low`, `high`, and `p` (Wilcoxon, not adjusted); `POOL_COLUMNS` of all samples that were chosen up to
+    there.
     """
     return pd.concat([_after(runs, n) for n in samples], ignore_index=True)
 
@@ -45,17 +45,12 @@ def yardstick_rows(yardsticks, initial):
 
 
 def read_settings(*paths):
-    """Read the tables of some sweeps, and add `p_holm`, adjusted for the comparisons of a strategy in a sweep.
-
-    Each sweep asks one question of each strategy: does it end above its control there? Its comparisons are a family.
-    """
-    return pd.concat([_adjusted(pd.read_csv(path)) for path in paths], ignore_index=True)
-
-
-def _adjusted(settings):
-    for _, family in settings[settings["p"].notna()].groupby("strategy"):
-        settings.loc[family.index, "p_holm"] = holm(family["p"], family["runs"])
-    return settings
+    """Read the tables of some sweeps, and add `p_holm`, adjusted for the comparisons of a strategy in a sweep."""
+    sweeps = [pd.read_csv(path) for path in paths]
+    for sweep in sweeps:
+        for _, family in sweep[sweep["p"].notna()].groupby("strategy"):
+            sweep.loc[family.index, "p_holm"] = holm(family["p"], family["runs"])
+    return pd.concat(sweeps, ignore_index=True)
 
 
 def of_models(values):
@@ -64,11 +59,7 @@ def of_models(values):
 
 
 def regrets(settings):
-    """Return how far each strategy that all settings have stays behind the best of each setting and budget.
-
-    The rule by which the presets were chosen, written down before the exploration was run: the strategy whose largest
-    regret is the smallest, which is the first row.
-    """
+    """Return how far each strategy stays behind the best of a setting; presets have the smallest `largest_regret`."""
     compared = settings[settings["difference"].notna()]
     wide = compared.pivot(index=[*SETTING, "samples"], columns="strategy", values="difference").dropna(axis=1)
     behind = wide.max(axis=1).to_numpy()[:, None] - wide
@@ -85,12 +76,11 @@ def best_peers(settings, peers):
 
 
 def summarize(settings, groups, preset, peers):
-    """Compare a preset with control and with its peers, for `groups` (one of each row) of the settings.
+    """Compare a preset with control and with its peers, a row for each of the `groups`, one of each row of settings.
 
-    A row a group: `group`; `comparisons`, settings times numbers of samples; `above`, `below`, in how many the
-    difference is above or below 0 beyond chance (`p_holm` < 0.05); `gain`, mean difference from control; for each other
-    strategy that all settings have, its name, the mean by which the preset is ahead of it; `behind`, in how many
-    settings it is more than .003 behind the best peer.
+    `comparisons`, settings times numbers of samples; `above`, `below`, how many differ from control (`p_holm` < 0.05);
+    `gain`, mean difference from control; by the name of each other strategy, how far the preset is ahead of it on
+    average; `behind`, in how many it is more than .003 behind the best peer.
     """
     rows = []
     for group, part in settings[settings["difference"].notna()].groupby(groups, sort=False):

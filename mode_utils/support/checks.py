@@ -1,4 +1,4 @@
-"""Checks of single values that several stages share: an error names the value and what it may be."""
+"""Checks of single values: an error names the value and what it may be."""
 
 MIN_RUNS = 6  # with fewer, the two-sided signed-rank test cannot fall below 0.05
 

@@ -1,10 +1,8 @@
 """What a cached result depends on: a hash of what code does, versions of libraries, files that were read.
 
-The rule: a module's hash is that of its own statements, without comments, docstrings and layout, in which each import
-from its package is replaced by the hash of the module that it means. So every module that is imported counts, also by
-a function or on a condition, and no other does; where a file stands, and what it is called, does not matter. The
-`__init__` of a folder counts if something is imported from it; where it has a table of names that it imports when they
-are asked for, the module that a name is of counts, too.
+A module's hash is that of its own statements, without comments, docstrings and layout, in which each import from its
+package, also by a function or on a condition, is replaced by the hash of the module that it means. Paths do not matter.
+The `__init__` of a folder counts if something is imported from it, and so does the module of a name in its tables.
 """
 
 import ast
@@ -12,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,8 +26,7 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 def code_hash(root, *modules):
     """Return the SHA-256 of what some modules, and all that they import from the package in the folder `root`, do.
 
-    It depends on the version of Python. Modules are named as "networks.trainer"; one that does not exist, or two that
-    import each other, are a ValueError.
+    Modules are named as "networks.trainer"; one that does not exist, or two that import each other, are a ValueError.
     """
     reader = _Reader(Path(root))
     return _digest(*(reader.hash_of(module.split(".")) for module in modules))
@@ -54,10 +52,8 @@ def versions():
     """Return the versions of Python and of the installed libraries that decide results, without importing them."""
     found = {"python": platform.python_version()}
     for library in LIBRARIES:
-        try:
+        with suppress(PackageNotFoundError):
             found[library] = version(library)
-        except PackageNotFoundError:
-            continue
     return found
 
 
@@ -75,7 +71,7 @@ def imported_modules(root, *modules):
     reader = _Reader(Path(root))
     for module in modules:
         reader.hash_of(module.split("."))
-    return sorted(".".join(parts) for parts in reader.hashes)
+    return sorted(map(".".join, reader.hashes))
 
 
 class _Reader(ast.NodeTransformer):
@@ -113,10 +109,8 @@ class _Reader(ast.NodeTransformer):
             here = self._reading[-1]
             folder = here if self.find(here).name == "__init__.py" else here[:-1]
             base = [self.root.name, *folder[: len(folder) - node.level + 1], *base]
-        return [
-            self._meaning(base, alias.name, alias) or ast.ImportFrom(node.module, [alias], node.level)
-            for alias in node.names
-        ]
+        plain = [ast.ImportFrom(node.module, [alias], node.level) for alias in node.names]
+        return [self._meaning(base, each.names[0].name, each.names[0]) or each for each in plain]
 
     def _meaning(self, base, name, alias):
         """Return what an import from this package means, as a statement without a path; None for other packages."""
@@ -133,7 +127,7 @@ class _Reader(ast.NodeTransformer):
 
     def generic_visit(self, node):
         super().generic_visit(node)
-        if isinstance(node, _DOCUMENTED) and node.body and _is_docstring(node.body[0]):
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
         return node
 
@@ -145,10 +139,6 @@ def _homes(file):
     rows = [row for table in tables for row in zip(table.keys, table.values, strict=True)]
     rows = [(module.value, names.elts) for module, names in rows if isinstance(names, ast.Tuple)]
     return {name.value: module for module, names in rows for name in names if isinstance(name, ast.Constant)}
-
-
-def _is_docstring(node):
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _digest(*texts):

@@ -7,10 +7,9 @@ _AT_ONCE = 8  # points that are kept up to date, for each that is wanted
 
 
 def farthest_first(points, known, n):
-    """Return n places of points in an order in which each is the farthest from all that are known and all before it.
+    """Return n places of points, each the farthest from all `known` (at least one) and all before it; rows are points.
 
-    `points` and `known` (at least one) have a row each. Distances only shrink as points are taken. So only those that
-    are far at first are kept up to date, until the farthest of them is no farther than the others were: the order is
+    Distances only shrink, so only points far at first are kept up to date until the rest were as far: the order is
     exact. Gonzalez, Theoretical Computer Science 38 (1985), doi 10.1016/0304-3975(85)90224-5.
     """
     nearest, turns = _nearest(points, known), np.empty(0, dtype=int)
@@ -28,7 +27,7 @@ def squared_distances(points, others):
 
 
 def _farthest(nearest, number):
-    """Return the positions of the farthest points, those of the rest, and the largest distance in the rest."""
+    """Return the positions of the farthest points and of the rest, and the largest distance in the rest."""
     if number >= len(nearest):
         return np.arange(len(nearest)), np.empty(0, dtype=int), -np.inf
     order = np.argpartition(-nearest, number)

@@ -1,7 +1,4 @@
-"""The earth mover distance between images: how far mass must be moved to turn one picture into the other.
-
-Unlike the distance between histograms of pixel values that the earlier replication used, it knows where the mass is.
-"""
+"""The earth mover distance between images: how far mass must be moved to turn one picture into the other."""
 
 import numpy as np
 
@@ -14,33 +11,24 @@ _CHUNK = 64  # images at a time, which stay in the processor's cache
 def earth_mover_distances(images, target, blur=None):
     """Return the distance (n,) of images (n, height, width[, channels]) from a target: pixels that mass moves.
 
-    Pixels are mass on the grid, at least 0; channels are added up, both pictures have mass 1 in all, and moving mass
-    costs the way along rows and columns (Manhattan). The optimal plan is regularized by its entropy and found by
-    Sinkhorn's algorithm; because this cost is the sum of a row's and a column's, each step is two small matrix products
-    an image.
-
-    The result, 0 .. height + width - 2, is above the exact distance by some tenths of a pixel (identical images: 0.5)
-    and orders images as that does (rank correlation about 0.99 on digits and clothes). An image without mass is as far
-    away as can be. The smaller `blur`, in pixels, the nearer to the exact distance, and the slower.
-
-    References
-    ----------
-    Cuturi, NIPS 2013, arXiv 1306.0895; the separable kernel: Solomon et al., ACM Transactions on Graphics 34 (2015),
-    doi 10.1145/2766963.
+    Pixels are mass, at least 0; channels are added up, both pictures have mass 1 in all, and ways are along rows and
+    columns (Manhattan). The plan is regularized by its entropy (`blur` in pixels: the smaller, the more exact and
+    slower) and found by Sinkhorn's algorithm. The result, 0 .. height + width - 2, is some tenths of a pixel above the
+    exact distance and orders images as that does (rank correlation about 0.99); an image without mass is as far as can
+    be. Cuturi, NIPS 2013, arXiv 1306.0895; separable kernel: Solomon et al. (2015), doi 10.1145/2766963.
     """
     images, target = (np.asarray(array, dtype=np.float64) for array in (images, target))
     if images.ndim not in (3, 4) or images.shape[1:] != target.shape:
-        raise ValueError(
-            f"the earth mover distance on the grid needs images (n, height, width) and a target of their shape, "
-            f"not {images.shape} and {target.shape}: use it in pixels"
-        )
+        needed = "images (n, height, width) and a target of their shape"
+        given = f"{images.shape} and {target.shape}"
+        raise ValueError(f"the earth mover distance on the grid needs {needed}, not {given}: use it in pixels")
     if images.ndim == 4:
         images, target = images.sum(axis=3), target.sum(axis=2)
     if images.min(initial=0) < 0 or target.min() < 0:
         raise ValueError("the earth mover distance needs mass, values of at least 0; a differential map has others")
     if target.sum() == 0:
         raise ValueError("the target is empty: there is nothing to move to")
-    rows, columns = (_used(images, target, axis) for axis in (1, 0))
+    rows, columns = ((images.max(axis=0, initial=0) + target).any(axis=axis) for axis in (1, 0))  # that hold any mass
     kernels = [_kernel(np.flatnonzero(used), blur or BLUR * sum(target.shape)) for used in (rows, columns)]
     mass = images.sum(axis=(1, 2))
     distances = np.full(len(images), sum(target.shape) - 2.0)
@@ -49,11 +37,6 @@ def earth_mover_distances(images, target, blur=None):
         normalized = images[chunk][:, rows][:, :, columns] / mass[chunk, None, None]
         distances[chunk] = np.minimum(_sinkhorn(normalized, target, *kernels), distances[chunk])
     return distances
-
-
-def _used(images, target, axis):
-    """Return which rows (axis 1) or columns (axis 0) hold any mass: the others take no part."""
-    return (images.max(axis=0, initial=0) + target).any(axis=axis)
 
 
 def _kernel(places, blur):

@@ -1,8 +1,4 @@
-"""How a command ends that fails: a sentence and an exit status; an unforeseen error leaves its traceback, too.
-
-Foreseen is what this package raises itself, with words for its user, and what the system says of a file. An error of
-the same type from anywhere else, such as a ValueError of NumPy, is a fault of the package rather than bad input.
-"""
+"""How a command ends that fails: a sentence and an exit status; an unforeseen error leaves its traceback, too."""
 
 import dis
 import errno
@@ -24,17 +20,10 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def end_with(error, place):
-    """Say in one line what went wrong, and return the exit status; a traceback is kept in a new file beside `place`.
-
-    An error of papermill stands for that of its kernel.
-    """
+    """Print what went wrong, here or in a notebook, and return the status; a traceback is kept beside `place`."""
     sentence = sentence_of(error)
-    if cannot_write(error):
-        status = CANNOT_WRITE
-    elif is_foreseen(error):
-        status = BAD_INPUT
-    else:
-        status = UNFORESEEN
+    status = CANNOT_WRITE if cannot_write(error) else BAD_INPUT if is_foreseen(error) else UNFORESEEN
+    if status == UNFORESEEN:
         sentence += f"; this was not foreseen, the traceback is in {keep_traceback(error, place)}"
     print(f"error: {sentence}", file=sys.stderr)
     return status
@@ -58,10 +47,9 @@ def is_foreseen(error):
 
 def cannot_write(error):
     """Tell whether an error is about disk space, memory or permission, here or in the text of a notebook's kernel."""
-    name = _name(error)
-    of_kernel = hasattr(error, "ename") and name in ("OSError", "PermissionError")
+    of_kernel = getattr(error, "ename", None) in ("OSError", "PermissionError")
     said = of_kernel and any(os.strerror(code) in str(error) for code in _CANNOT_WRITE)
-    return said or name.endswith("MemoryError") or getattr(error, "errno", None) in _CANNOT_WRITE
+    return said or _name(error).endswith("MemoryError") or getattr(error, "errno", None) in _CANNOT_WRITE
 
 
 def sentence_of(error):

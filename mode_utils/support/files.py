@@ -1,8 +1,4 @@
-"""Files and folders that appear whole or not at all.
-
-What is being written has a name of its own beside its place, and is renamed when it is complete: a reader sees the old
-or the new, and a process that is killed leaves nothing but a leftover that `remove_partial` knows by its name.
-"""
+"""Files and folders that appear whole or not at all: written under a name of their own, and renamed when complete."""
 
 import hashlib
 import mmap
@@ -35,10 +31,7 @@ def whole_file(path):
 
 @contextmanager
 def whole_folder(path):
-    """Yield a new folder that becomes `path` at the end; after an error nothing is left of it.
-
-    What is at `path` by then is never overwritten: a FileExistsError.
-    """
+    """Yield a new folder that becomes `path` at the end, unless that exists (FileExistsError) or after an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(path)
@@ -70,11 +63,7 @@ def partial_path(target):
 
 
 def remove_partial(folder, recursive=True):
-    """Remove what processes of this machine that were killed have left half written in a folder, and below it.
-
-    Nothing else is ever removed: a name has to be one that `partial_path` gives, in full, with the name of this machine
-    and the number of a process that has ended.
-    """
+    """Remove from a folder what killed processes of this machine left half written, by `partial_path` names alone."""
     folder, pattern = Path(folder), f"{PARTIAL}*"
     for leftover in list(folder.rglob(pattern) if recursive else folder.glob(pattern)):
         if not is_abandoned(leftover.name) or leftover.is_symlink():  # no link is ever made under such a name
@@ -101,12 +90,10 @@ def release_pages(array):
 
 def hash_file(path):
     """Return the SHA-256 of a file, or of a folder's files with their names."""
-    if not path.is_dir():
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
     digest = hashlib.sha256()
-    for file in sorted(each for each in path.rglob("*") if each.is_file()):
-        digest.update(os.fsencode(file.relative_to(path)))
+    for file in files:
+        digest.update(os.fsencode(file.relative_to(path)) if file != path else b"")
         with open(file, "rb") as stream:
             hashlib.file_digest(stream, lambda: digest)
     return digest.hexdigest()

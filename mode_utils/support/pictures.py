@@ -14,9 +14,9 @@ _CURVES = 16  # channels that are drawn as curves; more make an image
 def shown_as(shape):
     """Return how a sample of this shape is shown everywhere, one of `KINDS`.
 
-    Values (d,) stand as numbers. (a, b) is an image if both sides have 8 pixels or more and neither is longer than four
-    times the other, or if b is more than 16; else it is b curves. (h, w, channels) is an image if it has 1, 3 or 4
-    channels, or the sides of an image, of which the mean over channels is drawn. All else is text.
+    (d,) are values. (a, b) is an image if both sides have 8 pixels or more and neither is longer than four times the
+    other, or if b is more than 16; else it is b curves. (h, w, channels) is an image if it has 1, 3 or 4 channels, or
+    such sides.
     """
     if not shape or not min(shape) or len(shape) > 3:
         return "text"
@@ -45,6 +45,12 @@ def picture_size(shape, largest):
         return min(width, largest), min(height, largest)
     factor = min(largest / max(width, height), 1)
     return round(width * factor), round(height * factor)
+
+
+def most_square(n_features):
+    """Return height <= width of the most square grid with exactly `n_features` places."""
+    height = next(h for h in range(int(np.sqrt(n_features)), 0, -1) if n_features % h == 0)
+    return height, n_features // height
 
 
 def png_text(image, low, high, largest):

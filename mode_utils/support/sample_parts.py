@@ -1,4 +1,4 @@
-"""Samples part by part, as they may be mapped from a file that is larger than memory, and in the dtype of a model."""
+"""Samples part by part, as a mapped file may be larger than memory, and in the dtype of a model."""
 
 import numpy as np
 
@@ -19,10 +19,7 @@ def in_chunks(*arrays):
 
 
 def scattered(x, places):
-    """Yield samples at some places of an array that may be mapped from a file, few at a time; integers stay integers.
-
-    All else becomes float32.
-    """
+    """Yield samples at some places of an array, which may be mapped, few at a time; all but integers as float32."""
     for few in np.array_split(places, len(places) // _at_once(x, _AT_ONCE) + 1):
         yield convert_samples("x", x[few])
         release_pages(x)  # a sample brings its whole neighbourhood into memory
@@ -34,10 +31,9 @@ def _at_once(x, most):
 
 
 def convert_samples(name, x, dtype=None):
-    """Return samples as a model takes them; those of the pool, which may be larger than memory, are only checked.
+    """Return samples (n, ...) in the dtype of a model, by default integers or float32; the pool's are only checked.
 
-    Without a dtype, integers stay what they are and all else becomes float32. A ValueError says where whole numbers
-    are needed, and these are fractions or too large.
+    A ValueError names the array if the model takes whole numbers, and these are none, or too large for it.
     """
     if dtype is None:
         dtype = x.dtype if x.dtype.kind in "iu" else np.float32

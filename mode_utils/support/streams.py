@@ -12,10 +12,7 @@ def run_streams(seed):
 
 
 def reference_stream(rng):
-    """Return the stream of a run's reference, fresh, by that of its repair or one spawned from it; else None.
-
-    All strategies of a run ask the same reference, whatever they have drawn before.
-    """
+    """Return a fresh stream of a run's reference, by that of its repair, for all its strategies alike; else None."""
     sequence, place = rng.bit_generator.seed_seq, STREAMS.index("repair")
     return run_streams(sequence.entropy)["reference"] if sequence.spawn_key[:1] == (place,) else None
 

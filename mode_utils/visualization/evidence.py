@@ -10,12 +10,7 @@ from mode_utils.visualization.style import CONTROL, MARK, MODE
 
 
 def plot_critical_differences(comparison, ax, limits=None):
-    """Draw the mean rank of each metric of a `MetricComparison`, a row a metric, the best on top.
-
-    A bar on the right joins metrics of which no two were told apart; metrics without a common bar differ. `limits` are
-    the ends of the axis of ranks. Demsar, JMLR 7 (2006), here with pairwise signed-rank tests instead of Nemenyi's
-    distance.
-    """
+    """Draw mean ranks of a `MetricComparison`, and bars that join metrics not told apart (Demsar, JMLR 7, 2006)."""
     ranks = comparison.ranks.sort_values()
     rows = np.arange(len(ranks))
     low, high = limits or (ranks.min() - 0.25, ranks.max() + 0.25)
@@ -27,9 +22,8 @@ def plot_critical_differences(comparison, ax, limits=None):
         x = high + (0.03 * place + 0.02) * (high - low)
         ax.plot([x, x], [first - 0.25, last + 0.25], color="black", linewidth=3, solid_capstyle="butt")
     ax.set_yticks(rows, ranks.index)
-    ax.set(xlim=(low, high + 0.14 * (high - low)), ylim=(len(ranks) - 0.5, -0.5))
+    ax.set(xlim=(low, high + 0.14 * (high - low)), ylim=(len(ranks) - 0.5, -0.5), ylabel="")
     ax.set_xlabel("mean rank, 1 is best (bars join what is not told apart)")
-    ax.set_ylabel("")
     ax.set_title(f"Mean rank over {comparison.n_runs} runs; Friedman {p_equals(comparison.p)}")
     return ax
 
@@ -77,16 +71,12 @@ def plot_runs_needed(needed, ax):
 
 
 def plot_likeness(likeness, ax, highlighted):
-    """Draw what metrics gain against how good their best images look.
-
-    `likeness` has `metric`, `likeness` in [-1, 1], and `mean` difference from control, a share.
-    """
+    """Draw what metrics gain (`mean`, a share) against how good their best images look (`likeness` in [-1, 1])."""
     own = likeness["metric"] == highlighted
     for rows, color, label in ((likeness[~own], MODE, "a metric"), (likeness[own], MARK, "named best by its images")):
         ax.scatter(rows["likeness"], 100 * rows["mean"], color=color, zorder=3, label=label)
     x, y = (likeness[name].to_numpy() / np.ptp(likeness[name]) for name in ("likeness", "mean"))
-    near = (np.abs(x[:, None] - x) < 0.2) & (np.abs(y[:, None] - y) < 0.05)
-    crowded = np.tril(near, -1).any(axis=1)
+    crowded = np.tril((np.abs(x[:, None] - x) < 0.2) & (np.abs(y[:, None] - y) < 0.05), -1).any(axis=1)
     for row, left in zip(likeness.itertuples(), crowded, strict=True):
         side = {"xytext": (-6, 0), "ha": "right"} if left else {"xytext": (6, 0), "ha": "left"}
         ax.annotate(row.metric, (row.likeness, 100 * row.mean), textcoords="offset points", va="center", **side)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mode_utils.support.pictures import most_square
 from mode_utils.visualization.style import BAD, GOOD
 
 _GAP = 1  # pixels between the images of a grid
@@ -12,37 +13,24 @@ _LARGEST = 9  # letters of a caption, in points
 def plot_image_grid(
     images, ax, row_labels, column_labels, title, diverging=False, colorbar_label=None, captions=None, right=None
 ):
-    """Draw images in rows and columns on one scale.
+    """Draw images (n_rows, n_columns, height, width[, 3]) on one scale; one of NaN is grey, colours are in [0, 1].
 
-    Parameters
-    ----------
-    images : (n_rows, n_columns, height, width[, 3]) float
-        An image of NaN is left grey: there is none. Colours are those of pixels in [0, 1].
-    row_labels, column_labels : sequence of str
-    diverging : bool
-        Draw differences: white at 0, equal limits on both sides. Otherwise black is 0 or less.
-    colorbar_label : str, optional
-        Name and unit of the values; no colour bar without it.
-    captions : (n_rows, n_columns) str, optional
-        Of at most two lines, beneath each image.
-    right : (n_rows, n_columns) bool, optional
-        Whether what a caption says is right: it gets a sign and a colour.
+    With `diverging`, white is 0, with equal limits on both sides; otherwise black is 0 or less. `colorbar_label` names
+    values and unit (no bar without it). `captions` (n_rows, n_columns) of at most two lines stand beneath the images;
+    with `right`, bool of the same shape, each gets a sign and a colour.
     """
     images = np.asarray(images, dtype=float)
     image_height = images.shape[2]
     limit = np.nanmax(np.abs(images)) if np.isfinite(images).any() else 1.0
     images = images if captions is None else _with_room(images, limit, captions)
-    n_rows, n_columns, height, width = images.shape[:4]
-    colours = images.shape[4:]
+    n_rows, n_columns, height, width, *colours = images.shape
     padding = ((0, 0), (0, 0), (0, _GAP), (0, _GAP), *[(0, 0)] * len(colours))
     sides = (n_rows * (height + _GAP), n_columns * (width + _GAP))
     mosaic = np.pad(images, padding, constant_values=np.nan).swapaxes(1, 2).reshape(*sides, *colours)
     if colours:
         mosaic = np.clip(np.nan_to_num(mosaic, nan=0.85), 0, 1)
-    scale = (
-        {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if diverging else {"cmap": "gray", "vmin": 0, "vmax": limit}
-    )
-    picture = ax.imshow(mosaic[:-_GAP, :-_GAP], interpolation="nearest", **scale)
+    scale = {"cmap": "RdBu_r", "vmin": -limit} if diverging else {"cmap": "gray", "vmin": 0}
+    picture = ax.imshow(mosaic[:-_GAP, :-_GAP], interpolation="nearest", vmax=limit, **scale)
     ax.set_facecolor("0.85")
     ax.set_xticks(np.arange(n_columns) * (width + _GAP) + (width - 1) / 2, column_labels)
     ax.set_yticks(np.arange(n_rows) * (height + _GAP) + (image_height - 1) / 2, row_labels)
@@ -57,10 +45,7 @@ def plot_image_grid(
 
 
 def prediction_captions(probabilities, labels, class_names):
-    """Return captions such as "is 5, says 3" and, in a second line, "97% sure", and whether label and prediction agree.
-
-    Probabilities are (..., n_classes), true labels, captions and agreement (...).
-    """
+    """Return captions "is 5, says 3", and below "97% sure", and who is right, for probabilities (..., n_classes)."""
     said, sure, labels = probabilities.argmax(axis=-1), probabilities.max(axis=-1), np.asarray(labels)
     names = np.asarray(list(map(str, class_names)), dtype=object)
     percent = np.vectorize("{:.0%} sure".format, otypes=[object])
@@ -76,7 +61,7 @@ def _with_room(images, limit, captions):
 
 
 def _write_captions(ax, captions, right, middle, height, width):
-    """Write beneath each image; those that are judged get a sign, so that no colour is needed to tell them apart."""
+    """Write beneath each image; a sign, and not only a colour, tells what is right."""
     ax.set_facecolor("white")
     n_rows, n_columns = np.shape(captions)
     area = ax.get_position().size * ax.figure.get_size_inches() * 72
@@ -92,11 +77,7 @@ def _write_captions(ax, captions, right, middle, height, width):
 
 
 def plot_heatmaps(heatmaps, ax, row_labels, column_labels, title, shape=None, diverging=False, colorbar_label=None):
-    """Draw heat maps, an array (n_classes, n_features) a row and a label a column, each as an image.
-
-    `shape` says how features are laid out: height and width, or height, width and channels, which are averaged;
-    otherwise as the most square grid that holds exactly all of them. All else as in `plot_image_grid`.
-    """
+    """Draw rows of heat maps (n_classes, n_features), by the `shape` of features, channels averaged, or most square."""
     maps = np.stack(heatmaps)
     shape = shape if shape and len(shape) > 1 else most_square(maps.shape[-1])
     images = maps.reshape(*maps.shape[:2], *shape)
@@ -110,9 +91,3 @@ def pick_images(subset, positions):
     picked = subset.take(positions)[0].astype(float)
     picked[positions < 0] = np.nan
     return picked
-
-
-def most_square(n_features):
-    """Return height and width, height <= width, of the most square grid with exactly `n_features` places."""
-    height = next(h for h in range(int(np.sqrt(n_features)), 0, -1) if n_features % h == 0)
-    return height, n_features // height

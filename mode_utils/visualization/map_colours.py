@@ -50,10 +50,7 @@ class Colouring:
 
 
 def colourings(table):
-    """Return the ways, at least one, to colour the rows of a table (see `pool_map`), by the columns that it has.
-
-    A class has the same look in all of them: the most frequent classes each their own, the rest that of "others".
-    """
+    """Return the ways, at least one, to colour a table of `pool_map`, by its columns; a class looks the same in all."""
     present = [name for name in _CLASSES if name in table]
     ranked = ranked_classes([table[name] for name in present])
     found = [_by_class(name, table[name], ranked) for name in present]
@@ -72,7 +69,7 @@ def ranked_classes(columns):
 
 
 def _in_order(name):
-    """Return what sorts names as people do: class 2 before class 11."""
+    """Sort class 2 before class 11."""
     parts = re.split(r"([0-9]+)", name)
     return [(int(part), "") if place % 2 else (-1, part) for place, part in enumerate(parts)]
 
@@ -100,12 +97,8 @@ def _by_flag(name, column):
 
 def _colouring(key, title, codes, names, colours, markers):
     counts = np.bincount(codes, minlength=len(names))
-    items = [
-        _item(name, count, colour, marker)
-        for name, count, colour, marker in zip(names, counts, colours, markers, strict=True)
-        if count
-    ]
-    legend = f'<div style="display: flex; flex-wrap: wrap; gap: 2px 14px">{"".join(items)}</div>'
+    items = "".join(_item(*each) for each in zip(names, counts, colours, markers, strict=True) if each[1])
+    legend = f'<div style="display: flex; flex-wrap: wrap; gap: 2px 14px">{items}</div>'
     return Colouring(key, title, codes, tuple(colours), tuple(markers), legend)
 
 

@@ -8,10 +8,7 @@ from mode_utils.visualization.style import CONTROL, HELD_OUT, MARK, MODE, TRAIN
 
 
 def plot_layer_evidence(evidence, ax, similarity_threshold, target):
-    """Draw each layer's accuracy as a bar, with the distance to the next layer on it, and the target layer in colour.
-
-    `evidence` is of a `layer_selection.TargetLayer`.
-    """
+    """Draw the `evidence` of a `TargetLayer`: each layer's accuracy, its distance to the next, the target in colour."""
     colors = [MODE if layer == target else CONTROL for layer in evidence["layer"]]
     bars = ax.barh(evidence["layer"], evidence["accuracy"], color=colors)
     notes = ["" if np.isnan(d) else f"distance to the next: {d:.4f}" for d in evidence["distance"]]
@@ -37,8 +34,7 @@ def plot_label_accuracies(train_accuracies, held_out_accuracies, ax, theta, clas
     ax.bar(places - 0.2, train_accuracies, 0.4, color=TRAIN, label="train")
     ax.bar(places + 0.2, held_out_accuracies, 0.4, color=HELD_OUT, label=held_out_name)
     ax.axhline(theta, color=MARK, linestyle="--", label=f"theta = {theta}")
-    lowest = np.nanmin([train_accuracies, held_out_accuracies])
-    start = max(0.0, np.floor(lowest * 20 - 1) / 20)
+    start = max(0.0, np.floor(np.nanmin([train_accuracies, held_out_accuracies]) * 20 - 1) / 20)
     ax.set_xticks(places, class_names)
     ax.set(ylim=(start, 1), xlabel="label", ylabel="accuracy")
     underfit = np.flatnonzero(np.fmax(train_accuracies, held_out_accuracies) < theta)
@@ -66,16 +62,7 @@ def plot_confusions(labels, predictions, ax, class_names):
 
 
 def plot_pool_positions(positions, classes, chosen, ax):
-    """Draw where the inputs of a pool lie, by class, and which are chosen.
-
-    Parameters
-    ----------
-    positions : (n, 2) float
-        As `positions.map_positions` returns them.
-    classes : (n,) pandas.Series
-        Names of labels, guesses or predictions; its name says which.
-    chosen : (n,) bool
-    """
+    """Draw where a pool lies, (n, 2) of `map_positions`, by class (a named Series), and which inputs are chosen."""
     texts, chosen, ranked = classes.astype(str).to_numpy(), np.asarray(chosen, bool), ranked_classes([classes])
     colours, markers = class_looks(len(ranked))
     for name, colour, marker in zip([*ranked, "others"], colours, markers, strict=True):
@@ -83,8 +70,8 @@ def plot_pool_positions(positions, classes, chosen, ax):
         if len(own):
             shape = {"circle": "o", "square": "s", "triangle": "^"}[marker]
             ax.scatter(*own.T, s=4, c=colour, marker=shape, linewidths=0, alpha=0.7, label=name)
-    ring = f"chosen ({chosen.sum():,})"
-    ax.scatter(*positions[chosen].T, s=12, facecolors="none", edgecolors="black", linewidths=0.8, label=ring)
+    ring = {"facecolors": "none", "edgecolors": "black", "linewidths": 0.8, "label": f"chosen ({chosen.sum():,})"}
+    ax.scatter(*positions[chosen].T, s=12, **ring)
     ax.legend(title=classes.name, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, markerscale=3)
     ax.set(xticks=[], yticks=[], xlabel="first dimension of the map", ylabel="second dimension")
     ax.set_title(f"{len(positions):,} inputs of the pool: like ones lie together")

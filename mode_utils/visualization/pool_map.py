@@ -1,6 +1,4 @@
-"""The map of the pool: a page on which like inputs lie together, to look at, to select from and to take a table along.
-
-It takes plain arrays, of whatever framework, and needs no server and no network: the page is one file.
+"""The map of the pool: one HTML file on which like inputs lie together, to select from; it needs no network.
 
 A table of the pool has a row a point, and of these columns those that are known:
 
@@ -48,10 +46,7 @@ _TEXT = {"disable_math": True, "styles": {"font-size": "14px"}, "sizing_mode": "
 
 
 def drawn_rows(table, max_points=MAX_POINTS, seed=0):
-    """Return the sorted rows of a table that are drawn: all of them if they are few enough.
-
-    Otherwise all chosen rows, however many they are; the suspected ones as far as there is room, others at random.
-    """
+    """Return the sorted rows that are drawn: all chosen ones, suspected and random ones as far as there is room."""
     if len(table) <= max_points:
         return np.arange(len(table))
     return np.sort(_most_important_first(table, seed)[: max(max_points, int(_flags(table, ("chosen",)).sum()))])
@@ -62,33 +57,16 @@ def plot_pool_map(
 ):
     """Draw a pool as a map, with what is known of each input: a bokeh.models.Column.
 
-    Parameters
-    ----------
-    positions : (n, 2) float
-        As `map_positions` returns them.
-    table : (n, ...) pandas.DataFrame
-        Of the pool, see above.
-    inputs : (N, ...) array, optional
-        What `index` points into, to be shown: images (N, height, width[, channels]), or values. It may be mapped from a
-        file: only what is shown is read.
-    n_inputs : int, optional
-        Inputs of the whole pool, if the points are some of them.
-    max_points : int
-        That are drawn; see `drawn_rows` for which.
-    max_picture_bytes : int
-        That pictures or values may take in the page, the chosen first.
-
-    Raises
-    ------
-    ValueError
-        If positions and table do not fit, positions are NaN or infinite, or `index` leads out of the inputs.
+    `positions` (n, 2) are of `map_positions`, the rows of `table` described above. Its `index` points into `inputs`,
+    images (N, height, width[, channels]) or values, of which only what is shown is read. `n_inputs` is the size of the
+    whole pool, if larger; `max_points` are drawn, see `drawn_rows`; pictures or values take `max_picture_bytes`, the
+    chosen first. Positions or `index` that do not fit, and NaN or infinite positions are a ValueError.
     """
     positions, table = _checked(positions, table, inputs)
     rows = drawn_rows(table, max_points, seed)
     said = _say_drawn(table, rows, n_inputs or len(table), seed)
+    rows = rows[np.argsort(_importance(table)[rows], kind="stable")]  # the most important are drawn last
     positions, table = positions[rows], table.iloc[rows]
-    front = np.argsort(_importance(table), kind="stable")  # drawn last
-    positions, table = positions[front], table.iloc[front]
     data, template = _texts(table), _hover_lines(table)
     if inputs is not None:
         shown, line, sentence = _show_inputs(table, inputs, max_picture_bytes, seed)
@@ -112,10 +90,9 @@ def _checked(positions, table, inputs):
         raise ValueError(f"positions have shape {positions.shape} and dtype {positions.dtype}: they must be (n, 2)")
     if len(table) != len(positions):
         raise ValueError(f"the table has {len(table)} rows for {len(positions)} positions: one each is needed")
-    if not np.isfinite(positions).all():
-        raise ValueError(
-            f"position {np.flatnonzero(~np.isfinite(positions).all(axis=1))[0]} is NaN or infinite: leave it out"
-        )
+    bad = ~np.isfinite(positions).all(axis=1)
+    if bad.any():
+        raise ValueError(f"position {bad.argmax()} is NaN or infinite: leave it out")
     if "index" not in table:
         table = table.assign(index=np.arange(len(table)))
     if inputs is not None and not (table["index"].min() >= 0 and table["index"].max() < len(inputs)):
@@ -152,7 +129,6 @@ def _say_drawn(table, rows, n_inputs, seed):
 
 
 def _texts(table):
-    """Return the columns that are shown as they are."""
     data = {"index": table["index"].to_numpy(np.int32)}
     for name in _TEXTS:
         if name in table:
@@ -161,8 +137,7 @@ def _texts(table):
         data["confidence"] = table["confidence"].to_numpy(float).round(4)
     remarks = np.full(len(table), "", dtype=object)
     for name, flag in FLAGS.items():
-        if name in table:
-            remarks[_flags(table, (name,))] += f"{flag.yes}; "
+        remarks[_flags(table, (name,))] += f"{flag.yes}; "
     data["remarks"] = [each.removesuffix("; ") for each in remarks]
     return data
 
@@ -187,10 +162,8 @@ def _show_inputs(table, inputs, max_bytes, seed):
         return {"values": texts.tolist()}, "<div>@values</div>", _say_shown(table, has, "values", max_bytes)
     size = np.array(picture_size(inputs.shape[1:], _SIDE))
     wide, high = (has * side for side in np.rint(size * _SIDE / size.max()).astype(np.uint8))
-    line = (
-        '<img src="@picture" alt="the input" style="display: block; overflow: hidden; width: @{wide}px; '
-        'height: @{high}px; image-rendering: pixelated">'
-    )
+    style = "display: block; overflow: hidden; width: @{wide}px; height: @{high}px; image-rendering: pixelated"
+    line = f'<img src="@picture" alt="the input" style="{style}">'
     columns = {"picture": texts.tolist(), "wide": wide, "high": high}
     return columns, line, _say_shown(table, has, "pictures", max_bytes)
 
@@ -242,17 +215,15 @@ def _say_shown(table, has, what, max_bytes):
 
 def _lay_out(positions, table, data, template, sentence):
     found, chosen = colourings(table), _flags(table, ("chosen",))
-    size = 5 if len(table) > 5_000 else 7 if len(table) > 500 else 9
-    first = found[0]
+    size, first = 5 if len(table) > 5_000 else 7 if len(table) > 500 else 9, found[0]
     source = models.ColumnDataSource(data | {f"code_{each.key}": each.codes for each in found} | {
         "x": positions[:, 0], "y": positions[:, 1], "size": (size + 4 * chosen).astype(np.uint8),
         "ring": chosen.astype(np.uint8), "colour": [first.colours[code] for code in first.codes],
         "marker": [first.markers[code] for code in first.codes],
     })  # fmt: skip
     legend = models.Div(text=first.legend, **_TEXT)
-    select = models.Select(
-        title="Colour by", value=first.key, options=[(each.key, each.title) for each in found], width=280
-    )
+    options = [(each.key, each.title) for each in found]
+    select = models.Select(title="Colour by", value=first.key, options=options, width=280)
     parts = {name: [list(getattr(each, name)) for each in found] for name in ("colours", "markers")}
     select.js_on_change("value", _script("recolour", {
         "source": source, "legend": legend, "keys": [each.key for each in found],
@@ -273,29 +244,23 @@ def _draw(source, template):
     )  # fmt: skip
     plot.axis.visible, plot.grid.visible, plot.toolbar.logo = False, False, None
     look = {"marker": "marker", "size": "size", "fill_color": "colour", "line_color": "black", "line_width": 1.5}
-    points = plot.scatter(
-        "x", "y", source=source, **look, line_alpha="ring", fill_alpha=0.75, nonselection_fill_alpha=0.12,
-        nonselection_line_alpha="ring",
-    )  # fmt: skip
-    html = (
-        f'<div style="font-size: 14px; max-width: 260px; overflow-wrap: anywhere; white-space: normal">{template}</div>'
-    )
+    alpha = {"line_alpha": "ring", "fill_alpha": 0.75, "nonselection_fill_alpha": 0.12}
+    points = plot.scatter("x", "y", source=source, **look, **alpha, nonselection_line_alpha="ring")
+    style = "font-size: 14px; max-width: 260px; overflow-wrap: anywhere; white-space: normal"
+    html = f'<div style="{style}">{template}</div>'
     plot.add_tools(models.HoverTool(renderers=[points], tooltips=html, limit=1, sort_by=[("$index", "descending")]))
     plot.js_on_change("inner_width", _script("all_while_moving"))
     return plot
 
 
 def _selection(source, names):
-    """Return the list of selected inputs, a button that downloads it, and a sentence with their number."""
     listed = models.ColumnDataSource({name: [] for name in names})
     said = models.Div(text="No input is selected.", **_TEXT)
     button = models.Button(label="Download the selected inputs as CSV", disabled=True, width=340)
     formats = {"confidence": {"formatter": models.NumberFormatter(format="0.00")}, "name": {"width": 600}}
     columns = [models.TableColumn(field=name, title=name, **formats.get(name, {})) for name in names]
-    table = models.DataTable(
-        source=listed, columns=columns, index_position=None, reorderable=False, height=280,
-        sizing_mode="stretch_width",
-    )  # fmt: skip
+    look = {"index_position": None, "reorderable": False, "height": 280, "sizing_mode": "stretch_width"}
+    table = models.DataTable(source=listed, columns=columns, **look)
     changed = {"source": source, "listed": listed, "names": names, "button": button, "said": said}
     source.selected.js_on_change("indices", _script("list", changed))
     button.js_on_event("button_click", _script("download", {"listed": listed, "names": names}))

@@ -1,8 +1,6 @@
 """Positions of a pool's inputs in two dimensions of a state space, in which like is near like.
 
-t-SNE (van der Maaten and Hinton, JMLR 9, 2008) of some landmarks, drawn at random; all others are placed by the
-landmarks that are nearest to them. It needs no labels. How it was chosen: ``python benchmarks/pool_map.py`` compares
-how often ten nearest neighbours in the map vote as those in the whole space do.
+t-SNE (van der Maaten and Hinton, JMLR 9, 2008) of random landmarks; see ``python benchmarks/pool_map.py`` for why.
 """
 
 import numpy as np
@@ -11,8 +9,9 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from mode_utils.support.checks import check_least
+
 LANDMARKS = 3_000
-_FEWEST = 10
 _COMPONENTS = 50  # that landmarks are compared in
 _NEIGHBOURS = 10  # landmarks that place another point, as far as they lie together
 _TOGETHER = 4  # times the usual way from a landmark to the next
@@ -25,29 +24,12 @@ _NOTHING = 1e-6  # share of the spread that is rounding
 def map_positions(features, seed=0, n_landmarks=LANDMARKS):
     """Place points of a state space in a plane, so that like is near like; how far apart unlike ones are means nothing.
 
-    Parameters
-    ----------
-    features : (n, d) float
-        States, pixels or whatever describes an input; differences count as they are, so scale columns of unlike units.
-    seed : int
-        The same map again, however many cores there are.
-    n_landmarks : int
-        Points that t-SNE arranges, at least 10; others are placed by them.
-
-    Returns
-    -------
-    (n, 2) float32
-        In [-1, 1], around 0. With one varying feature the second dimension is drawn at random, only to keep points
-        apart; with two there is nothing to reduce. Where all points are the same, they are at 0.
-
-    Raises
-    ------
-    ValueError
-        If the features are not a table of numbers, or some are NaN or infinite.
+    `features` (n, d) count as they are, so scale columns of unlike units; a ValueError if they are not numbers, NaN or
+    infinite. t-SNE arranges `n_landmarks`, at least 10, which place the others. Positions are (n, 2) float32, -1 .. 1,
+    the same for a `seed`; of one varying feature the second one is random, two are kept, equal points are at 0.
     """
     features = _checked(features)
-    if n_landmarks < _FEWEST:
-        raise ValueError(f"n_landmarks = {n_landmarks}; it must be at least {_FEWEST}")
+    check_least("n_landmarks", n_landmarks, 10)
     rng = np.random.default_rng(seed)
     landmarks = np.sort(rng.permutation(len(features))[:n_landmarks])
     with threadpool_limits(1), np.errstate(invalid="ignore", divide="ignore"):  # other sums are another map
@@ -60,9 +42,8 @@ def map_positions(features, seed=0, n_landmarks=LANDMARKS):
 def _checked(features):
     features = np.asarray(features)
     if features.ndim != 2 or features.dtype.kind not in "fiub" or not features.size:
-        raise ValueError(
-            f"features have shape {features.shape} and dtype {features.dtype}: they must be (n, d) numbers, n > 0"
-        )
+        given = f"shape {features.shape} and dtype {features.dtype}"
+        raise ValueError(f"features have {given}: they must be (n, d) numbers, n > 0")
     for start in range(0, len(features), _AT_ONCE):
         bad = ~np.isfinite(features[start : start + _AT_ONCE]).all(axis=1)
         if bad.any():
@@ -83,7 +64,7 @@ def _main_components(features, landmarks, seed):
 
 
 def _arrange(points, landmarks, seed):
-    """Arrange the landmarks by t-SNE, and put each other point among the landmarks that are nearest to it."""
+    """Arrange the landmarks by t-SNE, and put each other point among those that are nearest to it."""
     known = np.unique(points[landmarks], axis=0)  # copies have one place
     start = known[:, :2] / known[:, 0].std() * 1e-4
     perplexity = min(_PERPLEXITY, (len(known) - 1) / 3)
@@ -97,15 +78,13 @@ def _arrange(points, landmarks, seed):
 
 
 def _nearest(known, points, n):
-    """Return distances to the nearest of some known points, and which these are."""
     return NearestNeighbors(n_neighbors=min(n, len(known))).fit(known).kneighbors(points)
 
 
 def _framed(points, rng):
     """Bring points into [-1, 1]; missing dimensions are 0, or drawn."""
     if points.shape[1] == 1:
-        apart = rng.uniform(-0.2, 0.2, len(points)) * np.abs(points).max()
-        points = np.column_stack([points, apart])
+        points = np.column_stack([points, rng.uniform(-0.2, 0.2, len(points)) * np.abs(points).max()])
     if points.shape[1] == 0:
         return np.zeros((len(points), 2), np.float32)
     points = points - (points.max(axis=0) + points.min(axis=0)) / 2

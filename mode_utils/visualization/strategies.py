@@ -14,18 +14,13 @@ _LINE_HEIGHT = 1.35  # of a name at a line, in font sizes
 
 
 def plot_learning_curves(runs, ax, accuracy="test_accuracy"):
-    """Draw accuracy against samples added, MODE and control, the mean over runs of `repeat_runs` and its 95% interval.
-
-    Where MODE finishes early, the run's two curves stay where they are from there on: each point is a mean over the
-    same runs, and MODE and control always have the same number of samples.
-    """
-    filled = _fill_finished_runs(runs, accuracy)
+    """Draw accuracy against samples added, MODE and control: mean and 95% interval, each point of the same runs."""
+    filled, n_runs = _fill_finished_runs(runs, accuracy), runs["seed"].nunique()
     palette = {"mode": MODE, "control": CONTROL}
     sns.lineplot(
         filled, x="samples_added", y=accuracy, hue="strategy", style="strategy", markers=True, palette=palette,
-        hue_order=["mode", "control"], style_order=["mode", "control"], errorbar=("ci", 95), seed=0, ax=ax,
+        hue_order=list(palette), style_order=list(palette), errorbar=("ci", 95), seed=0, ax=ax,
     )  # fmt: skip
-    n_runs = runs["seed"].nunique()
     what = f"mean and 95% interval of {n_runs} runs" if n_runs > 1 else "one run"
     ax.set(xlabel="samples added", ylabel=accuracy.replace("_", " "))
     ax.set_title(f"Retraining step by step ({what})")
@@ -37,10 +32,7 @@ def plot_learning_curves(runs, ax, accuracy="test_accuracy"):
 
 
 def plot_strategies(curves, ax, main, accuracy="test_accuracy"):
-    """Draw the `label_economy.learning_curves` of many strategies: at most five `main` ones by name, with a 95% band.
-
-    The range of all others is grey. More than five main ones are a ValueError: their colours would not tell them apart.
-    """
+    """Draw `label_economy.learning_curves`: at most five `main` ones by name, with a 95% band; all others in grey."""
     if len(main) > _MOST_COLOURED:
         names = ", ".join(main)
         raise ValueError(f"{len(main)} strategies in colour; at most {_MOST_COLOURED} are told apart: {names}")
@@ -66,10 +58,7 @@ def plot_strategies(curves, ax, main, accuracy="test_accuracy"):
 
 
 def plot_differences(compared, ax, outcomes=None, what="final - control", better="MODE is better"):
-    """Draw mean differences with their 95% intervals, a row of `compare_with_control` each, and the runs behind them.
-
-    `outcomes` has the single runs; `what` names the difference, `better` what it means to be right of 0.
-    """
+    """Draw a row of `compare_with_control` each, and the `outcomes` behind it; `better` tells what right of 0 means."""
     by = compared.columns[0]
     names = compared[by].astype(str)
     if outcomes is not None:
@@ -83,16 +72,12 @@ def plot_differences(compared, ax, outcomes=None, what="final - control", better
 
 
 def plot_settings(settings, ax, strategy, peers):
-    """Draw what a strategy gains over control in each setting, with its 95% interval, and what its peers gain.
-
-    `settings` is of `strategy_table.read_settings`, with one number of samples; its column `cell` names the rows.
-    """
+    """Draw what a strategy and its peers gain in each `cell` of `read_settings`, with one number of samples."""
     rows = {name: row for row, name in enumerate(settings["cell"].unique())}
     for peer, marker, color in zip(peers, _MARKERS, sns.color_palette("colorblind", len(peers)), strict=False):
         own = settings[settings["strategy"] == peer]
-        ax.plot(
-            100 * own["difference"], own["cell"].map(rows), marker, color=color, markersize=5, alpha=0.8, label=peer
-        )
+        style = {"color": color, "markersize": 5, "alpha": 0.8, "label": peer}
+        ax.plot(100 * own["difference"], own["cell"].map(rows), marker, **style)
     own = settings[settings["strategy"] == strategy]
     bars = {"color": "black", "capsize": 2, "markersize": 5, "label": f"{strategy}, 95% interval"}
     _draw_intervals(ax, own, "difference", own["cell"].map(rows), list(rows), **bars)
@@ -112,18 +97,12 @@ def _draw_intervals(ax, table, mean, rows, names, **style):
 
 
 def plot_gain_map(gains, ax, significant=None):
-    """Draw gains over control, in percentage points, as a table of colours, white at 0.
-
-    Those that are `significant` have a star and bold figures, the others are written in grey.
-    """
+    """Draw gains, in percentage points, as a table of colours, white at 0; `significant` ones are starred and bold."""
     limit = np.nanmax(np.abs(gains.to_numpy()))
     marked = np.zeros(gains.shape, dtype=bool) if significant is None else significant.to_numpy()
-    written = [[f"{gain:+.1f}{'*' * bool(mark)}" for gain, mark in zip(*row, strict=True)]
-               for row in zip(gains.to_numpy(), marked, strict=True)]  # fmt: skip
-    sns.heatmap(
-        gains, annot=np.array(written), fmt="", cmap="RdBu", vmin=-limit, vmax=limit, linewidths=1, ax=ax,
-        cbar_kws={"label": "gain over control, percentage points"},
-    )  # fmt: skip
+    written = np.vectorize(lambda gain, mark: f"{gain:+.1f}{'*' * bool(mark)}")(gains.to_numpy(), marked)
+    scale, bar = {"cmap": "RdBu", "vmin": -limit, "vmax": limit}, {"label": "gain over control, percentage points"}
+    sns.heatmap(gains, annot=written, fmt="", linewidths=1, ax=ax, cbar_kws=bar, **scale)
     for text, mark, gain in zip(ax.texts, marked.ravel(), gains.to_numpy().ravel(), strict=True):
         if mark:
             text.set_weight("bold")
@@ -146,8 +125,7 @@ def plot_share_map(gains, ax, best):
 
 def _name_lines(ax, ends):
     """Write names beside the ends of their lines (by name: height and colour), moved apart where they would overlap."""
-    size = 9
-    low, high = ax.get_ylim()
+    size, (low, high) = 9, ax.get_ylim()
     points = ax.get_position().height * ax.figure.get_size_inches()[1] * 72
     apart, names = _LINE_HEIGHT * size * (high - low) / points, sorted(ends, key=lambda name: ends[name][0])
     wanted = np.array([ends[name][0] for name in names])
@@ -169,11 +147,7 @@ def _fill_finished_runs(runs, accuracy):
 
 
 def plot_rounds(rounds, ax):
-    """Draw what became of the accuracy, a row of `rounds` each.
-
-    Columns are `total`, samples added so far, `accuracy_before` and `accuracy_after`, in [0, 1], and, if there is a
-    test set, `test_accuracy_before` and `test_accuracy_after`.
-    """
+    """Draw a row of `rounds` each: `total` added so far, (`test_`)`accuracy_before` and `accuracy_after`, in [0, 1]."""
     added = [0, *rounds["total"]]
     for name, prefix, colour in (("validation", "", MODE), ("test", "test_", CONTROL)):
         if f"{prefix}accuracy_after" not in rounds:

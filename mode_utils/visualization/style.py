@@ -1,4 +1,4 @@
-"""The colours, safe for all eyes: one meaning each, in all plots."""
+"""The colours, safe for all eyes: one meaning each."""
 
 import seaborn as sns
 

@@ -6,21 +6,9 @@ from IPython.display import display
 
 
 def turn(draw, **choices):
-    """Show a picture, and in a live notebook a control for each of its settings that draws it anew.
+    """Show a figure of `draw`, and in a live notebook a control for each of its settings that draws it anew.
 
-    The picture is an ordinary output of the notebook cell, so that executed copies have the one of the first settings.
-
-    Parameters
-    ----------
-    draw : callable
-        Takes a value of each setting by its name, and returns a matplotlib.figure.Figure.
-    **choices : (value, sequence)
-        By setting: what it is first, and all that it may be. Numbers get a slider, all else a list.
-
-    Raises
-    ------
-    ValueError
-        If a first value is not among what the setting may be.
+    `choices` are (first value, all values) by setting: numbers get a slider; a first value not in all is a ValueError.
     """
     for name, (value, possible) in choices.items():
         if value not in list(possible):
@@ -42,7 +30,6 @@ def is_live():
 
 
 def _controls(choices):
-    """Show the controls and return them by name."""
     import ipywidgets as widgets  # only needed in a live notebook
 
     controls = {}
@@ -57,6 +44,6 @@ def _controls(choices):
 
 
 def _closed(figure):
-    """Take a figure from pyplot, which would show it a second time at the end of the notebook cell."""
+    """Take a figure from pyplot, which would show it a second time."""
     plt.close(figure)
     return figure
