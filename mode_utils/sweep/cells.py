@@ -33,10 +33,7 @@ _stopped: set[str] = set()
 
 
 def run_cell(task: Task) -> CellOutcome:
-    """Execute a cell in a scratch folder and publish its result if it is complete.
-
-    Whatever goes wrong is part of the outcome: a failing cell must not end its sweep.
-    """
+    """Execute a cell in a scratch folder and publish its result if it is complete; an error is part of the outcome."""
     started = time.monotonic()
     _announce(task)
     with tempfile.TemporaryDirectory(prefix="cell-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
@@ -135,7 +132,6 @@ def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
 
 
 def _recorded(scratch: Path) -> dict[str, str | None]:
-    """Return what the notebook has read, see `files.record_input`."""
     with suppress(FileNotFoundError):
         return dict(json.loads(line) for line in (scratch / "inputs").read_text(encoding="utf-8").splitlines())
     return {}
@@ -162,20 +158,17 @@ def _failure(task: Task, scratch: Path, watch: Watch, error: Exception, seconds:
 
 
 def _announce(task: Task) -> None:
-    """Tell the driver that the cell starts."""
     with suppress(ValueError):  # not a Dask worker: the function was called by hand
         get_worker().log_event(task.sweep_id, {"cell": task.cell})
 
 
 def _scratch() -> str | None:
-    """Use the worker's own scratch space, which Dask removes at the next start if the worker is killed."""
     with suppress(ValueError):
         return get_worker().local_directory
     return None
 
 
 def _log_file(task: Task) -> AbstractContextManager[IO[str] | None]:
-    """Open the cell's log, which can be followed while the cell runs."""
     if task.log_dir is None:
         return nullcontext()
     Path(task.log_dir).mkdir(parents=True, exist_ok=True)

@@ -52,10 +52,7 @@ def thread_environment(workers: int) -> dict[str, str]:
 
 @contextmanager
 def local_client(workers: int, host: str = "127.0.0.1") -> Iterator[Client]:
-    """Start a cluster on this machine: one process a worker, one cell at a time in each.
-
-    By default `host`, the address to bind to, lets only this machine connect.
-    """
+    """Start a cluster on this machine, which alone can connect by default: one cell at a time in each process."""
     cluster = {
         "n_workers": workers, "threads_per_worker": 1, "processes": True, "host": host,
         "dashboard_address": f"{host}:0", "local_directory": tempfile.gettempdir(), "silence_logs": logging.CRITICAL,
@@ -102,11 +99,7 @@ def remote_client(scheduler: str) -> Iterator[Client]:
 
 
 def run_tasks(client: Client, tasks: Sequence[Task], view) -> list[CellOutcome]:
-    """Run cells on a cluster, and return their outcomes in the order of the tasks.
-
-    A worker that dies is survived: its cell runs again elsewhere. If the caller is interrupted, the kernels on all
-    workers are ended. The `view` is told of each cell that starts or ends, and of each second, see `run.LiveView`.
-    """
+    """Run cells on a cluster, again if a worker dies, and tell a `run.LiveView`; return the outcomes in order."""
     sweep_id = f"sweep-{uuid.uuid4().hex}"
     client.subscribe_topic(sweep_id, lambda event: view.start(event[1]["cell"]))
     futures = {}
@@ -147,7 +140,6 @@ def _completed(futures, on_tick) -> Iterator:
 
 
 def _outcome(future, task: Task) -> CellOutcome:
-    """Return the outcome of a cell, also if its workers died or the scheduler was lost."""
     try:
         return future.result()
     except Exception as error:

@@ -59,10 +59,9 @@ class ReportNotebook:
 class Sweep:
     """A grid file, read and with overrides applied.
 
-    `grid` maps each axis to its list of values; `check` raises if a cell's parameters, defaults included, do not fit.
-    Outputs to `collect` are put together among the results, those to `keep` beside the executed copies. Modules to
-    `preload` are imported before kernels are forked. What is tagged with a word of `once` is executed in the first cell
-    alone: pictures that are the same in all of them. The `notes` say what was read otherwise than YAML does by itself.
+    `check` raises if a cell's parameters, defaults included, do not fit. Outputs to `collect` are put together among
+    the results, those to `keep` beside the executed copies. Cells with a tag of `once` are executed in the first copy
+    alone. `notes` say what was read otherwise than YAML does by itself.
     """
 
     name: str
@@ -90,12 +89,10 @@ class Sweep:
 
 
 def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -> Sweep:
-    """Read a grid file, whose stem is the sweep's name, and apply overrides.
+    """Read a grid file, whose stem is the sweep's name, and apply overrides: names with values or `values.Argument`.
 
-    These are names and values, or texts of the command line, `values.Argument`: a grid axis is fixed to a value, or
-    replaced by a list; anything else is a fixed parameter. Raises a FileNotFoundError if the file or a notebook does
-    not exist, an ImportError if the module of the check cannot be imported, a KeyError, which names the known ones, if
-    a key is unknown, and a ValueError if a value has the wrong shape, or can be read in two ways.
+    A file that is not there is a FileNotFoundError, a check that cannot be imported an ImportError, an unknown key a
+    KeyError, and a value of the wrong shape, or with two readings, a ValueError.
     """
     path, where = Path(path), str(path)
     content = _mapping(_read_yaml(path), where, SWEEP_KEYS)
@@ -155,10 +152,9 @@ def _read_override(name: str, value: object, declared: Mapping[str, Declared], i
 
 
 def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None:
-    """Check every cell of a sweep against the parameters that its notebook declares; nothing is executed.
+    """Check every cell against the parameters that its notebook declares; a KeyError or a ValueError names the cell.
 
-    The sweep sets `reserved` parameters itself: the notebook must declare them, the grid must not. A KeyError or a
-    ValueError names the cell.
+    The sweep sets `reserved` parameters itself: the notebook must declare them, the grid must not.
     """
     declared = read_declared(sweep.notebook)
     for name in reserved:
@@ -179,10 +175,9 @@ def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None
 
 
 def cell_name(point: Mapping) -> str:
-    """Name the cell at a point of the grid, such as ``metric=earth_mover,layer_selection=True``.
+    """Name the cell at a point of the grid, such as ``metric=earth_mover,layer_selection=True``, safe as a file's name.
 
-    Characters that could hurt in a file name become underscores; where that loses anything but blanks, and in names
-    that are too long, a hash of the values keeps names distinct.
+    Where that loses anything but blanks, and in names that are too long, a hash of the values keeps names distinct.
     """
     parts = [f"{name}={str(value).replace(' ', '_')}" for name, value in point.items()]
     exact = ",".join(parts) or "single"
@@ -193,7 +188,6 @@ def cell_name(point: Mapping) -> str:
 
 
 def _without_tagged(notebook: str, tags: Collection[str], where: str) -> str:
-    """Return a notebook without the cells that have some tags, and with a note that the copy `where` has them."""
     content = json.loads(notebook)
     kept = [cell for cell in content["cells"] if not set(tags) & set(cell["metadata"].get("tags", []))]
     note = f"*What is the same in all copies of this sweep is left out here: see the copy `{where}`.*"
@@ -222,7 +216,6 @@ def _call_check(check: Callable[[dict], object], parameters: dict, where: str) -
 
 
 def _function(value: object, where: str) -> Callable | None:
-    """Import the function named ``module:function``."""
     if value is None:
         return None
     module, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")

@@ -16,10 +16,7 @@ MANIFEST, NOTEBOOK = "manifest.json", "notebook.ipynb"
 
 
 def fingerprint(notebook: str, parameters: dict) -> dict:
-    """Describe all that the result of a notebook, given as JSON, depends on and that is known before.
-
-    `parameters`, `notebook` and `package` (SHA-256) and `versions` are equal for equal work.
-    """
+    """Describe all that the result of a notebook, given as JSON, depends on: equal for equal work."""
     described = {"parameters": parameters, "notebook": notebook_hash(notebook), "package": package_hash(notebook)}
     return json.loads(json.dumps(described | {"versions": versions()}, default=str))
 
@@ -45,10 +42,7 @@ def _package_hash(notebook: str, sources: str) -> str:
 
 
 def sources_hash() -> str:
-    """Hash the sources of the package as they are, without those that compute nothing.
-
-    It is read anew each time: kernels import what is there when they start, also if it was edited during the sweep.
-    """
+    """Hash the package's sources anew each time: kernels import what is there when they start."""
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
         if not set(OURS) & set(path.parents):
@@ -120,8 +114,7 @@ def why_outdated(
 ) -> str | None:
     """Say why a result does not serve, such as ``"out of date: notebook, package changed"``; None if it does.
 
-    Compared are the manifest of the result that is there, if any, with the `fingerprint` of the cell as it would be
-    executed now, and with the files that the result must have; `damage` is what `find_damage` says of them.
+    `wanted` is the `fingerprint` of the cell as it would be executed now, `damage` what `find_damage` says.
     """
     if manifest is None:
         return "missing"

@@ -29,12 +29,11 @@ STATE = "report.json"
 def make_report(
     sweep: Sweep, store: LocalStore, folders: dict[str, Path], timeout: float | None = None
 ) -> CellOutcome | None:
-    """Execute the report on complete cells, on this machine; nothing of it appears before all of it is done.
+    """Execute the report on complete cells; return how it ended, or None if the last one is up to date.
 
     It is given those of these parameters that it declares: ``sweep_dir`` (the folder of the executed cells), ``cells``
     (their names, in order), ``results_dir`` (has the collected tables), ``figures_dir`` and ``kept_dir`` (for what
-    differs each time; it goes to ``sweep_dir``). It writes to the last three, which are scratch folders until it is
-    done; `folders` are where the files go, by kind. Returned is how it ended; None if the last is up to date.
+    differs each time). The last three are scratch folders; once all is done their files go to `folders`, by kind.
     """
     text = sweep.report.notebook.read_text(encoding="utf-8")
     state = _state(sweep, store, text)
@@ -55,7 +54,6 @@ def report_files(store: LocalStore, folders: dict[str, Path]) -> list[Path]:
 
 
 def _state(sweep: Sweep, store: LocalStore, text: str) -> dict:
-    """Describe all that the report depends on."""
     cells = json.dumps([store.manifest(cell.name) for cell in sweep.cells()])
     return fingerprint(text, sweep.report.parameters) | {"cells": hashlib.sha256(cells.encode()).hexdigest()}
 

@@ -104,9 +104,8 @@ def describe_plan(sweep: Sweep, listed: Sequence[tuple[Cell, str | None]]) -> st
 def run_sweep(sweep: Sweep, options: Options) -> list[CellOutcome]:
     """Run the cells that need it; if all are complete then, collect the tables and make the report.
 
-    Returns the outcomes of the cells that ran, and of the report if it failed: the sweep is complete if none has an
-    `error`. Raises a KeyError or a ValueError if a parameter does not fit its notebook, and an OSError if another sweep
-    of this name is running here, or the scheduler or the store cannot be reached; nothing has been started then.
+    Returns the outcomes of the cells that ran, and of the report if it failed. A parameter that does not fit is a
+    KeyError or a ValueError; another sweep of this name, or a store or scheduler out of reach, an OSError.
     """
     check_sweep(sweep)
     count_workers(options.workers)
@@ -162,7 +161,6 @@ def _task(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cell:
 
 
 def _count_slots(client: Client) -> int:
-    """Count the cells that can run at a time."""
     return sum(client.nthreads().values())
 
 
@@ -229,7 +227,6 @@ class LiveView:
         self.bar.set_postfix_str(", ".join(filter(None, parts)))
 
     def _left(self) -> str:
-        """Estimate the time left from the mean of the cells done and the age of those that run."""
         if not self.durations:
             return ""
         mean = sum(self.durations) / len(self.durations)
@@ -267,8 +264,7 @@ def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> 
 def collect_tables(names: Sequence[str], sweep: Sweep, folders: Mapping[str, Path], target: Path) -> list[Path]:
     """Concatenate CSV files over the cells, in the order of the grid; return the tables written below `target`.
 
-    Values are copied as text, so that no number is rounded on the way. Axes of the grid that a table has no column for
-    are put in front, so that rows of different cells can be told apart.
+    Values are copied as text: no number is rounded. Axes of the grid that a table has no column for are put in front.
     """
     for name in names:
         parts = [_read_part(folders[cell.name] / name, cell, sweep.grid) for cell in sweep.cells()]

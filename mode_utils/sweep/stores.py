@@ -90,8 +90,7 @@ class LocalStore:
 class RemoteStore:
     """Cells of a sweep below an fsspec URL, for workers that share no disk; copies are fetched into `mirror`.
 
-    Object stores rename nothing, but each object appears complete: the manifest is deleted first and written last, and
-    only a cell with a manifest counts.
+    The manifest is deleted first and written last, and only a cell with a manifest counts.
     """
 
     url: str
@@ -143,10 +142,7 @@ class RemoteStore:
         self.mirror.clean()
 
     def fetch(self, cell: str) -> Path:
-        """Copy a complete cell to this machine, unless that copy is there, and return its folder.
-
-        A cell with a file that is not what was published is discarded, and is an OSError.
-        """
+        """Copy a complete cell to this machine, unless it is there; an OSError if it is damaged."""
         manifest = self.manifest(cell)
         if self.mirror.manifest(cell) != manifest or self.mirror.damage(cell):
             filesystem, path = self._place

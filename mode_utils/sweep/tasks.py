@@ -1,6 +1,6 @@
 """What travels between the driver and its workers: a cell to run, and how it ended.
 
-Neither this module nor others that the driver needs import papermill: a sweep with nothing to do ends in a second.
+No module that the driver needs imports papermill: a sweep with nothing to do ends in a second.
 """
 
 from dataclasses import dataclass, field

@@ -13,9 +13,8 @@ _UNSET = re.compile(r"""; *(?:0|""|\[\]) (\w+) (.*)$""")  # what help says of a 
 def add_options(parser: argparse.ArgumentParser, declared: Mapping[str, Declared], changes: Mapping) -> None:
     """Add an option for each parameter of a notebook; an option that is not given is absent from the namespace.
 
-    ``class_names`` becomes ``--class-names``, a truth value a flag, a list what commas separate. For some names
-    `changes` has what `add_argument` is given in place of that, and `flags`, such as ``["--continue"]``, or none for an
-    argument by its position, shown as `metavar`.
+    A truth value is a flag, a list what commas separate. For some names `changes` has what `add_argument` is given
+    instead, and `flags`, such as ``["--continue"]``, or none for an argument by its position, shown as `metavar`.
     """
     for name, parameter in declared.items():
         more = dict(changes.get(name, {}))
@@ -32,10 +31,7 @@ def add_options(parser: argparse.ArgumentParser, declared: Mapping[str, Declared
 
 
 def read_options(given: argparse.Namespace, declared: Mapping[str, Declared], where: str) -> dict:
-    """Return what was given as parameters of the notebook, paths in full, or raise a ValueError.
-
-    A number that stands for "not given", such as 0 that takes what is detected, has to be left out.
-    """
+    """Return what was given as parameters, paths in full; a ValueError if one has to be left out or does not fit."""
     values = {name: _plain(value) for name, value in vars(given).items() if value is not None}
     for name, value in values.items():
         option, parameter = f"--{name.replace('_', '-')}", declared[name]
@@ -47,7 +43,6 @@ def read_options(given: argparse.Namespace, declared: Mapping[str, Declared], wh
 
 
 def _help(parameter: Declared, with_default: bool) -> str:
-    """Return a parameter's help with its choices and its default."""
     text, unset = _UNSET.sub("", parameter.help), _UNSET.search(parameter.help)
     text = "; ".join(filter(None, [", ".join(parameter.choices), text]))
     shown = unset[2] if unset and unset[1] == "takes" else parameter.default or None

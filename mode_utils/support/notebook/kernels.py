@@ -53,12 +53,10 @@ class Watch(threading.Thread):
         self._over = threading.Event()
 
     def __enter__(self):
-        """Start watching."""
         self.start()
         return self
 
     def __exit__(self, *_):
-        """Stop watching, and leave no kernel."""
         self._over.set()
         self._kill()
 
@@ -122,11 +120,10 @@ def run_notebook(
     source: Path, target: Path, parameters: dict, watch: Watch, environment: dict, log: IO[str] | None = None,
     preload: Sequence[str] = (), cwd: Path | None = None,
 ) -> None:  # fmt: skip
-    """Execute a notebook in a folder of its own, and leave the executed copy, also if it fails.
+    """Execute a notebook in the folder `cwd`, by default ``work`` beside the target; leave the copy also if it fails.
 
-    What it prints goes to the `log`. Modules to `preload` are imported before the kernel is forked, see `warm`; its
-    working folder `cwd` is by default ``work`` beside the target. A cell that raises is a PapermillExecutionError; a
-    kernel that dies, or does not start in `KERNEL_STARTS` attempts, a RuntimeError.
+    What it prints goes to the `log`; modules to `preload` are imported before the kernel is forked, see `warm`. A cell
+    that raises is a PapermillExecutionError; a kernel that dies, or does not start, a RuntimeError.
     """
     if cwd is None:
         cwd = target.parent / "work"
@@ -152,7 +149,7 @@ def run_notebook(
 def _kernel_class(
     watch: Watch, environment: dict, connection: Path, kernel_log: IO, preload: Sequence[str]
 ) -> type[AsyncKernelManager]:
-    """Build a kernel manager class for one notebook, since nbclient takes a class and makes the manager itself."""
+    """Build a kernel manager class for one notebook: nbclient takes a class and makes the manager itself."""
     # sockets in the cell's own folder: no port to lose to another process, and no other user can connect
     transport = "ipc" if os.name == "posix" and len(str(connection)) < LONGEST_SOCKET else "tcp"
     # meant by Dask for its workers: it makes malloc give memory back at once, which slows down numerical kernels
@@ -179,10 +176,7 @@ def _kernel_class(
 
 
 def execute_copy(source: Path, target: Path, parameters: dict | None = None, cwd: Path | None = None) -> None:
-    """Execute a copy of a notebook where it stands, or in another folder; raise as papermill does if a cell raises.
-
-    The kernel is spoken to by sockets in the target's folder, as those of sweeps are: no other user can connect.
-    """
+    """Execute a copy of a notebook where it stands, or in another folder; raise as papermill does if a cell raises."""
     with Watch() as watch:
         run_notebook(source, target, parameters or {}, watch, {}, cwd=cwd or source.resolve().parent)
 
@@ -195,7 +189,7 @@ def last_words(folder: Path, lines: int) -> tuple[str, ...]:
 
 
 def main(notebooks: Sequence[str]) -> None:
-    """Execute notebooks in place, each whole or not at all: ``python -m mode_utils.support.notebook.kernels NOTEBOOK...``."""
+    """Execute notebooks in place, each whole or not at all."""
     for notebook in map(Path, notebooks):
         with tempfile.TemporaryDirectory() as scratch:
             copy = Path(scratch) / "copy.ipynb"

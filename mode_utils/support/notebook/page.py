@@ -1,7 +1,6 @@
 """A notebook as one HTML page for readers: no code, everything inside, with contents and the commit it came from.
 
-``python -m mode_utils.support.notebook.page NOTEBOOK PAGE`` executes a copy of a notebook and writes its page, by
-`page_template`, a template of nbconvert.
+``python -m mode_utils.support.notebook.page NOTEBOOK PAGE`` executes a copy of a notebook and writes its page.
 """
 
 import argparse
@@ -42,11 +41,10 @@ class Page(NamedTuple):
 
 
 def render_page(notebook, origin, place="", beside=()):
-    """Render an executed notebook as a self-contained page: HTML that loads nothing from elsewhere.
+    """Render an executed notebook as a self-contained page, with its `origin` below its first heading.
 
-    Its first heading is the page's title, below which stands its `origin`; figures are its PNG outputs. Links to other
-    pages of the repository lead to the site where the notebook has a `place` there, see `address_on_site`, and are
-    plain text elsewhere, but for files `beside` the page.
+    Links to other pages of the repository lead to the site where the notebook has a `place` there (`address_on_site`),
+    and are plain text elsewhere, but for files `beside` the page.
     """
     from nbconvert import HTMLExporter  # only needed when a page is made
 
@@ -59,7 +57,6 @@ def render_page(notebook, origin, place="", beside=()):
 
 
 def _arrange(html, place, beside):
-    """Arrange the HTML of a notebook's cells for a page: tables that scroll, numbered figures, contents."""
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(html, "html.parser")
@@ -74,10 +71,7 @@ def _arrange(html, place, beside):
 
 
 def describe_origin(folder):
-    """Say where the code in a folder is from: its commit, and whether that was changed; or the version installed.
-
-    A folder that a repository does not track is not part of it, such as an environment inside another project.
-    """
+    """Say where the code in a folder is from: its commit, if it is tracked, or the version that is installed."""
     try:
         tracked = _git(folder, "ls-files", ".")
         commit = _git(folder, "log", "-1", "--format=%h of %cs") if tracked else ""
@@ -154,7 +148,6 @@ def _number_figures(soup):
 
 
 def _pixels(source):
-    """Return the width of a PNG in a data URL."""
     return int.from_bytes(b64decode(source.split(",", 1)[1][:64])[16:20], "big")
 
 

@@ -29,8 +29,7 @@ _WIDENED = {float: (int, float), tuple: (list, tuple)}
 class Declared:
     """One declared parameter: its default (`ANYTHING` if not a literal) and its choices (empty if free).
 
-    `annotated` are the types that its annotation names, if these are others than the default's; `help` is its comment
-    without the choices.
+    `annotated` are the types of its annotation, if not the default's; `help` is its comment without the choices.
     """
 
     default: object
@@ -55,10 +54,7 @@ class ParameterError(ValueError):
 
 
 def notebook_cells(notebook: str, where: str = "notebook") -> list[tuple[str, str, list[str]]]:
-    """Return type, source and tags of each cell of a notebook given as JSON.
-
-    Not by nbformat, whose import takes longer than all else that a sweep with nothing to do does.
-    """
+    """Return type, source and tags of each cell of a notebook given as JSON; the import of nbformat takes longer."""
     try:
         content = json.loads(notebook)
     except ValueError as error:
@@ -90,8 +86,7 @@ def parse_cell(source: str) -> tuple[str, list[ast.stmt]]:
 def declared_parameters(notebook: str, where: str) -> dict[str, Declared]:
     """Read the parameters that a notebook, given as JSON, declares; a ValueError begins with `where`.
 
-    Not by ``papermill.inspect_notebook``, which skips each line with a second ``=`` (``alpha = 0.25  # 1 = all``) and
-    cannot tell the type of a default.
+    ``papermill.inspect_notebook`` skips each line with a second ``=`` and cannot tell the type of a default.
     """
     cells = notebook_cells(notebook, where)
     tagged = [source for kind, source, tags in cells if kind == "code" and "parameters" in tags]
@@ -117,10 +112,7 @@ def literal_defaults(declared: Mapping[str, Declared]) -> dict[str, object]:
 
 
 def check_values(given: Mapping, declared: Mapping[str, Declared], where: str) -> None:
-    """Raise if a value has no parameter (KeyError), or another type than the default or is not a choice (ValueError).
-
-    `where` is the start of the message: the cell and the notebook.
-    """
+    """Raise a KeyError if a value has no parameter, a ValueError if it has another type or is not a choice."""
     for name, value in given.items():
         if name not in declared:
             choices = f"the notebook declares: {', '.join(declared)}{did_you_mean(name, declared)}"
@@ -142,10 +134,7 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
 
 
 def check_injected(check: Callable[[dict], object] | None = None) -> None:
-    """Check the parameters of the notebook that this is called in, before anything else is done.
-
-    Papermill writes what it is given into a cell behind the one that declares the parameters, and only warns of names
-    that are not declared there: a typo would go unseen.
+    """Check the parameters of the notebook that this is called in: papermill only warns of names not declared there.
 
     Parameters
     ----------
@@ -155,8 +144,7 @@ def check_injected(check: Callable[[dict], object] | None = None) -> None:
     Raises
     ------
     ParameterError
-        If a name is not declared, a value has another type than the default or is not among the choices, or if `check`
-        raises.
+        If a name is not declared, a value does not fit its parameter, or `check` raises.
     """
     from IPython import get_ipython
 
@@ -207,7 +195,6 @@ def _describe_text(name: str, value: object) -> list[str]:
 
 
 def _first_declared(executed: list[str]) -> dict[str, Declared]:
-    """Return what the first of some executed cells declares that declares anything."""
     for source in executed:
         with suppress(SyntaxError):
             if declared := _declared(source):
@@ -287,7 +274,6 @@ def _kinds(node: ast.expr) -> list[type | None]:
 
 
 def _choices(comment: str, annotated: tuple[type, ...]) -> tuple[tuple[str, ...], tuple[type, ...], str]:
-    """Return the choices that a comment lists, the types, and its help."""
     label, _, values = comment.partition(":")
     if label.strip().casefold() != "one of":
         return (), annotated, comment

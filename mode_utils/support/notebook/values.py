@@ -80,10 +80,7 @@ def plain(value: object) -> object:
 
 
 def read_argument(text: Argument, kinds: tuple[type, ...], is_axis: bool) -> object:
-    """Return what stands on the command line as `read_value` takes it: a text is a text, without a second thought.
-
-    A ValueError says that it is not YAML, and no text is wanted, or that it can be read in two ways.
-    """
+    """Return what stands on the command line as `read_value` takes it; a text is a text, without a second thought."""
     wants_text, in_quotes = kinds == (str,), f"""for a text, write '"{text}"'"""
     try:
         value = load_yaml(text)
@@ -107,10 +104,9 @@ def read_value(
 ) -> object:  # fmt: skip
     """Return what a value means for a parameter: None, bool, int, float, str, list or dict.
 
-    What has no quotes is `Written`. The parameter takes some `kinds`, or anything; parts of a list or a mapping are
-    read as those of the `default`; `choices` are texts that are surely meant as such. To `note` goes each text that is
-    read otherwise than YAML does, and what it became. What can be read in two ways is an `AmbiguousError`, what cannot
-    be given to a notebook a ValueError.
+    Parts of a list or a mapping are read as those of the `default`; `choices` are texts that are surely meant as such.
+    To `note` goes each text that is read otherwise than YAML does, and what it became. What can be read in two ways is
+    an `AmbiguousError`, what cannot be given to a notebook a ValueError.
     """
     if isinstance(value, Written):
         return _read_scalar(value, kinds, choices, note)
@@ -174,7 +170,6 @@ def _read_scalar(text: Written, kinds: tuple[type, ...], choices: tuple[str, ...
 
 
 def _among(text: Written, kinds: tuple[type, ...]) -> object:
-    """Choose the reading of a text that the kinds leave."""
     others = [value for value in (_as_kind(each, kinds) for each in _readings(text)) if value is not AmbiguousError]
     if others == [None] and NoneType in kinds:
         return None
@@ -194,7 +189,6 @@ def _among(text: Written, kinds: tuple[type, ...]) -> object:
 
 
 def _readings(text: str) -> list[object]:
-    """Return what a text may be beside a text."""
     if text in _NOTHING:
         return [None]
     if text in _SWITCHES:

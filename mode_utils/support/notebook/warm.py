@@ -1,9 +1,8 @@
 """Warm kernels: each is forked from a server that has imported what its notebook imports, used once and thrown away.
 
-A server is a process of one worker and ends with it. Its kernels are processes of their own, so that a crash, a kill or
-a lack of memory hits one cell. What a server imports must not start threads or hold devices, as a fork would break
-them; a module can tell by `IN_SERVER` in its environment that it is imported in one, and put off such work until it is
-forked (`os.register_at_fork`). Where forking is not safe or not there, kernels start as usual.
+A server ends with its worker. What it imports must not start threads or hold devices, as a fork would break them; a
+module can tell by `IN_SERVER` in its environment that it is imported in one, and put off such work until it is forked
+(`os.register_at_fork`). Where forking is not safe or not there, kernels start as usual.
 """
 
 import json
@@ -32,8 +31,7 @@ def can_fork() -> bool:
 class Server:
     """A process that has imported some modules, and forks kernels on request.
 
-    What cannot be imported is left to the notebook, which says why. What libraries read from the environment when they
-    are imported is settled by `environment`; kernels get one of their own.
+    What cannot be imported is left to the notebook, which says why. `environment` is read by libraries at import.
     """
 
     def __init__(self, modules: tuple[str, ...], environment: dict[str, str]):
