@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import psutil
-from distributed import get_worker
+from distributed import Worker, get_worker
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError, strip_color
 
@@ -21,7 +21,7 @@ from mode_utils.support.code_hash import INPUTS, versions
 from mode_utils.support.failures import is_foreseen
 from mode_utils.support.notebook.kernels import Watch, last_words, run_notebook
 
-from .manifest import MANIFEST, NOTEBOOK, PACKAGE, describe_contents, describe_files, sources_hash
+from .manifest import CHECKOUT, MANIFEST, NOTEBOOK, PACKAGE, describe_contents, describe_files, sources_hash
 from .stores import LocalStore, RemoteStore
 from .tasks import THREAD_VARIABLES, CellOutcome, Task
 
@@ -34,20 +34,27 @@ _stopped: set[str] = set()
 
 def run_cell(task: Task) -> CellOutcome:
     """Execute a cell in a scratch folder and publish its result if it is complete; an error is part of the outcome."""
-    started = time.monotonic()
-    _announce(task)
-    with tempfile.TemporaryDirectory(prefix="cell-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
-        watch = Watch(task.timeout)
+    started, worker = time.monotonic(), _worker()
+    if worker:
+        worker.log_event(task.sweep_id, {"cell": task.cell})  # the driver learns that the cell starts
+    # Dask removes a worker's own scratch space at the next start if the worker is killed
+    space = worker.local_directory if worker else None
+    with tempfile.TemporaryDirectory(prefix="cell-", dir=space, ignore_cleanup_errors=True) as folder:
+        scratch, watch = Path(folder), Watch(task.timeout)
         try:
             inputs = describe_contents(task.parameters.values())
-            results = _execute(task, Path(scratch), watch)
-            inputs |= _recorded(Path(scratch))
+            (scratch / "inputs").touch()  # the notebook writes down there what it reads, see `code_hash.record_input`
+            results = _execute(task, scratch, watch)
+            inputs |= map(json.loads, (scratch / "inputs").read_text(encoding="utf-8").splitlines())
             seconds = time.monotonic() - started
             outcome = CellOutcome(task.cell, "", round(seconds, 3), round(watch.cpu_seconds, 2), watch.peak_memory)
             _write_manifest(task, outcome, results, inputs)
             return replace(outcome, place=task.store.publish(results, task.cell))
         except Exception as error:
-            return _failure(task, Path(scratch), watch, error, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            message, lines = explain(error, watch, task.timeout, scratch)
+            place = "" if watch.ended_by == "request" else keep_notebook(scratch, task.store, task.cell)
+            return CellOutcome(task.cell, place, seconds, watch.cpu_seconds, watch.peak_memory, message, lines)
 
 
 def stop_cells(sweep_id: str) -> None:
@@ -69,10 +76,8 @@ def execution_folder(scratch: Path, notebook: str) -> tuple[Path, Path]:
 
 def package_path() -> dict[str, str]:
     """Return the environment that lets a kernel import the very package that is fingerprinted, also uninstalled."""
-    root = PACKAGE.parent
-    if not (root / "pyproject.toml").is_file():
-        return {}
-    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))}
+    path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+    return {"PYTHONPATH": path} if CHECKOUT else {}
 
 
 def explain(error: Exception, watch: Watch, timeout: float | None, folder: Path) -> tuple[str, tuple[str, ...]]:
@@ -105,9 +110,8 @@ def keep_notebook(scratch: Path, store: LocalStore | RemoteStore, cell: str) -> 
 def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
     """Execute the notebook and return the folder with its outputs; raise if it fails or leaves one out."""
     if sources_hash() != task.sources:
-        raise RuntimeError(
-            f"{PACKAGE} differs from when and where the sweep was started: edited, or not the same clone"
-        )
+        differs = f"{PACKAGE} differs from when and where the sweep was started"
+        raise RuntimeError(f"{differs}: edited, or not the same clone")
     source, results = execution_folder(scratch, task.notebook)
     parameters = task.parameters | {"output_dir": str(results)}
     environment = {name: os.environ.get(name, "1") for name in THREAD_VARIABLES} | package_path() | task.environment
@@ -131,40 +135,17 @@ def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
     return results
 
 
-def _recorded(scratch: Path) -> dict[str, str | None]:
-    with suppress(FileNotFoundError):
-        return dict(json.loads(line) for line in (scratch / "inputs").read_text(encoding="utf-8").splitlines())
-    return {}
-
-
 def _write_manifest(task: Task, outcome: CellOutcome, results: Path, inputs: dict[str, str | None]) -> None:
-    manifest = task.fingerprint | {
-        "cell": task.cell,
-        "versions": versions(),
-        "inputs": inputs,
-        "files": describe_files(results),
-        "seconds": outcome.seconds,
-        "cpu_seconds": outcome.cpu_seconds,
-        "peak_memory_bytes": outcome.peak_memory,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
+    manifest = task.fingerprint | {"cell": task.cell, "versions": versions(), "inputs": inputs}
+    manifest |= {"files": describe_files(results), "seconds": outcome.seconds, "cpu_seconds": outcome.cpu_seconds}
+    finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    manifest |= {"peak_memory_bytes": outcome.peak_memory, "finished": finished}
     (results / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 
-def _failure(task: Task, scratch: Path, watch: Watch, error: Exception, seconds: float) -> CellOutcome:
-    message, lines = explain(error, watch, task.timeout, scratch)
-    place = "" if watch.ended_by == "request" else keep_notebook(scratch, task.store, task.cell)
-    return CellOutcome(task.cell, place, seconds, watch.cpu_seconds, watch.peak_memory, message, lines)
-
-
-def _announce(task: Task) -> None:
-    with suppress(ValueError):  # not a Dask worker: the function was called by hand
-        get_worker().log_event(task.sweep_id, {"cell": task.cell})
-
-
-def _scratch() -> str | None:
-    with suppress(ValueError):
-        return get_worker().local_directory
+def _worker() -> Worker | None:
+    with suppress(ValueError):  # not in a Dask worker: the function was called by hand
+        return get_worker()
     return None
 
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from importlib import import_module
 from multiprocessing import forkserver
 
 import dask
@@ -29,11 +30,8 @@ if "forkserver" in multiprocessing.get_all_start_methods():
     SETTINGS["distributed.worker.multiprocessing-method"] = "forkserver"
 
 
-class IgnoreInterrupt(WorkerPlugin):
-    """Leave Ctrl-C, which reaches the whole terminal, to the driver: it ends workers in order."""
-
-    def setup(self, worker):
-        """Ignore the signal in the worker's process."""
+class _IgnoreInterrupt(WorkerPlugin):
+    def setup(self, worker):  # Ctrl-C reaches the whole terminal, but it is the driver that ends workers in order
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -59,9 +57,12 @@ def local_client(workers: int, host: str = "127.0.0.1") -> Iterator[Client]:
         "memory_limit": 0,  # kernels are processes of their own, which Dask's limit would not see
     }  # fmt: skip
     with dask.config.set(SETTINGS), _interrupted_in_silence():
-        _preload_workers()
+        context = get_mp_context()
+        if context.get_start_method() == "forkserver":  # workers are forked from a server that has imported, once:
+            context.set_forkserver_preload(["distributed", f"{__package__}.cells"])
+            forkserver.ensure_running()  # at once, while the driver starts its scheduler
         with LocalCluster(**cluster) as started, Client(started) as client:
-            client.register_plugin(IgnoreInterrupt())
+            client.register_plugin(_IgnoreInterrupt())
             yield client
 
 
@@ -76,14 +77,6 @@ def _interrupted_in_silence() -> Iterator[None]:
                 if "forkserver" in " ".join(child.cmdline()):  # others end in order
                     child.kill()
         raise
-
-
-def _preload_workers() -> None:
-    """Import once, in the server that workers are forked from, what each of them would import for a second or two."""
-    context = get_mp_context()
-    if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(["distributed", f"{__package__}.cells"])
-        forkserver.ensure_running()  # at once, while the driver starts its scheduler
 
 
 @contextmanager
@@ -102,32 +95,24 @@ def run_tasks(client: Client, tasks: Sequence[Task], view) -> list[CellOutcome]:
     """Run cells on a cluster, again if a worker dies, and tell a `run.LiveView`; return the outcomes in order."""
     sweep_id = f"sweep-{uuid.uuid4().hex}"
     client.subscribe_topic(sweep_id, lambda event: view.start(event[1]["cell"]))
-    futures = {}
+    futures, outcomes = {}, {}
     for task in tasks:
-        future = client.submit(_run_cell, replace(task, sweep_id=sweep_id), key=f"{sweep_id}-{task.cell}", pure=False)
-        futures[future] = task
-    outcomes = {}
+        own, key = replace(task, sweep_id=sweep_id), f"{sweep_id}-{task.cell}"
+        futures[client.submit(_on_worker, "run_cell", own, key=key, pure=False)] = task
     try:
         for future in _completed(futures, view.tick):
             outcomes[future] = _outcome(future, futures[future])
             view.end(outcomes[future])
     except BaseException:
         client.cancel(list(futures))
-        client.run(_stop_cells, sweep_id, on_error="ignore")
+        client.run(_on_worker, "stop_cells", sweep_id, on_error="ignore")
         raise
     return [outcomes[future] for future in futures]
 
 
-def _run_cell(task: Task) -> CellOutcome:
-    from .cells import run_cell  # on the worker: the driver does without papermill
-
-    return run_cell(task)
-
-
-def _stop_cells(sweep_id: str) -> None:
-    from .cells import stop_cells
-
-    stop_cells(sweep_id)
+def _on_worker(function: str, argument: object) -> object:
+    cells = import_module(f"{__package__}.cells")  # which imports papermill: the driver does without
+    return getattr(cells, function)(argument)
 
 
 def _completed(futures, on_tick) -> Iterator:

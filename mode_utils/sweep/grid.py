@@ -12,23 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from mode_utils.support.notebook.parameters import (
-    Declared,
-    check_values,
-    did_you_mean,
-    literal_defaults,
-    read_declared,
-    read_parameter,
-)
-from mode_utils.support.notebook.values import (
-    Argument,
-    Written,
-    describe_notes,
-    describe_yaml_error,
-    load_yaml,
-    plain,
-    read_argument,
-)
+from mode_utils.support.notebook.parameters import ANYTHING, check_values, did_you_mean, read_declared, read_parameter
+from mode_utils.support.notebook.values import Argument, Written, describe_notes, load_yaml, plain, read_argument
 
 from .manifest import MANIFEST, NOTEBOOK
 
@@ -107,22 +92,16 @@ def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -
     return _read_values(sweep, where, list(overrides))
 
 
-def override(sweep: Sweep, overrides: Iterable[tuple[str, object]]) -> Sweep:
-    """Return the sweep with values replaced: of a grid axis (by one value or a list), else of a fixed parameter."""
-    parameters, grid = dict(sweep.parameters), dict(sweep.grid)
-    for name, value in overrides:
-        if name in grid:
-            grid[name] = _axes({name: value if isinstance(value, list) else [value]}, "-p")[name]
-        else:
-            parameters[name] = value
-    return replace(sweep, parameters=parameters, grid=grid)
-
-
 def _read_values(sweep: Sweep, where: str, overrides: list[tuple[str, object]]) -> Sweep:
     """Apply overrides, and let each value be what its parameter's default says that it is."""
     declared, notes = read_declared(sweep.notebook), []
-    given = [(name, _read_override(name, value, declared, name in sweep.grid)) for name, value in overrides]
-    sweep, places = override(sweep, given), dict.fromkeys(dict(given), "-p")
+    parameters, grid, places = dict(sweep.parameters), dict(sweep.grid), dict.fromkeys(dict(overrides), "-p")
+    for name, value in overrides:
+        given = _read_override(name, value, declared, name in grid)
+        if name in grid:
+            grid |= _axes({name: given if isinstance(given, list) else [given]}, "-p")
+        else:
+            parameters[name] = given
 
     def read(name: str, values: list, where: str, declared: Mapping = declared) -> list:
         noted: list[tuple[str, object]] = []
@@ -130,8 +109,8 @@ def _read_values(sweep: Sweep, where: str, overrides: list[tuple[str, object]]) 
         notes.extend(describe_notes(name, noted))
         return values
 
-    parameters = {name: read(name, [value], where)[0] for name, value in sweep.parameters.items()}
-    grid = {name: read(name, values, where) for name, values in sweep.grid.items()}
+    parameters = {name: read(name, [value], where)[0] for name, value in parameters.items()}
+    grid = {name: read(name, values, where) for name, values in grid.items()}
     report = sweep.report
     if report:
         of_report, places = read_declared(report.notebook), {}
@@ -142,7 +121,7 @@ def _read_values(sweep: Sweep, where: str, overrides: list[tuple[str, object]]) 
     return sweep
 
 
-def _read_override(name: str, value: object, declared: Mapping[str, Declared], is_axis: bool) -> object:
+def _read_override(name: str, value: object, declared: Mapping, is_axis: bool) -> object:
     if not isinstance(value, Argument):
         return value
     try:
@@ -157,18 +136,18 @@ def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None
     The sweep sets `reserved` parameters itself: the notebook must declare them, the grid must not.
     """
     declared = read_declared(sweep.notebook)
+    known = {name: parameter.default for name, parameter in declared.items() if parameter.default is not ANYTHING}
     for name in reserved:
         if name not in declared:
-            raise KeyError(
-                f"{sweep.notebook.name}: the parameter {name!r} is missing; it declares: {', '.join(declared)}"
-            )
+            there = f"it declares: {', '.join(declared)}"
+            raise KeyError(f"{sweep.notebook.name}: the parameter {name!r} is missing; {there}")
     for cell in sweep.cells():
         where = f"cell {cell.name} of {sweep.notebook.name}"
         for name in set(reserved) & set(cell.parameters):
             raise ValueError(f"{where}: {name!r} is set by the sweep itself")
         check_values(cell.parameters, declared, where)
         if sweep.check:
-            _call_check(sweep.check, literal_defaults(declared) | cell.parameters, where)
+            _call_check(sweep.check, known | cell.parameters, where)
     if sweep.report:
         where = f"report {sweep.report.notebook.name}"
         check_values(sweep.report.parameters, read_declared(sweep.report.notebook), where)
@@ -203,7 +182,7 @@ def _read_yaml(path: Path) -> object:
     try:
         return load_yaml(path.read_bytes())
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {describe_yaml_error(error)}") from None
+        raise ValueError(f"{path} is not YAML: {error}") from None
 
 
 def _call_check(check: Callable[[dict], object], parameters: dict, where: str) -> None:
@@ -279,9 +258,8 @@ def _report(path: Path, content: object) -> ReportNotebook | None:
     where = f"{path}: report"
     content = _mapping(content, where, REPORT_KEYS)
     parameters = _mapping(content.get("parameters"), f"{where}: parameters")
-    return ReportNotebook(
-        _notebook(path, content, where), parameters, _names(content.get("print"), f"{where}: print", "file names")
-    )
+    prints = _names(content.get("print"), f"{where}: print", "file names")
+    return ReportNotebook(_notebook(path, content, where), parameters, prints)
 
 
 def _check_consistency(sweep: Sweep, where: str) -> None:
@@ -291,7 +269,6 @@ def _check_consistency(sweep: Sweep, where: str) -> None:
     taken = [name for name in sweep.outputs if name in (MANIFEST, NOTEBOOK)]
     if taken:
         raise ValueError(f"{where}: the output {taken[0]!r} is written by the sweep itself; give it another name")
-    tables = (*sweep.collect, *sweep.keep)
-    stray = [name for name in tables if name not in sweep.outputs or not name.endswith(".csv")]
+    stray = [name for name in sweep.collect + sweep.keep if name not in sweep.outputs or not name.endswith(".csv")]
     if stray:
         raise ValueError(f"{where}: {stray[0]!r} cannot be collected; choose CSV files from outputs: {sweep.outputs}")

@@ -8,9 +8,11 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from mode_utils.support.code_hash import imports_hash, versions
+from mode_utils.support.files import hash_file
 from mode_utils.support.notebook.parameters import notebook_cells, parse_cell
 
 PACKAGE = Path(__file__).resolve().parents[1]
+CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None
 OURS = tuple(PACKAGE / room for room in ("sweep", "support/notebook"))  # they compute nothing
 MANIFEST, NOTEBOOK = "manifest.json", "notebook.ipynb"
 
@@ -63,10 +65,9 @@ def _content(name: str) -> str | None:
 
 
 @cache
-def _digest_of(path: Path, size: int, changed: int) -> str | None:
-    with suppress(OSError), open(path, "rb") as file:
+def _digest_of(path: Path, size: int, changed: int) -> str:
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-    return None
 
 
 def describe_files(folder: Path) -> dict[str, dict]:
@@ -76,8 +77,7 @@ def describe_files(folder: Path) -> dict[str, dict]:
 
 
 def _describe(path: Path) -> dict:
-    with open(path, "rb") as file:
-        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"size": path.stat().st_size, "sha256": hash_file(path)}
 
 
 def find_damage(files: dict[str, dict], folder: Path) -> str | None:
@@ -109,9 +109,7 @@ def read_manifest(text: str | bytes) -> dict | None:
     return manifest if complete and manifest["files"] else None
 
 
-def why_outdated(
-    manifest: dict | None, wanted: dict, outputs: Sequence[str] = (), damage: str | None = None
-) -> str | None:
+def why_outdated(manifest: dict | None, wanted: dict, outputs: Sequence = (), damage: str | None = None) -> str | None:
     """Say why a result does not serve, such as ``"out of date: notebook, package changed"``; None if it does.
 
     `wanted` is the `fingerprint` of the cell as it would be executed now, `damage` what `find_damage` says.

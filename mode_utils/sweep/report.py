@@ -26,9 +26,7 @@ from .tasks import CellOutcome
 STATE = "report.json"
 
 
-def make_report(
-    sweep: Sweep, store: LocalStore, folders: dict[str, Path], timeout: float | None = None
-) -> CellOutcome | None:
+def make_report(sweep: Sweep, store: LocalStore, folders: dict, timeout: float | None = None) -> CellOutcome | None:
     """Execute the report on complete cells; return how it ended, or None if the last one is up to date.
 
     It is given those of these parameters that it declares: ``sweep_dir`` (the folder of the executed cells), ``cells``
@@ -36,14 +34,14 @@ def make_report(
     differs each time). The last three are scratch folders; once all is done their files go to `folders`, by kind.
     """
     text = sweep.report.notebook.read_text(encoding="utf-8")
-    state = _state(sweep, store, text)
+    cells = json.dumps([store.manifest(cell.name) for cell in sweep.cells()])
+    state = fingerprint(text, sweep.report.parameters) | {"cells": hashlib.sha256(cells.encode()).hexdigest()}
     if _is_current(store, state, folders):
         return None
     with tempfile.TemporaryDirectory(prefix="report-", ignore_cleanup_errors=True) as scratch:
-        scratch = Path(scratch)
-        outcome = _execute(sweep, store, text, scratch, folders, timeout)
+        outcome = _execute(sweep, store, text, Path(scratch), folders, timeout)
         if outcome.error is None:
-            _publish(scratch, store.folder, state, folders, address_on_site(sweep.report.notebook))
+            _publish(Path(scratch), store.folder, state, folders, address_on_site(sweep.report.notebook))
     return outcome
 
 
@@ -51,11 +49,6 @@ def report_files(store: LocalStore, folders: dict[str, Path]) -> list[Path]:
     """Return the files of the last complete report."""
     made = json.loads((store.folder / STATE).read_text(encoding="utf-8"))["files"]
     return [folders[kind] / name for kind, names in made.items() for name in names]
-
-
-def _state(sweep: Sweep, store: LocalStore, text: str) -> dict:
-    cells = json.dumps([store.manifest(cell.name) for cell in sweep.cells()])
-    return fingerprint(text, sweep.report.parameters) | {"cells": hashlib.sha256(cells.encode()).hexdigest()}
 
 
 def _is_current(store: LocalStore, state: dict, folders: dict[str, Path]) -> bool:
@@ -67,21 +60,14 @@ def _is_current(store: LocalStore, state: dict, folders: dict[str, Path]) -> boo
     return False
 
 
-def _execute(
-    sweep: Sweep, store: LocalStore, text: str, scratch: Path, folders: dict[str, Path], timeout: float | None
-) -> CellOutcome:
+def _execute(sweep: Sweep, store: LocalStore, text: str, scratch: Path, folders: dict, timeout: float | None):
     source, results = execution_folder(scratch, text)
     for kind in ("figures", "kept"):
         (scratch / kind).mkdir()
     for name in sweep.collect:
         shutil.copyfile(folders["results"] / name, results / name)
-    offered = {
-        "sweep_dir": str(store.folder.resolve()),
-        "cells": [cell.name for cell in sweep.cells()],
-        "results_dir": str(results),
-        "figures_dir": str(scratch / "figures"),
-        "kept_dir": str(scratch / "kept"),
-    }
+    offered = {"sweep_dir": str(store.folder.resolve()), "cells": [cell.name for cell in sweep.cells()]}
+    offered |= {"results_dir": str(results), "figures_dir": str(scratch / "figures"), "kept_dir": str(scratch / "kept")}
     declared = read_declared(sweep.report.notebook)
     parameters = {name: value for name, value in offered.items() if name in declared} | sweep.report.parameters
     started, watch = time.monotonic(), Watch(timeout)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
-from distributed import Client
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
@@ -19,7 +18,7 @@ from mode_utils.support.notebook.orphans import end_orphans
 
 from .cluster import count_workers, local_client, remote_client, run_tasks, thread_environment
 from .grid import Cell, Sweep, check_sweep
-from .manifest import PACKAGE, fingerprint, why_outdated
+from .manifest import CHECKOUT, fingerprint, why_outdated
 from .stores import LocalStore, RemoteStore, open_store, upload_files
 from .tasks import CellOutcome, Task
 
@@ -41,44 +40,26 @@ def _folder(text: str) -> Path:
     return Path(text).resolve()
 
 
-def default_output() -> Path:
-    """Return the folder above the package if that is a checkout, else the current one."""
-    root = PACKAGE.parent
-    return root if (root / "pyproject.toml").is_file() else Path.cwd()
+def _option(default: object = None, **settings: object):
+    return field(default=default, metadata=settings)
 
 
 @dataclass(frozen=True)
 class Options:
     """How a sweep is run: the options of the command line, with what `add_argument` is given for them."""
 
-    output: Path = field(
-        default=default_output(),
-        metadata={"type": _folder, "metavar": "ROOT", "help": "parent of notebooks/, data/, figures/"},
+    output: Path = _option(  # noqa: RUF009
+        CHECKOUT or Path.cwd(), type=_folder, metavar="ROOT", help="parent of notebooks/, data/, figures/"
     )
-    store: str | None = field(
-        default=None,
-        metadata={"metavar": "URL", "help": "keep cells on a remote filesystem, such as s3://bucket/prefix"},
+    store: str | None = _option(metavar="URL", help="keep cells on a remote filesystem, such as s3://bucket/prefix")
+    workers: int | None = _option(type=_positive(int), help="cells at a time on this machine (default: one a core)")
+    scheduler: str | None = _option(metavar="ADDRESS", help="use a running Dask cluster, such as tcp://10.0.0.1:8786")
+    host: str = _option("127.0.0.1", help="address that the cluster on this machine binds to (default: %(default)s)")
+    timeout: float | None = _option(
+        type=_positive(float), metavar="SECONDS", help="end a cell, or the report, that takes more"
     )
-    workers: int | None = field(
-        default=None, metadata={"type": _positive(int), "help": "cells at a time on this machine (default: one a core)"}
-    )
-    scheduler: str | None = field(
-        default=None, metadata={"metavar": "ADDRESS", "help": "use a running Dask cluster, such as tcp://10.0.0.1:8786"}
-    )
-    host: str = field(
-        default="127.0.0.1",
-        metadata={"help": "address that the cluster on this machine binds to (default: %(default)s)"},
-    )
-    timeout: float | None = field(
-        default=None,
-        metadata={"type": _positive(float), "metavar": "SECONDS", "help": "end a cell, or the report, that takes more"},
-    )
-    log_dir: Path | None = field(
-        default=None, metadata={"type": Path, "metavar": "DIR", "help": "write what each cell prints to DIR/<cell>.log"}
-    )
-    fresh: bool = field(
-        default=False, metadata={"action": "store_true", "help": "discard all results of the sweep first"}
-    )
+    log_dir: Path | None = _option(type=Path, metavar="DIR", help="write what each cell prints to DIR/<cell>.log")  # noqa: RUF009
+    fresh: bool = _option(False, action="store_true", help="discard all results of the sweep first")
 
 
 def list_cells(sweep: Sweep, options: Options) -> list[tuple[Cell, str | None]]:
@@ -139,12 +120,13 @@ def _run_cells(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, 
     started, tasks = time.monotonic(), [_task(sweep, options, store, cell) for cell in cells]
     local = local_client(min(len(cells), count_workers(options.workers)), options.host)
     with remote_client(options.scheduler) if options.scheduler else local as client:
-        workers = _count_slots(client)
+        workers = sum(client.nthreads().values())
         dashboard = f", dashboard: {client.dashboard_link}" if client.dashboard_link else ""
         print(f"{len(cells)} to run on {workers} workers{dashboard}", flush=True)
-        with LiveView(len(cells), max(1, workers)) as view:
+        view = LiveView(len(cells), max(1, workers))
+        with view.bar:
             outcomes = run_tasks(client, tasks, view)
-        workers = max(1, workers, _count_slots(client))  # a cluster may have grown
+        workers = max(1, workers, sum(client.nthreads().values()))  # a cluster may have grown
     print(summarise_time(outcomes, workers, time.monotonic() - started), flush=True)
     return [_confirm(outcome, store) for outcome in outcomes]
 
@@ -160,15 +142,11 @@ def _task(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cell:
     )  # fmt: skip
 
 
-def _count_slots(client: Client) -> int:
-    return sum(client.nthreads().values())
-
-
 def _confirm(outcome: CellOutcome, store: LocalStore | RemoteStore) -> CellOutcome:
     """Check that what a worker has published is seen from here."""
     if outcome.error is None and store.manifest(outcome.cell) is None:
-        error = f"published as {outcome.place}, which is not seen from here: workers that share no disk need --store"
-        return replace(outcome, error=error)
+        place = f"published as {outcome.place}, which is not seen from here"
+        return replace(outcome, error=f"{place}: workers that share no disk need --store")
     return outcome
 
 
@@ -178,28 +156,19 @@ def summarise_time(outcomes: Sequence[CellOutcome], workers: int, wall: float) -
     cpu = sum(outcome.cpu_seconds for outcome in outcomes)
     peak = max(outcome.peak_memory for outcome in outcomes)
     efficiency = f"{busy / (workers * wall):.0%} (cells' seconds / ({workers} workers x wall time))"
-    return (
-        f"wall time {wall:.1f} s, CPU time of the kernels {cpu:.1f} s, parallel efficiency {efficiency}, "
-        f"largest kernel {peak / 1e9:.2f} GB"
-    )
+    times = f"wall time {wall:.1f} s, CPU time of the kernels {cpu:.1f} s"
+    return f"{times}, parallel efficiency {efficiency}, largest kernel {peak / 1e9:.2f} GB"
 
 
 class LiveView:
     """The view of a running sweep: one bar on a terminal, one line a cell elsewhere (a log file)."""
 
     def __init__(self, total: int, workers: int):
-        self.total, self.workers = total, workers
-        self.done, self.failed = 0, 0
+        self.total, self.workers, self.done, self.failed = total, workers, 0, 0
         self.durations: list[float] = []
         self.running: dict[str, float] = {}
         layout = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
         self.bar = tqdm(total=total, desc="cells", bar_format=layout, disable=None)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.bar.close()
 
     def start(self, cell: str) -> None:
         """Note that a cell has started."""
@@ -229,8 +198,7 @@ class LiveView:
     def _left(self) -> str:
         if not self.durations:
             return ""
-        mean = sum(self.durations) / len(self.durations)
-        now = time.monotonic()
+        mean, now = sum(self.durations) / len(self.durations), time.monotonic()
         started = sum(min(mean, now - since) for since in list(self.running.values()))
         left = max(0.0, mean * (self.total - self.done) - started) / self.workers
         return f"about {tqdm.format_interval(left)} left"

@@ -34,23 +34,27 @@ class LocalStore:
 
     def publish(self, source: Path, cell: str) -> str:
         """Make the files of a folder visible at once as the cell's result, and return where."""
-        self._replace(source, self.folder / cell)
+        place = self._replace(source, cell)
         self.forget_failure(cell)
-        return str(self.folder / cell)
+        return place
 
     def keep_failure(self, source: Path, cell: str) -> str:
         """Keep what a failed cell left, apart from the complete ones, and return where."""
-        self._replace(source, self.folder / "failed" / cell)
-        return str(self.folder / "failed" / cell)
+        return self._replace(source, f"failed/{cell}")
 
     def forget_failure(self, cell: str) -> None:
         """Remove what a failed cell has left."""
         with suppress(FileExistsError):
-            self._remove_atomically(self.folder / "failed" / cell)
+            self.discard(f"failed/{cell}")
 
     def discard(self, cell: str) -> None:
-        """Remove a cell's result, at once as seen by others."""
-        self._remove_atomically(self.folder / cell)
+        """Remove a cell's result, at once as seen by others, and nothing that a sweep has not left."""
+        target = self.folder / cell
+        _check_replaceable(target)
+        removed = partial_path(target)
+        with suppress(FileNotFoundError):
+            target.rename(removed)
+            shutil.rmtree(removed)
 
     def clean(self) -> None:
         """Remove what killed sweeps left half written."""
@@ -60,14 +64,15 @@ class LocalStore:
         """Return the folder of a complete cell on this machine."""
         return self.folder / cell
 
-    def _replace(self, source: Path, target: Path) -> None:
+    def _replace(self, source: Path, cell: str) -> str:
+        target = self.folder / cell
         _check_replaceable(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = partial_path(target)
         try:
             shutil.copytree(source, partial)
             while partial.exists():
-                self._remove_atomically(target)
+                self.discard(cell)
                 try:
                     partial.rename(target)
                 except OSError as error:
@@ -76,14 +81,7 @@ class LocalStore:
                         raise
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-
-    def _remove_atomically(self, target: Path) -> None:
-        """Remove what a sweep has left at a place, and nothing else."""
-        _check_replaceable(target)
-        removed = partial_path(target)
-        with suppress(FileNotFoundError):
-            target.rename(removed)
-            shutil.rmtree(removed)
+        return str(target)
 
 
 @dataclass(frozen=True)
@@ -119,16 +117,15 @@ class RemoteStore:
 
     def publish(self, source: Path, cell: str) -> str:
         """Upload the files of a folder, the manifest last, and return where."""
-        self._upload(source, cell)
+        place = self._upload(source, cell)
         filesystem, path = self._place
         with suppress(FileNotFoundError):
             filesystem.rm(f"{path}/failed/{cell}", recursive=True)
-        return f"{self.url}/{cell}"
+        return place
 
     def keep_failure(self, source: Path, cell: str) -> str:
         """Upload what a failed cell left, apart from the complete ones, and return where."""
-        self._upload(source, f"failed/{cell}")
-        return f"{self.url}/failed/{cell}"
+        return self._upload(source, f"failed/{cell}")
 
     def discard(self, cell: str) -> None:
         """Remove a cell's result, its manifest first."""
@@ -157,13 +154,13 @@ class RemoteStore:
             raise OSError(f"cell {cell} of {self.url} is damaged ({damage}) and discarded: run the same command again")
         return self.mirror.fetch(cell)
 
-    def _upload(self, source: Path, cell: str) -> None:
+    def _upload(self, source: Path, cell: str) -> str:
         filesystem, path = self._place
         with suppress(FileNotFoundError):
             filesystem.rm_file(f"{path}/{cell}/{MANIFEST}")
-        files = sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST)
-        for file in files:
+        for file in sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST):
             filesystem.put_file(str(file), f"{path}/{cell}/{file.relative_to(source).as_posix()}")
+        return f"{self.url}/{cell}"
 
 
 def open_store(root: Path, sweep: str, url: str | None = None) -> LocalStore | RemoteStore:

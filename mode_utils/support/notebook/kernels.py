@@ -146,9 +146,7 @@ def run_notebook(
                 raise
 
 
-def _kernel_class(
-    watch: Watch, environment: dict, connection: Path, kernel_log: IO, preload: Sequence[str]
-) -> type[AsyncKernelManager]:
+def _kernel_class(watch: Watch, environment: dict, connection: Path, kernel_log: IO, preload: Sequence[str]) -> type:
     """Build a kernel manager class for one notebook: nbclient takes a class and makes the manager itself."""
     # sockets in the cell's own folder: no port to lose to another process, and no other user can connect
     transport = "ipc" if os.name == "posix" and len(str(connection)) < LONGEST_SOCKET else "tcp"

@@ -9,10 +9,10 @@ import re
 import subprocess
 import tempfile
 from base64 import b64decode
+from collections import namedtuple
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urljoin
 
 from mode_utils.support.files import write_text
@@ -23,21 +23,8 @@ _SCALE = 0.77  # of a figure's pixels on the page: a 13 inch figure is as wide a
 _LONG = 80  # characters; a table with a longer cell turns into cards on a narrow screen
 
 
-class Section(NamedTuple):
-    """An entry of the contents: where it leads, its text, and the entries below it."""
-
-    anchor: str
-    text: str
-    below: list
-
-
-class Page(NamedTuple):
-    """The parts of a page, as its template takes them."""
-
-    title: str
-    heading: str
-    contents: list[Section]
-    body: str
+# an entry of the contents (with where it leads, and the entries below it), and what the template takes
+Section, Page = namedtuple("Section", "anchor text below"), namedtuple("Page", "title heading contents body")
 
 
 def render_page(notebook, origin, place="", beside=()):
@@ -138,7 +125,8 @@ def _number_figures(soup):
         figure = node.wrap(soup.new_tag("div", attrs={"class": "wide"})).wrap(soup.new_tag("figure"))
         figure["id"], node["alt"] = f"figure-{count}", f"Figure {count}: {section}"
         node.attrs.pop("class", None)
-        node["style"] = f"width: {_SCALE * _pixels(node['src']):.0f}px"
+        header = b64decode(node["src"].split(",", 1)[1][:64])  # of a PNG, which says its width
+        node["style"] = f"width: {_SCALE * int.from_bytes(header[16:20], 'big'):.0f}px"
         caption = soup.new_tag("figcaption")
         caption.string = f"Figure {count}"
         figure.append(caption)
@@ -147,19 +135,14 @@ def _number_figures(soup):
     return contents
 
 
-def _pixels(source):
-    return int.from_bytes(b64decode(source.split(",", 1)[1][:64])[16:20], "big")
-
-
 def main(arguments=None):
     """Execute a copy of a notebook where it stands, and write its page, whole or not at all."""
     import nbformat
 
     from .kernels import execute_copy  # imports papermill
 
-    parser = argparse.ArgumentParser(
-        prog="python -m mode_utils.support.notebook.page", description=__doc__.split("\n", 1)[0]
-    )
+    about = __doc__.split("\n", 1)[0]
+    parser = argparse.ArgumentParser(prog="python -m mode_utils.support.notebook.page", description=about)
     parser.add_argument("notebook", type=Path)
     parser.add_argument("page", type=Path)
     given = parser.parse_args(arguments)

@@ -106,11 +106,6 @@ def read_declared(notebook: Path) -> dict[str, Declared]:
     return declared_parameters(notebook.read_text(encoding="utf-8"), notebook.name)
 
 
-def literal_defaults(declared: Mapping[str, Declared]) -> dict[str, object]:
-    """Return the defaults that are known without running the notebook."""
-    return {name: parameter.default for name, parameter in declared.items() if parameter.default is not ANYTHING}
-
-
 def check_values(given: Mapping, declared: Mapping[str, Declared], where: str) -> None:
     """Raise a KeyError if a value has no parameter, a ValueError if it has another type or is not a choice."""
     for name, value in given.items():

@@ -16,18 +16,12 @@ from IPython.display import display
 
 from .parameters import INJECTED
 
+# without the 38 grammars by which jsonschema would check addresses: to compile them takes seconds
+_is_absent = sys.modules.setdefault("rfc3987_syntax", None) is None
+import nbformat  # noqa: E402
 
-def _import_nbformat():
-    """Import it without the 38 grammars by which jsonschema would check addresses: to compile them takes seconds."""
-    is_ours = sys.modules.setdefault("rfc3987_syntax", None) is None
-    import nbformat
-
-    if is_ours:
-        del sys.modules["rfc3987_syntax"]
-    return nbformat
-
-
-nbformat = _import_nbformat()
+if _is_absent:
+    del sys.modules["rfc3987_syntax"]
 new_output = nbformat.v4.new_output
 
 TOLD = "told"  # the tag of a cell whose text is printed on, too
@@ -108,11 +102,9 @@ class _Stream(io.TextIOBase):
 
     def write(self, text):
         recorded = self._shell.recorded
-        if not text:
-            return 0
-        if recorded and recorded[-1].get("name") == self._name:
+        if text and recorded and recorded[-1].get("name") == self._name:
             recorded[-1].text += text
-        else:
+        elif text:
             recorded.append(new_output("stream", name=self._name, text=text))
         return len(text)
 
