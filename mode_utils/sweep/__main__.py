@@ -22,12 +22,9 @@ _MUTED: list[int] = []  # a copy of the file that errors go to, while they are m
 
 def _build_parser() -> argparse.ArgumentParser:
     first, _, rest = description.partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m mode_utils.sweep",
-        description=first,
-        epilog=rest.partition("\nFiles:")[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    texts = {"description": first, "epilog": rest.partition("\nFiles:")[0]}
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m mode_utils.sweep", formatter_class=layout, **texts)
     add = parser.add_argument
     add("grid", type=Path, help="grid file")
     add("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter or fix an axis")

@@ -108,7 +108,6 @@ def keep_notebook(scratch: Path, store: LocalStore | RemoteStore, cell: str) -> 
 
 
 def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
-    """Execute the notebook and return the folder with its outputs; raise if it fails or leaves one out."""
     if sources_hash() != task.sources:
         differs = f"{PACKAGE} differs from when and where the sweep was started"
         raise RuntimeError(f"{differs}: edited, or not the same clone")

@@ -99,10 +99,16 @@ def run_tasks(client: Client, tasks: Sequence[Task], view) -> list[CellOutcome]:
     for task in tasks:
         own, key = replace(task, sweep_id=sweep_id), f"{sweep_id}-{task.cell}"
         futures[client.submit(_on_worker, "run_cell", own, key=key, pure=False)] = task
+    pending = set(futures)
     try:
-        for future in _completed(futures, view.tick):
-            outcomes[future] = _outcome(future, futures[future])
-            view.end(outcomes[future])
+        while pending:
+            view.tick()
+            done = set()
+            with suppress(TimeoutError):
+                done, pending = wait(pending, timeout=1, return_when="FIRST_COMPLETED")
+            for future in done:
+                outcomes[future] = _outcome(future, futures[future])
+                view.end(outcomes[future])
     except BaseException:
         client.cancel(list(futures))
         client.run(_on_worker, "stop_cells", sweep_id, on_error="ignore")
@@ -113,15 +119,6 @@ def run_tasks(client: Client, tasks: Sequence[Task], view) -> list[CellOutcome]:
 def _on_worker(function: str, argument: object) -> object:
     cells = import_module(f"{__package__}.cells")  # which imports papermill: the driver does without
     return getattr(cells, function)(argument)
-
-
-def _completed(futures, on_tick) -> Iterator:
-    pending = set(futures)
-    while pending:
-        on_tick()
-        with suppress(TimeoutError):
-            done, pending = wait(pending, timeout=1, return_when="FIRST_COMPLETED")
-            yield from done
 
 
 def _outcome(future, task: Task) -> CellOutcome:

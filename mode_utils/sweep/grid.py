@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -70,7 +70,13 @@ class Sweep:
     def notebook_of(self, cell: Cell) -> str:
         """Return the notebook that a cell executes, as JSON: without what the first cell does for all."""
         text, first = self.notebook.read_text(encoding="utf-8"), self.cells()[0]
-        return text if cell == first or not self.once else _without_tagged(text, self.once, first.name)
+        if cell == first or not self.once:
+            return text
+        content = json.loads(text)
+        kept = [each for each in content["cells"] if not set(self.once) & set(each["metadata"].get("tags", []))]
+        note = f"*What is the same in all copies of this sweep is left out here: see the copy `{first.name}`.*"
+        content["cells"] = [{"cell_type": "markdown", "id": "left-out", "metadata": {}, "source": [note]}, *kept]
+        return json.dumps(content)
 
 
 def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -> Sweep:
@@ -93,7 +99,6 @@ def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -
 
 
 def _read_values(sweep: Sweep, where: str, overrides: list[tuple[str, object]]) -> Sweep:
-    """Apply overrides, and let each value be what its parameter's default says that it is."""
     declared, notes = read_declared(sweep.notebook), []
     parameters, grid, places = dict(sweep.parameters), dict(sweep.grid), dict.fromkeys(dict(overrides), "-p")
     for name, value in overrides:
@@ -166,14 +171,6 @@ def cell_name(point: Mapping) -> str:
     return f"{safe[: LONGEST_NAME - 9]}-{hashlib.sha256(exact.encode()).hexdigest()[:8]}"
 
 
-def _without_tagged(notebook: str, tags: Collection[str], where: str) -> str:
-    content = json.loads(notebook)
-    kept = [cell for cell in content["cells"] if not set(tags) & set(cell["metadata"].get("tags", []))]
-    note = f"*What is the same in all copies of this sweep is left out here: see the copy `{where}`.*"
-    content["cells"] = [{"cell_type": "markdown", "id": "left-out", "metadata": {}, "source": [note]}, *kept]
-    return json.dumps(content)
-
-
 def _read_yaml(path: Path) -> object:
     if not path.is_file():
         there = sorted(file.name for file in path.parent.glob("*.yml")) if path.parent.is_dir() else []
@@ -227,7 +224,6 @@ def _axes(axes: dict, where: str) -> dict[str, list]:
 
 
 def _check_names(sweep: Sweep, where: str) -> None:
-    """Refuse values, and cells, that cannot be told apart by their names."""
     for name, values in sweep.grid.items():
         if len({cell_name({name: value}) for value in values}) < len(values):
             raise ValueError(f"{where}: the axis {name!r} has a value twice: {values!r}")

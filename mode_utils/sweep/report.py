@@ -29,9 +29,9 @@ STATE = "report.json"
 def make_report(sweep: Sweep, store: LocalStore, folders: dict, timeout: float | None = None) -> CellOutcome | None:
     """Execute the report on complete cells; return how it ended, or None if the last one is up to date.
 
-    It is given those of these parameters that it declares: ``sweep_dir`` (the folder of the executed cells), ``cells``
-    (their names, in order), ``results_dir`` (has the collected tables), ``figures_dir`` and ``kept_dir`` (for what
-    differs each time). The last three are scratch folders; once all is done their files go to `folders`, by kind.
+    It is given those of these parameters that it declares: ``sweep_dir`` (with the executed cells), ``cells`` (their
+    names), ``results_dir`` (has the collected tables), ``figures_dir`` and ``kept_dir`` (what differs each time). The
+    last three are scratch folders; once all is done their files go to `folders`, by kind.
     """
     text = sweep.report.notebook.read_text(encoding="utf-8")
     cells = json.dumps([store.manifest(cell.name) for cell in sweep.cells()])
@@ -52,7 +52,6 @@ def report_files(store: LocalStore, folders: dict[str, Path]) -> list[Path]:
 
 
 def _is_current(store: LocalStore, state: dict, folders: dict[str, Path]) -> bool:
-    """Tell whether the last report was made from the same, and its files are as it left them."""
     with suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):  # not a state
         last = json.loads((store.folder / STATE).read_text(encoding="utf-8"))
         damaged = [find_damage(files, folders[kind]) for kind, files in last["files"].items()]
@@ -62,8 +61,8 @@ def _is_current(store: LocalStore, state: dict, folders: dict[str, Path]) -> boo
 
 def _execute(sweep: Sweep, store: LocalStore, text: str, scratch: Path, folders: dict, timeout: float | None):
     source, results = execution_folder(scratch, text)
-    for kind in ("figures", "kept"):
-        (scratch / kind).mkdir()
+    (scratch / "figures").mkdir()
+    (scratch / "kept").mkdir()
     for name in sweep.collect:
         shutil.copyfile(folders["results"] / name, results / name)
     offered = {"sweep_dir": str(store.folder.resolve()), "cells": [cell.name for cell in sweep.cells()]}

@@ -143,7 +143,6 @@ def _task(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cell:
 
 
 def _confirm(outcome: CellOutcome, store: LocalStore | RemoteStore) -> CellOutcome:
-    """Check that what a worker has published is seen from here."""
     if outcome.error is None and store.manifest(outcome.cell) is None:
         place = f"published as {outcome.place}, which is not seen from here"
         return replace(outcome, error=f"{place}: workers that share no disk need --store")
@@ -179,8 +178,7 @@ class LiveView:
         self.running.pop(outcome.cell, None)
         self.done += 1
         self.failed += outcome.error is not None
-        if outcome.error is None:  # a failure says little about how long the others take
-            self.durations.append(outcome.seconds)
+        self.durations += [] if outcome.error else [outcome.seconds]  # a failure says little about the others
         state = f"failed: {outcome.error}" if outcome.error else f"done in {outcome.seconds:.1f} s"
         if self.bar.disable or outcome.error:
             tqdm.write(", ".join(filter(None, [f"[{self.done}/{self.total}] {outcome.cell} {state}", self._left()])))
@@ -205,7 +203,6 @@ class LiveView:
 
 
 def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> list[CellOutcome]:
-    """Collect the tables, make the report, and return its outcome if it failed."""
     results = options.output / "data" / "results" / sweep.name
     folders = {cell.name: store.fetch(cell.name) for cell in sweep.cells()}
     local = store.mirror if isinstance(store, RemoteStore) else store
@@ -257,7 +254,6 @@ def _read_part(path: Path, cell: Cell, axes: Mapping) -> pd.DataFrame:
 
 
 def _note_columns(name: str, parts: list[pd.DataFrame], sweep: Sweep) -> None:
-    """Say which columns some cells do not have: their places in the table stay empty."""
     for column in dict.fromkeys(column for part in parts for column in part):
         without = [cell.name for cell, part in zip(sweep.cells(), parts, strict=True) if column not in part]
         if without:

@@ -21,12 +21,8 @@ def add_options(parser: argparse.ArgumentParser, declared: Mapping[str, Declared
         flags = more.pop("flags", [f"--{name.replace('_', '-')}"])
         kind = type(parameter.default)
         usual = {"action": "store_true"} if kind is bool else {"type": _split if kind is list else kind}
-        usual |= {
-            "default": argparse.SUPPRESS if flags else None,
-            "help": _help(parameter, with_default="required" not in more),
-        }
-        if flags:
-            usual["dest"] = name
+        usual |= {"default": argparse.SUPPRESS, "dest": name} if flags else {"default": None}
+        usual["help"] = _help(parameter, with_default="required" not in more)
         parser.add_argument(*(flags or [name]), **usual | more)
 
 

@@ -38,17 +38,14 @@ class Watch(threading.Thread):
     """Follows the kernel of one notebook: records what it uses, ends it after `timeout` seconds or on request.
 
     `ready` tells whether the kernel has answered, `ended_by` is "timeout" or "request" if the watch ended it;
-    `cpu_seconds` and `peak_memory`, in bytes, are those of the kernel and its children.
+    `cpu_seconds` and `peak_memory` (bytes) include its children.
     """
 
     def __init__(self, timeout: float | None = None):
         super().__init__(daemon=True)
         self.deadline = time.monotonic() + timeout if timeout else float("inf")
-        self.ready = False
-        self.ended_by: str | None = None
-        self.cpu_seconds, self.peak_memory = 0.0, 0
-        self._process: subprocess.Popen | None = None
-        self._kernel: psutil.Process | None = None
+        self.ready, self.ended_by, self.cpu_seconds, self.peak_memory = False, None, 0.0, 0
+        self._process, self._kernel = None, None
         self._children: set[psutil.Process] = set()
         self._over = threading.Event()
 
@@ -101,7 +98,6 @@ class Watch(threading.Thread):
         return self._process.poll() if self._process else None
 
     def _kill(self) -> None:
-        """Kill the kernel and all children it was seen with, also if it is gone itself."""
         self.sample()
         for process in (*self._children, *([self._kernel] if self._kernel else [])):
             with suppress(psutil.Error):
@@ -147,7 +143,6 @@ def run_notebook(
 
 
 def _kernel_class(watch: Watch, environment: dict, connection: Path, kernel_log: IO, preload: Sequence[str]) -> type:
-    """Build a kernel manager class for one notebook: nbclient takes a class and makes the manager itself."""
     # sockets in the cell's own folder: no port to lose to another process, and no other user can connect
     transport = "ipc" if os.name == "posix" and len(str(connection)) < LONGEST_SOCKET else "tcp"
     # meant by Dask for its workers: it makes malloc give memory back at once, which slows down numerical kernels

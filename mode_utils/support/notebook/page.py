@@ -114,7 +114,6 @@ def _wrap_tables(soup):
 
 
 def _number_figures(soup):
-    """Give each figure a number; return the sections, and below them their figures."""
     contents, count = [], 0
     for node in soup.find_all(["h2", "img"]):
         if node.name == "h2":

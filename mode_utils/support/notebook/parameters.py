@@ -59,8 +59,8 @@ def notebook_cells(notebook: str, where: str = "notebook") -> list[tuple[str, st
         content = json.loads(notebook)
     except ValueError as error:
         raise ValueError(f"{where} is not a notebook: {error}") from None
-    if not isinstance(content, dict) or content.get("nbformat") != 4:
-        found = content.get("nbformat") if isinstance(content, dict) else "none"
+    found = content.get("nbformat") if isinstance(content, dict) else "none"
+    if found != 4:
         raise ValueError(f"{where}: a notebook of format 4 is expected, not {found}")
     metadata = content["metadata"]
     language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get("language", "python")
@@ -84,10 +84,7 @@ def parse_cell(source: str) -> tuple[str, list[ast.stmt]]:
 
 
 def declared_parameters(notebook: str, where: str) -> dict[str, Declared]:
-    """Read the parameters that a notebook, given as JSON, declares; a ValueError begins with `where`.
-
-    ``papermill.inspect_notebook`` skips each line with a second ``=`` and cannot tell the type of a default.
-    """
+    """Read the parameters that a notebook, given as JSON, declares; a ValueError begins with `where`."""
     cells = notebook_cells(notebook, where)
     tagged = [source for kind, source, tags in cells if kind == "code" and "parameters" in tags]
     if len(tagged) != 1:
@@ -182,11 +179,10 @@ def check_namespace(namespace: dict, names: list[str], declared: dict[str, Decla
 
 def _describe_text(name: str, value: object) -> list[str]:
     """Return a sentence on a text that a grid file would read as something else: papermill's own rules are others."""
-    other = value
     with suppress(ValueError):
         other = read_value(Written(value)) if isinstance(value, str) else value
-    same = type(other) is type(value)
-    return [] if same else [f"{name}: {value!r} is a text; a grid file would read {other!r}"]
+        return [] if type(other) is type(value) else [f"{name}: {value!r} is a text; a grid file would read {other!r}"]
+    return []
 
 
 def _first_declared(executed: list[str]) -> dict[str, Declared]:
@@ -211,8 +207,8 @@ def _declared(source: str) -> dict[str, Declared]:
             if value is None and not isinstance(node, ast.AnnAssign):
                 declared.setdefault(name, Declared(ANYTHING))
                 continue
-            default = ANYTHING if value is None else _literal(value)
-            declared[name] = Declared(default, *_choices(comment, _annotated(node, comment, default)))
+            default, (choices, help_text) = ANYTHING if value is None else _literal(value), _choices(comment)
+            declared[name] = Declared(default, choices, _annotated(node, comment, default), help_text)
     return declared
 
 
@@ -233,14 +229,12 @@ def _assigned(node: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
 
 
 def _literal(node: ast.expr) -> object:
-    try:
+    with suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return ANYTHING
+    return ANYTHING
 
 
 def _annotated(node: ast.stmt, comment: str, default: object) -> tuple[type, ...]:
-    """Return the types that an annotation, or a comment such as ``type: float``, names beside the default's."""
     label, _, text = comment.partition(":")
     annotation = getattr(node, "annotation", None)
     if annotation is None and label.strip() == "type" and text.split():
@@ -268,13 +262,12 @@ def _kinds(node: ast.expr) -> list[type | None]:
     return [_TYPES.get(name)]
 
 
-def _choices(comment: str, annotated: tuple[type, ...]) -> tuple[tuple[str, ...], tuple[type, ...], str]:
+def _choices(comment: str) -> tuple[tuple[str, ...], str]:
     label, _, values = comment.partition(":")
     if label.strip().casefold() != "one of":
-        return (), annotated, comment
+        return (), comment
     values, _, help_text = values.partition(";")
-    choices = tuple(value.strip().strip("'\"") for value in values.split(",") if value.strip())
-    return choices, annotated, help_text.strip()
+    return tuple(each.strip().strip("'\"") for each in values.split(",") if each.strip()), help_text.strip()
 
 
 def _is_choice(value: object, choice: str) -> bool:

@@ -95,8 +95,6 @@ class _RecordedDisplays(DisplayPublisher):
 
 
 class _Stream(io.TextIOBase):
-    """Records what is printed, in order with what is displayed."""
-
     def __init__(self, shell, name):
         self._shell, self._name = shell, name
 

@@ -98,10 +98,7 @@ def read_argument(text: Argument, kinds: tuple[type, ...], is_axis: bool) -> obj
     return Written(text) if is_plain else value
 
 
-def read_value(
-    value: object, kinds: tuple[type, ...] = (), default: object = None, choices: tuple[str, ...] = (),
-    note: Callable[[str, object], None] = lambda text, value: None,
-) -> object:  # fmt: skip
+def read_value(value: object, kinds: tuple = (), default=None, choices: tuple = (), note: Callable = lambda *_: None):
     """Return what a value means for a parameter: None, bool, int, float, str, list or dict.
 
     Parts of a list or a mapping are read as those of the `default`; `choices` are texts that are surely meant as such.
@@ -197,7 +194,6 @@ def _readings(text: str) -> list[object]:
 
 
 def _as_kind(value: object, kinds: tuple[type, ...]) -> object:
-    """Return a reading as one of the kinds, or `AmbiguousError` if it is none of them."""
     if not kinds or type(value) in kinds:
         return value
     if float in kinds and type(value) is int:
@@ -232,7 +228,6 @@ def _in_yaml(text: str) -> object:
 
 
 def _read_part(value: object, kinds: tuple[type, ...], default: object, note: Callable) -> object:
-    """Read a part of a list or a mapping: as the default's, where that is possible."""
     if isinstance(value, Written) and kinds and not (kinds == (str,) and _is_word(value)):
         noted: list[tuple[str, object]] = []
         read = _read_scalar(value, kinds, (), lambda *both: noted.append(both))

@@ -30,10 +30,7 @@ def can_fork() -> bool:
 
 
 class Server:
-    """A process that has imported some modules, and forks kernels on request.
-
-    What cannot be imported is left to the notebook, which says why. `environment` is read by libraries at import.
-    """
+    """A process that has imported those modules that it can, and forks kernels on request."""
 
     def __init__(self, modules: tuple[str, ...], environment: dict[str, str]):
         ours, its = socket.socketpair()
@@ -100,7 +97,6 @@ class WarmProvisioner(LocalProvisioner):
 
 
 def _fork(modules: tuple[str, ...], environment: dict[str, str], request: dict) -> WarmKernel:
-    """Fork a kernel from the server for these modules and threads, which is started if there is none that lives."""
     settled = {name: value for name, value in environment.items() if name.endswith("_THREADS") or name == "PYTHONPATH"}
     key = (modules, tuple(sorted(settled.items())))
     with _lock:
