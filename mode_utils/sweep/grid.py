@@ -33,7 +33,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class ReportNotebook:
-    """The notebook executed after the cells; `prints` are those of its files that are shown on the terminal."""
+    """The notebook executed after the cells, and which of its files (`prints`) are shown on the terminal."""
 
     notebook: Path
     parameters: dict = field(default_factory=dict)
@@ -42,12 +42,7 @@ class ReportNotebook:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A grid file, read and with overrides applied.
-
-    `check` raises if a cell's parameters, defaults included, do not fit. Outputs to `collect` are put together among
-    the results, those to `keep` beside the executed copies. Cells with a tag of `once` are executed in the first copy
-    alone. `notes` say what was read otherwise than YAML does by itself.
-    """
+    """A grid file, see docs/sweeps.md, with overrides applied; `notes` say what was read otherwise than YAML does."""
 
     name: str
     notebook: Path
@@ -80,11 +75,7 @@ class Sweep:
 
 
 def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -> Sweep:
-    """Read a grid file, whose stem is the sweep's name, and apply overrides: names with values or `values.Argument`.
-
-    A file that is not there is a FileNotFoundError, a check that cannot be imported an ImportError, an unknown key a
-    KeyError, and a value of the wrong shape, or with two readings, a ValueError.
-    """
+    """Read a grid file, whose stem is the sweep's name, and apply overrides: names with values or `values.Argument`."""
     path, where = Path(path), str(path)
     content = _mapping(_read_yaml(path), where, SWEEP_KEYS)
     parameters, grid = (_mapping(content.pop(key, None), f"{where}: {key}") for key in ("parameters", "grid"))
@@ -136,10 +127,7 @@ def _read_override(name: str, value: object, declared: Mapping, is_axis: bool) -
 
 
 def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None:
-    """Check every cell against the parameters that its notebook declares; a KeyError or a ValueError names the cell.
-
-    The sweep sets `reserved` parameters itself: the notebook must declare them, the grid must not.
-    """
+    """Check every cell against its notebook, which must declare the `reserved` parameters that sweeps set."""
     declared = read_declared(sweep.notebook)
     known = {name: parameter.default for name, parameter in declared.items() if parameter.default is not ANYTHING}
     for name in reserved:
@@ -159,10 +147,7 @@ def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None
 
 
 def cell_name(point: Mapping) -> str:
-    """Name the cell at a point of the grid, such as ``metric=earth_mover,layer_selection=True``, safe as a file's name.
-
-    Where that loses anything but blanks, and in names that are too long, a hash of the values keeps names distinct.
-    """
+    """Name the cell at a point of the grid, safe as a file's name: with a hash of the values where that loses any."""
     parts = [f"{name}={str(value).replace(' ', '_')}" for name, value in point.items()]
     exact = ",".join(parts) or "single"
     safe = re.sub(r"[^\w.,=+-]", "_", exact, flags=re.ASCII)

@@ -110,10 +110,7 @@ def read_manifest(text: str | bytes) -> dict | None:
 
 
 def why_outdated(manifest: dict | None, wanted: dict, outputs: Sequence = (), damage: str | None = None) -> str | None:
-    """Say why a result does not serve, such as ``"out of date: notebook, package changed"``; None if it does.
-
-    `wanted` is the `fingerprint` of the cell as it would be executed now, `damage` what `find_damage` says.
-    """
+    """Say why a result does not serve for a `wanted` fingerprint, such as ``"damaged: runs.csv is missing"``."""
     if manifest is None:
         return "missing"
     if damage:

@@ -27,12 +27,7 @@ STATE = "report.json"
 
 
 def make_report(sweep: Sweep, store: LocalStore, folders: dict, timeout: float | None = None) -> CellOutcome | None:
-    """Execute the report on complete cells; return how it ended, or None if the last one is up to date.
-
-    It is given those of these parameters that it declares: ``sweep_dir`` (with the executed cells), ``cells`` (their
-    names), ``results_dir`` (has the collected tables), ``figures_dir`` and ``kept_dir`` (what differs each time). The
-    last three are scratch folders; once all is done their files go to `folders`, by kind.
-    """
+    """Execute the report on complete cells, move its files to `folders`, by kind; None if the last is up to date."""
     text = sweep.report.notebook.read_text(encoding="utf-8")
     cells = json.dumps([store.manifest(cell.name) for cell in sweep.cells()])
     state = fingerprint(text, sweep.report.parameters) | {"cells": hashlib.sha256(cells.encode()).hexdigest()}

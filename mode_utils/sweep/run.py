@@ -83,11 +83,7 @@ def describe_plan(sweep: Sweep, listed: Sequence[tuple[Cell, str | None]]) -> st
 
 
 def run_sweep(sweep: Sweep, options: Options) -> list[CellOutcome]:
-    """Run the cells that need it; if all are complete then, collect the tables and make the report.
-
-    Returns the outcomes of the cells that ran, and of the report if it failed. A parameter that does not fit is a
-    KeyError or a ValueError; another sweep of this name, or a store or scheduler out of reach, an OSError.
-    """
+    """Run the cells that need it, and if all are complete collect and report; return how these ended."""
     check_sweep(sweep)
     count_workers(options.workers)
     store = open_store(options.output, sweep.name, options.store)
@@ -227,10 +223,7 @@ def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> 
 
 
 def collect_tables(names: Sequence[str], sweep: Sweep, folders: Mapping[str, Path], target: Path) -> list[Path]:
-    """Concatenate CSV files over the cells, in the order of the grid; return the tables written below `target`.
-
-    Values are copied as text: no number is rounded. Axes of the grid that a table has no column for are put in front.
-    """
+    """Concatenate CSV files over the cells, as text so that no number is rounded; return the tables below `target`."""
     for name in names:
         parts = [_read_part(folders[cell.name] / name, cell, sweep.grid) for cell in sweep.cells()]
         with whole_file(target / name) as partial:

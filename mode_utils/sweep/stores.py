@@ -86,10 +86,7 @@ class LocalStore:
 
 @dataclass(frozen=True)
 class RemoteStore:
-    """Cells of a sweep below an fsspec URL, for workers that share no disk; copies are fetched into `mirror`.
-
-    The manifest is deleted first and written last, and only a cell with a manifest counts.
-    """
+    """Cells of a sweep below an fsspec URL, copied into `mirror`; a manifest is deleted first and written last."""
 
     url: str
     mirror: LocalStore

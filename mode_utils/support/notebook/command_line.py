@@ -11,11 +11,7 @@ _UNSET = re.compile(r"""; *(?:0|""|\[\]) (\w+) (.*)$""")  # what help says of a 
 
 
 def add_options(parser: argparse.ArgumentParser, declared: Mapping[str, Declared], changes: Mapping) -> None:
-    """Add an option for each parameter of a notebook; an option that is not given is absent from the namespace.
-
-    A truth value is a flag, a list what commas separate. For some names `changes` has what `add_argument` is given
-    instead, and `flags`, such as ``["--continue"]``, or none for an argument by its position, shown as `metavar`.
-    """
+    """Add an option for each parameter of a notebook; `changes` are other arguments of `add_argument`, and `flags`."""
     for name, parameter in declared.items():
         more = dict(changes.get(name, {}))
         flags = more.pop("flags", [f"--{name.replace('_', '-')}"])

@@ -35,11 +35,7 @@ logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the sweep reports f
 
 
 class Watch(threading.Thread):
-    """Follows the kernel of one notebook: records what it uses, ends it after `timeout` seconds or on request.
-
-    `ready` tells whether the kernel has answered, `ended_by` is "timeout" or "request" if the watch ended it;
-    `cpu_seconds` and `peak_memory` (bytes) include its children.
-    """
+    """Follows the kernel of one notebook and its children, and ends it after `timeout` seconds or on request."""
 
     def __init__(self, timeout: float | None = None):
         super().__init__(daemon=True)
@@ -116,11 +112,7 @@ def run_notebook(
     source: Path, target: Path, parameters: dict, watch: Watch, environment: dict, log: IO[str] | None = None,
     preload: Sequence[str] = (), cwd: Path | None = None,
 ) -> None:  # fmt: skip
-    """Execute a notebook in the folder `cwd`, by default ``work`` beside the target; leave the copy also if it fails.
-
-    What it prints goes to the `log`; modules to `preload` are imported before the kernel is forked, see `warm`. A cell
-    that raises is a PapermillExecutionError; a kernel that dies, or does not start, a RuntimeError.
-    """
+    """Execute a notebook in the folder `cwd`, or in ``work`` beside the target; leave the copy also if it fails."""
     if cwd is None:
         cwd = target.parent / "work"
         cwd.mkdir(exist_ok=True)

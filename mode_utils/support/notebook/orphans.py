@@ -15,10 +15,7 @@ def parent_mark() -> dict[str, str]:
 
 
 def end_orphans() -> None:
-    """End kernels on this machine whose worker is gone, such as those that were stopped when it died.
-
-    They are told apart by number alone: times of creation shift with the clock and could end another sweep's kernels.
-    """
+    """End kernels here whose worker is gone; by number alone, as times of creation shift with the clock."""
     for process in psutil.process_iter(["environ"]):
         host, _, number = (process.info["environ"] or {}).get(PARENT_MARK, "").rpartition(" ")
         if host == platform.node() and not _is_alive(int(number)):

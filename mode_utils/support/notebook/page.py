@@ -1,7 +1,4 @@
-"""A notebook as one HTML page for readers: no code, everything inside, with contents and the commit it came from.
-
-``python -m mode_utils.support.notebook.page NOTEBOOK PAGE`` executes a copy of a notebook and writes its page.
-"""
+"""A notebook as one HTML page for readers: no code, everything inside, with contents and the commit it came from."""
 
 import argparse
 import os
@@ -28,11 +25,7 @@ Section, Page = namedtuple("Section", "anchor text below"), namedtuple("Page", "
 
 
 def render_page(notebook, origin, place="", beside=()):
-    """Render an executed notebook as a self-contained page, with its `origin` below its first heading.
-
-    Links to other pages of the repository lead to the site where the notebook has a `place` there (`address_on_site`),
-    and are plain text elsewhere, but for files `beside` the page.
-    """
+    """Render an executed notebook as one page; links lead to the site, if it has a `place` there, or to `beside`."""
     from nbconvert import HTMLExporter  # only needed when a page is made
 
     exporter = HTMLExporter(

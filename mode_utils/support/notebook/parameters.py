@@ -27,10 +27,7 @@ _WIDENED = {float: (int, float), tuple: (list, tuple)}
 
 @dataclass(frozen=True)
 class Declared:
-    """One declared parameter: its default (`ANYTHING` if not a literal) and its choices (empty if free).
-
-    `annotated` are the types of its annotation, if not the default's; `help` is its comment without the choices.
-    """
+    """One declared parameter: its default (`ANYTHING` if not a literal), and what its annotation and comment say."""
 
     default: object
     choices: tuple[str, ...] = ()

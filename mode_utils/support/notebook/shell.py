@@ -28,10 +28,7 @@ TOLD = "told"  # the tag of a cell whose text is printed on, too
 
 
 def execute_here(source: Path, parameters: dict, cwd: Path) -> tuple:
-    """Execute a notebook in a folder; return the copy, and the text of cells tagged `TOLD`, which is printed on.
-
-    An error of a cell is raised as it is. Parameters are texts, numbers, truth values, None, and lists of these.
-    """
+    """Execute a notebook in a folder; return the copy, and the text of cells tagged `TOLD`, which is printed on."""
     notebook = nbformat.read(source, as_version=4)
     given = "".join(f"{name} = {_in_python(value)}\n" for name, value in parameters.items())
     tagged = next(n for n, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))

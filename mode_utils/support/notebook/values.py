@@ -1,8 +1,7 @@
 """What is written in a grid file or on the command line means what the parameter's default says.
 
 YAML 1.1 by itself reads ``1e-4`` as a text, ``2024-01-01`` as a date, ``010`` as 8, ``12:30`` as 750 and ``no`` as
-false. Here what stands without quotes is kept as it is written until it is known which kinds of values its parameter
-takes. Where they leave two readings that are both plausible, that is an error which says how to write either.
+false. Here what has no quotes stays as it is written until it is known which kinds of values its parameter takes.
 """
 
 import re
@@ -99,11 +98,9 @@ def read_argument(text: Argument, kinds: tuple[type, ...], is_axis: bool) -> obj
 
 
 def read_value(value: object, kinds: tuple = (), default=None, choices: tuple = (), note: Callable = lambda *_: None):
-    """Return what a value means for a parameter: None, bool, int, float, str, list or dict.
+    """Return what a value means for a parameter; `note` is told of each text that is read otherwise than YAML does.
 
-    Parts of a list or a mapping are read as those of the `default`; `choices` are texts that are surely meant as such.
-    To `note` goes each text that is read otherwise than YAML does, and what it became. What can be read in two ways is
-    an `AmbiguousError`, what cannot be given to a notebook a ValueError.
+    Parts of a list or a mapping are read as those of the `default`. What has two readings is an `AmbiguousError`.
     """
     if isinstance(value, Written):
         return _read_scalar(value, kinds, choices, note)

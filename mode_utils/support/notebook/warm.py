@@ -1,8 +1,7 @@
 """Warm kernels: each is forked from a server that has imported what its notebook imports, used once and thrown away.
 
-A server ends with its worker. What it imports must not start threads or hold devices, as a fork would break them; a
-module can tell by `IN_SERVER` in its environment that it is imported in one, and put off such work until it is forked
-(`os.register_at_fork`). Where forking is not safe or not there, kernels start as usual.
+What a server imports must not start threads or hold devices: a fork would break them. A module can tell by `IN_SERVER`
+in its environment, and put off such work until it is forked (`os.register_at_fork`).
 """
 
 import json
