@@ -22,14 +22,13 @@ from mode_utils.support.failures import is_foreseen
 from mode_utils.support.notebook.kernels import Watch, last_words, run_notebook
 
 from .manifest import CHECKOUT, MANIFEST, NOTEBOOK, PACKAGE, describe_contents, describe_files, sources_hash
-from .stores import LocalStore, RemoteStore
+from .stores import Store
 from .tasks import THREAD_VARIABLES, CellOutcome, Task
 
 TRACEBACK_LINES = 8
 
-# kernels that run in this process, and sweeps that were told to stop
-_running: dict[Watch, str] = {}
-_stopped: set[str] = set()
+_running: dict[Watch, str] = {}  # kernels in this process, with their sweep
+_stopped: set[str] = set()  # sweeps that were told to stop
 
 
 def run_cell(task: Task) -> CellOutcome:
@@ -51,10 +50,7 @@ def run_cell(task: Task) -> CellOutcome:
             _write_manifest(task, outcome, results, inputs)
             return replace(outcome, place=task.store.publish(results, task.cell))
         except Exception as error:
-            seconds = time.monotonic() - started
-            message, lines = explain(error, watch, task.timeout, scratch)
-            place = "" if watch.ended_by == "request" else keep_notebook(scratch, task.store, task.cell)
-            return CellOutcome(task.cell, place, seconds, watch.cpu_seconds, watch.peak_memory, message, lines)
+            return failed_outcome(task.cell, error, time.monotonic() - started, watch, scratch, task.store)
 
 
 def stop_cells(sweep_id: str) -> None:
@@ -67,9 +63,8 @@ def stop_cells(sweep_id: str) -> None:
 
 def execution_folder(scratch: Path, notebook: str) -> tuple[Path, Path]:
     """Lay out a scratch folder: return the notebook's source file in it, and the empty folder for its results."""
-    results = scratch / "results"
+    source, results = scratch / "source.ipynb", scratch / "results"
     results.mkdir()
-    source = scratch / "source.ipynb"
     source.write_text(notebook, encoding="utf-8")
     return source, results
 
@@ -80,10 +75,20 @@ def package_path() -> dict[str, str]:
     return {"PYTHONPATH": path} if CHECKOUT else {}
 
 
-def explain(error: Exception, watch: Watch, timeout: float | None, folder: Path) -> tuple[str, tuple[str, ...]]:
-    """Put the failure of a notebook executed in a folder into a line, and the last lines of its traceback."""
-    message = f"{type(error).__name__}: {error}"
-    lines = last_words(folder, TRACEBACK_LINES)
+def failed_outcome(cell: str, error: Exception, seconds: float, watch: Watch, scratch: Path, store: Store):
+    """Describe how a notebook failed, and keep it if it is there and the store does not fail itself."""
+    message, lines = _explain(error, watch, scratch)
+    place, left = "", scratch / "failed"
+    if watch.ended_by != "request":
+        left.mkdir()
+        with suppress(OSError):
+            (scratch / NOTEBOOK).rename(left / NOTEBOOK)
+            place = f"{store.keep_failure(left, cell)}/{NOTEBOOK}"
+    return CellOutcome(cell, place, seconds, watch.cpu_seconds, watch.peak_memory, message, lines)
+
+
+def _explain(error: Exception, watch: Watch, scratch: Path) -> tuple[str, tuple[str, ...]]:
+    message, lines = f"{type(error).__name__}: {error}", last_words(scratch, TRACEBACK_LINES)
     if isinstance(error, PapermillExecutionError):
         message = f"{error.ename}: {error.evalue}"
         text = strip_color("\n".join(error.traceback))
@@ -93,18 +98,8 @@ def explain(error: Exception, watch: Watch, timeout: float | None, folder: Path)
     elif not isinstance(error, DeadKernelError) and not lines and not is_foreseen(error):
         lines = tuple("".join(traceback.format_exception(error)).splitlines()[-TRACEBACK_LINES:])
     if watch.ended_by == "timeout":
-        message = f"timed out after {timeout:g} s"
+        message = f"timed out after {watch.timeout:g} s"
     return message.splitlines()[0], lines
-
-
-def keep_notebook(scratch: Path, store: LocalStore | RemoteStore, cell: str) -> str:
-    """Keep the notebook of a failed cell; return where, if there is one and the store does not fail itself."""
-    left = scratch / "failed"
-    left.mkdir()
-    with suppress(OSError):
-        (scratch / NOTEBOOK).rename(left / NOTEBOOK)
-        return f"{store.keep_failure(left, cell)}/{NOTEBOOK}"
-    return ""
 
 
 def _execute(task: Task, scratch: Path, watch: Watch) -> Path:

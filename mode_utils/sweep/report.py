@@ -16,7 +16,7 @@ from mode_utils.support.notebook.kernels import Watch, run_notebook
 from mode_utils.support.notebook.page import address_on_site, describe_origin, render_page
 from mode_utils.support.notebook.parameters import read_declared
 
-from .cells import execution_folder, explain, keep_notebook, package_path
+from .cells import execution_folder, failed_outcome, package_path
 from .cluster import thread_environment
 from .grid import Sweep
 from .manifest import NOTEBOOK, PACKAGE, describe_files, find_damage, fingerprint
@@ -68,9 +68,7 @@ def _execute(sweep: Sweep, store: LocalStore, text: str, scratch: Path, folders:
     try:
         _run_in_thread(source, scratch / NOTEBOOK, parameters, watch, thread_environment(1) | package_path())
     except Exception as error:
-        message, lines = explain(error, watch, timeout, scratch)
-        place = keep_notebook(scratch, store, "report")
-        return CellOutcome("report", place, time.monotonic() - started, error=message, traceback=lines)
+        return failed_outcome("report", error, time.monotonic() - started, watch, scratch, store)
     place = str(store.folder / "report.html")
     return CellOutcome("report", place, time.monotonic() - started, watch.cpu_seconds, watch.peak_memory)
 

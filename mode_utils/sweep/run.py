@@ -19,7 +19,7 @@ from mode_utils.support.notebook.orphans import end_orphans
 from .cluster import count_workers, local_client, remote_client, run_tasks, thread_environment
 from .grid import Cell, Sweep, check_sweep
 from .manifest import CHECKOUT, fingerprint, why_outdated
-from .stores import LocalStore, RemoteStore, open_store, upload_files
+from .stores import RemoteStore, Store, open_store, upload_files
 from .tasks import CellOutcome, Task
 
 SHOWN_NAMES = 2  # of running cells
@@ -112,7 +112,7 @@ def _only_one(folder: Path) -> AbstractContextManager:
         raise BlockingIOError(f"another sweep is running in {folder}") from None
 
 
-def _run_cells(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cells: list[Cell]) -> list[CellOutcome]:
+def _run_cells(sweep: Sweep, options: Options, store: Store, cells: list[Cell]) -> list[CellOutcome]:
     started, tasks = time.monotonic(), [_task(sweep, options, store, cell) for cell in cells]
     local = local_client(min(len(cells), count_workers(options.workers)), options.host)
     with remote_client(options.scheduler) if options.scheduler else local as client:
@@ -127,7 +127,7 @@ def _run_cells(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, 
     return [_confirm(outcome, store) for outcome in outcomes]
 
 
-def _task(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cell: Cell) -> Task:
+def _task(sweep: Sweep, options: Options, store: Store, cell: Cell) -> Task:
     notebook = sweep.notebook_of(cell)
     return Task(
         sweep_id="", cell=cell.name, notebook=notebook, fingerprint=fingerprint(notebook, cell.parameters),
@@ -138,7 +138,7 @@ def _task(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cell:
     )  # fmt: skip
 
 
-def _confirm(outcome: CellOutcome, store: LocalStore | RemoteStore) -> CellOutcome:
+def _confirm(outcome: CellOutcome, store: Store) -> CellOutcome:
     if outcome.error is None and store.manifest(outcome.cell) is None:
         place = f"published as {outcome.place}, which is not seen from here"
         return replace(outcome, error=f"{place}: workers that share no disk need --store")
@@ -198,7 +198,7 @@ class LiveView:
         return f"about {tqdm.format_interval(left)} left"
 
 
-def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> list[CellOutcome]:
+def _finish(sweep: Sweep, options: Options, store: Store) -> list[CellOutcome]:
     results = options.output / "data" / "results" / sweep.name
     folders = {cell.name: store.fetch(cell.name) for cell in sweep.cells()}
     local = store.mirror if isinstance(store, RemoteStore) else store

@@ -160,7 +160,10 @@ class RemoteStore:
         return f"{self.url}/{cell}"
 
 
-def open_store(root: Path, sweep: str, url: str | None = None) -> LocalStore | RemoteStore:
+Store = LocalStore | RemoteStore
+
+
+def open_store(root: Path, sweep: str, url: str | None = None) -> Store:
     """Return the store of a sweep's cells: below `root`, or below `url` with copies below `root`."""
     below = f"notebooks/executed/{sweep}"
     local = LocalStore(root / below)

@@ -39,7 +39,7 @@ class Watch(threading.Thread):
 
     def __init__(self, timeout: float | None = None):
         super().__init__(daemon=True)
-        self.deadline = time.monotonic() + timeout if timeout else float("inf")
+        self.timeout, self.deadline = timeout, time.monotonic() + (timeout or float("inf"))
         self.ready, self.ended_by, self.cpu_seconds, self.peak_memory = False, None, 0.0, 0
         self._process, self._kernel = None, None
         self._children: set[psutil.Process] = set()
@@ -166,6 +166,13 @@ def execute_copy(source: Path, target: Path, parameters: dict | None = None, cwd
         run_notebook(source, target, parameters or {}, watch, {}, cwd=cwd or source.resolve().parent)
 
 
+def executed_copy(notebook: Path) -> nbformat.NotebookNode:
+    """Return a copy of a notebook, executed where it stands."""
+    with tempfile.TemporaryDirectory() as scratch:
+        execute_copy(notebook, Path(scratch) / "copy.ipynb")
+        return nbformat.read(Path(scratch) / "copy.ipynb", as_version=4)
+
+
 def last_words(folder: Path, lines: int) -> tuple[str, ...]:
     """Return the last lines that a kernel wrote past its notebook: a crash leaves no other trace."""
     with suppress(FileNotFoundError):
@@ -176,10 +183,7 @@ def last_words(folder: Path, lines: int) -> tuple[str, ...]:
 def main(notebooks: Sequence[str]) -> None:
     """Execute notebooks in place, each whole or not at all."""
     for notebook in map(Path, notebooks):
-        with tempfile.TemporaryDirectory() as scratch:
-            copy = Path(scratch) / "copy.ipynb"
-            execute_copy(notebook, copy)
-            executed = nbformat.read(copy, as_version=4)
+        executed = executed_copy(notebook)
         for part in (executed, *executed.cells):  # times and paths, which differ each time
             part.metadata.pop("papermill", None)
             part.metadata.pop("execution", None)

@@ -4,9 +4,9 @@ import argparse
 import os
 import re
 import subprocess
-import tempfile
 from base64 import b64decode
 from collections import namedtuple
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -52,14 +52,10 @@ def _arrange(html, place, beside):
 
 def describe_origin(folder):
     """Say where the code in a folder is from: its commit, if it is tracked, or the version that is installed."""
-    try:
-        tracked = _git(folder, "ls-files", ".")
-        commit = _git(folder, "log", "-1", "--format=%h of %cs") if tracked else ""
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no") if tracked else ""
-    except (OSError, subprocess.CalledProcessError):
-        commit = ""
-    if commit:
-        return f"From commit {commit}{', with changes that are not committed' if changed else ''}"
+    with suppress(OSError, subprocess.CalledProcessError):
+        if _git(folder, "ls-files", ".") and (commit := _git(folder, "log", "-1", "--format=%h of %cs")):
+            changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+            return f"From commit {commit}{', with changes that are not committed' if changed else ''}"
     if {"site-packages", "dist-packages"} & set(Path(folder).resolve().parts):
         return f"From version {version(_DISTRIBUTION)} of {_DISTRIBUTION}"
     return "From a copy that is in no repository"
@@ -73,11 +69,10 @@ def _git(folder, *arguments):
 def address_on_site(notebook):
     """Return the address of a notebook on the web site that MODE_SITE_URL names; "" if it names none."""
     site, notebook = os.environ.get("MODE_SITE_URL", ""), Path(notebook).resolve()
-    try:
+    with suppress(OSError, subprocess.CalledProcessError):
         top = _git(notebook.parent, "rev-parse", "--show-toplevel") if site else ""
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return f"{site.rstrip('/')}/{_as_page(notebook.relative_to(top).as_posix())}" if site else ""
+        return f"{site.rstrip('/')}/{_as_page(notebook.relative_to(top).as_posix())}" if site else ""
+    return ""
 
 
 def _as_page(address):
@@ -129,20 +124,15 @@ def _number_figures(soup):
 
 def main(arguments=None):
     """Execute a copy of a notebook where it stands, and write its page, whole or not at all."""
-    import nbformat
-
-    from .kernels import execute_copy  # imports papermill
+    from .kernels import executed_copy  # imports papermill
 
     about = __doc__.split("\n", 1)[0]
     parser = argparse.ArgumentParser(prog="python -m mode_utils.support.notebook.page", description=about)
     parser.add_argument("notebook", type=Path)
     parser.add_argument("page", type=Path)
     given = parser.parse_args(arguments)
-    folder, place = given.notebook.resolve().parent, address_on_site(given.notebook)
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / "copy.ipynb"
-        execute_copy(given.notebook, copy)
-        write_text(given.page, render_page(nbformat.read(copy, as_version=4), describe_origin(folder), place))
+    origin, place = describe_origin(given.notebook.resolve().parent), address_on_site(given.notebook)
+    write_text(given.page, render_page(executed_copy(given.notebook), origin, place))
     print(f"{given.page}: {given.page.stat().st_size / 1e6:.1f} MB")
 
 
