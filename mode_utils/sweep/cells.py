@@ -7,10 +7,9 @@ import signal
 import tempfile
 import time
 import traceback
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 import psutil
 from distributed import Worker, get_worker
@@ -120,8 +119,7 @@ def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
         del _running[watch]
     if watch.ended_by:
         raise TimeoutError("the notebook was interrupted")
-    absent = [name for name in task.outputs if not (results / name).is_file()]
-    if absent:
+    if absent := [name for name in task.outputs if not (results / name).is_file()]:
         there = ", ".join(sorted(path.name for path in results.iterdir()))
         others = f", only {there}" if there else ", and nothing else"
         raise FileNotFoundError(f"the notebook left no {', '.join(absent)} in its output_dir{others}")
@@ -143,7 +141,7 @@ def _worker() -> Worker | None:
     return None
 
 
-def _log_file(task: Task) -> AbstractContextManager[IO[str] | None]:
+def _log_file(task: Task):
     if task.log_dir is None:
         return nullcontext()
     Path(task.log_dir).mkdir(parents=True, exist_ok=True)

@@ -56,27 +56,21 @@ def local_client(workers: int, host: str = "127.0.0.1") -> Iterator[Client]:
         "dashboard_address": f"{host}:0", "local_directory": tempfile.gettempdir(), "silence_logs": logging.CRITICAL,
         "memory_limit": 0,  # kernels are processes of their own, which Dask's limit would not see
     }  # fmt: skip
-    with dask.config.set(SETTINGS), _interrupted_in_silence():
+    with dask.config.set(SETTINGS):
         context = get_mp_context()
         if context.get_start_method() == "forkserver":  # workers are forked from a server that has imported, once:
             context.set_forkserver_preload(["distributed", f"{__package__}.cells"])
             forkserver.ensure_running()  # at once, while the driver starts its scheduler
-        with LocalCluster(**cluster) as started, Client(started) as client:
-            client.register_plugin(_IgnoreInterrupt())
-            yield client
-
-
-@contextmanager
-def _interrupted_in_silence() -> Iterator[None]:
-    """End, on Ctrl-C, workers that are still starting: they would miss their driver, and say so at length."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        for child in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):
-                if "forkserver" in " ".join(child.cmdline()):  # others end in order
-                    child.kill()
-        raise
+        try:
+            with LocalCluster(**cluster) as started, Client(started) as client:
+                client.register_plugin(_IgnoreInterrupt())
+                yield client
+        except KeyboardInterrupt:  # workers that are still starting would miss their driver, and say so at length
+            for child in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    if "forkserver" in " ".join(child.cmdline()):  # others end in order
+                        child.kill()
+            raise
 
 
 @contextmanager

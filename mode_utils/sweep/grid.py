@@ -107,8 +107,7 @@ def _read_values(sweep: Sweep, where: str, overrides: list[tuple[str, object]]) 
 
     parameters = {name: read(name, [value], where)[0] for name, value in parameters.items()}
     grid = {name: read(name, values, where) for name, values in grid.items()}
-    report = sweep.report
-    if report:
+    if report := sweep.report:
         of_report, places = read_declared(report.notebook), {}
         given = {name: read(name, [v], f"{where}: report", of_report)[0] for name, v in report.parameters.items()}
         report = replace(report, parameters=given)
@@ -126,18 +125,17 @@ def _read_override(name: str, value: object, declared: Mapping, is_axis: bool) -
         raise ValueError(f"-p {name} {value}: {error}") from None
 
 
-def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None:
-    """Check every cell against its notebook, which must declare the `reserved` parameters that sweeps set."""
+def check_sweep(sweep: Sweep) -> None:
+    """Check every cell against its notebook, which must declare ``output_dir``, whose value is the sweep's."""
     declared = read_declared(sweep.notebook)
     known = {name: parameter.default for name, parameter in declared.items() if parameter.default is not ANYTHING}
-    for name in reserved:
-        if name not in declared:
-            there = f"it declares: {', '.join(declared)}"
-            raise KeyError(f"{sweep.notebook.name}: the parameter {name!r} is missing; {there}")
+    if "output_dir" not in declared:
+        there = f"it declares: {', '.join(declared)}"
+        raise KeyError(f"{sweep.notebook.name}: the parameter 'output_dir' is missing; {there}")
     for cell in sweep.cells():
         where = f"cell {cell.name} of {sweep.notebook.name}"
-        for name in set(reserved) & set(cell.parameters):
-            raise ValueError(f"{where}: {name!r} is set by the sweep itself")
+        if "output_dir" in cell.parameters:
+            raise ValueError(f"{where}: 'output_dir' is set by the sweep itself")
         check_values(cell.parameters, declared, where)
         if sweep.check:
             _call_check(sweep.check, known | cell.parameters, where)
@@ -244,12 +242,9 @@ def _report(path: Path, content: object) -> ReportNotebook | None:
 
 
 def _check_consistency(sweep: Sweep, where: str) -> None:
-    both = [name for name in sweep.grid if name in sweep.parameters]
-    if both:
+    if both := [name for name in sweep.grid if name in sweep.parameters]:
         raise ValueError(f"{where}: {', '.join(both)} is both a fixed parameter and an axis of the grid")
-    taken = [name for name in sweep.outputs if name in (MANIFEST, NOTEBOOK)]
-    if taken:
+    if taken := [name for name in sweep.outputs if name in (MANIFEST, NOTEBOOK)]:
         raise ValueError(f"{where}: the output {taken[0]!r} is written by the sweep itself; give it another name")
-    stray = [name for name in sweep.collect + sweep.keep if name not in sweep.outputs or not name.endswith(".csv")]
-    if stray:
+    if stray := [name for name in sweep.collect + sweep.keep if name not in sweep.outputs or not name.endswith(".csv")]:
         raise ValueError(f"{where}: {stray[0]!r} cannot be collected; choose CSV files from outputs: {sweep.outputs}")

@@ -66,22 +66,17 @@ def _execute(sweep: Sweep, store: LocalStore, text: str, scratch: Path, folders:
     parameters = {name: value for name, value in offered.items() if name in declared} | sweep.report.parameters
     started, watch = time.monotonic(), Watch(timeout)
     try:
-        _run_in_thread(source, scratch / NOTEBOOK, parameters, watch, thread_environment(1) | package_path())
+        environment = thread_environment(1) | package_path()
+        with ThreadPoolExecutor(1) as pool, watch:  # the main thread is free for Ctrl-C, which ends the kernel
+            future = pool.submit(run_notebook, source, scratch / NOTEBOOK, parameters, watch, environment)
+            try:
+                future.result()
+            finally:
+                watch.end() if not future.done() else None
     except Exception as error:
         return failed_outcome("report", error, time.monotonic() - started, watch, scratch, store)
     place = str(store.folder / "report.html")
     return CellOutcome("report", place, time.monotonic() - started, watch.cpu_seconds, watch.peak_memory)
-
-
-def _run_in_thread(source: Path, target: Path, parameters: dict, watch: Watch, environment: dict) -> None:
-    """Leave the main thread free for Ctrl-C, which ends the kernel, and with it the other thread."""
-    with ThreadPoolExecutor(1) as pool, watch:
-        future = pool.submit(run_notebook, source, target, parameters, watch, environment)
-        try:
-            future.result()
-        except BaseException:
-            watch.end() if not future.done() else None
-            raise
 
 
 def _publish(scratch: Path, folder: Path, state: dict, folders: dict[str, Path], address: str) -> None:

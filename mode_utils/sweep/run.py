@@ -5,7 +5,6 @@ import csv
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -104,7 +103,7 @@ def run_sweep(sweep: Sweep, options: Options) -> list[CellOutcome]:
     return outcomes
 
 
-def _only_one(folder: Path) -> AbstractContextManager:
+def _only_one(folder: Path):
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return FileLock(folder / ".lock").acquire(timeout=0)
@@ -248,7 +247,6 @@ def _read_part(path: Path, cell: Cell, axes: Mapping) -> pd.DataFrame:
 
 def _note_columns(name: str, parts: list[pd.DataFrame], sweep: Sweep) -> None:
     for column in dict.fromkeys(column for part in parts for column in part):
-        without = [cell.name for cell, part in zip(sweep.cells(), parts, strict=True) if column not in part]
-        if without:
+        if without := [cell.name for cell, part in zip(sweep.cells(), parts, strict=True) if column not in part]:
             others = f" and {len(without) - 1} other cells" if len(without) > 1 else ""
             print(f"{name}: there is no column {column!r} in {without[0]}{others}; its places are empty", flush=True)
