@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fsspec
+from fsspec.implementations.dirfs import DirFileSystem
 
 from mode_utils.support.files import partial_path, remove_partial
 
@@ -92,32 +93,28 @@ class RemoteStore:
     mirror: LocalStore
 
     @property
-    def _place(self):
+    def _files(self) -> DirFileSystem:
         filesystem, path = fsspec.core.url_to_fs(self.url)
         filesystem.invalidate_cache()  # other machines write here too
-        return filesystem, path
+        return DirFileSystem(path, filesystem)
 
     def manifest(self, cell: str) -> dict | None:
         """Return the manifest of a complete cell, or None."""
-        filesystem, path = self._place
         with suppress(FileNotFoundError):
-            return read_manifest(filesystem.cat_file(f"{path}/{cell}/{MANIFEST}"))
+            return read_manifest(self._files.cat_file(f"{cell}/{MANIFEST}"))
         return None
 
     def damage(self, cell: str) -> str | None:
         """Say which file of a complete cell is missing or has another size; content is checked when it is fetched."""
-        filesystem, path = self._place
-        manifest = self.manifest(cell)
-        found = filesystem.find(f"{path}/{cell}", detail=True)
-        sizes = {name.removeprefix(f"{path}/{cell}/"): info["size"] for name, info in found.items()}
+        manifest, found = self.manifest(cell), self._files.find(cell, detail=True)
+        sizes = {name.removeprefix(f"{cell}/"): info["size"] for name, info in found.items()}
         return find_size_damage(manifest["files"], sizes) if manifest else None
 
     def publish(self, source: Path, cell: str) -> str:
         """Upload the files of a folder, the manifest last, and return where."""
         place = self._upload(source, cell)
-        filesystem, path = self._place
         with suppress(FileNotFoundError):
-            filesystem.rm(f"{path}/failed/{cell}", recursive=True)
+            self._files.rm(f"failed/{cell}", recursive=True)
         return place
 
     def keep_failure(self, source: Path, cell: str) -> str:
@@ -126,10 +123,9 @@ class RemoteStore:
 
     def discard(self, cell: str) -> None:
         """Remove a cell's result, its manifest first."""
-        filesystem, path = self._place
         with suppress(FileNotFoundError):
-            filesystem.rm_file(f"{path}/{cell}/{MANIFEST}")
-            filesystem.rm(f"{path}/{cell}", recursive=True)
+            self._files.rm_file(f"{cell}/{MANIFEST}")
+            self._files.rm(cell, recursive=True)
 
     def clean(self) -> None:
         """Remove what killed sweeps left half fetched; half uploaded cells are overwritten when they run again."""
@@ -139,11 +135,10 @@ class RemoteStore:
         """Copy a complete cell to this machine, unless it is there; an OSError if it is damaged."""
         manifest = self.manifest(cell)
         if self.mirror.manifest(cell) != manifest or self.mirror.damage(cell):
-            filesystem, path = self._place
-            partial = partial_path(self.mirror.folder / cell)
+            partial, remote = partial_path(self.mirror.folder / cell), self._files
             for name in [*manifest["files"], MANIFEST]:
                 (partial / name).parent.mkdir(parents=True, exist_ok=True)
-                filesystem.get_file(f"{path}/{cell}/{name}", str(partial / name))
+                remote.get_file(f"{cell}/{name}", str(partial / name))
             self.mirror.publish(partial, cell)
             shutil.rmtree(partial)
         if damage := self.mirror.damage(cell):
@@ -152,11 +147,11 @@ class RemoteStore:
         return self.mirror.fetch(cell)
 
     def _upload(self, source: Path, cell: str) -> str:
-        filesystem, path = self._place
+        remote = self._files
         with suppress(FileNotFoundError):
-            filesystem.rm_file(f"{path}/{cell}/{MANIFEST}")
+            remote.rm_file(f"{cell}/{MANIFEST}")
         for file in sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST):
-            filesystem.put_file(str(file), f"{path}/{cell}/{file.relative_to(source).as_posix()}")
+            remote.put_file(str(file), f"{cell}/{file.relative_to(source).as_posix()}")
         return f"{self.url}/{cell}"
 
 
