@@ -146,8 +146,7 @@ def check_sweep(sweep: Sweep) -> None:
 
 def cell_name(point: Mapping) -> str:
     """Name the cell at a point of the grid, safe as a file's name: with a hash of the values where that loses any."""
-    parts = [f"{name}={str(value).replace(' ', '_')}" for name, value in point.items()]
-    exact = ",".join(parts) or "single"
+    exact = ",".join(f"{name}={str(value).replace(' ', '_')}" for name, value in point.items()) or "single"
     safe = re.sub(r"[^\w.,=+-]", "_", exact, flags=re.ASCII)
     if safe == exact and len(safe) <= LONGEST_NAME:
         return safe

@@ -159,8 +159,7 @@ class LiveView:
 
     def __init__(self, total: int, workers: int):
         self.total, self.workers, self.done, self.failed = total, workers, 0, 0
-        self.durations: list[float] = []
-        self.running: dict[str, float] = {}
+        self.durations, self.running = [], {}  # seconds of complete cells; when the others have started, by name
         layout = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
         self.bar = tqdm(total=total, desc="cells", bar_format=layout, disable=None)
 

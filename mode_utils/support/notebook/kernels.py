@@ -78,8 +78,7 @@ class Watch(threading.Thread):
             children = self._kernel.children(recursive=True)
             self._children = self._children | set(children)  # a new set: another thread may go through the old one
             family = [self._kernel, *children]
-            times = [process.cpu_times() for process in family]
-            used = sum(t.user + t.system + t.children_user + t.children_system for t in times)
+            used = sum(sum(process.cpu_times()[:4]) for process in family)  # user and system, also of children
             self.cpu_seconds = max(self.cpu_seconds, used)
             resident = sum(process.memory_info().rss for process in family)
             self.peak_memory = max(self.peak_memory, resident, _high_water_mark(self._kernel.pid))
@@ -117,11 +116,10 @@ def run_notebook(
         cwd = target.parent / "work"
         cwd.mkdir(exist_ok=True)
     options = {
-        "progress_bar": False, "stdout_file": log, "stderr_file": log,
+        "progress_bar": False, "stdout_file": log, "stderr_file": log, "shutdown_kernel": "immediate",
+        "iopub_timeout": OUTPUT_SECONDS, "on_notebook_start": lambda notebook: setattr(watch, "ready", True),
         # papermill's own `cwd` changes the folder of the whole process, which other threads share
         "resources": {"metadata": {"path": str(cwd)}},
-        "shutdown_kernel": "immediate", "iopub_timeout": OUTPUT_SECONDS,
-        "on_notebook_start": lambda notebook: setattr(watch, "ready", True),
     }  # fmt: skip
     for attempt in range(1, KERNEL_STARTS + 1):
         try:

@@ -20,8 +20,7 @@ from .values import Written, describe_notes, number_of, read_value
 ANYTHING = object()
 INJECTED = "# Parameters\n"  # how the cell begins that is put behind the one that declares the parameters
 OF_PAPERMILL = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH")  # what it injects by itself, with --inject-paths
-_TYPES = {kind.__name__: kind for kind in (bool, int, float, str, list, tuple, dict, set)}
-_TYPES |= {"List": list, "Dict": dict}
+_TYPES = {t.__name__: t for t in (bool, int, float, str, list, tuple, dict, set)} | {"List": list, "Dict": dict}
 _WIDENED = {float: (int, float), tuple: (list, tuple)}
 
 

@@ -110,7 +110,6 @@ class _RecordingShell(InteractiveShell):
     recorded: list
 
     def init_history(self):
-        """Keep none in files."""
         self.history_manager = HistoryManager(shell=self, parent=self, enabled=False)
 
     def showtraceback(self, *_, **__):
