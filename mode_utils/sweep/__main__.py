@@ -22,12 +22,9 @@ _MUTED: list[int] = []  # a copy of the file that errors go to, while they are m
 
 def _build_parser() -> argparse.ArgumentParser:
     first, _, rest = description.partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m mode_utils.sweep",
-        description=first,
-        epilog=rest.partition("\nFiles:")[0],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    texts = {"description": first, "epilog": rest.partition("\nFiles:")[0]}
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m mode_utils.sweep", formatter_class=layout, **texts)
     add = parser.add_argument
     add("grid", type=Path, help="grid file")
     add("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter or fix an axis")
@@ -85,8 +82,7 @@ def describe_failures(failed: Sequence[CellOutcome], command: str) -> str:
 
 def _overrides(given: Sequence[Sequence[str]]) -> list[tuple[str, Argument]]:
     for place, (name, value) in enumerate(given):
-        before = [earlier for known, earlier in given[:place] if known == name]
-        if before:
+        if before := [earlier for known, earlier in given[:place] if known == name]:
             both = ", ".join([*before, value])
             raise ValueError(f"-p {name} is given twice: {both}; to sweep over an axis, -p {name} '[{both}]'")
     return [(name, Argument(value)) for name, value in given]
@@ -96,9 +92,8 @@ def _interrupt(*_: object) -> None:
     """Raise a KeyboardInterrupt, and mute what a cluster says at length that is interrupted while it starts."""
     if not _MUTED:
         _MUTED.append(os.dup(sys.stderr.fileno()))
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stderr.fileno())
-        os.close(null)
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), sys.stderr.fileno())
     raise KeyboardInterrupt
 
 

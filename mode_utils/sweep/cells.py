@@ -7,13 +7,12 @@ import signal
 import tempfile
 import time
 import traceback
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 import psutil
-from distributed import get_worker
+from distributed import Worker, get_worker
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError, strip_color
 
@@ -21,36 +20,36 @@ from mode_utils.support.code_hash import INPUTS, versions
 from mode_utils.support.failures import is_foreseen
 from mode_utils.support.notebook.kernels import Watch, last_words, run_notebook
 
-from .manifest import MANIFEST, NOTEBOOK, PACKAGE, describe_contents, describe_files, sources_hash
-from .stores import LocalStore, RemoteStore
+from .manifest import CHECKOUT, MANIFEST, NOTEBOOK, PACKAGE, describe_contents, describe_files, sources_hash
+from .stores import Store
 from .tasks import THREAD_VARIABLES, CellOutcome, Task
 
 TRACEBACK_LINES = 8
 
-# kernels that run in this process, and sweeps that were told to stop
-_running: dict[Watch, str] = {}
-_stopped: set[str] = set()
+_running: dict[Watch, str] = {}  # kernels in this process, with their sweep
+_stopped: set[str] = set()  # sweeps that were told to stop
 
 
 def run_cell(task: Task) -> CellOutcome:
-    """Execute a cell in a scratch folder and publish its result if it is complete.
-
-    Whatever goes wrong is part of the outcome: a failing cell must not end its sweep.
-    """
-    started = time.monotonic()
-    _announce(task)
-    with tempfile.TemporaryDirectory(prefix="cell-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
-        watch = Watch(task.timeout)
+    """Execute a cell in a scratch folder and publish its result if it is complete; an error is part of the outcome."""
+    started, worker = time.monotonic(), _worker()
+    if worker:
+        worker.log_event(task.sweep_id, {"cell": task.cell})  # the driver learns that the cell starts
+    # Dask removes a worker's own scratch space at the next start if the worker is killed
+    space = worker.local_directory if worker else None
+    with tempfile.TemporaryDirectory(prefix="cell-", dir=space, ignore_cleanup_errors=True) as folder:
+        scratch, watch = Path(folder), Watch(task.timeout)
         try:
             inputs = describe_contents(task.parameters.values())
-            results = _execute(task, Path(scratch), watch)
-            inputs |= _recorded(Path(scratch))
+            (scratch / "inputs").touch()  # the notebook writes down there what it reads, see `code_hash.record_input`
+            results = _execute(task, scratch, watch)
+            inputs |= map(json.loads, (scratch / "inputs").read_text(encoding="utf-8").splitlines())
             seconds = time.monotonic() - started
             outcome = CellOutcome(task.cell, "", round(seconds, 3), round(watch.cpu_seconds, 2), watch.peak_memory)
             _write_manifest(task, outcome, results, inputs)
             return replace(outcome, place=task.store.publish(results, task.cell))
         except Exception as error:
-            return _failure(task, Path(scratch), watch, error, time.monotonic() - started)
+            return failed_outcome(task.cell, error, time.monotonic() - started, watch, scratch, task.store)
 
 
 def stop_cells(sweep_id: str) -> None:
@@ -63,25 +62,32 @@ def stop_cells(sweep_id: str) -> None:
 
 def execution_folder(scratch: Path, notebook: str) -> tuple[Path, Path]:
     """Lay out a scratch folder: return the notebook's source file in it, and the empty folder for its results."""
-    results = scratch / "results"
+    source, results = scratch / "source.ipynb", scratch / "results"
     results.mkdir()
-    source = scratch / "source.ipynb"
     source.write_text(notebook, encoding="utf-8")
     return source, results
 
 
 def package_path() -> dict[str, str]:
     """Return the environment that lets a kernel import the very package that is fingerprinted, also uninstalled."""
-    root = PACKAGE.parent
-    if not (root / "pyproject.toml").is_file():
-        return {}
-    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))}
+    path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+    return {"PYTHONPATH": path} if CHECKOUT else {}
 
 
-def explain(error: Exception, watch: Watch, timeout: float | None, folder: Path) -> tuple[str, tuple[str, ...]]:
-    """Put the failure of a notebook executed in a folder into a line, and the last lines of its traceback."""
-    message = f"{type(error).__name__}: {error}"
-    lines = last_words(folder, TRACEBACK_LINES)
+def failed_outcome(cell: str, error: Exception, seconds: float, watch: Watch, scratch: Path, store: Store):
+    """Describe how a notebook failed, and keep it if it is there and the store does not fail itself."""
+    message, lines = _explain(error, watch, scratch)
+    place, left = "", scratch / "failed"
+    if watch.ended_by != "request":
+        left.mkdir()
+        with suppress(OSError):
+            (scratch / NOTEBOOK).rename(left / NOTEBOOK)
+            place = f"{store.keep_failure(left, cell)}/{NOTEBOOK}"
+    return CellOutcome(cell, place, seconds, watch.cpu_seconds, watch.peak_memory, message, lines)
+
+
+def _explain(error: Exception, watch: Watch, scratch: Path) -> tuple[str, tuple[str, ...]]:
+    message, lines = f"{type(error).__name__}: {error}", last_words(scratch, TRACEBACK_LINES)
     if isinstance(error, PapermillExecutionError):
         message = f"{error.ename}: {error.evalue}"
         text = strip_color("\n".join(error.traceback))
@@ -91,26 +97,14 @@ def explain(error: Exception, watch: Watch, timeout: float | None, folder: Path)
     elif not isinstance(error, DeadKernelError) and not lines and not is_foreseen(error):
         lines = tuple("".join(traceback.format_exception(error)).splitlines()[-TRACEBACK_LINES:])
     if watch.ended_by == "timeout":
-        message = f"timed out after {timeout:g} s"
+        message = f"timed out after {watch.timeout:g} s"
     return message.splitlines()[0], lines
 
 
-def keep_notebook(scratch: Path, store: LocalStore | RemoteStore, cell: str) -> str:
-    """Keep the notebook of a failed cell; return where, if there is one and the store does not fail itself."""
-    left = scratch / "failed"
-    left.mkdir()
-    with suppress(OSError):
-        (scratch / NOTEBOOK).rename(left / NOTEBOOK)
-        return f"{store.keep_failure(left, cell)}/{NOTEBOOK}"
-    return ""
-
-
 def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
-    """Execute the notebook and return the folder with its outputs; raise if it fails or leaves one out."""
     if sources_hash() != task.sources:
-        raise RuntimeError(
-            f"{PACKAGE} differs from when and where the sweep was started: edited, or not the same clone"
-        )
+        differs = f"{PACKAGE} differs from when and where the sweep was started"
+        raise RuntimeError(f"{differs}: edited, or not the same clone")
     source, results = execution_folder(scratch, task.notebook)
     parameters = task.parameters | {"output_dir": str(results)}
     environment = {name: os.environ.get(name, "1") for name in THREAD_VARIABLES} | package_path() | task.environment
@@ -125,8 +119,7 @@ def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
         del _running[watch]
     if watch.ended_by:
         raise TimeoutError("the notebook was interrupted")
-    absent = [name for name in task.outputs if not (results / name).is_file()]
-    if absent:
+    if absent := [name for name in task.outputs if not (results / name).is_file()]:
         there = ", ".join(sorted(path.name for path in results.iterdir()))
         others = f", only {there}" if there else ", and nothing else"
         raise FileNotFoundError(f"the notebook left no {', '.join(absent)} in its output_dir{others}")
@@ -134,48 +127,21 @@ def _execute(task: Task, scratch: Path, watch: Watch) -> Path:
     return results
 
 
-def _recorded(scratch: Path) -> dict[str, str | None]:
-    """Return what the notebook has read, see `files.record_input`."""
-    with suppress(FileNotFoundError):
-        return dict(json.loads(line) for line in (scratch / "inputs").read_text(encoding="utf-8").splitlines())
-    return {}
-
-
 def _write_manifest(task: Task, outcome: CellOutcome, results: Path, inputs: dict[str, str | None]) -> None:
-    manifest = task.fingerprint | {
-        "cell": task.cell,
-        "versions": versions(),
-        "inputs": inputs,
-        "files": describe_files(results),
-        "seconds": outcome.seconds,
-        "cpu_seconds": outcome.cpu_seconds,
-        "peak_memory_bytes": outcome.peak_memory,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
+    manifest = task.fingerprint | {"cell": task.cell, "versions": versions(), "inputs": inputs}
+    manifest |= {"files": describe_files(results), "seconds": outcome.seconds, "cpu_seconds": outcome.cpu_seconds}
+    finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    manifest |= {"peak_memory_bytes": outcome.peak_memory, "finished": finished}
     (results / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 
-def _failure(task: Task, scratch: Path, watch: Watch, error: Exception, seconds: float) -> CellOutcome:
-    message, lines = explain(error, watch, task.timeout, scratch)
-    place = "" if watch.ended_by == "request" else keep_notebook(scratch, task.store, task.cell)
-    return CellOutcome(task.cell, place, seconds, watch.cpu_seconds, watch.peak_memory, message, lines)
-
-
-def _announce(task: Task) -> None:
-    """Tell the driver that the cell starts."""
-    with suppress(ValueError):  # not a Dask worker: the function was called by hand
-        get_worker().log_event(task.sweep_id, {"cell": task.cell})
-
-
-def _scratch() -> str | None:
-    """Use the worker's own scratch space, which Dask removes at the next start if the worker is killed."""
-    with suppress(ValueError):
-        return get_worker().local_directory
+def _worker() -> Worker | None:
+    with suppress(ValueError):  # not in a Dask worker: the function was called by hand
+        return get_worker()
     return None
 
 
-def _log_file(task: Task) -> AbstractContextManager[IO[str] | None]:
-    """Open the cell's log, which can be followed while the cell runs."""
+def _log_file(task: Task):
     if task.log_dir is None:
         return nullcontext()
     Path(task.log_dir).mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from importlib import import_module
 from multiprocessing import forkserver
 
 import dask
@@ -29,11 +30,8 @@ if "forkserver" in multiprocessing.get_all_start_methods():
     SETTINGS["distributed.worker.multiprocessing-method"] = "forkserver"
 
 
-class IgnoreInterrupt(WorkerPlugin):
-    """Leave Ctrl-C, which reaches the whole terminal, to the driver: it ends workers in order."""
-
-    def setup(self, worker):
-        """Ignore the signal in the worker's process."""
+class _IgnoreInterrupt(WorkerPlugin):
+    def setup(self, worker):  # Ctrl-C reaches the whole terminal, but it is the driver that ends workers in order
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -52,41 +50,27 @@ def thread_environment(workers: int) -> dict[str, str]:
 
 @contextmanager
 def local_client(workers: int, host: str = "127.0.0.1") -> Iterator[Client]:
-    """Start a cluster on this machine: one process a worker, one cell at a time in each.
-
-    By default `host`, the address to bind to, lets only this machine connect.
-    """
+    """Start a cluster on this machine, which alone can connect by default: one cell at a time in each process."""
     cluster = {
         "n_workers": workers, "threads_per_worker": 1, "processes": True, "host": host,
         "dashboard_address": f"{host}:0", "local_directory": tempfile.gettempdir(), "silence_logs": logging.CRITICAL,
         "memory_limit": 0,  # kernels are processes of their own, which Dask's limit would not see
     }  # fmt: skip
-    with dask.config.set(SETTINGS), _interrupted_in_silence():
-        _preload_workers()
-        with LocalCluster(**cluster) as started, Client(started) as client:
-            client.register_plugin(IgnoreInterrupt())
-            yield client
-
-
-@contextmanager
-def _interrupted_in_silence() -> Iterator[None]:
-    """End, on Ctrl-C, workers that are still starting: they would miss their driver, and say so at length."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        for child in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):
-                if "forkserver" in " ".join(child.cmdline()):  # others end in order
-                    child.kill()
-        raise
-
-
-def _preload_workers() -> None:
-    """Import once, in the server that workers are forked from, what each of them would import for a second or two."""
-    context = get_mp_context()
-    if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(["distributed", f"{__package__}.cells"])
-        forkserver.ensure_running()  # at once, while the driver starts its scheduler
+    with dask.config.set(SETTINGS):
+        context = get_mp_context()
+        if context.get_start_method() == "forkserver":  # workers are forked from a server that has imported, once:
+            context.set_forkserver_preload(["distributed", f"{__package__}.cells"])
+            forkserver.ensure_running()  # at once, while the driver starts its scheduler
+        try:
+            with LocalCluster(**cluster) as started, Client(started) as client:
+                client.register_plugin(_IgnoreInterrupt())
+                yield client
+        except KeyboardInterrupt:  # workers that are still starting would miss their driver, and say so at length
+            for child in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    if "forkserver" in " ".join(child.cmdline()):  # others end in order
+                        child.kill()
+            raise
 
 
 @contextmanager
@@ -102,52 +86,36 @@ def remote_client(scheduler: str) -> Iterator[Client]:
 
 
 def run_tasks(client: Client, tasks: Sequence[Task], view) -> list[CellOutcome]:
-    """Run cells on a cluster, and return their outcomes in the order of the tasks.
-
-    A worker that dies is survived: its cell runs again elsewhere. If the caller is interrupted, the kernels on all
-    workers are ended. The `view` is told of each cell that starts or ends, and of each second, see `run.LiveView`.
-    """
+    """Run cells on a cluster, again if a worker dies, and tell a `run.LiveView`; return the outcomes in order."""
     sweep_id = f"sweep-{uuid.uuid4().hex}"
     client.subscribe_topic(sweep_id, lambda event: view.start(event[1]["cell"]))
-    futures = {}
+    futures, outcomes = {}, {}
     for task in tasks:
-        future = client.submit(_run_cell, replace(task, sweep_id=sweep_id), key=f"{sweep_id}-{task.cell}", pure=False)
-        futures[future] = task
-    outcomes = {}
+        own, key = replace(task, sweep_id=sweep_id), f"{sweep_id}-{task.cell}"
+        futures[client.submit(_on_worker, "run_cell", own, key=key, pure=False)] = task
+    pending = set(futures)
     try:
-        for future in _completed(futures, view.tick):
-            outcomes[future] = _outcome(future, futures[future])
-            view.end(outcomes[future])
+        while pending:
+            view.tick()
+            done = set()
+            with suppress(TimeoutError):
+                done, pending = wait(pending, timeout=1, return_when="FIRST_COMPLETED")
+            for future in done:
+                outcomes[future] = _outcome(future, futures[future])
+                view.end(outcomes[future])
     except BaseException:
         client.cancel(list(futures))
-        client.run(_stop_cells, sweep_id, on_error="ignore")
+        client.run(_on_worker, "stop_cells", sweep_id, on_error="ignore")
         raise
     return [outcomes[future] for future in futures]
 
 
-def _run_cell(task: Task) -> CellOutcome:
-    from .cells import run_cell  # on the worker: the driver does without papermill
-
-    return run_cell(task)
-
-
-def _stop_cells(sweep_id: str) -> None:
-    from .cells import stop_cells
-
-    stop_cells(sweep_id)
-
-
-def _completed(futures, on_tick) -> Iterator:
-    pending = set(futures)
-    while pending:
-        on_tick()
-        with suppress(TimeoutError):
-            done, pending = wait(pending, timeout=1, return_when="FIRST_COMPLETED")
-            yield from done
+def _on_worker(function: str, argument: object) -> object:
+    cells = import_module(f"{__package__}.cells")  # which imports papermill: the driver does without
+    return getattr(cells, function)(argument)
 
 
 def _outcome(future, task: Task) -> CellOutcome:
-    """Return the outcome of a cell, also if its workers died or the scheduler was lost."""
     try:
         return future.result()
     except Exception as error:

@@ -6,29 +6,14 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
 
-from mode_utils.support.notebook.parameters import (
-    Declared,
-    check_values,
-    did_you_mean,
-    literal_defaults,
-    read_declared,
-    read_parameter,
-)
-from mode_utils.support.notebook.values import (
-    Argument,
-    Written,
-    describe_notes,
-    describe_yaml_error,
-    load_yaml,
-    plain,
-    read_argument,
-)
+from mode_utils.support.notebook.parameters import ANYTHING, check_values, did_you_mean, read_declared, read_parameter
+from mode_utils.support.notebook.values import Argument, Written, describe_notes, load_yaml, plain, read_argument
 
 from .manifest import MANIFEST, NOTEBOOK
 
@@ -48,7 +33,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class ReportNotebook:
-    """The notebook executed after the cells; `prints` are those of its files that are shown on the terminal."""
+    """The notebook executed after the cells, and which of its files (`prints`) are shown on the terminal."""
 
     notebook: Path
     parameters: dict = field(default_factory=dict)
@@ -57,13 +42,7 @@ class ReportNotebook:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A grid file, read and with overrides applied.
-
-    `grid` maps each axis to its list of values; `check` raises if a cell's parameters, defaults included, do not fit.
-    Outputs to `collect` are put together among the results, those to `keep` beside the executed copies. Modules to
-    `preload` are imported before kernels are forked. What is tagged with a word of `once` is executed in the first cell
-    alone: pictures that are the same in all of them. The `notes` say what was read otherwise than YAML does by itself.
-    """
+    """A grid file, see docs/sweeps.md, with overrides applied; `notes` say what was read otherwise than YAML does."""
 
     name: str
     notebook: Path
@@ -86,17 +65,17 @@ class Sweep:
     def notebook_of(self, cell: Cell) -> str:
         """Return the notebook that a cell executes, as JSON: without what the first cell does for all."""
         text, first = self.notebook.read_text(encoding="utf-8"), self.cells()[0]
-        return text if cell == first or not self.once else _without_tagged(text, self.once, first.name)
+        if cell == first or not self.once:
+            return text
+        content = json.loads(text)
+        kept = [each for each in content["cells"] if not set(self.once) & set(each["metadata"].get("tags", []))]
+        note = f"*What is the same in all copies of this sweep is left out here: see the copy `{first.name}`.*"
+        content["cells"] = [{"cell_type": "markdown", "id": "left-out", "metadata": {}, "source": [note]}, *kept]
+        return json.dumps(content)
 
 
 def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -> Sweep:
-    """Read a grid file, whose stem is the sweep's name, and apply overrides.
-
-    These are names and values, or texts of the command line, `values.Argument`: a grid axis is fixed to a value, or
-    replaced by a list; anything else is a fixed parameter. Raises a FileNotFoundError if the file or a notebook does
-    not exist, an ImportError if the module of the check cannot be imported, a KeyError, which names the known ones, if
-    a key is unknown, and a ValueError if a value has the wrong shape, or can be read in two ways.
-    """
+    """Read a grid file, whose stem is the sweep's name, and apply overrides: names with values or `values.Argument`."""
     path, where = Path(path), str(path)
     content = _mapping(_read_yaml(path), where, SWEEP_KEYS)
     parameters, grid = (_mapping(content.pop(key, None), f"{where}: {key}") for key in ("parameters", "grid"))
@@ -110,22 +89,15 @@ def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -
     return _read_values(sweep, where, list(overrides))
 
 
-def override(sweep: Sweep, overrides: Iterable[tuple[str, object]]) -> Sweep:
-    """Return the sweep with values replaced: of a grid axis (by one value or a list), else of a fixed parameter."""
-    parameters, grid = dict(sweep.parameters), dict(sweep.grid)
-    for name, value in overrides:
-        if name in grid:
-            grid[name] = _axes({name: value if isinstance(value, list) else [value]}, "-p")[name]
-        else:
-            parameters[name] = value
-    return replace(sweep, parameters=parameters, grid=grid)
-
-
 def _read_values(sweep: Sweep, where: str, overrides: list[tuple[str, object]]) -> Sweep:
-    """Apply overrides, and let each value be what its parameter's default says that it is."""
     declared, notes = read_declared(sweep.notebook), []
-    given = [(name, _read_override(name, value, declared, name in sweep.grid)) for name, value in overrides]
-    sweep, places = override(sweep, given), dict.fromkeys(dict(given), "-p")
+    parameters, grid, places = dict(sweep.parameters), dict(sweep.grid), dict.fromkeys(dict(overrides), "-p")
+    for name, value in overrides:
+        given = _read_override(name, value, declared, name in grid)
+        if name in grid:
+            grid |= _axes({name: given if isinstance(given, list) else [given]}, "-p")
+        else:
+            parameters[name] = given
 
     def read(name: str, values: list, where: str, declared: Mapping = declared) -> list:
         noted: list[tuple[str, object]] = []
@@ -133,10 +105,9 @@ def _read_values(sweep: Sweep, where: str, overrides: list[tuple[str, object]]) 
         notes.extend(describe_notes(name, noted))
         return values
 
-    parameters = {name: read(name, [value], where)[0] for name, value in sweep.parameters.items()}
-    grid = {name: read(name, values, where) for name, values in sweep.grid.items()}
-    report = sweep.report
-    if report:
+    parameters = {name: read(name, [value], where)[0] for name, value in parameters.items()}
+    grid = {name: read(name, values, where) for name, values in grid.items()}
+    if report := sweep.report:
         of_report, places = read_declared(report.notebook), {}
         given = {name: read(name, [v], f"{where}: report", of_report)[0] for name, v in report.parameters.items()}
         report = replace(report, parameters=given)
@@ -145,7 +116,7 @@ def _read_values(sweep: Sweep, where: str, overrides: list[tuple[str, object]]) 
     return sweep
 
 
-def _read_override(name: str, value: object, declared: Mapping[str, Declared], is_axis: bool) -> object:
+def _read_override(name: str, value: object, declared: Mapping, is_axis: bool) -> object:
     if not isinstance(value, Argument):
         return value
     try:
@@ -154,51 +125,32 @@ def _read_override(name: str, value: object, declared: Mapping[str, Declared], i
         raise ValueError(f"-p {name} {value}: {error}") from None
 
 
-def check_sweep(sweep: Sweep, reserved: Iterable[str] = ("output_dir",)) -> None:
-    """Check every cell of a sweep against the parameters that its notebook declares; nothing is executed.
-
-    The sweep sets `reserved` parameters itself: the notebook must declare them, the grid must not. A KeyError or a
-    ValueError names the cell.
-    """
+def check_sweep(sweep: Sweep) -> None:
+    """Check every cell against its notebook, which must declare ``output_dir``, whose value is the sweep's."""
     declared = read_declared(sweep.notebook)
-    for name in reserved:
-        if name not in declared:
-            raise KeyError(
-                f"{sweep.notebook.name}: the parameter {name!r} is missing; it declares: {', '.join(declared)}"
-            )
+    known = {name: parameter.default for name, parameter in declared.items() if parameter.default is not ANYTHING}
+    if "output_dir" not in declared:
+        there = f"it declares: {', '.join(declared)}"
+        raise KeyError(f"{sweep.notebook.name}: the parameter 'output_dir' is missing; {there}")
     for cell in sweep.cells():
         where = f"cell {cell.name} of {sweep.notebook.name}"
-        for name in set(reserved) & set(cell.parameters):
-            raise ValueError(f"{where}: {name!r} is set by the sweep itself")
+        if "output_dir" in cell.parameters:
+            raise ValueError(f"{where}: 'output_dir' is set by the sweep itself")
         check_values(cell.parameters, declared, where)
         if sweep.check:
-            _call_check(sweep.check, literal_defaults(declared) | cell.parameters, where)
+            _call_check(sweep.check, known | cell.parameters, where)
     if sweep.report:
         where = f"report {sweep.report.notebook.name}"
         check_values(sweep.report.parameters, read_declared(sweep.report.notebook), where)
 
 
 def cell_name(point: Mapping) -> str:
-    """Name the cell at a point of the grid, such as ``metric=earth_mover,layer_selection=True``.
-
-    Characters that could hurt in a file name become underscores; where that loses anything but blanks, and in names
-    that are too long, a hash of the values keeps names distinct.
-    """
-    parts = [f"{name}={str(value).replace(' ', '_')}" for name, value in point.items()]
-    exact = ",".join(parts) or "single"
+    """Name the cell at a point of the grid, safe as a file's name: with a hash of the values where that loses any."""
+    exact = ",".join(f"{name}={str(value).replace(' ', '_')}" for name, value in point.items()) or "single"
     safe = re.sub(r"[^\w.,=+-]", "_", exact, flags=re.ASCII)
     if safe == exact and len(safe) <= LONGEST_NAME:
         return safe
     return f"{safe[: LONGEST_NAME - 9]}-{hashlib.sha256(exact.encode()).hexdigest()[:8]}"
-
-
-def _without_tagged(notebook: str, tags: Collection[str], where: str) -> str:
-    """Return a notebook without the cells that have some tags, and with a note that the copy `where` has them."""
-    content = json.loads(notebook)
-    kept = [cell for cell in content["cells"] if not set(tags) & set(cell["metadata"].get("tags", []))]
-    note = f"*What is the same in all copies of this sweep is left out here: see the copy `{where}`.*"
-    content["cells"] = [{"cell_type": "markdown", "id": "left-out", "metadata": {}, "source": [note]}, *kept]
-    return json.dumps(content)
 
 
 def _read_yaml(path: Path) -> object:
@@ -209,7 +161,7 @@ def _read_yaml(path: Path) -> object:
     try:
         return load_yaml(path.read_bytes())
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {describe_yaml_error(error)}") from None
+        raise ValueError(f"{path} is not YAML: {error}") from None
 
 
 def _call_check(check: Callable[[dict], object], parameters: dict, where: str) -> None:
@@ -222,7 +174,6 @@ def _call_check(check: Callable[[dict], object], parameters: dict, where: str) -
 
 
 def _function(value: object, where: str) -> Callable | None:
-    """Import the function named ``module:function``."""
     if value is None:
         return None
     module, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
@@ -255,7 +206,6 @@ def _axes(axes: dict, where: str) -> dict[str, list]:
 
 
 def _check_names(sweep: Sweep, where: str) -> None:
-    """Refuse values, and cells, that cannot be told apart by their names."""
     for name, values in sweep.grid.items():
         if len({cell_name({name: value}) for value in values}) < len(values):
             raise ValueError(f"{where}: the axis {name!r} has a value twice: {values!r}")
@@ -286,19 +236,14 @@ def _report(path: Path, content: object) -> ReportNotebook | None:
     where = f"{path}: report"
     content = _mapping(content, where, REPORT_KEYS)
     parameters = _mapping(content.get("parameters"), f"{where}: parameters")
-    return ReportNotebook(
-        _notebook(path, content, where), parameters, _names(content.get("print"), f"{where}: print", "file names")
-    )
+    prints = _names(content.get("print"), f"{where}: print", "file names")
+    return ReportNotebook(_notebook(path, content, where), parameters, prints)
 
 
 def _check_consistency(sweep: Sweep, where: str) -> None:
-    both = [name for name in sweep.grid if name in sweep.parameters]
-    if both:
+    if both := [name for name in sweep.grid if name in sweep.parameters]:
         raise ValueError(f"{where}: {', '.join(both)} is both a fixed parameter and an axis of the grid")
-    taken = [name for name in sweep.outputs if name in (MANIFEST, NOTEBOOK)]
-    if taken:
+    if taken := [name for name in sweep.outputs if name in (MANIFEST, NOTEBOOK)]:
         raise ValueError(f"{where}: the output {taken[0]!r} is written by the sweep itself; give it another name")
-    tables = (*sweep.collect, *sweep.keep)
-    stray = [name for name in tables if name not in sweep.outputs or not name.endswith(".csv")]
-    if stray:
+    if stray := [name for name in sweep.collect + sweep.keep if name not in sweep.outputs or not name.endswith(".csv")]:
         raise ValueError(f"{where}: {stray[0]!r} cannot be collected; choose CSV files from outputs: {sweep.outputs}")

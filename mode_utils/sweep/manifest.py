@@ -8,18 +8,17 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from mode_utils.support.code_hash import imports_hash, versions
+from mode_utils.support.files import hash_file
 from mode_utils.support.notebook.parameters import notebook_cells, parse_cell
 
 PACKAGE = Path(__file__).resolve().parents[1]
+CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None
 OURS = tuple(PACKAGE / room for room in ("sweep", "support/notebook"))  # they compute nothing
 MANIFEST, NOTEBOOK = "manifest.json", "notebook.ipynb"
 
 
 def fingerprint(notebook: str, parameters: dict) -> dict:
-    """Describe all that the result of a notebook, given as JSON, depends on and that is known before.
-
-    `parameters`, `notebook` and `package` (SHA-256) and `versions` are equal for equal work.
-    """
+    """Describe all that the result of a notebook, given as JSON, depends on: equal for equal work."""
     described = {"parameters": parameters, "notebook": notebook_hash(notebook), "package": package_hash(notebook)}
     return json.loads(json.dumps(described | {"versions": versions()}, default=str))
 
@@ -45,10 +44,7 @@ def _package_hash(notebook: str, sources: str) -> str:
 
 
 def sources_hash() -> str:
-    """Hash the sources of the package as they are, without those that compute nothing.
-
-    It is read anew each time: kernels import what is there when they start, also if it was edited during the sweep.
-    """
+    """Hash the package's sources anew each time: kernels import what is there when they start."""
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
         if not set(OURS) & set(path.parents):
@@ -69,10 +65,9 @@ def _content(name: str) -> str | None:
 
 
 @cache
-def _digest_of(path: Path, size: int, changed: int) -> str | None:
-    with suppress(OSError), open(path, "rb") as file:
+def _digest_of(path: Path, size: int, changed: int) -> str:
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-    return None
 
 
 def describe_files(folder: Path) -> dict[str, dict]:
@@ -82,8 +77,7 @@ def describe_files(folder: Path) -> dict[str, dict]:
 
 
 def _describe(path: Path) -> dict:
-    with open(path, "rb") as file:
-        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"size": path.stat().st_size, "sha256": hash_file(path)}
 
 
 def find_damage(files: dict[str, dict], folder: Path) -> str | None:
@@ -115,14 +109,8 @@ def read_manifest(text: str | bytes) -> dict | None:
     return manifest if complete and manifest["files"] else None
 
 
-def why_outdated(
-    manifest: dict | None, wanted: dict, outputs: Sequence[str] = (), damage: str | None = None
-) -> str | None:
-    """Say why a result does not serve, such as ``"out of date: notebook, package changed"``; None if it does.
-
-    Compared are the manifest of the result that is there, if any, with the `fingerprint` of the cell as it would be
-    executed now, and with the files that the result must have; `damage` is what `find_damage` says of them.
-    """
+def why_outdated(manifest: dict | None, wanted: dict, outputs: Sequence = (), damage: str | None = None) -> str | None:
+    """Say why a result does not serve for a `wanted` fingerprint, such as ``"damaged: runs.csv is missing"``."""
     if manifest is None:
         return "missing"
     if damage:

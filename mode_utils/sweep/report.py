@@ -16,7 +16,7 @@ from mode_utils.support.notebook.kernels import Watch, run_notebook
 from mode_utils.support.notebook.page import address_on_site, describe_origin, render_page
 from mode_utils.support.notebook.parameters import read_declared
 
-from .cells import execution_folder, explain, keep_notebook, package_path
+from .cells import execution_folder, failed_outcome, package_path
 from .cluster import thread_environment
 from .grid import Sweep
 from .manifest import NOTEBOOK, PACKAGE, describe_files, find_damage, fingerprint
@@ -26,25 +26,17 @@ from .tasks import CellOutcome
 STATE = "report.json"
 
 
-def make_report(
-    sweep: Sweep, store: LocalStore, folders: dict[str, Path], timeout: float | None = None
-) -> CellOutcome | None:
-    """Execute the report on complete cells, on this machine; nothing of it appears before all of it is done.
-
-    It is given those of these parameters that it declares: ``sweep_dir`` (the folder of the executed cells), ``cells``
-    (their names, in order), ``results_dir`` (has the collected tables), ``figures_dir`` and ``kept_dir`` (for what
-    differs each time; it goes to ``sweep_dir``). It writes to the last three, which are scratch folders until it is
-    done; `folders` are where the files go, by kind. Returned is how it ended; None if the last is up to date.
-    """
+def make_report(sweep: Sweep, store: LocalStore, folders: dict, timeout: float | None = None) -> CellOutcome | None:
+    """Execute the report on complete cells, move its files to `folders`, by kind; None if the last is up to date."""
     text = sweep.report.notebook.read_text(encoding="utf-8")
-    state = _state(sweep, store, text)
+    cells = json.dumps([store.manifest(cell.name) for cell in sweep.cells()])
+    state = fingerprint(text, sweep.report.parameters) | {"cells": hashlib.sha256(cells.encode()).hexdigest()}
     if _is_current(store, state, folders):
         return None
     with tempfile.TemporaryDirectory(prefix="report-", ignore_cleanup_errors=True) as scratch:
-        scratch = Path(scratch)
-        outcome = _execute(sweep, store, text, scratch, folders, timeout)
+        outcome = _execute(sweep, store, text, Path(scratch), folders, timeout)
         if outcome.error is None:
-            _publish(scratch, store.folder, state, folders, address_on_site(sweep.report.notebook))
+            _publish(Path(scratch), store.folder, state, folders, address_on_site(sweep.report.notebook))
     return outcome
 
 
@@ -54,14 +46,7 @@ def report_files(store: LocalStore, folders: dict[str, Path]) -> list[Path]:
     return [folders[kind] / name for kind, names in made.items() for name in names]
 
 
-def _state(sweep: Sweep, store: LocalStore, text: str) -> dict:
-    """Describe all that the report depends on."""
-    cells = json.dumps([store.manifest(cell.name) for cell in sweep.cells()])
-    return fingerprint(text, sweep.report.parameters) | {"cells": hashlib.sha256(cells.encode()).hexdigest()}
-
-
 def _is_current(store: LocalStore, state: dict, folders: dict[str, Path]) -> bool:
-    """Tell whether the last report was made from the same, and its files are as it left them."""
     with suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):  # not a state
         last = json.loads((store.folder / STATE).read_text(encoding="utf-8"))
         damaged = [find_damage(files, folders[kind]) for kind, files in last["files"].items()]
@@ -69,43 +54,29 @@ def _is_current(store: LocalStore, state: dict, folders: dict[str, Path]) -> boo
     return False
 
 
-def _execute(
-    sweep: Sweep, store: LocalStore, text: str, scratch: Path, folders: dict[str, Path], timeout: float | None
-) -> CellOutcome:
+def _execute(sweep: Sweep, store: LocalStore, text: str, scratch: Path, folders: dict, timeout: float | None):
     source, results = execution_folder(scratch, text)
-    for kind in ("figures", "kept"):
-        (scratch / kind).mkdir()
+    (scratch / "figures").mkdir()
+    (scratch / "kept").mkdir()
     for name in sweep.collect:
         shutil.copyfile(folders["results"] / name, results / name)
-    offered = {
-        "sweep_dir": str(store.folder.resolve()),
-        "cells": [cell.name for cell in sweep.cells()],
-        "results_dir": str(results),
-        "figures_dir": str(scratch / "figures"),
-        "kept_dir": str(scratch / "kept"),
-    }
+    offered = {"sweep_dir": str(store.folder.resolve()), "cells": [cell.name for cell in sweep.cells()]}
+    offered |= {"results_dir": str(results), "figures_dir": str(scratch / "figures"), "kept_dir": str(scratch / "kept")}
     declared = read_declared(sweep.report.notebook)
     parameters = {name: value for name, value in offered.items() if name in declared} | sweep.report.parameters
     started, watch = time.monotonic(), Watch(timeout)
     try:
-        _run_in_thread(source, scratch / NOTEBOOK, parameters, watch, thread_environment(1) | package_path())
+        environment = thread_environment(1) | package_path()
+        with ThreadPoolExecutor(1) as pool, watch:  # the main thread is free for Ctrl-C, which ends the kernel
+            future = pool.submit(run_notebook, source, scratch / NOTEBOOK, parameters, watch, environment)
+            try:
+                future.result()
+            finally:
+                watch.end() if not future.done() else None
     except Exception as error:
-        message, lines = explain(error, watch, timeout, scratch)
-        place = keep_notebook(scratch, store, "report")
-        return CellOutcome("report", place, time.monotonic() - started, error=message, traceback=lines)
+        return failed_outcome("report", error, time.monotonic() - started, watch, scratch, store)
     place = str(store.folder / "report.html")
     return CellOutcome("report", place, time.monotonic() - started, watch.cpu_seconds, watch.peak_memory)
-
-
-def _run_in_thread(source: Path, target: Path, parameters: dict, watch: Watch, environment: dict) -> None:
-    """Leave the main thread free for Ctrl-C, which ends the kernel, and with it the other thread."""
-    with ThreadPoolExecutor(1) as pool, watch:
-        future = pool.submit(run_notebook, source, target, parameters, watch, environment)
-        try:
-            future.result()
-        except BaseException:
-            watch.end() if not future.done() else None
-            raise
 
 
 def _publish(scratch: Path, folder: Path, state: dict, folders: dict[str, Path], address: str) -> None:

@@ -5,12 +5,10 @@ import csv
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
-from distributed import Client
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
@@ -19,8 +17,8 @@ from mode_utils.support.notebook.orphans import end_orphans
 
 from .cluster import count_workers, local_client, remote_client, run_tasks, thread_environment
 from .grid import Cell, Sweep, check_sweep
-from .manifest import PACKAGE, fingerprint, why_outdated
-from .stores import LocalStore, RemoteStore, open_store, upload_files
+from .manifest import CHECKOUT, fingerprint, why_outdated
+from .stores import RemoteStore, Store, open_store, upload_files
 from .tasks import CellOutcome, Task
 
 SHOWN_NAMES = 2  # of running cells
@@ -41,44 +39,26 @@ def _folder(text: str) -> Path:
     return Path(text).resolve()
 
 
-def default_output() -> Path:
-    """Return the folder above the package if that is a checkout, else the current one."""
-    root = PACKAGE.parent
-    return root if (root / "pyproject.toml").is_file() else Path.cwd()
+def _option(default: object = None, **settings: object):
+    return field(default=default, metadata=settings)
 
 
 @dataclass(frozen=True)
 class Options:
     """How a sweep is run: the options of the command line, with what `add_argument` is given for them."""
 
-    output: Path = field(
-        default=default_output(),
-        metadata={"type": _folder, "metavar": "ROOT", "help": "parent of notebooks/, data/, figures/"},
+    output: Path = _option(  # noqa: RUF009
+        CHECKOUT or Path.cwd(), type=_folder, metavar="ROOT", help="parent of notebooks/, data/, figures/"
     )
-    store: str | None = field(
-        default=None,
-        metadata={"metavar": "URL", "help": "keep cells on a remote filesystem, such as s3://bucket/prefix"},
+    store: str | None = _option(metavar="URL", help="keep cells on a remote filesystem, such as s3://bucket/prefix")
+    workers: int | None = _option(type=_positive(int), help="cells at a time on this machine (default: one a core)")
+    scheduler: str | None = _option(metavar="ADDRESS", help="use a running Dask cluster, such as tcp://10.0.0.1:8786")
+    host: str = _option("127.0.0.1", help="address that the cluster on this machine binds to (default: %(default)s)")
+    timeout: float | None = _option(
+        type=_positive(float), metavar="SECONDS", help="end a cell, or the report, that takes more"
     )
-    workers: int | None = field(
-        default=None, metadata={"type": _positive(int), "help": "cells at a time on this machine (default: one a core)"}
-    )
-    scheduler: str | None = field(
-        default=None, metadata={"metavar": "ADDRESS", "help": "use a running Dask cluster, such as tcp://10.0.0.1:8786"}
-    )
-    host: str = field(
-        default="127.0.0.1",
-        metadata={"help": "address that the cluster on this machine binds to (default: %(default)s)"},
-    )
-    timeout: float | None = field(
-        default=None,
-        metadata={"type": _positive(float), "metavar": "SECONDS", "help": "end a cell, or the report, that takes more"},
-    )
-    log_dir: Path | None = field(
-        default=None, metadata={"type": Path, "metavar": "DIR", "help": "write what each cell prints to DIR/<cell>.log"}
-    )
-    fresh: bool = field(
-        default=False, metadata={"action": "store_true", "help": "discard all results of the sweep first"}
-    )
+    log_dir: Path | None = _option(type=Path, metavar="DIR", help="write what each cell prints to DIR/<cell>.log")  # noqa: RUF009
+    fresh: bool = _option(False, action="store_true", help="discard all results of the sweep first")
 
 
 def list_cells(sweep: Sweep, options: Options) -> list[tuple[Cell, str | None]]:
@@ -102,12 +82,7 @@ def describe_plan(sweep: Sweep, listed: Sequence[tuple[Cell, str | None]]) -> st
 
 
 def run_sweep(sweep: Sweep, options: Options) -> list[CellOutcome]:
-    """Run the cells that need it; if all are complete then, collect the tables and make the report.
-
-    Returns the outcomes of the cells that ran, and of the report if it failed: the sweep is complete if none has an
-    `error`. Raises a KeyError or a ValueError if a parameter does not fit its notebook, and an OSError if another sweep
-    of this name is running here, or the scheduler or the store cannot be reached; nothing has been started then.
-    """
+    """Run the cells that need it, and if all are complete collect and report; return how these ended."""
     check_sweep(sweep)
     count_workers(options.workers)
     store = open_store(options.output, sweep.name, options.store)
@@ -128,7 +103,7 @@ def run_sweep(sweep: Sweep, options: Options) -> list[CellOutcome]:
     return outcomes
 
 
-def _only_one(folder: Path) -> AbstractContextManager:
+def _only_one(folder: Path):
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return FileLock(folder / ".lock").acquire(timeout=0)
@@ -136,21 +111,22 @@ def _only_one(folder: Path) -> AbstractContextManager:
         raise BlockingIOError(f"another sweep is running in {folder}") from None
 
 
-def _run_cells(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cells: list[Cell]) -> list[CellOutcome]:
+def _run_cells(sweep: Sweep, options: Options, store: Store, cells: list[Cell]) -> list[CellOutcome]:
     started, tasks = time.monotonic(), [_task(sweep, options, store, cell) for cell in cells]
     local = local_client(min(len(cells), count_workers(options.workers)), options.host)
     with remote_client(options.scheduler) if options.scheduler else local as client:
-        workers = _count_slots(client)
+        workers = sum(client.nthreads().values())
         dashboard = f", dashboard: {client.dashboard_link}" if client.dashboard_link else ""
         print(f"{len(cells)} to run on {workers} workers{dashboard}", flush=True)
-        with LiveView(len(cells), max(1, workers)) as view:
+        view = LiveView(len(cells), max(1, workers))
+        with view.bar:
             outcomes = run_tasks(client, tasks, view)
-        workers = max(1, workers, _count_slots(client))  # a cluster may have grown
+        workers = max(1, workers, sum(client.nthreads().values()))  # a cluster may have grown
     print(summarise_time(outcomes, workers, time.monotonic() - started), flush=True)
     return [_confirm(outcome, store) for outcome in outcomes]
 
 
-def _task(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cell: Cell) -> Task:
+def _task(sweep: Sweep, options: Options, store: Store, cell: Cell) -> Task:
     notebook = sweep.notebook_of(cell)
     return Task(
         sweep_id="", cell=cell.name, notebook=notebook, fingerprint=fingerprint(notebook, cell.parameters),
@@ -161,16 +137,10 @@ def _task(sweep: Sweep, options: Options, store: LocalStore | RemoteStore, cell:
     )  # fmt: skip
 
 
-def _count_slots(client: Client) -> int:
-    """Count the cells that can run at a time."""
-    return sum(client.nthreads().values())
-
-
-def _confirm(outcome: CellOutcome, store: LocalStore | RemoteStore) -> CellOutcome:
-    """Check that what a worker has published is seen from here."""
+def _confirm(outcome: CellOutcome, store: Store) -> CellOutcome:
     if outcome.error is None and store.manifest(outcome.cell) is None:
-        error = f"published as {outcome.place}, which is not seen from here: workers that share no disk need --store"
-        return replace(outcome, error=error)
+        place = f"published as {outcome.place}, which is not seen from here"
+        return replace(outcome, error=f"{place}: workers that share no disk need --store")
     return outcome
 
 
@@ -180,28 +150,18 @@ def summarise_time(outcomes: Sequence[CellOutcome], workers: int, wall: float) -
     cpu = sum(outcome.cpu_seconds for outcome in outcomes)
     peak = max(outcome.peak_memory for outcome in outcomes)
     efficiency = f"{busy / (workers * wall):.0%} (cells' seconds / ({workers} workers x wall time))"
-    return (
-        f"wall time {wall:.1f} s, CPU time of the kernels {cpu:.1f} s, parallel efficiency {efficiency}, "
-        f"largest kernel {peak / 1e9:.2f} GB"
-    )
+    times = f"wall time {wall:.1f} s, CPU time of the kernels {cpu:.1f} s"
+    return f"{times}, parallel efficiency {efficiency}, largest kernel {peak / 1e9:.2f} GB"
 
 
 class LiveView:
     """The view of a running sweep: one bar on a terminal, one line a cell elsewhere (a log file)."""
 
     def __init__(self, total: int, workers: int):
-        self.total, self.workers = total, workers
-        self.done, self.failed = 0, 0
-        self.durations: list[float] = []
-        self.running: dict[str, float] = {}
+        self.total, self.workers, self.done, self.failed = total, workers, 0, 0
+        self.durations, self.running = [], {}  # seconds of complete cells; when the others have started, by name
         layout = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
         self.bar = tqdm(total=total, desc="cells", bar_format=layout, disable=None)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.bar.close()
 
     def start(self, cell: str) -> None:
         """Note that a cell has started."""
@@ -212,8 +172,7 @@ class LiveView:
         self.running.pop(outcome.cell, None)
         self.done += 1
         self.failed += outcome.error is not None
-        if outcome.error is None:  # a failure says little about how long the others take
-            self.durations.append(outcome.seconds)
+        self.durations += [] if outcome.error else [outcome.seconds]  # a failure says little about the others
         state = f"failed: {outcome.error}" if outcome.error else f"done in {outcome.seconds:.1f} s"
         if self.bar.disable or outcome.error:
             tqdm.write(", ".join(filter(None, [f"[{self.done}/{self.total}] {outcome.cell} {state}", self._left()])))
@@ -229,18 +188,15 @@ class LiveView:
         self.bar.set_postfix_str(", ".join(filter(None, parts)))
 
     def _left(self) -> str:
-        """Estimate the time left from the mean of the cells done and the age of those that run."""
         if not self.durations:
             return ""
-        mean = sum(self.durations) / len(self.durations)
-        now = time.monotonic()
+        mean, now = sum(self.durations) / len(self.durations), time.monotonic()
         started = sum(min(mean, now - since) for since in list(self.running.values()))
         left = max(0.0, mean * (self.total - self.done) - started) / self.workers
         return f"about {tqdm.format_interval(left)} left"
 
 
-def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> list[CellOutcome]:
-    """Collect the tables, make the report, and return its outcome if it failed."""
+def _finish(sweep: Sweep, options: Options, store: Store) -> list[CellOutcome]:
     results = options.output / "data" / "results" / sweep.name
     folders = {cell.name: store.fetch(cell.name) for cell in sweep.cells()}
     local = store.mirror if isinstance(store, RemoteStore) else store
@@ -265,11 +221,7 @@ def _finish(sweep: Sweep, options: Options, store: LocalStore | RemoteStore) -> 
 
 
 def collect_tables(names: Sequence[str], sweep: Sweep, folders: Mapping[str, Path], target: Path) -> list[Path]:
-    """Concatenate CSV files over the cells, in the order of the grid; return the tables written below `target`.
-
-    Values are copied as text, so that no number is rounded on the way. Axes of the grid that a table has no column for
-    are put in front, so that rows of different cells can be told apart.
-    """
+    """Concatenate CSV files over the cells, as text so that no number is rounded; return the tables below `target`."""
     for name in names:
         parts = [_read_part(folders[cell.name] / name, cell, sweep.grid) for cell in sweep.cells()]
         with whole_file(target / name) as partial:
@@ -293,9 +245,7 @@ def _read_part(path: Path, cell: Cell, axes: Mapping) -> pd.DataFrame:
 
 
 def _note_columns(name: str, parts: list[pd.DataFrame], sweep: Sweep) -> None:
-    """Say which columns some cells do not have: their places in the table stay empty."""
     for column in dict.fromkeys(column for part in parts for column in part):
-        without = [cell.name for cell, part in zip(sweep.cells(), parts, strict=True) if column not in part]
-        if without:
+        if without := [cell.name for cell, part in zip(sweep.cells(), parts, strict=True) if column not in part]:
             others = f" and {len(without) - 1} other cells" if len(without) > 1 else ""
             print(f"{name}: there is no column {column!r} in {without[0]}{others}; its places are empty", flush=True)

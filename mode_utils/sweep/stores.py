@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fsspec
+from fsspec.implementations.dirfs import DirFileSystem
 
 from mode_utils.support.files import partial_path, remove_partial
 
@@ -34,23 +35,27 @@ class LocalStore:
 
     def publish(self, source: Path, cell: str) -> str:
         """Make the files of a folder visible at once as the cell's result, and return where."""
-        self._replace(source, self.folder / cell)
+        place = self._replace(source, cell)
         self.forget_failure(cell)
-        return str(self.folder / cell)
+        return place
 
     def keep_failure(self, source: Path, cell: str) -> str:
         """Keep what a failed cell left, apart from the complete ones, and return where."""
-        self._replace(source, self.folder / "failed" / cell)
-        return str(self.folder / "failed" / cell)
+        return self._replace(source, f"failed/{cell}")
 
     def forget_failure(self, cell: str) -> None:
         """Remove what a failed cell has left."""
         with suppress(FileExistsError):
-            self._remove_atomically(self.folder / "failed" / cell)
+            self.discard(f"failed/{cell}")
 
     def discard(self, cell: str) -> None:
-        """Remove a cell's result, at once as seen by others."""
-        self._remove_atomically(self.folder / cell)
+        """Remove a cell's result, at once as seen by others, and nothing that a sweep has not left."""
+        target = self.folder / cell
+        _check_replaceable(target)
+        removed = partial_path(target)
+        with suppress(FileNotFoundError):
+            target.rename(removed)
+            shutil.rmtree(removed)
 
     def clean(self) -> None:
         """Remove what killed sweeps left half written."""
@@ -60,14 +65,15 @@ class LocalStore:
         """Return the folder of a complete cell on this machine."""
         return self.folder / cell
 
-    def _replace(self, source: Path, target: Path) -> None:
+    def _replace(self, source: Path, cell: str) -> str:
+        target = self.folder / cell
         _check_replaceable(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = partial_path(target)
         try:
             shutil.copytree(source, partial)
             while partial.exists():
-                self._remove_atomically(target)
+                self.discard(cell)
                 try:
                     partial.rename(target)
                 except OSError as error:
@@ -76,84 +82,63 @@ class LocalStore:
                         raise
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-
-    def _remove_atomically(self, target: Path) -> None:
-        """Remove what a sweep has left at a place, and nothing else."""
-        _check_replaceable(target)
-        removed = partial_path(target)
-        with suppress(FileNotFoundError):
-            target.rename(removed)
-            shutil.rmtree(removed)
+        return str(target)
 
 
 @dataclass(frozen=True)
 class RemoteStore:
-    """Cells of a sweep below an fsspec URL, for workers that share no disk; copies are fetched into `mirror`.
-
-    Object stores rename nothing, but each object appears complete: the manifest is deleted first and written last, and
-    only a cell with a manifest counts.
-    """
+    """Cells of a sweep below an fsspec URL, copied into `mirror`; a manifest is deleted first and written last."""
 
     url: str
     mirror: LocalStore
 
     @property
-    def _place(self):
+    def _files(self) -> DirFileSystem:
         filesystem, path = fsspec.core.url_to_fs(self.url)
         filesystem.invalidate_cache()  # other machines write here too
-        return filesystem, path
+        return DirFileSystem(path, filesystem)
 
     def manifest(self, cell: str) -> dict | None:
         """Return the manifest of a complete cell, or None."""
-        filesystem, path = self._place
         with suppress(FileNotFoundError):
-            return read_manifest(filesystem.cat_file(f"{path}/{cell}/{MANIFEST}"))
+            return read_manifest(self._files.cat_file(f"{cell}/{MANIFEST}"))
         return None
 
     def damage(self, cell: str) -> str | None:
         """Say which file of a complete cell is missing or has another size; content is checked when it is fetched."""
-        filesystem, path = self._place
-        manifest = self.manifest(cell)
-        found = filesystem.find(f"{path}/{cell}", detail=True)
-        sizes = {name.removeprefix(f"{path}/{cell}/"): info["size"] for name, info in found.items()}
+        manifest, found = self.manifest(cell), self._files.find(cell, detail=True)
+        sizes = {name.removeprefix(f"{cell}/"): info["size"] for name, info in found.items()}
         return find_size_damage(manifest["files"], sizes) if manifest else None
 
     def publish(self, source: Path, cell: str) -> str:
         """Upload the files of a folder, the manifest last, and return where."""
-        self._upload(source, cell)
-        filesystem, path = self._place
+        place = self._upload(source, cell)
         with suppress(FileNotFoundError):
-            filesystem.rm(f"{path}/failed/{cell}", recursive=True)
-        return f"{self.url}/{cell}"
+            self._files.rm(f"failed/{cell}", recursive=True)
+        return place
 
     def keep_failure(self, source: Path, cell: str) -> str:
         """Upload what a failed cell left, apart from the complete ones, and return where."""
-        self._upload(source, f"failed/{cell}")
-        return f"{self.url}/failed/{cell}"
+        return self._upload(source, f"failed/{cell}")
 
     def discard(self, cell: str) -> None:
         """Remove a cell's result, its manifest first."""
-        filesystem, path = self._place
         with suppress(FileNotFoundError):
-            filesystem.rm_file(f"{path}/{cell}/{MANIFEST}")
-            filesystem.rm(f"{path}/{cell}", recursive=True)
+            self._files.rm_file(f"{cell}/{MANIFEST}")
+            self._files.rm(cell, recursive=True)
 
     def clean(self) -> None:
         """Remove what killed sweeps left half fetched; half uploaded cells are overwritten when they run again."""
         self.mirror.clean()
 
     def fetch(self, cell: str) -> Path:
-        """Copy a complete cell to this machine, unless that copy is there, and return its folder.
-
-        A cell with a file that is not what was published is discarded, and is an OSError.
-        """
+        """Copy a complete cell to this machine, unless it is there; an OSError if it is damaged."""
         manifest = self.manifest(cell)
         if self.mirror.manifest(cell) != manifest or self.mirror.damage(cell):
-            filesystem, path = self._place
-            partial = partial_path(self.mirror.folder / cell)
+            partial, remote = partial_path(self.mirror.folder / cell), self._files
             for name in [*manifest["files"], MANIFEST]:
                 (partial / name).parent.mkdir(parents=True, exist_ok=True)
-                filesystem.get_file(f"{path}/{cell}/{name}", str(partial / name))
+                remote.get_file(f"{cell}/{name}", str(partial / name))
             self.mirror.publish(partial, cell)
             shutil.rmtree(partial)
         if damage := self.mirror.damage(cell):
@@ -161,16 +146,19 @@ class RemoteStore:
             raise OSError(f"cell {cell} of {self.url} is damaged ({damage}) and discarded: run the same command again")
         return self.mirror.fetch(cell)
 
-    def _upload(self, source: Path, cell: str) -> None:
-        filesystem, path = self._place
+    def _upload(self, source: Path, cell: str) -> str:
+        remote = self._files
         with suppress(FileNotFoundError):
-            filesystem.rm_file(f"{path}/{cell}/{MANIFEST}")
-        files = sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST)
-        for file in files:
-            filesystem.put_file(str(file), f"{path}/{cell}/{file.relative_to(source).as_posix()}")
+            remote.rm_file(f"{cell}/{MANIFEST}")
+        for file in sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST):
+            remote.put_file(str(file), f"{cell}/{file.relative_to(source).as_posix()}")
+        return f"{self.url}/{cell}"
 
 
-def open_store(root: Path, sweep: str, url: str | None = None) -> LocalStore | RemoteStore:
+Store = LocalStore | RemoteStore
+
+
+def open_store(root: Path, sweep: str, url: str | None = None) -> Store:
     """Return the store of a sweep's cells: below `root`, or below `url` with copies below `root`."""
     below = f"notebooks/executed/{sweep}"
     local = LocalStore(root / below)

@@ -1,12 +1,9 @@
-"""What travels between the driver and its workers: a cell to run, and how it ended.
-
-Neither this module nor others that the driver needs import papermill: a sweep with nothing to do ends in a second.
-"""
+"""What travels between the driver and its workers; the driver imports no papermill, which takes seconds."""
 
 from dataclasses import dataclass, field
 
 from .manifest import sources_hash
-from .stores import LocalStore, RemoteStore
+from .stores import Store
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
@@ -23,7 +20,7 @@ class Task:
     fingerprint: dict
     parameters: dict
     outputs: tuple[str, ...]
-    store: LocalStore | RemoteStore
+    store: Store
     timeout: float | None = None
     environment: dict[str, str] = field(default_factory=dict)
     log_dir: str | None = None

@@ -11,31 +11,19 @@ _UNSET = re.compile(r"""; *(?:0|""|\[\]) (\w+) (.*)$""")  # what help says of a 
 
 
 def add_options(parser: argparse.ArgumentParser, declared: Mapping[str, Declared], changes: Mapping) -> None:
-    """Add an option for each parameter of a notebook; an option that is not given is absent from the namespace.
-
-    ``class_names`` becomes ``--class-names``, a truth value a flag, a list what commas separate. For some names
-    `changes` has what `add_argument` is given in place of that, and `flags`, such as ``["--continue"]``, or none for an
-    argument by its position, shown as `metavar`.
-    """
+    """Add an option for each parameter of a notebook; `changes` are other arguments of `add_argument`, and `flags`."""
     for name, parameter in declared.items():
         more = dict(changes.get(name, {}))
         flags = more.pop("flags", [f"--{name.replace('_', '-')}"])
         kind = type(parameter.default)
         usual = {"action": "store_true"} if kind is bool else {"type": _split if kind is list else kind}
-        usual |= {
-            "default": argparse.SUPPRESS if flags else None,
-            "help": _help(parameter, with_default="required" not in more),
-        }
-        if flags:
-            usual["dest"] = name
+        usual |= {"default": argparse.SUPPRESS, "dest": name} if flags else {"default": None}
+        usual["help"] = _help(parameter, with_default="required" not in more)
         parser.add_argument(*(flags or [name]), **usual | more)
 
 
 def read_options(given: argparse.Namespace, declared: Mapping[str, Declared], where: str) -> dict:
-    """Return what was given as parameters of the notebook, paths in full, or raise a ValueError.
-
-    A number that stands for "not given", such as 0 that takes what is detected, has to be left out.
-    """
+    """Return what was given as parameters, paths in full; a ValueError if one has to be left out or does not fit."""
     values = {name: _plain(value) for name, value in vars(given).items() if value is not None}
     for name, value in values.items():
         option, parameter = f"--{name.replace('_', '-')}", declared[name]
@@ -47,7 +35,6 @@ def read_options(given: argparse.Namespace, declared: Mapping[str, Declared], wh
 
 
 def _help(parameter: Declared, with_default: bool) -> str:
-    """Return a parameter's help with its choices and its default."""
     text, unset = _UNSET.sub("", parameter.help), _UNSET.search(parameter.help)
     text = "; ".join(filter(None, [", ".join(parameter.choices), text]))
     shown = unset[2] if unset and unset[1] == "takes" else parameter.default or None

@@ -35,30 +35,21 @@ logging.getLogger("papermill").setLevel(logging.CRITICAL)  # the sweep reports f
 
 
 class Watch(threading.Thread):
-    """Follows the kernel of one notebook: records what it uses, ends it after `timeout` seconds or on request.
-
-    `ready` tells whether the kernel has answered, `ended_by` is "timeout" or "request" if the watch ended it;
-    `cpu_seconds` and `peak_memory`, in bytes, are those of the kernel and its children.
-    """
+    """Follows the kernel of one notebook and its children, and ends it after `timeout` seconds or on request."""
 
     def __init__(self, timeout: float | None = None):
         super().__init__(daemon=True)
-        self.deadline = time.monotonic() + timeout if timeout else float("inf")
-        self.ready = False
-        self.ended_by: str | None = None
-        self.cpu_seconds, self.peak_memory = 0.0, 0
-        self._process: subprocess.Popen | None = None
-        self._kernel: psutil.Process | None = None
+        self.timeout, self.deadline = timeout, time.monotonic() + (timeout or float("inf"))
+        self.ready, self.ended_by, self.cpu_seconds, self.peak_memory = False, None, 0.0, 0
+        self._process, self._kernel = None, None
         self._children: set[psutil.Process] = set()
         self._over = threading.Event()
 
     def __enter__(self):
-        """Start watching."""
         self.start()
         return self
 
     def __exit__(self, *_):
-        """Stop watching, and leave no kernel."""
         self._over.set()
         self._kill()
 
@@ -87,8 +78,7 @@ class Watch(threading.Thread):
             children = self._kernel.children(recursive=True)
             self._children = self._children | set(children)  # a new set: another thread may go through the old one
             family = [self._kernel, *children]
-            times = [process.cpu_times() for process in family]
-            used = sum(t.user + t.system + t.children_user + t.children_system for t in times)
+            used = sum(sum(process.cpu_times()[:4]) for process in family)  # user and system, also of children
             self.cpu_seconds = max(self.cpu_seconds, used)
             resident = sum(process.memory_info().rss for process in family)
             self.peak_memory = max(self.peak_memory, resident, _high_water_mark(self._kernel.pid))
@@ -103,7 +93,6 @@ class Watch(threading.Thread):
         return self._process.poll() if self._process else None
 
     def _kill(self) -> None:
-        """Kill the kernel and all children it was seen with, also if it is gone itself."""
         self.sample()
         for process in (*self._children, *([self._kernel] if self._kernel else [])):
             with suppress(psutil.Error):
@@ -122,21 +111,15 @@ def run_notebook(
     source: Path, target: Path, parameters: dict, watch: Watch, environment: dict, log: IO[str] | None = None,
     preload: Sequence[str] = (), cwd: Path | None = None,
 ) -> None:  # fmt: skip
-    """Execute a notebook in a folder of its own, and leave the executed copy, also if it fails.
-
-    What it prints goes to the `log`. Modules to `preload` are imported before the kernel is forked, see `warm`; its
-    working folder `cwd` is by default ``work`` beside the target. A cell that raises is a PapermillExecutionError; a
-    kernel that dies, or does not start in `KERNEL_STARTS` attempts, a RuntimeError.
-    """
+    """Execute a notebook in the folder `cwd`, or in ``work`` beside the target; leave the copy also if it fails."""
     if cwd is None:
         cwd = target.parent / "work"
         cwd.mkdir(exist_ok=True)
     options = {
-        "progress_bar": False, "stdout_file": log, "stderr_file": log,
+        "progress_bar": False, "stdout_file": log, "stderr_file": log, "shutdown_kernel": "immediate",
+        "iopub_timeout": OUTPUT_SECONDS, "on_notebook_start": lambda notebook: setattr(watch, "ready", True),
         # papermill's own `cwd` changes the folder of the whole process, which other threads share
         "resources": {"metadata": {"path": str(cwd)}},
-        "shutdown_kernel": "immediate", "iopub_timeout": OUTPUT_SECONDS,
-        "on_notebook_start": lambda notebook: setattr(watch, "ready", True),
     }  # fmt: skip
     for attempt in range(1, KERNEL_STARTS + 1):
         try:
@@ -149,10 +132,7 @@ def run_notebook(
                 raise
 
 
-def _kernel_class(
-    watch: Watch, environment: dict, connection: Path, kernel_log: IO, preload: Sequence[str]
-) -> type[AsyncKernelManager]:
-    """Build a kernel manager class for one notebook, since nbclient takes a class and makes the manager itself."""
+def _kernel_class(watch: Watch, environment: dict, connection: Path, kernel_log: IO, preload: Sequence[str]) -> type:
     # sockets in the cell's own folder: no port to lose to another process, and no other user can connect
     transport = "ipc" if os.name == "posix" and len(str(connection)) < LONGEST_SOCKET else "tcp"
     # meant by Dask for its workers: it makes malloc give memory back at once, which slows down numerical kernels
@@ -179,12 +159,16 @@ def _kernel_class(
 
 
 def execute_copy(source: Path, target: Path, parameters: dict | None = None, cwd: Path | None = None) -> None:
-    """Execute a copy of a notebook where it stands, or in another folder; raise as papermill does if a cell raises.
-
-    The kernel is spoken to by sockets in the target's folder, as those of sweeps are: no other user can connect.
-    """
+    """Execute a copy of a notebook where it stands, or in another folder; raise as papermill does if a cell raises."""
     with Watch() as watch:
         run_notebook(source, target, parameters or {}, watch, {}, cwd=cwd or source.resolve().parent)
+
+
+def executed_copy(notebook: Path) -> nbformat.NotebookNode:
+    """Return a copy of a notebook, executed where it stands."""
+    with tempfile.TemporaryDirectory() as scratch:
+        execute_copy(notebook, Path(scratch) / "copy.ipynb")
+        return nbformat.read(Path(scratch) / "copy.ipynb", as_version=4)
 
 
 def last_words(folder: Path, lines: int) -> tuple[str, ...]:
@@ -195,12 +179,9 @@ def last_words(folder: Path, lines: int) -> tuple[str, ...]:
 
 
 def main(notebooks: Sequence[str]) -> None:
-    """Execute notebooks in place, each whole or not at all: ``python -m mode_utils.support.notebook.kernels NOTEBOOK...``."""
+    """Execute notebooks in place, each whole or not at all."""
     for notebook in map(Path, notebooks):
-        with tempfile.TemporaryDirectory() as scratch:
-            copy = Path(scratch) / "copy.ipynb"
-            execute_copy(notebook, copy)
-            executed = nbformat.read(copy, as_version=4)
+        executed = executed_copy(notebook)
         for part in (executed, *executed.cells):  # times and paths, which differ each time
             part.metadata.pop("papermill", None)
             part.metadata.pop("execution", None)

@@ -15,12 +15,7 @@ def parent_mark() -> dict[str, str]:
 
 
 def end_orphans() -> None:
-    """End kernels on this machine whose worker is gone.
-
-    A kernel ends by itself a second after its worker, except if it is stopped, or had not yet looked for its parent
-    when that died. Processes are told apart by their number alone: if a worker's number is in use again, its orphan is
-    spared, whereas times of creation shift with the clock and could end the kernels of another sweep.
-    """
+    """End kernels here whose worker is gone; by number alone, as times of creation shift with the clock."""
     for process in psutil.process_iter(["environ"]):
         host, _, number = (process.info["environ"] or {}).get(PARENT_MARK, "").rpartition(" ")
         if host == platform.node() and not _is_alive(int(number)):

@@ -1,19 +1,15 @@
-"""A notebook as one HTML page for readers: no code, everything inside, with contents and the commit it came from.
-
-``python -m mode_utils.support.notebook.page NOTEBOOK PAGE`` executes a copy of a notebook and writes its page, by
-`page_template`, a template of nbconvert.
-"""
+"""A notebook as one HTML page for readers: no code, everything inside, with contents and the commit it came from."""
 
 import argparse
 import os
 import re
 import subprocess
-import tempfile
 from base64 import b64decode
+from collections import namedtuple
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urljoin
 
 from mode_utils.support.files import write_text
@@ -24,30 +20,12 @@ _SCALE = 0.77  # of a figure's pixels on the page: a 13 inch figure is as wide a
 _LONG = 80  # characters; a table with a longer cell turns into cards on a narrow screen
 
 
-class Section(NamedTuple):
-    """An entry of the contents: where it leads, its text, and the entries below it."""
-
-    anchor: str
-    text: str
-    below: list
-
-
-class Page(NamedTuple):
-    """The parts of a page, as its template takes them."""
-
-    title: str
-    heading: str
-    contents: list[Section]
-    body: str
+# an entry of the contents (with where it leads, and the entries below it), and what the template takes
+Section, Page = namedtuple("Section", "anchor text below"), namedtuple("Page", "title heading contents body")
 
 
 def render_page(notebook, origin, place="", beside=()):
-    """Render an executed notebook as a self-contained page: HTML that loads nothing from elsewhere.
-
-    Its first heading is the page's title, below which stands its `origin`; figures are its PNG outputs. Links to other
-    pages of the repository lead to the site where the notebook has a `place` there, see `address_on_site`, and are
-    plain text elsewhere, but for files `beside` the page.
-    """
+    """Render an executed notebook as one page; links lead to the site, if it has a `place` there, or to `beside`."""
     from nbconvert import HTMLExporter  # only needed when a page is made
 
     exporter = HTMLExporter(
@@ -59,7 +37,6 @@ def render_page(notebook, origin, place="", beside=()):
 
 
 def _arrange(html, place, beside):
-    """Arrange the HTML of a notebook's cells for a page: tables that scroll, numbered figures, contents."""
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(html, "html.parser")
@@ -74,18 +51,11 @@ def _arrange(html, place, beside):
 
 
 def describe_origin(folder):
-    """Say where the code in a folder is from: its commit, and whether that was changed; or the version installed.
-
-    A folder that a repository does not track is not part of it, such as an environment inside another project.
-    """
-    try:
-        tracked = _git(folder, "ls-files", ".")
-        commit = _git(folder, "log", "-1", "--format=%h of %cs") if tracked else ""
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no") if tracked else ""
-    except (OSError, subprocess.CalledProcessError):
-        commit = ""
-    if commit:
-        return f"From commit {commit}{', with changes that are not committed' if changed else ''}"
+    """Say where the code in a folder is from: its commit, if it is tracked, or the version that is installed."""
+    with suppress(OSError, subprocess.CalledProcessError):
+        if _git(folder, "ls-files", ".") and (commit := _git(folder, "log", "-1", "--format=%h of %cs")):
+            changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+            return f"From commit {commit}{', with changes that are not committed' if changed else ''}"
     if {"site-packages", "dist-packages"} & set(Path(folder).resolve().parts):
         return f"From version {version(_DISTRIBUTION)} of {_DISTRIBUTION}"
     return "From a copy that is in no repository"
@@ -99,11 +69,10 @@ def _git(folder, *arguments):
 def address_on_site(notebook):
     """Return the address of a notebook on the web site that MODE_SITE_URL names; "" if it names none."""
     site, notebook = os.environ.get("MODE_SITE_URL", ""), Path(notebook).resolve()
-    try:
+    with suppress(OSError, subprocess.CalledProcessError):
         top = _git(notebook.parent, "rev-parse", "--show-toplevel") if site else ""
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return f"{site.rstrip('/')}/{_as_page(notebook.relative_to(top).as_posix())}" if site else ""
+        return f"{site.rstrip('/')}/{_as_page(notebook.relative_to(top).as_posix())}" if site else ""
+    return ""
 
 
 def _as_page(address):
@@ -133,7 +102,6 @@ def _wrap_tables(soup):
 
 
 def _number_figures(soup):
-    """Give each figure a number; return the sections, and below them their figures."""
     contents, count = [], 0
     for node in soup.find_all(["h2", "img"]):
         if node.name == "h2":
@@ -144,7 +112,8 @@ def _number_figures(soup):
         figure = node.wrap(soup.new_tag("div", attrs={"class": "wide"})).wrap(soup.new_tag("figure"))
         figure["id"], node["alt"] = f"figure-{count}", f"Figure {count}: {section}"
         node.attrs.pop("class", None)
-        node["style"] = f"width: {_SCALE * _pixels(node['src']):.0f}px"
+        header = b64decode(node["src"].split(",", 1)[1][:64])  # of a PNG, which says its width
+        node["style"] = f"width: {_SCALE * int.from_bytes(header[16:20], 'big'):.0f}px"
         caption = soup.new_tag("figcaption")
         caption.string = f"Figure {count}"
         figure.append(caption)
@@ -153,28 +122,17 @@ def _number_figures(soup):
     return contents
 
 
-def _pixels(source):
-    """Return the width of a PNG in a data URL."""
-    return int.from_bytes(b64decode(source.split(",", 1)[1][:64])[16:20], "big")
-
-
 def main(arguments=None):
     """Execute a copy of a notebook where it stands, and write its page, whole or not at all."""
-    import nbformat
+    from .kernels import executed_copy  # imports papermill
 
-    from .kernels import execute_copy  # imports papermill
-
-    parser = argparse.ArgumentParser(
-        prog="python -m mode_utils.support.notebook.page", description=__doc__.split("\n", 1)[0]
-    )
+    about = __doc__.split("\n", 1)[0]
+    parser = argparse.ArgumentParser(prog="python -m mode_utils.support.notebook.page", description=about)
     parser.add_argument("notebook", type=Path)
     parser.add_argument("page", type=Path)
     given = parser.parse_args(arguments)
-    folder, place = given.notebook.resolve().parent, address_on_site(given.notebook)
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / "copy.ipynb"
-        execute_copy(given.notebook, copy)
-        write_text(given.page, render_page(nbformat.read(copy, as_version=4), describe_origin(folder), place))
+    origin, place = describe_origin(given.notebook.resolve().parent), address_on_site(given.notebook)
+    write_text(given.page, render_page(executed_copy(given.notebook), origin, place))
     print(f"{given.page}: {given.page.stat().st_size / 1e6:.1f} MB")
 
 

@@ -20,18 +20,13 @@ from .values import Written, describe_notes, number_of, read_value
 ANYTHING = object()
 INJECTED = "# Parameters\n"  # how the cell begins that is put behind the one that declares the parameters
 OF_PAPERMILL = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH")  # what it injects by itself, with --inject-paths
-_TYPES = {kind.__name__: kind for kind in (bool, int, float, str, list, tuple, dict, set)}
-_TYPES |= {"List": list, "Dict": dict}
+_TYPES = {t.__name__: t for t in (bool, int, float, str, list, tuple, dict, set)} | {"List": list, "Dict": dict}
 _WIDENED = {float: (int, float), tuple: (list, tuple)}
 
 
 @dataclass(frozen=True)
 class Declared:
-    """One declared parameter: its default (`ANYTHING` if not a literal) and its choices (empty if free).
-
-    `annotated` are the types that its annotation names, if these are others than the default's; `help` is its comment
-    without the choices.
-    """
+    """One declared parameter: its default (`ANYTHING` if not a literal), and what its annotation and comment say."""
 
     default: object
     choices: tuple[str, ...] = ()
@@ -55,16 +50,13 @@ class ParameterError(ValueError):
 
 
 def notebook_cells(notebook: str, where: str = "notebook") -> list[tuple[str, str, list[str]]]:
-    """Return type, source and tags of each cell of a notebook given as JSON.
-
-    Not by nbformat, whose import takes longer than all else that a sweep with nothing to do does.
-    """
+    """Return type, source and tags of each cell of a notebook given as JSON; the import of nbformat takes longer."""
     try:
         content = json.loads(notebook)
     except ValueError as error:
         raise ValueError(f"{where} is not a notebook: {error}") from None
-    if not isinstance(content, dict) or content.get("nbformat") != 4:
-        found = content.get("nbformat") if isinstance(content, dict) else "none"
+    found = content.get("nbformat") if isinstance(content, dict) else "none"
+    if found != 4:
         raise ValueError(f"{where}: a notebook of format 4 is expected, not {found}")
     metadata = content["metadata"]
     language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get("language", "python")
@@ -88,11 +80,7 @@ def parse_cell(source: str) -> tuple[str, list[ast.stmt]]:
 
 
 def declared_parameters(notebook: str, where: str) -> dict[str, Declared]:
-    """Read the parameters that a notebook, given as JSON, declares; a ValueError begins with `where`.
-
-    Not by ``papermill.inspect_notebook``, which skips each line with a second ``=`` (``alpha = 0.25  # 1 = all``) and
-    cannot tell the type of a default.
-    """
+    """Read the parameters that a notebook, given as JSON, declares; a ValueError begins with `where`."""
     cells = notebook_cells(notebook, where)
     tagged = [source for kind, source, tags in cells if kind == "code" and "parameters" in tags]
     if len(tagged) != 1:
@@ -111,16 +99,8 @@ def read_declared(notebook: Path) -> dict[str, Declared]:
     return declared_parameters(notebook.read_text(encoding="utf-8"), notebook.name)
 
 
-def literal_defaults(declared: Mapping[str, Declared]) -> dict[str, object]:
-    """Return the defaults that are known without running the notebook."""
-    return {name: parameter.default for name, parameter in declared.items() if parameter.default is not ANYTHING}
-
-
 def check_values(given: Mapping, declared: Mapping[str, Declared], where: str) -> None:
-    """Raise if a value has no parameter (KeyError), or another type than the default or is not a choice (ValueError).
-
-    `where` is the start of the message: the cell and the notebook.
-    """
+    """Raise a KeyError if a value has no parameter, a ValueError if it has another type or is not a choice."""
     for name, value in given.items():
         if name not in declared:
             choices = f"the notebook declares: {', '.join(declared)}{did_you_mean(name, declared)}"
@@ -142,10 +122,7 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
 
 
 def check_injected(check: Callable[[dict], object] | None = None) -> None:
-    """Check the parameters of the notebook that this is called in, before anything else is done.
-
-    Papermill writes what it is given into a cell behind the one that declares the parameters, and only warns of names
-    that are not declared there: a typo would go unseen.
+    """Check the parameters of the notebook that this is called in: papermill only warns of names not declared there.
 
     Parameters
     ----------
@@ -155,8 +132,7 @@ def check_injected(check: Callable[[dict], object] | None = None) -> None:
     Raises
     ------
     ParameterError
-        If a name is not declared, a value has another type than the default or is not among the choices, or if `check`
-        raises.
+        If a name is not declared, a value does not fit its parameter, or `check` raises.
     """
     from IPython import get_ipython
 
@@ -199,15 +175,13 @@ def check_namespace(namespace: dict, names: list[str], declared: dict[str, Decla
 
 def _describe_text(name: str, value: object) -> list[str]:
     """Return a sentence on a text that a grid file would read as something else: papermill's own rules are others."""
-    other = value
     with suppress(ValueError):
         other = read_value(Written(value)) if isinstance(value, str) else value
-    same = type(other) is type(value)
-    return [] if same else [f"{name}: {value!r} is a text; a grid file would read {other!r}"]
+        return [] if type(other) is type(value) else [f"{name}: {value!r} is a text; a grid file would read {other!r}"]
+    return []
 
 
 def _first_declared(executed: list[str]) -> dict[str, Declared]:
-    """Return what the first of some executed cells declares that declares anything."""
     for source in executed:
         with suppress(SyntaxError):
             if declared := _declared(source):
@@ -229,8 +203,8 @@ def _declared(source: str) -> dict[str, Declared]:
             if value is None and not isinstance(node, ast.AnnAssign):
                 declared.setdefault(name, Declared(ANYTHING))
                 continue
-            default = ANYTHING if value is None else _literal(value)
-            declared[name] = Declared(default, *_choices(comment, _annotated(node, comment, default)))
+            default, (choices, help_text) = ANYTHING if value is None else _literal(value), _choices(comment)
+            declared[name] = Declared(default, choices, _annotated(node, comment, default), help_text)
     return declared
 
 
@@ -251,14 +225,12 @@ def _assigned(node: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
 
 
 def _literal(node: ast.expr) -> object:
-    try:
+    with suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return ANYTHING
+    return ANYTHING
 
 
 def _annotated(node: ast.stmt, comment: str, default: object) -> tuple[type, ...]:
-    """Return the types that an annotation, or a comment such as ``type: float``, names beside the default's."""
     label, _, text = comment.partition(":")
     annotation = getattr(node, "annotation", None)
     if annotation is None and label.strip() == "type" and text.split():
@@ -286,14 +258,12 @@ def _kinds(node: ast.expr) -> list[type | None]:
     return [_TYPES.get(name)]
 
 
-def _choices(comment: str, annotated: tuple[type, ...]) -> tuple[tuple[str, ...], tuple[type, ...], str]:
-    """Return the choices that a comment lists, the types, and its help."""
+def _choices(comment: str) -> tuple[tuple[str, ...], str]:
     label, _, values = comment.partition(":")
     if label.strip().casefold() != "one of":
-        return (), annotated, comment
+        return (), comment
     values, _, help_text = values.partition(";")
-    choices = tuple(value.strip().strip("'\"") for value in values.split(",") if value.strip())
-    return choices, annotated, help_text.strip()
+    return tuple(each.strip().strip("'\"") for each in values.split(",") if each.strip()), help_text.strip()
 
 
 def _is_choice(value: object, choice: str) -> bool:

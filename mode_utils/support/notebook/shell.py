@@ -16,29 +16,19 @@ from IPython.display import display
 
 from .parameters import INJECTED
 
+# without the 38 grammars by which jsonschema would check addresses: to compile them takes seconds
+_is_absent = sys.modules.setdefault("rfc3987_syntax", None) is None
+import nbformat  # noqa: E402
 
-def _import_nbformat():
-    """Import it without the 38 grammars by which jsonschema would check addresses: to compile them takes seconds."""
-    is_ours = sys.modules.setdefault("rfc3987_syntax", None) is None
-    import nbformat
-
-    if is_ours:
-        del sys.modules["rfc3987_syntax"]
-    return nbformat
-
-
-nbformat = _import_nbformat()
+if _is_absent:
+    del sys.modules["rfc3987_syntax"]
 new_output = nbformat.v4.new_output
 
 TOLD = "told"  # the tag of a cell whose text is printed on, too
 
 
 def execute_here(source: Path, parameters: dict, cwd: Path) -> tuple:
-    """Execute a notebook in a folder; return the executed copy, and what it told.
-
-    An error of a cell is raised as it is. What a cell with the tag `TOLD` prints is printed on as soon as it is done.
-    Parameters are texts, numbers, truth values, None, and lists of these.
-    """
+    """Execute a notebook in a folder; return the copy, and the text of cells tagged `TOLD`, which is printed on."""
     notebook = nbformat.read(source, as_version=4)
     given = "".join(f"{name} = {_in_python(value)}\n" for name, value in parameters.items())
     tagged = next(n for n, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
@@ -102,18 +92,14 @@ class _RecordedDisplays(DisplayPublisher):
 
 
 class _Stream(io.TextIOBase):
-    """Records what is printed, in order with what is displayed."""
-
     def __init__(self, shell, name):
         self._shell, self._name = shell, name
 
     def write(self, text):
         recorded = self._shell.recorded
-        if not text:
-            return 0
-        if recorded and recorded[-1].get("name") == self._name:
+        if text and recorded and recorded[-1].get("name") == self._name:
             recorded[-1].text += text
-        else:
+        elif text:
             recorded.append(new_output("stream", name=self._name, text=text))
         return len(text)
 
@@ -124,7 +110,6 @@ class _RecordingShell(InteractiveShell):
     recorded: list
 
     def init_history(self):
-        """Keep none in files."""
         self.history_manager = HistoryManager(shell=self, parent=self, enabled=False)
 
     def showtraceback(self, *_, **__):

@@ -1,12 +1,12 @@
 """What is written in a grid file or on the command line means what the parameter's default says.
 
 YAML 1.1 by itself reads ``1e-4`` as a text, ``2024-01-01`` as a date, ``010`` as 8, ``12:30`` as 750 and ``no`` as
-false. Here what stands without quotes is kept as it is written until it is known which kinds of values its parameter
-takes. Where they leave two readings that are both plausible, that is an error which says how to write either.
+false. Here what has no quotes stays as it is written until it is known which kinds of values its parameter takes.
 """
 
 import re
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from types import NoneType
 
 import yaml
@@ -53,21 +53,20 @@ _Loader.add_constructor(_WRITTEN, _Loader.construct_scalar)
 
 
 def load_yaml(text: str | bytes) -> object:
-    """Read YAML, with `Written` for scalars without quotes; a YAMLError also for what is a part of itself."""
-    value = yaml.load(text, _Loader)  # a SafeLoader
+    """Read YAML, with `Written` for scalars without quotes; a YAMLError says in a line what is wrong, and where."""
+    try:
+        value = yaml.load(text, _Loader)  # a SafeLoader
+    except yaml.reader.ReaderError as error:
+        raise yaml.YAMLError(f"byte {error.position} is not in UTF-8") from None
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise yaml.YAMLError(f"{problem or str(error).splitlines()[0]}{place}") from None
     try:
         plain(value)
     except RecursionError:
         raise yaml.YAMLError("an alias stands inside of what it names") from None
     return value
-
-
-def describe_yaml_error(error: Exception) -> str:
-    """Put into a line what is wrong with a text in YAML, and where."""
-    if isinstance(error, yaml.reader.ReaderError):
-        return f"byte {error.position} is not in UTF-8"
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"{problem} in line {mark.line + 1}, column {mark.column + 1}" if mark else problem
 
 
 def plain(value: object) -> object:
@@ -80,17 +79,14 @@ def plain(value: object) -> object:
 
 
 def read_argument(text: Argument, kinds: tuple[type, ...], is_axis: bool) -> object:
-    """Return what stands on the command line as `read_value` takes it: a text is a text, without a second thought.
-
-    A ValueError says that it is not YAML, and no text is wanted, or that it can be read in two ways.
-    """
+    """Return what stands on the command line as `read_value` takes it; a text is a text, without a second thought."""
     wants_text, in_quotes = kinds == (str,), f"""for a text, write '"{text}"'"""
     try:
         value = load_yaml(text)
     except yaml.YAMLError as error:
         if wants_text:
             return str(text)
-        raise ValueError(f"{describe_yaml_error(error)}{'' if kinds else f'; {in_quotes}'}") from None
+        raise ValueError(f"{error}{'' if kinds else f'; {in_quotes}'}") from None
     if wants_text and (not text.strip() or isinstance(value, dict) or (isinstance(value, list) and not is_axis)):
         return str(text)
     if not kinds and not text.strip():
@@ -101,16 +97,10 @@ def read_argument(text: Argument, kinds: tuple[type, ...], is_axis: bool) -> obj
     return Written(text) if is_plain else value
 
 
-def read_value(
-    value: object, kinds: tuple[type, ...] = (), default: object = None, choices: tuple[str, ...] = (),
-    note: Callable[[str, object], None] = lambda text, value: None,
-) -> object:  # fmt: skip
-    """Return what a value means for a parameter: None, bool, int, float, str, list or dict.
+def read_value(value: object, kinds: tuple = (), default=None, choices: tuple = (), note: Callable = lambda *_: None):
+    """Return what a value means for a parameter; `note` is told of each text that is read otherwise than YAML does.
 
-    What has no quotes is `Written`. The parameter takes some `kinds`, or anything; parts of a list or a mapping are
-    read as those of the `default`; `choices` are texts that are surely meant as such. To `note` goes each text that is
-    read otherwise than YAML does, and what it became. What can be read in two ways is an `AmbiguousError`, what cannot
-    be given to a notebook a ValueError.
+    Parts of a list or a mapping are read as those of the `default`. What has two readings is an `AmbiguousError`.
     """
     if isinstance(value, Written):
         return _read_scalar(value, kinds, choices, note)
@@ -121,10 +111,10 @@ def read_value(
         return [_read_part(each, kind, kept[0] if kept else None, note) for each in value]
     if isinstance(value, dict):
         known = default if isinstance(default, dict) else {}
-        return {
-            _read_key(key): _read_part(each, _kind_of(known.get(key)), known.get(key), note)
-            for key, each in value.items()
-        }
+        if stray := [key for key in value if not isinstance(key, str)]:
+            raise ValueError(f"the key {stray[0]!r} of a mapping is not a text")
+        pairs = [(str(key), each, known.get(key)) for key, each in value.items()]
+        return {key: _read_part(each, _kind_of(part), part, note) for key, each, part in pairs}
     if kinds and type(value) in (int, float):
         fitting = _as_kind(value, kinds)
         return value if fitting is AmbiguousError else fitting
@@ -139,10 +129,8 @@ def number_of(text: str) -> int | float | None:
         return None
     dotted = re.fullmatch(r"\s*([-+]?)\.(inf|nan)\s*", text, re.IGNORECASE)
     for read in (int, lambda digits: int(digits, 0), float):
-        try:
+        with suppress(ValueError):
             return read("".join(dotted.groups()) if dotted else text)
-        except ValueError:
-            continue
     return None
 
 
@@ -174,7 +162,6 @@ def _read_scalar(text: Written, kinds: tuple[type, ...], choices: tuple[str, ...
 
 
 def _among(text: Written, kinds: tuple[type, ...]) -> object:
-    """Choose the reading of a text that the kinds leave."""
     others = [value for value in (_as_kind(each, kinds) for each in _readings(text)) if value is not AmbiguousError]
     if others == [None] and NoneType in kinds:
         return None
@@ -194,11 +181,8 @@ def _among(text: Written, kinds: tuple[type, ...]) -> object:
 
 
 def _readings(text: str) -> list[object]:
-    """Return what a text may be beside a text."""
-    if text in _NOTHING:
-        return [None]
-    if text in _SWITCHES:
-        return [_SWITCHES[text]]
+    if text in _NOTHING or text in _SWITCHES:
+        return [_SWITCHES.get(text)]
     number, in_yaml = number_of(text), _in_yaml(text)
     found = [] if number is None else [number]
     if isinstance(in_yaml, (int, float)) and repr(in_yaml) != repr(number):  # octal, or to the base of 60
@@ -207,7 +191,6 @@ def _readings(text: str) -> list[object]:
 
 
 def _as_kind(value: object, kinds: tuple[type, ...]) -> object:
-    """Return a reading as one of the kinds, or `AmbiguousError` if it is none of them."""
     if not kinds or type(value) in kinds:
         return value
     if float in kinds and type(value) is int:
@@ -226,9 +209,8 @@ def _is_word(text: str) -> bool:
 
 def _may_be_text(text: str) -> bool:
     """Tell whether what reads as something else may be meant as a text: ids, times, names of countries."""
-    number = number_of(text)
     switch = text in _SWITCHES and text.lower() not in ("true", "false")
-    words = number is not None and re.fullmatch(r"[-+]?[a-zA-Z]+", text.strip())
+    words = number_of(text) is not None and re.fullmatch(r"[-+]?[a-zA-Z]+", text.strip())
     return bool(switch or words or text == "None" or re.fullmatch(r"[-+]?0[0-9_]+", text.strip()))
 
 
@@ -236,16 +218,13 @@ def _in_yaml(text: str) -> object:
     """Return what YAML 1.1 makes of a scalar; dates stay texts, as papermill has it."""
     loader = yaml.SafeLoader("")
     tag = loader.resolve(yaml.ScalarNode, text, (True, False))
-    if tag.rpartition(":")[2] not in ("null", "bool", "int", "float"):
-        return str(text)
-    try:
-        return loader.construct_object(yaml.ScalarNode(tag, text))
-    except ValueError:  # 0x_
-        return str(text)
+    if tag.rpartition(":")[2] in ("null", "bool", "int", "float"):
+        with suppress(ValueError):  # 0x_
+            return loader.construct_object(yaml.ScalarNode(tag, text))
+    return str(text)
 
 
 def _read_part(value: object, kinds: tuple[type, ...], default: object, note: Callable) -> object:
-    """Read a part of a list or a mapping: as the default's, where that is possible."""
     if isinstance(value, Written) and kinds and not (kinds == (str,) and _is_word(value)):
         noted: list[tuple[str, object]] = []
         read = _read_scalar(value, kinds, (), lambda *both: noted.append(both))
@@ -254,12 +233,6 @@ def _read_part(value: object, kinds: tuple[type, ...], default: object, note: Ca
                 note(*both)
             return read
     return read_value(value, (), default, (), note)
-
-
-def _read_key(key: object) -> str:
-    if not isinstance(key, str):
-        raise ValueError(f"the key {key!r} of a mapping is not a text")
-    return str(key)
 
 
 def _kind_of(value: object) -> tuple[type, ...]:

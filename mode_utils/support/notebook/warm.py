@@ -1,9 +1,7 @@
 """Warm kernels: each is forked from a server that has imported what its notebook imports, used once and thrown away.
 
-A server is a process of one worker and ends with it. Its kernels are processes of their own, so that a crash, a kill or
-a lack of memory hits one cell. What a server imports must not start threads or hold devices, as a fork would break
-them; a module can tell by `IN_SERVER` in its environment that it is imported in one, and put off such work until it is
-forked (`os.register_at_fork`). Where forking is not safe or not there, kernels start as usual.
+What a server imports must not start threads or hold devices: a fork would break them. A module can tell by `IN_SERVER`
+in its environment, and put off such work until it is forked (`os.register_at_fork`).
 """
 
 import json
@@ -14,6 +12,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from functools import partialmethod
 from importlib import import_module
 
 from jupyter_client.provisioning import LocalProvisioner
@@ -30,11 +29,7 @@ def can_fork() -> bool:
 
 
 class Server:
-    """A process that has imported some modules, and forks kernels on request.
-
-    What cannot be imported is left to the notebook, which says why. What libraries read from the environment when they
-    are imported is settled by `environment`; kernels get one of their own.
-    """
+    """A process that has imported those modules that it can, and forks kernels on request."""
 
     def __init__(self, modules: tuple[str, ...], environment: dict[str, str]):
         ours, its = socket.socketpair()
@@ -81,13 +76,8 @@ class WarmKernel:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def kill(self) -> None:
-        """Kill the kernel."""
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        """Ask the kernel to end."""
-        self.send_signal(signal.SIGTERM)
+    kill = partialmethod(send_signal, signal.SIGKILL)
+    terminate = partialmethod(send_signal, signal.SIGTERM)
 
 
 class WarmProvisioner(LocalProvisioner):
@@ -106,7 +96,6 @@ class WarmProvisioner(LocalProvisioner):
 
 
 def _fork(modules: tuple[str, ...], environment: dict[str, str], request: dict) -> WarmKernel:
-    """Fork a kernel from the server for these modules and threads, which is started if there is none that lives."""
     settled = {name: value for name, value in environment.items() if name.endswith("_THREADS") or name == "PYTHONPATH"}
     key = (modules, tuple(sorted(settled.items())))
     with _lock:
@@ -155,10 +144,9 @@ def become_kernel(request: dict) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["cwd"])
-    log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
+    with open(request["log"], "ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = request["argv"]
     from ipykernel.kernelapp import launch_new_instance
