@@ -59,10 +59,5 @@ def _tell(folder):
     return REPAIRED if outcome["helps"] else NOT_SAVED
 
 
-def repair_command():
-    """Run the command line as a program of its own, ``mode-repair``."""
-    sys.exit(main())
-
-
 if __name__ == "__main__":
-    repair_command()
+    sys.exit(main())

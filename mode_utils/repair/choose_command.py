@@ -54,10 +54,5 @@ def _choose(given, declared):
     return REPAIRED
 
 
-def choose_command():
-    """Run the command line as a program of its own, ``mode-choose``."""
-    sys.exit(main())
-
-
 if __name__ == "__main__":
-    choose_command()
+    sys.exit(main())

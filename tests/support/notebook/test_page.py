@@ -16,7 +16,7 @@ from mode_utils.study.formatting import points
 from mode_utils.support.notebook.kernels import execute_copy
 from mode_utils.support.notebook.page import address_on_site, describe_origin, render_page
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "data" / "results"
 LOOK = (ROOT / "tests/site/look_at_page.js").read_text(encoding="utf-8")
 
