@@ -27,33 +27,20 @@ from mode_utils.support.checks import check_least
 
 @dataclass(frozen=True)
 class Case(PoolCase):
-    """What a repair starts from.
+    """What a repair starts from; for `tolerance`, `seed`, `learning_rate` see `case_options.CaseOptions`.
 
     Attributes
     ----------
-    model : keras.Model
-        As it came; its layers are those of the trainer's model.
+    model : keras.Model, as it came; its layers are those of the trainer's model
     trainer : Trainer
         Every step borrows its model in the state that it needs; a retraining leaves it repaired.
-    data : OwnData
-    options : DebugOptions
-        `batch_size` is the budget: samples to add.
-    tolerance, seed, learning_rate
-        See `case_options.CaseOptions`.
-    initial_state : tuple of arrays
-        Of the model as it came.
-    notes : tuple of str
-        How the data were read, and what is odd about them.
-    sources : dict of str to path
-        The files of `model` and `data`, of what came as a file.
-    used : (n_used,) int
-        Places in the pool of what earlier rounds have added, which is not chosen again; see `rounds`.
-    earlier : rounds.Earlier, optional
-        Those rounds.
-    fixed_epochs : bool
-        Whether epochs are stated, so that a slow training does not go on by itself.
-    class_weights : class_weights.ClassWeights, optional
-        Of the retraining.
+    data, options : OwnData, DebugOptions, whose `batch_size` is the budget: samples to add
+    initial_state : tuple of arrays, of the model as it came
+    notes : tuple of str, how the data were read, and what is odd about them
+    sources : dict of str to path, the files of `model` and `data`, of what came as a file
+    used : (n_used,) int, places in the pool of what earlier rounds have added, which is not chosen again
+    earlier : rounds.Earlier, optional, those rounds
+    fixed_epochs, class_weights : whether epochs are stated; ClassWeights of the retraining, optional
     """
 
     model: keras.Model
@@ -98,29 +85,19 @@ class Case(PoolCase):
 
 
 def open_case(model, data, budget, **options):
-    """Load a model and its data, and check that they fit.
+    """Load a model and its data, and return a `Case`; an error says in one sentence if they do not fit, and what to do.
 
     Parameters
     ----------
     model : keras.Model or path
-        A compiled classifier, or the file of one, see `model_files.load_model`. None takes the repaired one of
+        A compiled classifier, or its file, see `model_files.load_model`; None takes the repaired one of
         `continue_from`.
     data : OwnData, dict of str to array, or path
         The arrays of `array_sets.SAMPLES` (of a model with several inputs `x_train.<input>` and so on for each), an
         .npz file of them, or a folder of images, see `image_folders.read_images`.
-    budget : int
-        Samples to add, at least 1.
+    budget : int, samples to add, at least 1
     **options
         Those of `case_options.CaseOptions`, and of `options.DebugOptions` to change in the preset.
-
-    Returns
-    -------
-    Case
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        In one sentence, what is wrong and what to do.
     """
     check_least("budget", budget, 1)
     how = CaseOptions.of(options)
@@ -149,7 +126,7 @@ def open_case(model, data, budget, **options):
 def make_example(folder, labelled=True, seed=0):
     """Make an example to repair, `model.keras` and `data.npz` in a folder; return their paths.
 
-    It is MNIST, with three labels starved in training, and a pool that comes with its labels if it is to be labelled.
+    It is MNIST with three labels starved in training; the pool comes with its labels if it is to be labelled.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -190,7 +167,6 @@ _CHECKS = (  # each raises a ValueError or returns notes; those on a weak model 
 
 
 def _class_weights(stated, predictions, data):
-    """Return class weights, and notes."""
     if stated is not None:
         return read_class_weights(stated, data.class_names), ()
     return find_class_weights(predictions, data.y_train, data.class_names)

@@ -1,7 +1,7 @@
 """Class weights of a retraining: stated, or found in a model's predictions of its own training samples.
 
 Keras does not save `class_weight`. A model that was trained with it, or on balanced samples, predicts a rare label much
-more often than it occurs, and to retrain it without would cost that label its recall.
+more often than it occurs; to retrain it without would cost that label its recall.
 """
 
 from dataclasses import dataclass
@@ -20,16 +20,13 @@ _PULL = 1e-3  # towards labels of equal weight, where they are hardly confused
 
 @dataclass(frozen=True)
 class ClassWeights:
-    """Weights of labels in a training: `values` (n_classes,) are factors on the loss of each sample of a label.
-
-    With `of_labels` they are what all samples of a label weigh together.
-    """
+    """Factors (n_classes,) on the loss of each sample of a label; with `of_labels`, what its samples weigh together."""
 
     values: np.ndarray
     of_labels: bool = False
 
     def of_samples(self, y):
-        """Return the weights of samples with labels `y` (n,), (n,) float32 with mean 1."""
+        """Return the weights (n,) float32, with mean 1, of samples with labels `y` (n,)."""
         counts = np.bincount(y, minlength=len(self.values))[y] if self.of_labels else 1
         weights = self.values[y] / counts
         return (weights / weights.mean()).astype(np.float32)
@@ -64,9 +61,9 @@ def read_class_weights(stated, class_names):
 def find_class_weights(predictions, y, class_names):
     """Return `ClassWeights` that a model was trained with, or None, and a sentence about them, as a tuple.
 
-    `predictions` are the `trainer.Predictions` of the training samples, `y` (n,) their labels. At a minimum of a
-    weighted cross-entropy, the weights are the stationary distribution of the mean probabilities of each label's
-    samples. There are none if a model predicts rare labels hardly more often than they occur.
+    `predictions` are `trainer.Predictions` of the training samples, `y` (n,) their labels. At a minimum of a weighted
+    cross-entropy, the weights are the stationary distribution of the mean probabilities of each label's samples. There
+    are none if a model predicts rare labels hardly more often than they occur.
     """
     counts = np.bincount(y, minlength=len(class_names))
     enough = counts >= _FEWEST

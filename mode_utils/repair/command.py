@@ -20,7 +20,7 @@ FOLDER = FILE | {"metavar": "folder", "help": "where tables, pages and report.ht
 
 
 def find_notebook(name):
-    """Return a notebook of the repair: of the repository, or where an installation has put it, beside this file."""
+    """Return a notebook of the repair: of the repository, or beside this file, where an installation puts it."""
     here = Path(__file__).resolve()
     places = here.parents[2] / "notebooks" / name, here.with_name(name)
     for place in places:
@@ -32,8 +32,8 @@ def find_notebook(name):
 def run_command(name, work, changes, arguments, **texts):
     """Parse the arguments of a command and do its work; return its exit status, and say in a line what went wrong.
 
-    Its options are the parameters of the notebook of this name, with `changes`, see `command_line.add_options`. The
-    `work` is given the namespace and the declared parameters; `texts` are those of the parser.
+    Options are the notebook's parameters, with `changes` (`command_line.add_options`); `work` gets the namespace and
+    the declared parameters; `texts` are those of the parser.
     """
     parser, declared = argparse.ArgumentParser(**texts), read_declared(find_notebook(name))
     add_options(parser, declared, changes)
@@ -48,10 +48,10 @@ def run_command(name, work, changes, arguments, **texts):
 
 
 def report_notebook(name, folder, parameters, beside):
-    """Execute a notebook in this process, and put its page, `report.html`, beside what it leaves in a new folder.
+    """Execute a notebook in this process, and put its page, `report.html`, into a new folder; return what was told.
 
-    The folder appears whole or not at all, and is the parameter `output_dir` while it is being made; the page may link
-    to files `beside` it. What was told meanwhile is returned.
+    The folder appears whole or not at all, and is the parameter `output_dir` meanwhile; the page links to files
+    `beside` it.
     """
     from mode_utils.support.notebook.page import describe_origin, render_page
     from mode_utils.support.notebook.shell import execute_here  # imports IPython and Matplotlib

@@ -15,16 +15,11 @@ def say_outcome(outcome, report, theta, keep_new_bugs=False, next_round="", with
     Parameters
     ----------
     outcome : steps.RepairOutcome
-    report : choosing.choice.Report
-        Of the model before.
-    theta : float
-        Validation accuracy below which a label still fails.
-    keep_new_bugs : bool
-        Whether the model is saved even if it does not help.
-    next_round : str
-        Of `rounds.say_next_round`.
-    without_label : int
-        Chosen samples that have no label yet.
+    report : choosing.choice.Report, of the model before
+    theta : float, validation accuracy below which a label still fails
+    keep_new_bugs : bool, whether the model is saved even if it does not help
+    next_round : str, of `rounds.say_next_round`
+    without_label : int, chosen samples that have no label yet
     """
     failing = still_failing(outcome, report, theta)
     return [

@@ -57,30 +57,19 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
 
     Parameters
     ----------
-    folder : path
-        Made if it does not exist; see `support.files.whole_folder` for all or nothing.
-    case : Case or OutputsCase
-    report : choosing.choice.Report
-    chosen : pandas.DataFrame
-        See `choosing.choice.choose_inputs`.
-    outcome : steps.RepairOutcome, optional
-        None while the chosen samples have no labels, and without a model.
+    folder : path, made if it does not exist; a ValueError if it has a repair already
+    case, report : Case or OutputsCase, and its choosing.choice.Report
+    chosen : pandas.DataFrame, see `choosing.choice.choose_inputs`
+    outcome : steps.RepairOutcome, None while the chosen samples have no labels, and without a model
     labels : labelling.agreement.GatheredLabels, optional
         That people have given; what they disagree on is written to `disagreed.csv`.
-    remarks : sequence of str
-        Sentences to tell.
-    keep_new_bugs : bool
-        Save the repaired model even if it does not help, if it is another one at all.
+    remarks : sequence of str, sentences to tell
+    keep_new_bugs : bool, save the repaired model even if it does not help, if it is another one at all
 
     Returns
     -------
     bool
         Whether the repaired model was saved.
-
-    Raises
-    ------
-    ValueError
-        If the folder has a repair already.
     """
     folder = Path(folder)
     check_new(folder / "selected.csv")
@@ -107,13 +96,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
 
 
 def save_tasks(folder, case, chosen, outcome=None, labels=None):
-    """Write tasks for Label Studio, `tasks.json` and `labelling.xml`, where chosen samples have no label yet.
-
-    Parameters
-    ----------
-    folder, case, chosen, outcome, labels
-        See `save_repair`.
-    """
+    """Write tasks for Label Studio where chosen samples have no label yet; see `save_repair` for the parameters."""
     asked = inputs_to_label(case, chosen, outcome, labels)
     if len(asked):
         write_tasks(folder, asked, case.data.class_names, samples_of(case, asked))

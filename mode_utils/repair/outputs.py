@@ -1,8 +1,8 @@
 """Cases of outputs in place of a model: probabilities and features from any framework, as arrays or an .npz file.
 
-Given are the probabilities (n, n_classes) and the features (n, n_features) of a pool and of validation samples. Copies
-and foreign samples are looked for among the samples themselves where they are given, too, otherwise among features.
-Nothing here imports a framework; arrays that are stored without compression are read from the file as they are needed.
+Given are probabilities (n, n_classes) and features (n, n_features) of a pool and of validation samples. Copies and
+foreign samples are looked for among the samples where they are given, otherwise among features. Nothing here imports a
+framework; arrays stored without compression are read from the file as they are needed.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -27,37 +27,17 @@ _PRESETS = ("recommended", "adaptive")
 
 @dataclass(frozen=True)
 class OutputsCase(PoolCase):
-    """What a choice starts from, in place of a `case.Case`.
-
-    Attributes
-    ----------
-    outputs : GivenOutputs
-    data : OwnData
-        Its samples are features where the samples themselves are not given.
-    options : DebugOptions
-        `batch_size` is the budget: samples to choose.
-    seed : int
-    train_accuracies : (n_classes,) float or None
-        Of each label on training samples, where their probabilities are given.
-    notes : tuple of str
-        Sentences on how the arrays were read.
-    sources : dict of str to path
-        The file of `data`, if they are from one.
-    used : (n_used,) int
-        Places in the pool that are not chosen.
-    has_samples : bool
-        Whether the samples of `data` are the samples themselves.
-    """
+    """What a choice starts from, in place of a `case.Case`."""
 
     outputs: GivenOutputs
-    data: OwnData
-    options: DebugOptions
+    data: OwnData  # its samples are features where the samples themselves are not given
+    options: DebugOptions  # `batch_size` is the budget: samples to choose
     seed: int
-    train_accuracies: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
-    sources: dict[str, Path] = field(default_factory=dict)
-    used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)
-    has_samples: bool = False
+    train_accuracies: np.ndarray | None = None  # (n_classes,), where probabilities of training samples are given
+    notes: tuple[str, ...] = ()  # how the arrays were read
+    sources: dict[str, Path] = field(default_factory=dict)  # the file of `data`, if there is one
+    used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)  # places that are not chosen
+    has_samples: bool = False  # whether `data` has the samples themselves
 
     @property
     def n_pool(self):
@@ -85,33 +65,21 @@ class OutputsCase(PoolCase):
 def open_outputs(
     arrays, budget, *, pool=None, class_names=None, preset="recommended", seed=0, even_if_weak=False, **changes
 ):  # fmt: skip
-    """Check outputs of a model, and make a case of them.
+    """Check outputs of a model, return an `OutputsCase`; an error says in one sentence what is wrong and what to do.
 
     Parameters
     ----------
     arrays : dict of str to array, or path
         Those of `array_sets.OUTPUTS`; or an .npz file with them.
-    budget : int
-        Samples to choose, at least 1.
+    budget : int, samples to choose, at least 1
     pool : choosing.sharded_pool.Shards or str, optional
         A pool in shards, or the pattern that finds them: then no array is of the pool.
     class_names : sequence of str, optional
         One for each label; by default the array `class_names`, the labels where they are texts, or the numbers.
-    preset : {"recommended", "adaptive"}
-    seed : int
+    preset, seed : {"recommended", "adaptive"}, int
     even_if_weak : bool
         Go on with a pool that seems to be scaled in another way than validation samples, see `array_values`.
-    **changes
-        Options of the preset to change, see `options.DebugOptions`.
-
-    Returns
-    -------
-    OutputsCase
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        In one sentence, what is wrong and what to do.
+    **changes : options of the preset to change, see `options.DebugOptions`
     """
     check_least("budget", budget, 1)
     check_least("seed", seed, 0)
@@ -169,7 +137,6 @@ def make_outputs_example(seed=0):
 
 
 def _check_no_pool(arrays, where):
-    """Raise a ValueError if there is a pool in the set of arrays, too, or samples to compare with."""
     own = next((name for name in arrays if name.endswith("_pool")), None)
     if own:
         raise ValueError(f"{where} has an array {own!r}, but the pool is in shards: give one of them")
@@ -201,7 +168,6 @@ def _predicted(probabilities):
 
 
 def _notes(arrays, data, predicted):
-    """Return sentences on what is known, and what not."""
     right = (predicted == data.y_validation).mean()
     chance = np.bincount(data.y_validation).max() / len(predicted)
     notes = [f"The model gets {right:.1%} of {len(predicted)} validation samples right."]

@@ -52,11 +52,10 @@ class Training:
 
 
 def train(case, splits, indices, replay, learning_rate=None):
-    """Train a case's model from its initial state, and leave it trained; return the `Training`.
+    """Train a case's model from its initial state on samples of the pool, and leave it trained; return the `Training`.
 
-    `indices` are the new samples' places in the pool, `replay` is the number of old ones for each. Unless the case
-    states epochs, it goes on if most samples of a label are wrong: twice as long each time, until most are right or
-    their loss no longer falls.
+    `replay` is the number of old samples for each new one. Unless the case states epochs, it goes on if most samples of
+    a label are wrong: twice as long each time, until most are right or their loss no longer falls.
     """
     trainer, rng, epochs = case.trainer, np.random.default_rng(case.seed), 0
     trainer.restore(case.initial_state)

@@ -49,10 +49,7 @@ def read_earlier(folder):
 
 
 def continue_case(case, earlier):
-    """Return a case with the samples of `earlier` rounds in its training data, and no longer in the pool.
-
-    It has to have the same data as before, with enough left in the pool, or it is a ValueError.
-    """
+    """Return a case with the samples of `earlier` rounds of the same data in its training data, not in the pool."""
     data, folder = case.data, earlier.folder
     own = case.sources.get("data")
     if own and earlier.data_hash and hash_file(own) != earlier.data_hash:
@@ -73,22 +70,10 @@ def continue_case(case, earlier):
 
 
 def take_labels(gathered, case):
-    """Return gathered labels without those that earlier rounds have added.
+    """Return gathered labels, a `labelling.agreement.GatheredLabels`, without those that earlier rounds have added.
 
-    Parameters
-    ----------
-    gathered : labelling.agreement.GatheredLabels
-    case : Case
-
-    Returns
-    -------
-    labelling.agreement.GatheredLabels
-        Its notes say what is left out, and where a label differs from that of the pool.
-
-    Raises
-    ------
-    ValueError
-        If nothing is left, or if a sample was added with another label.
+    Notes say what is left out, and where a label differs from that of the pool. A ValueError says that nothing is left,
+    or that a sample was added with another label.
     """
     data, old, notes = case.data, np.isin(gathered.indices, case.used), gathered.notes
     before = {each["index"]: each["label"] for each in case.earlier.samples} if case.earlier else {}

@@ -3,8 +3,7 @@
 A label of n samples, b broken and f fixed, has lost (b - f) / n. Whether its true loss exceeds the tolerance t is
 judged by the score of paired proportions with a margin (Tango, Statist. Med. 17, 1998): b - f - t n over its standard
 error at a true loss of t. The normal distribution is too optimistic for few changed samples, so p is exact: the largest
-probability of such a score over all plausible shares of changed samples (Berger and Boos, J. Am. Statist. Assoc. 89,
-1994).
+probability of such a score over all plausible shares of changed samples (Berger and Boos, JASA 89, 1994).
 """
 
 from functools import lru_cache

@@ -16,12 +16,9 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS):
 
     Parameters
     ----------
-    case : Case
-        Of a fully labelled pool, or it is a ValueError. The model of its trainer stays as it is.
-    indices, labels : (n,) int
-        The chosen samples.
-    n_seeds : int
-        Of order, old samples, and what is drawn.
+    case : Case, of a fully labelled pool, or it is a ValueError; the model of its trainer stays as it is
+    indices, labels : (n,) int, the chosen samples
+    n_seeds : int, of order, old samples, and what is drawn
 
     Returns
     -------

@@ -52,16 +52,9 @@ class Report:
 
 
 def assess_case(case):
-    """Find out what the model of a case gets wrong on validation samples.
+    """Return a `Report` on what the model of a `Case` or `OutputsCase` gets wrong on validation samples.
 
-    Parameters
-    ----------
-    case : Case or OutputsCase
-
-    Returns
-    -------
-    Report
-        Without training accuracies where nothing is known of training samples.
+    It is without training accuracies where nothing is known of training samples.
     """
     data, assessment = case.data, case.assess()
     names, faults = np.array(data.class_names), np.full(data.n_classes, "", dtype=object)
@@ -78,8 +71,7 @@ def choose_inputs(case, report):
 
     Parameters
     ----------
-    case : Case or OutputsCase
-    report : Report
+    case, report : Case or OutputsCase, and its Report
 
     Returns
     -------

@@ -10,15 +10,9 @@ _ARRAY_OF = {"states": "features_pool", "probabilities": "probabilities_pool"}
 
 
 class GivenOutputs:
-    """Arrays as `selection.source.Outputs`; those in a file are read as they are needed.
+    """Arrays of `array_sets.OUTPUTS` as `selection.source.Outputs`; those in a file are read as they are needed.
 
-    Parameters
-    ----------
-    arrays : dict of str to array
-        Of `reading.array_sets.OUTPUTS`, checked.
-    samples : (n_pool, ...) array
-        The samples of the pool, or its features where these are not given.
-    has_samples : bool
+    `samples` (n_pool, ...) are those of the pool, or its features where these are not given.
     """
 
     stays = True

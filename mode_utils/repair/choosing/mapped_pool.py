@@ -14,18 +14,10 @@ _COPIES = ("exact copies", "near copies", "also in train", "also in validation",
 
 @dataclass(frozen=True)
 class MappedPool:
-    """A map of a pool, or of some of it if it is large.
+    """A map of a pool, or of some of it if it is large."""
 
-    Attributes
-    ----------
-    positions : (m, 2) float32
-        See `visualization.positions.map_positions`.
-    table : (m, ...) pandas.DataFrame
-        A row a point, with the columns that `visualization.pool_map` knows; `index` is the place in the pool.
-    """
-
-    positions: np.ndarray
-    table: pd.DataFrame
+    positions: np.ndarray  # (m, 2) float32, see `visualization.positions.map_positions`
+    table: pd.DataFrame  # a row a point, for `visualization.pool_map`; `index` is the place in the pool
 
 
 def map_pool(case, chosen, faults):
@@ -33,9 +25,7 @@ def map_pool(case, chosen, faults):
 
     Parameters
     ----------
-    case : Case or OutputsCase
-    chosen : pandas.DataFrame
-        As `choice.choose_inputs` returns it.
+    case, chosen : Case or OutputsCase, and the table of `choice.choose_inputs`
     faults : pool_faults.PoolFaults
 
     Returns

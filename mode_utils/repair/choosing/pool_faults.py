@@ -5,9 +5,8 @@ exact copies     samples that are the same, number for number, in the pool and a
 near copies      samples that are nearly the same, even shifted
 foreign          samples that are unlike all known ones
 
-Exact copies are looked for among all samples, what takes distances among some, drawn at random. A fault is registered
-in `FAULTS` with what finds it and what says what it means. Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125,
-as implemented by cleanlab.
+Exact copies are looked for among all samples, what takes distances among some, drawn at random. Northcutt et al., JAIR
+70 (2021), doi 10.1613/jair.1.12125, as implemented by cleanlab.
 """
 
 from collections.abc import Callable
@@ -38,21 +37,11 @@ _ENOUGH = 50  # samples to tell chance by
 
 @dataclass(frozen=True)
 class PoolFaults:
-    """What was found.
+    """What was found."""
 
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        A row a fault: `fault`; `found`, samples; `of`, samples that were looked at; `meaning`, a sentence.
-    places : dict of str to (n_found,) int
-        By fault, places in the pool, the clearest first.
-    compared : (n_compared,) int
-        Places in the pool at which near copies and foreign samples were looked for.
-    """
-
-    table: pd.DataFrame
-    places: dict[str, np.ndarray]
-    compared: np.ndarray
+    table: pd.DataFrame  # a row a fault: `fault`; `found`, samples; `of`, that were looked at; `meaning`, a sentence
+    places: dict[str, np.ndarray]  # by fault, places (n_found,) in the pool, the clearest first
+    compared: np.ndarray  # (n_compared,) places at which near copies and foreign samples were looked for
 
     def sentences(self):
         """Return a sentence for each fault."""

@@ -21,14 +21,10 @@ class Shards:
 
     Attributes
     ----------
-    pattern : str
-        See `reading.shard_files.find_shards`.
-    workers : int, optional
-        Processes on this machine; by default one a core.
-    scheduler : str, optional
-        Address of a running Dask cluster, such as ``tcp://10.0.0.1:8786``, in place of workers.
-    on_shard : callable, optional
-        Called with the number of shards that are done, and of all.
+    pattern : str, see `reading.shard_files.find_shards`
+    workers : int, processes on this machine; by default one a core
+    scheduler : str, address of a running Dask cluster, such as ``tcp://10.0.0.1:8786``, in place of workers
+    on_shard : callable, called with the number of shards that are done, and of all
     """
 
     pattern: str
@@ -39,8 +35,7 @@ class Shards:
     def each(self, function, urls):
         """Yield what a function makes of the name and URL of each shard, in order.
 
-        One worker is this process; more are a cluster, in which a worker that dies costs its shard: another looks at
-        it.
+        One worker is this process; more are a cluster, in which another looks at the shard of a worker that dies.
         """
         from mode_utils.sweep.cluster import count_workers  # takes a second to import; a pool in one file does without
 
@@ -77,14 +72,8 @@ class Shards:
 class ShardedPool:
     """The rows of all shards, in the order of their names; a shard that cannot be read is a ValueError with its name.
 
-    Attributes
-    ----------
-    rows : dict of str to int
-        Rows of each shard.
-    labels : (n,) int32 or None
-        -1 where a row has none; None if none has one.
-    features, names : array
-        Of all rows, read when they are asked for.
+    `rows` are those of each shard by name, `labels` (n,) int32 are -1 where a row has none, None if none has one;
+    `features` and `names` of all rows are read when they are asked for.
     """
 
     def __init__(self, shards, n_features, n_classes, class_names):

@@ -13,39 +13,24 @@ from mode_utils.repair.reading.class_names import NO_LABEL
 
 @dataclass(frozen=True)
 class GatheredLabels:
-    """Labels of one or several people.
+    """Labels of one or several people."""
 
-    Attributes
-    ----------
-    indices, labels : (n,) int
-        Samples, by place in the pool, to which all annotators give the same label.
-    disagreed : pandas.DataFrame
-        A row a sample that is given several labels: `index`; `name`, if the pool has names; and the label of each
-        annotator, "" where there is none.
-    agreement : str
-        How far people agree, in a sentence; "" if one person alone has labelled.
-    notes : tuple of str
-        What is not read as it is written, see `label_table.read_labels`.
-    files : tuple of path
-        That the labels are from.
-    """
-
-    indices: np.ndarray
-    labels: np.ndarray
-    disagreed: pd.DataFrame
-    agreement: str
-    notes: tuple[str, ...] = ()
+    indices: np.ndarray  # (n,) places in the pool of samples to which all annotators give the same label
+    labels: np.ndarray  # (n,) int
+    disagreed: pd.DataFrame  # a row a sample with several labels: `index`, maybe `name`, the label of each annotator
+    agreement: str  # how far people agree, in a sentence; "" of one person
+    notes: tuple[str, ...] = ()  # what is not read as it is written, see `label_table.read_labels`
     files: tuple[Path, ...] = ()
 
     def say_disagreed(self, most=20):
-        """Return a line for each of the first samples that are given several labels, and how many more there are."""
+        """Return a line for each of the first samples with several labels, and how many more there are."""
         lines = [_say(row) for row in self.disagreed.head(most).to_dict("records")]
         more = len(self.disagreed) - len(lines)
         return [*lines, *([f"... and {more} more"] if more > 0 else [])]
 
 
 def gather_labels(paths, class_names, n_pool, names_pool=None):
-    """Read tables of labels and exports, and keep what all agree on, in the order in which samples first come.
+    """Read tables of labels and exports, and return `GatheredLabels` on what all agree on; samples in the order they come.
 
     Parameters
     ----------
@@ -54,10 +39,6 @@ def gather_labels(paths, class_names, n_pool, names_pool=None):
         `label_studio.read_export`. What one has left blank is taken from the others.
     class_names, n_pool, names_pool
         See `label_table.read_labels`.
-
-    Returns
-    -------
-    GatheredLabels
 
     Raises
     ------

@@ -23,24 +23,14 @@ def write_label_page(path, chosen, class_names, samples=None, *, title="Which la
 
     Parameters
     ----------
-    path : path
-        An .html file; it appears whole or not at all.
+    path : path of an .html file; it appears whole or not at all
     chosen : pandas.DataFrame
         A row a sample, in the order of labelling, as `repair.choose_inputs` returns them: `index`, its place in the
         pool; optionally `name`; `guess` (or `label`) of a reference; `predicted` and `confidence`, the model's label
         and its probability in [0, 1]; `reason`. All of it is shown as text, whatever it says.
-    class_names : sequence of str
-        Of the labels 0, 1, ...
-    samples : (n, ...) array, optional
-        The samples of the rows; see `sample_views.view_samples` for how they are shown.
-    title : str
-    kind : {"image", "curves", "values", "text"}, optional
-        How samples are shown; by default their shape tells.
-
-    Raises
-    ------
-    ValueError
-        If there are no rows or no classes, or samples and rows do not fit.
+    class_names : sequence of str, of the labels 0, 1, ...
+    samples : (n, ...) array, optional, the samples of the rows, shown as `sample_views.view_samples` does
+    title, kind : str, and one of `support.pictures.KINDS`; by default the shape of samples tells
     """
     if not len(chosen):
         raise ValueError("no sample is chosen: there is nothing to label")

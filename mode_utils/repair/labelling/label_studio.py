@@ -1,7 +1,7 @@
 """Tasks for Label Studio, with what the model and the reference say, and the labels that its exports bring back.
 
-Made for its own formats: tasks and predictions, https://labelstud.io/guide/predictions; exports "JSON" and "JSON-MIN",
-https://labelstud.io/guide/export. The index of a sample, and its name if it has one, stand in each task's `data`.
+Formats: https://labelstud.io/guide/predictions; exports "JSON" and "JSON-MIN", https://labelstud.io/guide/export. The
+index of a sample, and its name if it has one, stand in each task's `data`.
 """
 
 import json
@@ -30,12 +30,7 @@ def write_tasks(folder, chosen, class_names, samples=None, *, kind=None, image_r
         See `browser_page.write_label_page`; images stand in the tasks themselves.
     image_root : str, optional
         Where the names of images are found, such as "/data/local-files/?d=" or "https://...": tasks then have addresses
-        in place of images.
-
-    Raises
-    ------
-    ValueError
-        If samples and rows do not fit, or images are to be found by name and have none.
+        in place of images, and each has to have a name.
     """
     if image_root is not None and "name" not in chosen:
         raise ValueError(f"image_root = {image_root!r} needs images with names: give a table with a column 'name'")

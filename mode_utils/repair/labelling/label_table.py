@@ -27,9 +27,8 @@ def as_text(value):
 def read_labels(path, class_names, n_pool, names_pool=None, notes=None):
     """Return places in the pool and labels (n,) of the rows of a `selected.csv` in which `label` has been filled in.
 
-    `n_pool` samples are in the pool, called `names_pool` if they have names. `notes`, a list, gets a sentence on each
-    thing that is not read as it is written. A ValueError names what does not exist, comes twice, can be read in two
-    ways, or does not fit another.
+    `notes`, a list, gets a sentence on each thing that is not read as it is written. A ValueError names what does not
+    exist, comes twice, can be read in two ways, or does not fit another.
     """
     path, notes = Path(path), [] if notes is None else notes
     if not path.exists():

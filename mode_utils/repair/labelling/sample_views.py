@@ -15,8 +15,7 @@ _POINTS = 400  # of a curve or a row; of a longer one, the least and the most of
 class SampleViews:
     """Samples, ready to be written into a file: `kind` is one of `support.pictures.KINDS`, `low` and `high` the scale.
 
-    A view is a PNG as text (base64) of an image, a list of numbers for each channel of curves, a list of values, and
-    None of a text.
+    A view is a PNG as text (base64), a list of numbers for each channel of curves, a list of values, or None of a text.
     """
 
     kind: str

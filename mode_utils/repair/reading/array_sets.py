@@ -119,7 +119,6 @@ def _check_rows(kind, arrays, even_if_odd):
 
 
 def _are_alike(spans):
-    """Tell whether all samples are the same, as float32."""
     low, high = (np.asarray([getattr(span, end) for span in spans], np.float32) for end in ("low", "high"))
     return sum(len(span.x) for span in spans) > len(spans) and (low.min(axis=0) == high.max(axis=0)).all()
 

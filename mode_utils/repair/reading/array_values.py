@@ -46,8 +46,8 @@ def check_span(name, span, like, whose="x_train", even_if_odd=False):
     """Return sentences on what is odd about the numbers of samples; raise a ValueError if another scale explains it.
 
     `span` and `like` are those of the samples and of others, called `whose`. What counts are usual numbers, not the
-    largest one: half and nearly all of those that are not 0, of a table in most of its columns. With `even_if_odd`
-    another scale is only said. A column in another unit and one huge number are said with their places.
+    largest one, of a table in most of its columns. With `even_if_odd` another scale is only said. A column in another
+    unit and one huge number are said with their places.
     """
     ratios = span.typical / like.typical  # NaN where there is nothing but 0
     far = [np.all(ratios > _FAR, axis=0), np.all(ratios < 1 / _FAR, axis=0)]

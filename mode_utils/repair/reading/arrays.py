@@ -16,36 +16,19 @@ FEW = 10  # validation samples of a label
 
 @dataclass(frozen=True)
 class OwnData:
-    """Samples and labels in their roles.
+    """Samples (n, ...), float32 unless the model takes others, and labels (n,) int32 in their roles."""
 
-    Attributes
-    ----------
-    x_train, x_validation, x_pool, x_test : (n, ...) arrays
-        What the model was trained on, what diagnosis looks at, what a repair may add, and what only scores (or None).
-        Integers for a model that takes integers; else float32, or float64 if the model takes that. The pool stays as it
-        is in its file.
-    y_train, y_validation, y_test : (n,) int32
-        Labels 0 .. n_classes - 1.
-    y_pool : (n,) int32, optional
-        -1 where a sample has no label; None if none has one.
-    class_names : tuple of str
-    names_pool : (n,) str, optional
-        What the samples of the pool are called, such as their files.
-    notes : tuple of str
-        How the arrays were read, and what is odd about them.
-    """
-
-    x_train: np.ndarray
+    x_train: np.ndarray  # what the model was trained on
     y_train: np.ndarray
-    x_validation: np.ndarray
+    x_validation: np.ndarray  # what diagnosis looks at
     y_validation: np.ndarray
-    x_pool: np.ndarray
-    y_pool: np.ndarray | None
-    x_test: np.ndarray | None
+    x_pool: np.ndarray  # what a repair may add, as it is in its file
+    y_pool: np.ndarray | None  # -1 where a sample has no label; None if none has one
+    x_test: np.ndarray | None  # what only scores
     y_test: np.ndarray | None
     class_names: tuple[str, ...]
-    names_pool: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
+    names_pool: np.ndarray | None = None  # (n,) str, such as their files
+    notes: tuple[str, ...] = ()  # how the arrays were read, and what is odd about them
 
     @property
     def n_classes(self):
@@ -73,10 +56,7 @@ class OwnData:
         return str(place) if self.names_pool is None else f"{place} ({str(self.names_pool[place])!r})"
 
     def splits(self, pool_labels=None):
-        """Return the roles as `splits.Splits`, the pool with labels as they are given, or as they have become known.
-
-        Validation stands in for a test.
-        """
+        """Return `splits.Splits`, the pool with the given or known labels; validation stands in for a test."""
         labelled, partly = self.pool_labelled or pool_labels is not None, None
         if pool_labels is None:
             pool_labels = np.zeros(len(self.x_pool)) if self.y_pool is None else self.y_pool
@@ -96,8 +76,8 @@ def load_own_data(path, class_names=None, n_classes=None, inputs=(), dtype=None,
 def check_arrays(arrays, class_names=None, n_classes=None, path="the data", dtype=None, even_if_odd=False):
     """Make `OwnData` of arrays by name, those of `array_sets.SAMPLES`; a ValueError says what is wrong.
 
-    Without class names these are the labels themselves, texts in the order of the alphabet. `dtype` is that of the
-    samples that the model takes; with `even_if_odd`, another scale than that of training samples is only said.
+    Without class names these are the labels, texts in the order of the alphabet. `dtype` is that of the samples that
+    the model takes; with `even_if_odd`, another scale than that of training samples is only said.
     """
     arrays, class_names, n_classes, notes = check_set(arrays, SAMPLES, path, class_names, n_classes, even_if_odd)
     arrays |= {name: convert_samples(name, x, dtype) for name, x in of_kind(arrays, "x").items()}
@@ -145,7 +125,6 @@ def _side_by_side(part, own, inputs):
 
 
 def _of_input(name, array, own):
-    """Return the array of an input, checked against what it takes."""
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} has dtype {array.dtype}: samples must be numbers")
     array = array[:, None] if array.ndim == 1 and own.shape == (1,) else array
@@ -184,10 +163,7 @@ def check_left(budget, data, used=()):
 
 
 def with_classes(data, n_classes):
-    """Return data with as many classes as a model has; raise a ValueError if they have others.
-
-    Where nobody has given names, there may be fewer: then the last ones have no sample.
-    """
+    """Return data with as many classes as a model; a ValueError if they have others, or fewer that have names."""
     if data.n_classes < n_classes and data.class_names == tuple(map(str, range(data.n_classes))):
         return replace(data, class_names=tuple(map(str, range(n_classes))))
     if data.n_classes != n_classes:

@@ -1,8 +1,8 @@
 """Images from folders: one for each role, in it one for each class; those of a pool may lie in none.
 
 They are decoded and resized as `keras.utils.image_dataset_from_directory` does; what that does not read (TIFF, WebP,
-BMP but for 24 bits, CMYK, GIF for one channel) is decoded as `keras.utils.load_img` does. Like both, it does not rotate
-by EXIF, takes the first of several pictures, and drops alpha where the model takes none. ``python -m
+BMP but for 24 bits, CMYK, GIF for one channel) as `keras.utils.load_img` does. Like both, it does not rotate by EXIF,
+takes the first of several pictures, and drops alpha where the model takes none. ``python -m
 mode_utils.repair.reading.image_folders FOLDER FILE.npz`` packs the roles `train` and `test` into a file of bytes.
 """
 
@@ -31,11 +31,7 @@ _SEVERAL = "several pictures, of which the first is read"
 
 
 class Images(NamedTuple):
-    """What was read from folders.
-
-    `arrays` are `x_train` (n, height, width, channels) float32 in 0 .. 255, `y_train` (n,), ..., and `names_pool`, the
-    files of the pool below the folder; `notes` say what was left out.
-    """
+    """Arrays by name (x float32 in 0 .. 255), the files of the pool as `names_pool`; notes say what was left out."""
 
     arrays: dict[str, np.ndarray]
     class_names: tuple[str, ...]

@@ -32,10 +32,8 @@ def check_model_file(path):
 def load_model(path):
     """Load a compiled classifier from a .keras or HDF5 file, without running any code that the file brings.
 
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such file, or it is not a model of Keras, truncated, or needs code of its own.
+    A FileNotFoundError or ValueError says that there is no such file, or that it is not a model of Keras, is truncated,
+    or needs code of its own.
     """
     from mode_utils.networks.backend import keras
 
@@ -51,7 +49,6 @@ def load_model(path):
 
 
 def _problem_of(path):
-    """Return what is wrong with a file, or an empty text."""
     if path.is_dir():
         return _problem_of_folder(path)
     start = _start_of(path)

@@ -30,10 +30,7 @@ def check_model(model):
 
 
 def _followed(model, data):
-    """Return a model whose inputs and outputs are known, and notes: a subclassed one becomes a layer.
-
-    `data` are `OwnData`, arrays by name, or the path of a folder of images.
-    """
+    """Return a model whose inputs and outputs are known (a subclassed one becomes a layer), and notes."""
     if getattr(model, "inputs", None) and getattr(model, "outputs", None):
         return model, ()
     if isinstance(data, Path):
@@ -90,10 +87,7 @@ def open_data(data):
 
 
 def read_model(model, data, how):
-    """Return the trainer of a model, the model as one whose layers can be followed, and notes.
-
-    `data` are as `open_data` returns them, `how` is `CaseOptions`.
-    """
+    """Return the trainer of a model, the model as one whose layers can be followed, and notes; data by `open_data`."""
     whole, notes = _followed(model, data)
     plain = plain_model(whole)  # which refuses what cannot be one
     meaning = read_classifier(whole, len(how.class_names) if how.class_names else None, how.output, how.labels)
@@ -116,7 +110,6 @@ def read_data(data, model, trainer, how, path="the data"):
 
 
 def _read_folder(folder, model, trainer, how):
-    """Return data from a folder of images, with pixels as the model wants them, and notes."""
     input_shape, n_classes = tuple(model.inputs[0].shape[1:]), trainer.n_classes
     found = read_images(folder, input_shape, how.class_names, how.skip_broken)
     if len(found.class_names) != n_classes:

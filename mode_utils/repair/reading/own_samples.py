@@ -85,10 +85,7 @@ def takes_raw_pixels(model):
 
 
 def check_known(predictions, y, class_names):
-    """Raise a ValueError that says what is probably wrong if a model does not know its own training samples.
-
-    `predictions` are `trainer.Predictions` of the training samples as the model gets them.
-    """
+    """Raise a ValueError on what is probably wrong if a model does not know its own training samples."""
     told, trainer, places = say_one_label(predictions, y, class_names), predictions.trainer, _some_places(y)
     x, y, probabilities = np.asarray(predictions.x[places]), np.asarray(y)[places], predictions.at(places)
     loss, accuracy = _loss_and_accuracy(probabilities, y)

@@ -29,8 +29,8 @@ _COLUMNS = {"features": "features_pool", "probabilities": "probabilities_pool", 
 def find_shards(pattern):
     """Return the shards of a pool, sorted: URLs by the parts of them that tell shards apart.
 
-    The pattern is a file, a folder, or has a ``*``, on this machine or under a URL that fsspec knows; a ValueError says
-    that there is none, or that fsspec does not know it.
+    The pattern is a file, a folder, or has a ``*``, on this machine or under a URL that fsspec knows, or is a
+    ValueError.
     """
     try:
         filesystem, path = fsspec.core.url_to_fs(str(pattern))
