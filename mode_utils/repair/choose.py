@@ -46,12 +46,8 @@ def choose_from_arrays(arrays, budget, folder=None, **options):
     folder : path, optional
         Gets `selected.csv`, `diagnosis.json` and, of a pool without labels, `label.html`; must not have them.
     **options
-        Of `outputs.open_outputs`: `pool` (in shards), `class_names`, `preset`, `seed`, any of `options.DebugOptions`.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError, ConnectionError
-        In one sentence, what is wrong and what to do.
+        Of `outputs.open_outputs`: `pool` (in shards; a scheduler that is not there is a ConnectionError),
+        `class_names`, `preset`, `seed`, and any of `options.DebugOptions`.
     """
     case = open_outputs(arrays, budget, **options)
     report = assess_case(case)

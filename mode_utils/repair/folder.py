@@ -74,14 +74,15 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     folder = Path(folder)
     check_new(folder / "selected.csv")
     folder.mkdir(parents=True, exist_ok=True)
-    added = outcome.added if outcome else None
-    _selected(case, chosen, added).to_csv(folder / "selected.csv", index=False)
+    _selected(case, chosen, outcome.added if outcome else None).to_csv(folder / "selected.csv", index=False)
     asked = inputs_to_label(case, chosen, outcome, labels)
     if labels is not None and len(labels.disagreed):
         labels.disagreed.to_csv(folder / "disagreed.csv", index=False)
     if len(asked):
         write_label_page(folder / PAGE, asked, case.data.class_names, samples_of(case, asked))
-    summary = case.about() | _sizes(case) | _rows_of(report)
+    sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation")} | {"pool": case.n_pool}
+    summary = case.about() | {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
+    summary |= {"labels": _rows(report.labels), "confusions": _rows(report.confusions.head(20))}
     summary |= {"chosen": len(chosen), "remarks": [each for each in remarks if each], "without_label": len(asked)}
     if outcome is not None:
         rounds = rounds_with(case, outcome)
@@ -141,7 +142,6 @@ def _selected(case, chosen, added):
 
 
 def _origin(case, outcome, files, rounds):
-    """Say exactly what went in: samples and labels, what they are from, seeds and versions."""
     names, tables = case.data.names_pool, [Path(path) for path in files]
     files = case.sources | {"labels" if n == 1 else f"labels {n}": path for n, path in enumerate(tables, start=1)}
     samples = [
@@ -166,7 +166,6 @@ def versions_of(*names):
 
 
 def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
-    """Return what became of a repair, in numbers and in sentences."""
     next_round, training = say_next_round(rounds), asdict(outcome.training)
     training |= {"moved": None} if outcome.training.diverged else {}
     said = {"keep_new_bugs": keep_new_bugs, "next_round": next_round, "without_label": without_label}
@@ -178,15 +177,6 @@ def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
     }  # fmt: skip
     told = say_outcome(outcome, report, case.options.theta, **said)
     return {"outcome": found, "told": told, "worth": outcome.worth, "next_round": next_round}
-
-
-def _sizes(case):
-    sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation")} | {"pool": case.n_pool}
-    return {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
-
-
-def _rows_of(report):
-    return {"labels": _rows(report.labels), "confusions": _rows(report.confusions.head(20))}
 
 
 def _rows(table):

@@ -40,11 +40,6 @@ class OutputsCase(PoolCase):
     has_samples: bool = False  # whether `data` has the samples themselves
 
     @property
-    def n_pool(self):
-        """Samples of the pool."""
-        return self.outputs.n_pool
-
-    @property
     def rows(self):
         """Rows of each shard of the pool, by name; empty for a pool in one file."""
         return self.outputs.pool.rows if isinstance(self.outputs, ShardedOutputs) else {}
@@ -99,17 +94,19 @@ def open_outputs(
         _check_no_pool(arrays, where)
     of_arrays = OUTPUTS if pool is None else OUTPUTS_BESIDE_SHARDS
     arrays, told = check_outputs(arrays, where, of_arrays, class_names or None, even_if_weak)
-    names = arrays.get("class_names", range(arrays["probabilities_validation"].shape[1]))
-    sharded = None if pool is None else _read_shards(pool, arrays, tuple(map(str, names)))
-    if sharded is not None:
+    n_features, n_classes = (arrays[f"{what}_validation"].shape[1] for what in ("features", "probabilities"))
+    names, sharded = tuple(map(str, arrays.get("class_names", range(n_classes)))), None
+    if pool is not None:
+        sharded = ShardedPool(pool if isinstance(pool, Shards) else Shards(str(pool)), n_features, n_classes, names)
         arrays |= {"features_pool": sharded.features, "names_pool": sharded.names, "y_pool": sharded.labels}
-    data = _as_data(arrays, tuple(map(str, names)))
+    data = _as_data(arrays, names)
     check_left(budget, data)
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
     seen = None
     if "probabilities_train" in arrays:
-        seen = label_accuracies(arrays["y_train"], _predicted(arrays["probabilities_train"]), data.n_classes)
+        parts = [np.asarray(chunk).argmax(axis=1) for _, chunk in in_chunks(arrays["probabilities_train"])]
+        seen = label_accuracies(arrays["y_train"], np.concatenate(parts), data.n_classes)
     notes, has_samples = told + _notes(arrays, data, predicted), "x_pool" in arrays
     if sharded is not None:
         notes = (*notes, f"The pool: {len(sharded):,} rows in {len(sharded.rows):,} shards.")
@@ -137,34 +134,21 @@ def make_outputs_example(seed=0):
 
 
 def _check_no_pool(arrays, where):
-    own = next((name for name in arrays if name.endswith("_pool")), None)
-    if own:
+    if own := next((name for name in arrays if name.endswith("_pool")), None):
         raise ValueError(f"{where} has an array {own!r}, but the pool is in shards: give one of them")
-    own = next((name for name in arrays if name.startswith("x_")), None)
-    if own:
+    if own := next((name for name in arrays if name.startswith("x_")), None):
         raise ValueError(f"{where} has an array {own!r}: with a pool in shards, only features are compared")
 
 
-def _read_shards(pool, arrays, class_names):
-    widths = (arrays[f"{what}_validation"].shape[1] for what in ("features", "probabilities"))
-    return ShardedPool(pool if isinstance(pool, Shards) else Shards(str(pool)), *widths, class_names)
-
-
 def _as_data(arrays, names):
-    """Return the arrays as data of a repair: the samples, or features in their place."""
     what = "x" if "x_pool" in arrays else "features"
-    known = {role: np.asarray(arrays[f"{what}_{role}"], np.float32) for role in ("validation", "train")
-             if f"{what}_{role}" in arrays}  # fmt: skip
-    train = known.get("train", np.empty((0, *known["validation"].shape[1:]), np.float32))
+    validation = np.asarray(arrays[f"{what}_validation"], np.float32)
+    train = np.asarray(arrays.get(f"{what}_train", validation[:0]), np.float32)
     y_train = arrays["y_train"] if len(train) else np.empty(0, np.int32)
     return OwnData(
-        train, y_train, known["validation"], arrays["y_validation"], arrays[f"{what}_pool"], arrays.get("y_pool"),
+        train, y_train, validation, arrays["y_validation"], arrays[f"{what}_pool"], arrays.get("y_pool"),
         None, None, names, arrays.get("names_pool"),
     )  # fmt: skip
-
-
-def _predicted(probabilities):
-    return np.concatenate([np.asarray(chunk).argmax(axis=1) for _, chunk in in_chunks(probabilities)])
 
 
 def _notes(arrays, data, predicted):
@@ -177,7 +161,5 @@ def _notes(arrays, data, predicted):
     if "x_pool" not in arrays:
         notes.append("Copies and foreign samples are looked for among features, as the samples are not given.")
     if "probabilities_train" not in arrays:
-        notes.append(
-            "Of training samples nothing is known: what is below theta counts as underfit, nothing as overfit."
-        )
+        notes += ["Of training samples nothing is known: what is below theta counts as underfit, nothing as overfit."]
     return (*notes, *say_unseen(data), *thin_labels(data))

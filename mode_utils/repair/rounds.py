@@ -79,10 +79,9 @@ def take_labels(gathered, case):
     before = {each["index"]: each["label"] for each in case.earlier.samples} if case.earlier else {}
     for index, label in zip(gathered.indices[old].tolist(), gathered.labels[old], strict=True):
         if before[index] != data.class_names[label]:
-            raise ValueError(
-                f"sample {data.call(index)} was added as {before[index]!r} in an earlier round, and is now "
-                f"{data.class_names[label]!r}: leave it out, or repair anew, without --continue, with all tables"
-            )
+            told = f"sample {data.call(index)} was added as {before[index]!r} in an earlier round, and is now"
+            remedy = "leave it out, or repair anew, without --continue, with all tables"
+            raise ValueError(f"{told} {data.class_names[label]!r}: {remedy}")
     if old.all():
         raise ValueError(f"all {len(old)} samples with a label were added in an earlier round: label others")
     if old.any():
@@ -107,10 +106,9 @@ def round_of(case, outcome):
     It has `round`, `added`, `total`, `fixed`, `broken`, `samples`, `tries`, `helps` and the accuracies.
     """
     before = case.earlier.rounds if case.earlier else []
-    n_added = len(outcome.added[0])
-    line = {"round": len(before) + 1, "added": n_added, "total": n_added + len(case.used)}
-    line |= {"fixed": outcome.fixed, "broken": outcome.broken, "samples": int(outcome.labels["samples"].sum())}
-    line |= {"tries": outcome.tries, "helps": outcome.helps}
+    n_added, n_samples = len(outcome.added[0]), int(outcome.labels["samples"].sum())
+    line = {"round": len(before) + 1, "added": n_added, "total": n_added + len(case.used), "fixed": outcome.fixed}
+    line |= {"broken": outcome.broken, "samples": n_samples, "tries": outcome.tries, "helps": outcome.helps}
     return line | {name: round(value, 6) for name, value in outcome.accuracies.items()}
 
 
@@ -120,10 +118,8 @@ def say_next_round(rounds):
     `rounds` are lines of `round_of`, at least one; the gain is judged by validation samples, see `_beyond_chance`.
     """
     last, gain = rounds[-1], _gain(rounds[-1])
-    story = (
-        f"round {last['round']} fixed {last['fixed']} and broke {last['broken']} of {last['samples']} validation "
-        f"samples ({pp(gain)})"
-    )
+    story = f"round {last['round']} fixed {last['fixed']} and broke {last['broken']} of {last['samples']} validation"
+    story += f" samples ({pp(gain)})"
     if last["accuracy_after"] == 1:
         return f"{story}: no validation errors remain, so another round cannot show a gain"
     if not last.get("helps", True):

@@ -114,8 +114,7 @@ def _predictions(case):
 
 
 def _outcome(case, before, after, replay, training):
-    data = case.data
-    truth = {"validation": data.y_validation, "test": data.y_test}
+    data, truth = case.data, {"validation": case.data.y_validation, "test": case.data.y_test}
     columns, overall = {"label": data.class_names}, {}
     for part in before:
         prefix = "" if part == "validation" else f"{part}_"
@@ -126,11 +125,8 @@ def _outcome(case, before, after, replay, training):
     was, is_ = (predictions["validation"] == data.y_validation for predictions in (before, after))
     counts = {"samples": np.ones_like(was), "fixed": ~was & is_, "broken": was & ~is_}
     counts = {name: np.bincount(data.y_validation[part], minlength=data.n_classes) for name, part in counts.items()}
-    found = {
-        "change": labels["after"] - labels["before"],
-        **counts,
-        "verdict": judge_labels(**counts, tolerance=case.tolerance),
-    }
+    found = {"change": labels["after"] - labels["before"], **counts}
+    found |= {"verdict": judge_labels(**counts, tolerance=case.tolerance)}
     for place, (name, column) in enumerate(found.items(), start=3):
         labels.insert(place, name, column)
     new_bugs = labels.loc[labels["verdict"] == NEW_BUG, "label"].tolist()

@@ -69,11 +69,8 @@ def say_health(diagnosis):
     """Return a sentence if a model has no buggy label, so that there is little to gain; otherwise an empty text."""
     if (diagnosis.labels["fault"] != "").any():
         return ""
-    errors = 1 - diagnosis.labels["validation_accuracy"]
-    return (
-        f"no label is underfit or overfit (largest error {errors.max():.1%}): for such a model choosing gains hardly "
-        "more than random inputs"
-    )
+    told = f"no label is underfit or overfit (largest error {(1 - diagnosis.labels['validation_accuracy']).max():.1%})"
+    return f"{told}: for such a model choosing gains hardly more than random inputs"
 
 
 def _right(case, indices, labels):

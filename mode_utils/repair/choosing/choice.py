@@ -18,6 +18,11 @@ _BINS = 10  # of the model's confidence
 class PoolCase:
     """What a case of a model and a case of outputs have in common: `data`, `options`, `seed`, `used` and `outputs`."""
 
+    @property
+    def n_pool(self):
+        """Samples of the pool."""
+        return len(self.data.x_pool)
+
     @cached_property
     def scan(self):
         """What is known of each sample of the pool, a `selection.pool_scan.PoolScan`; looked at once."""
@@ -28,8 +33,7 @@ class PoolCase:
 
     def new_selection(self):
         """Return what chooses from the pool, as the laboratory does in a run of the same seed."""
-        _, selection = repair_streams(self.seed)
-        return InputSelection(self.outputs, self.data.splits(), self.options, selection, self.used)
+        return InputSelection(self.outputs, self.data.splits(), self.options, repair_streams(self.seed)[1], self.used)
 
 
 @dataclass(frozen=True)
@@ -100,10 +104,8 @@ def say_expected_accuracy(case):
                   for p in (probabilities.max(axis=1), case.scan.confidence))  # fmt: skip
     counts = np.bincount(seen, minlength=_BINS)
     shares = np.where(counts, np.bincount(seen, right, minlength=_BINS) / np.maximum(counts, 1), right.mean())
-    expected = shares[pool].mean()
-    return (
-        f"By how sure it is, the model gets about {expected:.0%} of the pool right; of validation {right.mean():.0%}."
-    )
+    told = f"By how sure it is, the model gets about {shares[pool].mean():.0%} of the pool right"
+    return f"{told}; of validation {right.mean():.0%}."
 
 
 def _confusions(labels, predictions, names):

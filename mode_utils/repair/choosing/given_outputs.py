@@ -52,11 +52,10 @@ class GivenOutputs:
         known = self.of_training()
         if known is None:
             raise ValueError("the selector looks at training samples: give features_train and y_train, too")
-        states = known[0]
 
         def draw(number=None):
-            drawn = slice(None) if number is None else rng.choice(len(states), min(number, len(states)), replace=False)
-            return states[drawn]
+            states, n = known[0], len(known[0])
+            return states if number is None else states[rng.choice(n, min(number, n), replace=False)]
 
         return draw
 

@@ -176,8 +176,8 @@ def _count(n_classes, class_names, name, url):
     for _, features, _, _, labels in _parts(name, url, None, class_names):
         found.append(np.full(len(features), -1) if labels is None else labels)
         if labels is not None and not ((labels >= -1) & (labels < n_classes)).all():
-            span = f"{labels.min()} .. {labels.max()}"
-            raise ValueError(f"shard {name}: its labels span {span}, wanted are 0 .. {n_classes - 1}")
+            told = f"shard {name}: its labels span {labels.min()} .. {labels.max()}"
+            raise ValueError(f"{told}, wanted are 0 .. {n_classes - 1}")
     return np.concatenate(found)
 
 

@@ -30,20 +30,11 @@ class GatheredLabels:
 
 
 def gather_labels(paths, class_names, n_pool, names_pool=None):
-    """Read tables of labels and exports, and return `GatheredLabels` on what all agree on; samples in the order they come.
+    """Read tables of labels and exports; return `GatheredLabels` on what all agree on, in the order samples come.
 
-    Parameters
-    ----------
-    paths : path or sequence of paths
-        Tables, see `label_table.read_labels`, each of one annotator, and exports of Label Studio (.json), see
-        `label_studio.read_export`. What one has left blank is taken from the others.
-    class_names, n_pool, names_pool
-        See `label_table.read_labels`.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If a file cannot be read or is given twice, or if nothing is agreed on.
+    A path is a table of one annotator (`label_table.read_labels`, also for the other parameters) or an export of Label
+    Studio (.json, `label_studio.read_export`); what one has left blank is taken from the others. A FileNotFoundError or
+    ValueError says that a file cannot be read or is given twice, or that nothing is agreed on.
     """
     paths = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
     if not paths:
@@ -58,16 +49,14 @@ def gather_labels(paths, class_names, n_pool, names_pool=None):
     if not agreed.any():
         first = "; ".join(map(_say, disagreed.head(3).to_dict("records")))
         raise ValueError(f"nothing is agreed on, so that no label is left: {first}")
-    agreement = _agreement(votes, list(said))
-    labels = highest[agreed].astype(np.int32)
+    labels, agreement = highest[agreed].astype(np.int32), _agreement(votes, list(said))
     return GatheredLabels(order[agreed], labels, disagreed, agreement, tuple(notes), tuple(paths))
 
 
 def _read_all(paths, class_names, n_pool, names_pool, notes):
     """Return the labels of each annotator, called by the file, and in an export of several by the person."""
-    names = _short_names(paths)
     said = {}
-    for path, name in zip(paths, names, strict=True):
+    for path, name in zip(paths, _short_names(paths), strict=True):
         if path.suffix.lower() != ".json":
             said[name] = read_labels(path, class_names, n_pool, names_pool, notes)
             continue
@@ -103,7 +92,6 @@ def _say(row):
 
 
 def _agreement(votes, annotators):
-    """Say how far annotators agree on the samples that two or more of them have labelled."""
     if len(annotators) == 1:
         return ""
     shared = votes[(votes != NO_LABEL).sum(axis=1) > 1]

@@ -19,18 +19,18 @@ _COLUMNS = ("index", "name", "guess", "predicted", "confidence", "reason")
 
 
 def write_label_page(path, chosen, class_names, samples=None, *, title="Which label is it?", kind=None):
-    """Write a page to label samples in, and return the `SampleViews` that it shows.
+    """Write a page to label samples in, whole or not at all, and return the `SampleViews` that it shows.
 
     Parameters
     ----------
-    path : path of an .html file; it appears whole or not at all
+    path : path of an .html file
     chosen : pandas.DataFrame
         A row a sample, in the order of labelling, as `repair.choose_inputs` returns them: `index`, its place in the
         pool; optionally `name`; `guess` (or `label`) of a reference; `predicted` and `confidence`, the model's label
         and its probability in [0, 1]; `reason`. All of it is shown as text, whatever it says.
     class_names : sequence of str, of the labels 0, 1, ...
-    samples : (n, ...) array, optional, the samples of the rows, shown as `sample_views.view_samples` does
-    title, kind : str, and one of `support.pictures.KINDS`; by default the shape of samples tells
+    samples : (n, ...) array, optional, of the rows
+    title, kind : str, and one of `support.pictures.KINDS`, by default told by the shape of samples
     """
     if not len(chosen):
         raise ValueError("no sample is chosen: there is nothing to label")
@@ -54,7 +54,6 @@ def task_key(task):
 
 
 def _rows(chosen):
-    """Return what the page tells of each sample, as JSON takes it; what is missing is left out."""
     table = chosen.rename(columns={"label": "guess"}) if "guess" not in chosen else chosen
     table = table[[name for name in _COLUMNS if name in table]]
     rows = json.loads(table.to_json(orient="records", double_precision=4))
@@ -69,8 +68,7 @@ def _page(task):
         "title": html.escape(task["title"]), "task": _inert(task), "style": style, "script": script,
         "style_hash": _policy_hash(style), "script_hash": _policy_hash(script),
     }  # fmt: skip
-    template = (_FOLDER / "page.html").read_text(encoding="utf-8")
-    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], template)
+    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], (_FOLDER / "page.html").read_text(encoding="utf-8"))
 
 
 def _inert(task):

@@ -20,8 +20,7 @@ _SHOWN = 3  # examples in a sentence
 
 def as_text(value):
     """Return a text so that no spreadsheet takes it for a formula."""
-    risky = isinstance(value, str) and value.startswith(FORMULA) and not is_number(value)
-    return f"'{value}" if risky else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) and not is_number(value) else value
 
 
 def read_labels(path, class_names, n_pool, names_pool=None, notes=None):
@@ -37,10 +36,10 @@ def read_labels(path, class_names, n_pool, names_pool=None, notes=None):
     given = [row for row in rows if row["label"]]
     lost = [str(name) for name in class_names if str(name).strip().lower() in _NO_LABEL[1:]]
     if lost and len(given) < len(rows):
-        notes.append(
-            f"{path}: {len(rows) - len(given)} rows have no label. pandas reads and writes the class name {lost[0]!r} "
-            "as an empty cell: if it was meant, read the table with keep_default_na=False."
+        told = (
+            f"pandas reads and writes the class name {lost[0]!r} as an empty cell: if it was meant, read the table with"
         )
+        notes.append(f"{path}: {len(rows) - len(given)} rows have no label. {told} keep_default_na=False.")
     _check_twins(path, given, Originals(class_names))
     return resolve_rows(path, given, class_names, n_pool, names_pool, notes)
 
@@ -80,9 +79,8 @@ def _rows(path):
     rows = []
     for cells in reader:
         if any(cell.strip() for cell in cells[len(header) :]):
-            counts = f"has {len(cells)} cells, but the header {len(header)}"
-            remedy = "put a text with a separator in it between quotation marks"
-            raise ValueError(f"{path}, line {reader.line_num}: {counts}: {remedy}")
+            told = f"{path}, line {reader.line_num}: has {len(cells)} cells, but the header {len(header)}"
+            raise ValueError(f"{told}: put a text with a separator in it between quotation marks")
         row = {name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()}
         again = [cell.strip().lower() for cell in cells] == header  # tables one below the other
         if any(row.values()) and not again:
@@ -91,7 +89,6 @@ def _rows(path):
 
 
 def _with_label(path, rows, classes, notes):
-    """Return the rows whose label is not a word for none."""
     words = [row["label"] for row in rows if row["label"].lower() in _NO_LABEL and not classes.named(row["label"])]
     if words:
         shown = listed(map(repr, dict.fromkeys(words)), _SHOWN)
@@ -119,7 +116,6 @@ def _labels(path, rows, classes, notes):
 
 
 def _check_label(path, row, found, by_number, classes):
-    """Raise a ValueError if the label of a row is unknown, or may be one of several."""
     text, several = row["label"], sorted({*found[row["label"]], *by_number.get(row["label"], ())})
     if len(several) > 1:
         told = f"{text!r} may be {' or '.join(repr(classes[place]) for place in several)}"
@@ -180,14 +176,12 @@ def _read_place(path, row, n_pool, names):
     if not fitting:
         _find_name(path, row, names)
         place = next(iter(within.values()))
-        told = f"index {place} of the pool is {names[place]!r}, but the name is {name!r}"
-        remedy = "give the table of this pool, or leave the column 'index' away"
-        raise ValueError(f"{path}, {row['where']}: {told}: {remedy}")
+        told = f"{path}, {row['where']}: index {place} of the pool is {names[place]!r}, but the name is {name!r}"
+        raise ValueError(f"{told}: give the table of this pool, or leave the column 'index' away")
     return fitting
 
 
 def _find_name(path, row, names):
-    """Return the place of the sample that has a name, if a spreadsheet has not made the same of two."""
     found = names.named(row["name"])
     if not row.get("index") and readings(row["name"], True):
         found = sorted({*found, *names.alike(row["name"])})

@@ -21,17 +21,15 @@ _GROUPED = r"[1-9]\d{{0,2}}(?:(?P<sign>[{other}'’ \u00a0\u202f])\d{{3}})(?:(?P
 _NUMBER = (
     r"(?P<sense>[+-]?)(?P<whole>\d+|" + _GROUPED + r")?(?:[{point}](?P<decimals>\d*))?(?:e(?P<power>[+-]?\d{{1,3}}))?"
 )
-_NUMBERS = {
-    point: re.compile(_NUMBER.format(point=point, other=other), re.IGNORECASE | re.ASCII)
-    for point, other in (".,", ",.")
-}
+_FLAGS = re.IGNORECASE | re.ASCII
+_NUMBERS = {point: re.compile(_NUMBER.format(point=point, other=other), _FLAGS) for point, other in (".,", ",.")}
 _SIGN = r"\s*[-/. ]\s*"
 _MIDNIGHT = r"(?:[ T]0?0:00(?::00(?:\.0+)?)?)?"
 _TWO = re.compile(rf"(\d{{1,2}}){_SIGN}(\d{{1,2}})\.?", re.ASCII)
 _THREE = re.compile(rf"(\d{{1,4}}){_SIGN}(\d{{1,2}}){_SIGN}(\d{{1,4}}){_MIDNIGHT}", re.ASCII)
 _DAY_MONTH = re.compile(r"(\d{1,2})[-/. ]*([^\W\d_]{3,9})\.?(?:[-/., ]*(\d{2,4}))?", re.ASCII)
 _MONTH_DAY = re.compile(r"([^\W\d_]{3,9})\.?[-/. ]*(\d{1,4})(?:[-/., ]+(\d{2,4}))?", re.ASCII)
-_TIME = re.compile(r"(\d{1,4}):(\d{1,2})(?::(\d{1,2}))?\s*([ap]m)?", re.IGNORECASE | re.ASCII)
+_TIME = re.compile(r"(\d{1,4}):(\d{1,2})(?::(\d{1,2}))?\s*([ap]m)?", _FLAGS)
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a text that starts so for a formula
 _EXACT_DIGITS = 15  # of a number, that a spreadsheet keeps
 
@@ -117,7 +115,6 @@ def _rounded_span(cell):
 
 
 def _dates(text, from_spreadsheet):
-    """Return the days and months that a text may be, whatever order a country writes them in."""
     found = set()
     if two := _TWO.fullmatch(text):
         a, b = map(int, two.groups())

@@ -29,18 +29,12 @@ SAMPLES = ArraySet(
     together=(("x_test", ("y_test",)), ("y_test", ("x_test",))),
 )
 OUTPUTS = ArraySet(
-    required=(
-        "probabilities_pool", "features_pool", "probabilities_validation", "features_validation", "y_validation",
-    ),
-    optional=(
-        "y_pool", "names_pool", "class_names", "features_train", "probabilities_train", "y_train", "x_pool", "x_train",
-        "x_validation",
-    ),
-    together=(
-        ("x_pool", ("x_validation",)), ("x_validation", ("x_pool",)), ("x_train", ("x_pool",)),
-        *((f"{kind}_train", ("y_train",)) for kind in ("features", "probabilities", "x")),
-        ("y_train", ("features_train", "probabilities_train")),
-    ),
+    required=("probabilities_pool", "features_pool", "probabilities_validation", "features_validation", "y_validation"),
+    optional=("y_pool", "names_pool", "class_names", "features_train", "probabilities_train", "y_train", "x_pool",
+              "x_train", "x_validation"),
+    together=(("x_pool", ("x_validation",)), ("x_validation", ("x_pool",)), ("x_train", ("x_pool",)),
+              *((f"{kind}_train", ("y_train",)) for kind in ("features", "probabilities", "x")),
+              ("y_train", ("features_train", "probabilities_train"))),
 )  # fmt: skip
 OUTPUTS_BESIDE_SHARDS = ArraySet(
     required=tuple(name for name in OUTPUTS.required if not name.endswith("_pool")),
@@ -124,7 +118,6 @@ def _are_alike(spans):
 
 
 def _classes(arrays, class_names, n_classes, have_columns):
-    """Return the names of classes, their number and notes; columns of probabilities have to be as many."""
     names = arrays.pop("class_names", None) if class_names is None else class_names
     if names is None:
         return find_classes(of_kind(arrays, "y"), None, n_classes)

@@ -53,10 +53,9 @@ def check_span(name, span, like, whose="x_train", even_if_odd=False):
     far = [np.all(ratios > _FAR, axis=0), np.all(ratios < 1 / _FAR, axis=0)]
     known = max(1, np.isfinite(ratios).all(axis=0).sum())
     if max(way.sum() for way in far) > known / 2:
-        told = (
-            f"{name} spans {span.low.min():g} .. {span.high.max():g}, but {whose} {like.low.min():g} .. "
-            f"{like.high.max():g}, and its usual numbers are about {np.nanmedian(ratios[0]):.2g} times those"
-        )
+        told, known = (f"{each.low.min():g} .. {each.high.max():g}" for each in (span, like))
+        told = f"{name} spans {told}, but {whose} {known}"
+        told += f", and its usual numbers are about {np.nanmedian(ratios[0]):.2g} times those"
         if not even_if_odd:
             raise ValueError(f"{told}: scale both alike, or go on all the same with --even-if-weak")
         return (f"The scales differ: {told}.",)
@@ -111,9 +110,8 @@ def _huge(name, span, like, whose, odd):
 def check_probabilities(name, p):
     """Raise a ValueError if rows (n, n_classes) are not probabilities; return sentences on what is odd about them."""
     if p.dtype.kind not in "fiub" or p.ndim != 2 or not len(p):
-        hint = ""
-        if p.ndim == 1 and p.dtype.kind in "fiub":
-            hint = ", a column for each class; of two classes, np.stack([1 - p, p], axis=1), where p is that of class 1"
+        hint = ", a column for each class; of two classes, np.stack([1 - p, p], axis=1), where p is that of class 1"
+        hint = hint if p.ndim == 1 and p.dtype.kind in "fiub" else ""
         raise ValueError(f"{name} has shape {p.shape} and dtype {p.dtype}: it must be (n, n_classes) numbers{hint}")
     if p.shape[1] < 2:
         raise ValueError(f"{name} has {p.shape[1]} column: give one for each class, of two classes 1 - p and p")
@@ -134,7 +132,6 @@ def _in_range(values):
 
 
 def _describe(name, row, values, others):
-    """Say what a row is that does not hold probabilities, by all others like it in the same part."""
     if not np.isfinite(values).all() and not (np.isneginf(values).any() and (values <= 0).all()):
         return f"{name} has NaN or infinite values in row {row}: replace them"
     story = f"row {row} of {name} spans {values.min():.3g} .. {values.max():.3g}"

@@ -7,7 +7,6 @@ import numpy as np
 from mode_utils.diagnosis import another_order
 from mode_utils.repair.reading.array_sets import SAMPLES, check_set, of_kind
 from mode_utils.repair.reading.class_names import listed
-from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.splits import Splits, Subset
 from mode_utils.support.sample_parts import convert_samples
 
@@ -68,11 +67,6 @@ class OwnData:
         return Splits(**subsets, n_classes=self.n_classes, labelled=labelled, partly_known=partly)
 
 
-def load_own_data(path, class_names=None, n_classes=None, inputs=(), dtype=None, even_if_odd=False):
-    """Load and check the samples and labels of an .npz file, see `check_arrays`."""
-    return check_arrays(join_arrays(read_arrays(path), inputs), class_names, n_classes, path, dtype, even_if_odd)
-
-
 def check_arrays(arrays, class_names=None, n_classes=None, path="the data", dtype=None, even_if_odd=False):
     """Make `OwnData` of arrays by name, those of `array_sets.SAMPLES`; a ValueError says what is wrong.
 
@@ -105,7 +99,6 @@ def join_arrays(arrays, inputs):
 
 
 def _side_by_side(part, own, inputs):
-    """Return the arrays of a part by the names of inputs as one array."""
     from mode_utils.networks.plain_models import join_inputs  # imports TensorFlow
 
     ordered, left, known = [], dict(own), ", ".join(each.names[0] for each in inputs)
@@ -129,8 +122,8 @@ def _of_input(name, array, own):
         raise ValueError(f"{name} has dtype {array.dtype}: samples must be numbers")
     array = array[:, None] if array.ndim == 1 and own.shape == (1,) else array
     if not fits_shape(array.shape[1:], own.shape):
-        found = f"a sample of {name} has shape {array.shape[1:]}"
-        raise ValueError(f"{found}, but the input takes {own.shape}: give it as it does")
+        told = f"a sample of {name} has shape {array.shape[1:]}"
+        raise ValueError(f"{told}, but the input takes {own.shape}: give it as it does")
     is_whole = own.dtype == "bool" or np.dtype(own.dtype).kind in "iu"
     return convert_samples(name, array, own.dtype) if is_whole else array
 
@@ -167,10 +160,9 @@ def with_classes(data, n_classes):
     if data.n_classes < n_classes and data.class_names == tuple(map(str, range(data.n_classes))):
         return replace(data, class_names=tuple(map(str, range(n_classes))))
     if data.n_classes != n_classes:
-        raise ValueError(
-            f"the data have {data.n_classes} classes ({listed(data.class_names)}), but the model {n_classes}: number "
-            f"the labels 0 .. {n_classes - 1} in its order, and give a name for each class"
-        )
+        told = f"the data have {data.n_classes} classes ({listed(data.class_names)}), but the model {n_classes}"
+        remedy = f"number the labels 0 .. {n_classes - 1} in its order, and give a name for each class"
+        raise ValueError(f"{told}: {remedy}")
     return data
 
 
@@ -179,10 +171,8 @@ def say_unseen(data):
     unseen, unknown = (~np.isin(np.arange(data.n_classes), y) for y in (data.y_validation, data.y_train))
     if not unseen.any():
         return ()
-    told = (
-        f"No validation samples of {_names(data, unseen)}: whether the model fails there cannot be seen; it is taken "
-        "to fail as often as in training, or as in the other labels."
-    )
+    told = f"No validation samples of {_names(data, unseen)}: whether the model fails there cannot be seen"
+    told += "; it is taken to fail as often as in training, or as in the other labels."
     unknown &= unseen
     if unknown.any() and data.y_pool is None:
         told += f" Nor are training samples of {_names(data, unknown)} known: no sample of the pool is taken for one."
@@ -192,11 +182,8 @@ def say_unseen(data):
 def say_known(data):
     """Return a sentence on a pool in which some samples have labels and others none, as a tuple; otherwise none."""
     n = len(data.known_places)
-    told = (
-        f"{n} of {len(data.x_pool)} samples of the pool have a label: they teach the reference and are not chosen "
-        "from; the model is not trained on them unless they are in x_train."
-    )
-    return (told,) if n else ()
+    told = f"{n} of {len(data.x_pool)} samples of the pool have a label: they teach the reference and are not chosen"
+    return (f"{told} from; the model is not trained on them unless they are in x_train.",) if n else ()
 
 
 def thin_labels(data):

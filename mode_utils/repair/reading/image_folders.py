@@ -70,8 +70,7 @@ def pack_images(folder, file, shape=(32, 32, 3), origin=""):
 
 
 def _check_roles(folder, roles, needed):
-    missing = next((role for role in roles if not (folder / role).is_dir()), None)
-    if missing:
+    if missing := next((role for role in roles if not (folder / role).is_dir()), None):
         raise ValueError(f"{folder} has no folder {missing!r}: it needs {needed}")
 
 
@@ -88,15 +87,12 @@ def _is_hidden(name):
 
 
 def _read(folder, role, shape, names, skip_broken, notes):
-    """Read the images of a role, of classes if they have names; what is left out gets a note."""
     files, labels = _list(folder / role, names, notes)
     images, broken, oddities = _decode(files, shape)
     if broken and not skip_broken:
         first, reason = next(iter(broken.items()))
-        raise ValueError(
-            f"{shown(files[first])} cannot be decoded as an image ({reason}), one of {len(broken)} in "
-            f"{folder / role}: replace or remove it, or go on without (--skip-broken)"
-        )
+        told = f"{shown(files[first])} cannot be decoded as an image ({reason}), one of {len(broken)} in"
+        raise ValueError(f"{told} {folder / role}: replace or remove it, or go on without (--skip-broken)")
     if len(broken) == len(files):
         raise ValueError(f"{folder / role} has no image that can be decoded: {_some(files, folder)}")
     if broken:
@@ -111,21 +107,16 @@ def _read(folder, role, shape, names, skip_broken, notes):
 
 
 def _list(place, names, notes):
-    """Return the images of a role, sorted, and their labels."""
     classes = _classes(place) if names else {}
     strange = next((name for name in classes if name not in names), None)
     if strange is not None:
         beside = "; images without labels belong right into it" if place.name == "pool" else ""
-        near = guess(strange, names, 1)
-        raise ValueError(
-            f"{place} has a class {strange!r} that is not among {', '.join(names)}{near}: rename or remove it{beside}"
-        )
+        told = f"{place} has a class {strange!r} that is not among {', '.join(names)}{guess(strange, names, 1)}"
+        raise ValueError(f"{told}: rename or remove it{beside}")
     beside = [path for path in _files(place, "*") if names and _is_image(path)]
     if beside and place.name != "pool":  # where these have no label yet
-        raise ValueError(
-            f"{place} has {len(beside)} images beside its class folders, such as {shown(beside[0].name)}: put each "
-            "into the folder of its class"
-        )
+        told = f"{place} has {len(beside)} images beside its class folders, such as {shown(beside[0].name)}"
+        raise ValueError(f"{told}: put each into the folder of its class")
     folders = [classes.get(name, []) for name in names] if names else [[place]]
     every = [[path for folder in same for path in _files(folder, "**/*")] for same in folders]
     found = [[path for path in files if _is_image(path)] for files in every]

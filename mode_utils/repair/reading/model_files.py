@@ -171,7 +171,6 @@ def _renewed(config):
 
 
 def _say_failure(path, text, kind, version):
-    """Say in one sentence why Keras could not load a model, and what to do."""
     if "unsafe" in text.lower() or "lambda" in text.lower():
         return f"{path} has a Lambda layer, whose code is not run: replace it by a layer of Keras and save again"
     if "custom_objects" in text or "Could not locate" in text:

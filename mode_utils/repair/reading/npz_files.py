@@ -134,7 +134,6 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def _read_objects(path, name, stream, shape):
-    """Read an array of Python objects, if they are texts, numbers and missing values."""
     try:
         array = _PlainUnpickler(stream).load()
         if not isinstance(array, np.ndarray) or array.shape != shape:
@@ -145,8 +144,6 @@ def _read_objects(path, name, stream, shape):
     except zipfile.BadZipFile:
         raise
     except Exception as error:  # whatever a stream raises that is not such a pickle
-        raise ValueError(
-            f"array {name!r} of {path} holds Python objects other than texts and numbers ({error}), which are never "
-            "unpickled: save it with a dtype, texts by array.astype(str)"
-        ) from None
+        told = f"array {name!r} of {path} holds Python objects other than texts and numbers ({error}), which are never"
+        raise ValueError(f"{told} unpickled: save it with a dtype, texts by array.astype(str)") from None
     return as_plain(array)

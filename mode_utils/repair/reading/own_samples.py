@@ -78,10 +78,8 @@ def choose_pixels(trainer, x, y):
 def takes_raw_pixels(model):
     """Tell whether a model scales pixels itself, in a layer of its own or of a model inside it."""
     scaling = (keras.layers.Rescaling, keras.layers.Normalization)
-    return any(
-        isinstance(layer, scaling) or (isinstance(layer, keras.Model) and takes_raw_pixels(layer))
-        for layer in model.layers
-    )
+    inner = (layer for layer in model.layers if isinstance(layer, keras.Model))
+    return any(isinstance(layer, scaling) for layer in model.layers) or any(map(takes_raw_pixels, inner))
 
 
 def check_known(predictions, y, class_names):
@@ -97,17 +95,13 @@ def check_known(predictions, y, class_names):
     if best and others[best][0] < loss and others[best][1] > accuracy + _BETTER:
         raise ValueError(f"{story}, but {others[best][1]:.0%} of them {best}: give samples as it was trained on them")
     chance = 1 / len(np.unique(y))
-    if len(np.unique(y)) > 1 and accuracy <= chance + 2 * np.sqrt(chance * (1 - chance) / len(y)):
-        raise ValueError(
-            f"{story}, no more than by guessing ({chance:.0%}): its samples are probably scaled or preprocessed in "
-            "another way than in training, or the classes are in another order; if it really knows nothing yet, say "
-            "--even-if-weak"
-        )
+    if chance < 1 and accuracy <= chance + 2 * np.sqrt(chance * (1 - chance) / len(y)):
+        cause = "its samples are probably scaled or preprocessed in another way than in training, or the classes are in"
+        remedy = "if it really knows nothing yet, say --even-if-weak"
+        raise ValueError(f"{story}, no more than by guessing ({chance:.0%}): {cause} another order; {remedy}")
     if told:
-        raise ValueError(
-            f"{told}: nothing is told apart, so that more inputs alone will hardly help; train it with class weights "
-            "first, or go on with --even-if-weak, best with --class-weights balanced"
-        )
+        told += ": nothing is told apart, so that more inputs alone will hardly help; train it with class weights"
+        raise ValueError(f"{told} first, or go on with --even-if-weak, best with --class-weights balanced")
 
 
 def say_one_label(predictions, y, class_names):
@@ -127,10 +121,8 @@ def say_one_label(predictions, y, class_names):
     taken = np.bincount(predicted, minlength=len(class_names))
     first = taken.argmax()
     missed = listed(class_names[label] for label in enough[enough != first])
-    return (
-        f"the model takes {taken[first] / len(y):.1%} of {len(y)} of its own training samples for "
-        f"{class_names[first]!r}, and hardly knows one of {missed}"
-    )
+    told = f"the model takes {taken[first] / len(y):.1%} of {len(y)} of its own training samples for"
+    return f"{told} {class_names[first]!r}, and hardly knows one of {missed}"
 
 
 def _some_places(y):

@@ -131,10 +131,8 @@ def _parquet(path):
     found = {what: next((name for name in (what, other) if name in known), None) for what, other in _COLUMNS.items()}
     lacking = next((what for what in ("probabilities", "features") if found[what] is None), None)
     if lacking:
-        remedy = f"table[{lacking!r}] = list(table[columns].to_numpy())"
-        columns = listed(known, 8)
-        put = "put the numbers of a row into one list, as in"
-        raise ValueError(f"it has no column {lacking!r}, but {columns}: {put} {remedy}")
+        put = f"put the numbers of a row into one list, as in table[{lacking!r}] = list(table[columns].to_numpy())"
+        raise ValueError(f"it has no column {lacking!r}, but {listed(known, 8)}: {put}")
     for batch in file.iter_batches(CHUNK, columns=[name for name in found.values() if name]):
         if not len(batch):
             continue
@@ -159,6 +157,5 @@ def _rows(name, column):
 
 
 def _values(column):
-    """Return a column as an array, with None or NaN where it is empty."""
     column = column.dictionary_decode() if hasattr(column, "dictionary_decode") else column
     return column.to_numpy(zero_copy_only=False)
