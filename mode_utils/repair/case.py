@@ -130,10 +130,7 @@ def open_case(model, data, budget, **options):
 
 
 def make_example(folder, labelled=True, seed=0):
-    """Make an example to repair, `model.keras` and `data.npz` in a folder; return their paths.
-
-    It is MNIST with three labels starved in training; the pool comes with its labels if it is to be labelled.
-    """
+    """Make an example in a folder, MNIST with three labels starved in training; return paths of its model and data."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     data, setup = load_dataset("mnist"), RunSetup(scenario="starved")

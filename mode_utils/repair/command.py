@@ -30,10 +30,9 @@ def find_notebook(name):
 
 
 def run_command(name, work, changes, arguments, **texts):
-    """Parse the arguments of a command and do its work; return its exit status, and say in a line what went wrong.
+    """Do the work of a command, given a namespace and the declared parameters of its notebook; return its exit status.
 
-    Options are the notebook's parameters, with `changes` (`command_line.add_options`); `work` gets the namespace and
-    the declared parameters; `texts` are those of the parser.
+    Its options are those parameters, with `changes` (see `command_line.add_options`); `texts` are those of the parser.
     """
     parser, declared = argparse.ArgumentParser(**texts), read_declared(find_notebook(name))
     add_options(parser, declared, changes)

@@ -1,7 +1,4 @@
-"""Retraining of a model: at which learning rate, for how long, and whether that moved anything.
-
-A rate that moves nothing is replaced, and a training that has not reached a label goes on while its loss falls.
-"""
+"""Retraining of a model: at which learning rate, for how long, and whether that moved anything."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,4 @@
-"""Rounds of repair: go on from a folder, with its model, the labels so far, and the pool less what was used.
-
-`origin.json` has what was added in this round and before, and a line a round, so a killed round loses only itself.
-"""
+"""Rounds of repair: go on from a folder, with its model, the labels so far, and the pool less what was used."""
 
 import json
 from dataclasses import dataclass, replace
@@ -101,10 +98,7 @@ def rounds_with(case, outcome):
 
 
 def round_of(case, outcome):
-    """Return the line of a round from a `steps.RepairOutcome`.
-
-    It has `round`, `added`, `total`, `fixed`, `broken`, `samples`, `tries`, `helps` and the accuracies.
-    """
+    """Return the line of a round from a `steps.RepairOutcome`: counts of samples, tries, whether it helps, accuracies."""
     before = case.earlier.rounds if case.earlier else []
     n_added, n_samples = len(outcome.added[0]), int(outcome.labels["samples"].sum())
     line = {"round": len(before) + 1, "added": n_added, "total": n_added + len(case.used), "fixed": outcome.fixed}
@@ -113,10 +107,7 @@ def round_of(case, outcome):
 
 
 def say_next_round(rounds):
-    """Return a sentence on the gain of the last round, and whether another of its size can be expected to show one.
-
-    `rounds` are lines of `round_of`, at least one; the gain is judged by validation samples, see `_beyond_chance`.
-    """
+    """Return a sentence on the gain of the last of some lines, and whether another round is likely to pay."""
     last, gain = rounds[-1], _gain(rounds[-1])
     story = f"round {last['round']} fixed {last['fixed']} and broke {last['broken']} of {last['samples']} validation"
     story += f" samples ({pp(gain)})"

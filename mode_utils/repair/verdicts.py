@@ -43,10 +43,7 @@ def judge_labels(samples, fixed, broken, tolerance):
 
 
 def loss_p(samples, fixed, broken, tolerance):
-    """Return p (n,) of a true loss of at most the tolerance: the smaller, the surer that a label has lost more.
-
-    `samples`, `fixed` and `broken` are (n,) int; p is 1 for a label that has not lost more than the tolerance.
-    """
+    """Return p (n,) of a true loss of at most the tolerance, from counts (n,); 1 for a label that has not lost more."""
     rows = zip(*(np.asarray(counts).tolist() for counts in (samples, fixed, broken)), strict=True)
     return np.array([_exact_p(*row, float(tolerance)) for row in rows])
 

@@ -56,10 +56,7 @@ class Report:
 
 
 def assess_case(case):
-    """Return a `Report` on what the model of a `Case` or `OutputsCase` gets wrong on validation samples.
-
-    It is without training accuracies where nothing is known of training samples.
-    """
+    """Return a `Report` on what the model of a `Case` or an `OutputsCase` gets wrong on validation samples."""
     data, assessment = case.data, case.assess()
     names, faults = np.array(data.class_names), np.full(data.n_classes, "", dtype=object)
     for fault in ("overfit", "underfit"):  # a label that is both is underfit

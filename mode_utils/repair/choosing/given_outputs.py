@@ -10,10 +10,7 @@ _ARRAY_OF = {"states": "features_pool", "probabilities": "probabilities_pool"}
 
 
 class GivenOutputs:
-    """Arrays of `array_sets.OUTPUTS` as `selection.source.Outputs`; those in a file are read as they are needed.
-
-    `samples` (n_pool, ...) are those of the pool, or its features where these are not given.
-    """
+    """Arrays of `array_sets.OUTPUTS` as `selection.source.Outputs`; `samples` of the pool may be its features."""
 
     stays = True
 

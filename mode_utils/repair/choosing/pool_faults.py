@@ -96,10 +96,7 @@ def find_faults(case):
 
 
 def doubtful_labels(labels, probabilities):
-    """Return the places of labels (n,) that are probably wrong, the least likely first; some are right all the same.
-
-    The probabilities (n, n_classes) are of a reference that has not learned from a sample's own label.
-    """
+    """Return places of labels (n,) that are probably wrong, clearest first, by a reference that has not seen them."""
     from cleanlab.filter import find_label_issues  # takes seconds to import
 
     present = np.unique(labels)
@@ -152,10 +149,6 @@ def _find_misfit(search):
     return Finding(n, n) if chance < 0.5 and agrees <= chance + 2 * np.sqrt(chance * (1 - chance) / n) else None
 
 
-def _find_exact(search):
-    return _in_pool(exact_copies(search.digests("pool")), search.n_pool)
-
-
 def _find_shared(role, search):
     digests = search.digests(role)
     if digests is None:
@@ -195,7 +188,8 @@ FAULTS = {
     "doubtful labels": Fault(_find_doubtful, _say_doubtful),
     "rows that do not fit": Fault(_find_misfit, "probabilities and features agree by chance only: are the rows of both "
                                                 "those of this pool, in order?"),
-    "exact copies": Fault(_find_exact, "the same as a sample before them: each such picture counts once"),
+    "exact copies": Fault(lambda search: _in_pool(exact_copies(search.digests("pool")), search.n_pool),
+                          "the same as a sample before them: each such picture counts once"),
     **{f"also in {role}": Fault(partial(_find_shared, role), f"the same as a sample of {role}: {harm}")
        for role, harm in _HARMS.items()},
     **{f"{role} also in train": Fault(partial(_find_trained, role), _TOO_MUCH) for role in ("validation", "test")},

@@ -1,10 +1,8 @@
-"""A pool in shards: arrays that are read row by row, looked at on the cores of this machine or of a cluster.
-
-A pool in one file is chosen from in the same way: what is known of a row does not depend on where it stands.
-"""
+"""A pool in shards, looked at on the cores of this machine or of a cluster, and chosen from as one in a single file."""
 
 from dataclasses import dataclass
 from functools import partial
+from operator import call
 
 import numpy as np
 
@@ -33,10 +31,7 @@ class Shards:
     on_shard: object = None
 
     def each(self, function, urls):
-        """Yield what a function makes of the name and URL of each shard, in order.
-
-        One worker is this process; more are a cluster, in which another looks at the shard of a worker that dies.
-        """
+        """Yield what a function makes of the name and URL of each shard, in order; a worker that dies is replaced."""
         from mode_utils.sweep.cluster import count_workers  # takes a second to import; a pool in one file does without
 
         workers = 0 if self.scheduler else min(count_workers(self.workers), len(urls))
@@ -54,7 +49,7 @@ class Shards:
 
         with remote_client(self.scheduler) if self.scheduler else local_client(workers) as client:
             shared = client.scatter(function, broadcast=True, hash=False)
-            futures = [client.submit(_apply, shared, name, url, pure=False) for name, url in urls.items()]
+            futures = [client.submit(call, shared, name, url, pure=False) for name, url in urls.items()]
             try:
                 for done, future in enumerate(as_completed(futures), start=1):
                     future.result()  # the first that fails ends it
@@ -164,10 +159,6 @@ class _Rows:
         rows = self._pool.read(np.atleast_1d(places))[self._column]
         rows = rows.astype(str) if self.dtype.kind == "U" else rows
         return rows if places.ndim else rows[0]
-
-
-def _apply(function, name, url):
-    return function(name, url)
 
 
 def _count(n_classes, class_names, name, url):

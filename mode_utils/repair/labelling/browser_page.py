@@ -1,7 +1,4 @@
-"""A page to label samples in, from the folder `page`: one file for any browser, offline and without a server.
-
-Labels stay in the browser until they are downloaded as a `labels.csv`, which `label_table.read_labels` reads.
-"""
+"""A page to label samples in, from the folder `page`: one file for any browser, offline, that saves a `labels.csv`."""
 
 import base64
 import hashlib

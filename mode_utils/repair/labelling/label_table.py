@@ -36,10 +36,9 @@ def read_labels(path, class_names, n_pool, names_pool=None, notes=None):
     given = [row for row in rows if row["label"]]
     lost = [str(name) for name in class_names if str(name).strip().lower() in _NO_LABEL[1:]]
     if lost and len(given) < len(rows):
-        told = (
-            f"pandas reads and writes the class name {lost[0]!r} as an empty cell: if it was meant, read the table with"
-        )
-        notes.append(f"{path}: {len(rows) - len(given)} rows have no label. {told} keep_default_na=False.")
+        told = f"pandas reads and writes the class name {lost[0]!r} as an empty cell"
+        remedy = "if it was meant, read the table with keep_default_na=False."
+        notes.append(f"{path}: {len(rows) - len(given)} rows have no label. {told}: {remedy}")
     _check_twins(path, given, Originals(class_names))
     return resolve_rows(path, given, class_names, n_pool, names_pool, notes)
 

@@ -1,7 +1,4 @@
-"""What a spreadsheet has made of a text: 04 comes back as 4, 1-2 as 2-Jan, 1e5 as 100000, a long id as 1.23E+11.
-
-A text is found again by all that it may stand for: a number, a day, a month, a time, a truth value.
-"""
+"""What a spreadsheet has made of a text: 04 comes back as 4, 1-2 as 2-Jan, 1e5 as 100000, a long id as 1.23E+11."""
 
 import re
 import unicodedata
@@ -123,7 +120,8 @@ def _dates(text, from_spreadsheet):
         a, b, c = map(int, three.groups())
         found |= _days([(b, c, a), (a, b, c), (b, a, c)], from_spreadsheet)
     for pattern, word, number in ((_DAY_MONTH, 2, 1), (_MONTH_DAY, 1, 2)):
-        if (named := pattern.fullmatch(text)) and (month := _month(named[word])):
+        named = pattern.fullmatch(text)
+        if named and (month := _MONTHS.get(named[word][:4]) or _MONTHS.get(named[word][:3])):
             day, year = int(named[number]), [int(named[3])] if named[3] else []
             found |= _days([(month, day, *year)], from_spreadsheet) or _months([(month, day)])
     return found
@@ -140,7 +138,3 @@ def _months(every):
 
 def _is_day(month, day):
     return 1 <= month <= 12 and 1 <= day <= (29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31)
-
-
-def _month(word):
-    return _MONTHS.get(word[:4]) or _MONTHS.get(word[:3])

@@ -13,14 +13,11 @@ ROLES = ("train", "validation", "pool", "test")
 
 
 class ArraySet(NamedTuple):
-    """Names of arrays, each `<kind>_<role>`: x, features, probabilities, y (labels) or names; and `class_names`.
-
-    `together` has pairs of a name and others, of which one has to be there where the first is.
-    """
+    """Names of arrays, each `<kind>_<role>`: x, features, probabilities, y (labels) or names; and `class_names`."""
 
     required: tuple[str, ...]
     optional: tuple[str, ...]
-    together: tuple[tuple[str, tuple[str, ...]], ...]
+    together: tuple[tuple[str, tuple[str, ...]], ...]  # where the first is, one of the others has to be
 
 
 SAMPLES = ArraySet(
@@ -100,8 +97,8 @@ def _check_rows(kind, arrays, even_if_odd):
     spans, first = {}, next(iter(arrays), None)
     for name, x in arrays.items():
         if kind == "features" and x.ndim > 2:
-            shape = f"{name} has shape {x.shape}"
-            raise ValueError(f"{shape}: features must be (n, n_features), feature maps averaged or flat")
+            told = f"{name} has shape {x.shape}: features must be (n, n_features), feature maps averaged or flat"
+            raise ValueError(told)
         spans[name] = check_samples(name, x, arrays[first], first)
     if kind == "features" and spans and _are_alike(list(spans.values())):
         raise ValueError(f"{', '.join(spans)} have the same numbers in every row: nothing can be told from them")

@@ -61,10 +61,10 @@ def pack_images(folder, file, shape=(32, 32, 3), origin=""):
     """Write the images of `train/<class>/` and `test/<class>/` to an .npz file: pixels 0 .. 255, classes in order."""
     folder = Path(folder)
     _check_roles(folder, ("train", "test"), "train and test")
-    names, arrays = tuple(_classes(folder / "train")), {}
+    names, bytes_ = tuple(_classes(folder / "train")), {}
     for role in ("train", "test"):
-        arrays |= _read(folder, role, shape, names, False, [])
-    bytes_ = {name: np.rint(array).astype(np.uint8) for name, array in arrays.items()}
+        arrays = _read(folder, role, shape, names, False, [])
+        bytes_ |= {name: np.rint(array).astype(np.uint8) for name, array in arrays.items()}
     with whole_file(Path(file)) as partial, open(partial, "wb") as stream:
         np.savez_compressed(stream, **bytes_, class_names=np.array(names), origin=np.array(origin))
 

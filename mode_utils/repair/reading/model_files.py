@@ -30,11 +30,7 @@ def check_model_file(path):
 
 
 def load_model(path):
-    """Load a compiled classifier from a .keras or HDF5 file, without running any code that the file brings.
-
-    A FileNotFoundError or ValueError says that there is no such file, or that it is not a model of Keras, is truncated,
-    or needs code of its own.
-    """
+    """Load a compiled classifier from a .keras or HDF5 file, running no code of it; a ValueError says why it cannot."""
     from mode_utils.networks.backend import keras
 
     path = Path(path)

@@ -24,11 +24,7 @@ _NUMBERS = (bool, int, float, np.bool_, np.number)
 
 
 def read_arrays(path):
-    """Return the arrays of an .npz file by name, those that are stored without compression as maps of the file.
-
-    A ValueError says what the file is instead, or that it is truncated or changed, or has other objects than texts and
-    numbers; an OSError that it cannot be opened.
-    """
+    """Return arrays of an .npz file by name, uncompressed ones as maps; a ValueError says what the file is instead."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no data file {path}")
@@ -67,15 +63,12 @@ def as_plain(array):
     values = [None if _is_missing(value) else value for value in array.astype(object).ravel().tolist()]
     there = [value for value in values if value is not None]
     if there and all(isinstance(value, (str, bytes)) for value in there):
-        return np.array([_as_text(value) for value in values], str).reshape(array.shape)
+        texts = (value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value for value in values)
+        return np.array([str(text or "") for text in texts], str).reshape(array.shape)
     values = [None if isinstance(value, str) and not value.strip() else value for value in values]
     if not all(value is None or isinstance(value, _NUMBERS) for value in values):
         return array
     return np.array([np.nan if value is None else value for value in values]).reshape(array.shape)
-
-
-def _as_text(value):
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value or "")
 
 
 def _is_missing(value):

@@ -1,7 +1,4 @@
-"""Find out from a model's training samples, which it gets right, how it wants pixels, and whether labels are in order.
-
-Pixels in another scale, or classes in another order, make a good model look sick, and every sentence about it false.
-"""
+"""Find out from a model's training samples how it wants pixels, and whether labels are in order."""
 
 from typing import NamedTuple
 
@@ -105,10 +102,7 @@ def check_known(predictions, y, class_names):
 
 
 def say_one_label(predictions, y, class_names):
-    """Say whether a model takes nearly all training samples for one label, although it has seen enough of others.
-
-    Its accuracy is the share of that label, however high; the mean of the labels' accuracies is that of guessing.
-    """
+    """Say whether a model takes nearly all training samples for one label; accuracy, the share of that, cannot tell."""
     y, rng = np.asarray(y), np.random.default_rng(0)
     enough = np.flatnonzero(np.bincount(y, minlength=len(class_names)) >= _ENOUGH)
     if len(enough) < 2:
