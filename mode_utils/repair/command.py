@@ -11,10 +11,8 @@ from mode_utils.support.notebook.command_line import add_options
 from mode_utils.support.notebook.parameters import read_declared
 
 REPAIRED, NOT_SAVED = 0, 1  # exit status, beside those of `failures`
-STATUSES = (
-    "2 bad input; 3 no room or no permission; 4 an error that was not foreseen, whose traceback is kept; "
-    "130 interrupted."
-)
+STATUSES = "2 bad input; 3 no room or no permission; 4 an error that was not foreseen, whose traceback is kept; "
+STATUSES += "130 interrupted."
 FILE = {"type": Path, "flags": []}  # by its position
 FOLDER = FILE | {"metavar": "folder", "help": "where tables, pages and report.html go; must not exist"}
 

@@ -169,12 +169,10 @@ def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
     next_round, training = say_next_round(rounds), asdict(outcome.training)
     training |= {"moved": None} if outcome.training.diverged else {}
     said = {"keep_new_bugs": keep_new_bugs, "next_round": next_round, "without_label": without_label}
-    found = {
-        "labels": _rows(outcome.labels), "fixed": outcome.fixed, "broken": outcome.broken,
-        "new_bugs": outcome.new_bugs, "helps": outcome.helps, "changed": outcome.changed, "training": training,
-        "still_failing": still_failing(outcome, report, case.options.theta)["label"].tolist(),
-        "old_samples_per_new_one": outcome.replay,
-    }  # fmt: skip
+    failing = still_failing(outcome, report, case.options.theta)["label"].tolist()
+    found = {name: getattr(outcome, name) for name in ("fixed", "broken", "new_bugs", "helps", "changed")}
+    found = {"labels": _rows(outcome.labels)} | found | {"training": training, "still_failing": failing}
+    found |= {"old_samples_per_new_one": outcome.replay}
     told = say_outcome(outcome, report, case.options.theta, **said)
     return {"outcome": found, "told": told, "worth": outcome.worth, "next_round": next_round}
 

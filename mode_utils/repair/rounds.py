@@ -98,7 +98,7 @@ def rounds_with(case, outcome):
 
 
 def round_of(case, outcome):
-    """Return the line of a round from a `steps.RepairOutcome`: counts of samples, tries, whether it helps, accuracies."""
+    """Return the line of a round from a `steps.RepairOutcome`: counts, tries, whether it helps, accuracies."""
     before = case.earlier.rounds if case.earlier else []
     n_added, n_samples = len(outcome.added[0]), int(outcome.labels["samples"].sum())
     line = {"round": len(before) + 1, "added": n_added, "total": n_added + len(case.used), "fixed": outcome.fixed}

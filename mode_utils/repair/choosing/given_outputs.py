@@ -59,10 +59,8 @@ class GivenOutputs:
     def each_part(self, function):
         """Yield what a function makes of the pool, which is one part."""
         arrays = self._samples, *(self._arrays[f"{what}_pool"] for what in WHAT)
-        yield function(
-            (start, x, np.asarray(states, np.float32), np.asarray(probabilities, np.float32))
-            for start, x, states, probabilities in in_chunks(*arrays)
-        )
+        parts = in_chunks(*arrays)
+        yield function((start, x, *(np.asarray(part, np.float32) for part in outputs)) for start, x, *outputs in parts)
 
     def choose_view(self, options, fault, predictions, rng):
         """Return the one view that there is: the model's own predictions, and its features."""

@@ -34,10 +34,8 @@ def write_label_page(path, chosen, class_names, samples=None, *, title="Which la
     if not len(class_names):
         raise ValueError("there are no class names: give a name for each label")
     shown = view_samples(samples, len(chosen), kind)
-    task = {
-        "title": title, "classes": [str(name) for name in class_names], "rows": _rows(chosen),
-        "kind": shown.kind, "low": shown.low, "high": shown.high, "views": shown.views,
-    }  # fmt: skip
+    task = {"title": title, "classes": [str(name) for name in class_names], "rows": _rows(chosen)}
+    task |= {"kind": shown.kind, "low": shown.low, "high": shown.high, "views": shown.views}
     task["key"] = task_key(task)
     write_text(path, _page(task))
     return shown
@@ -61,10 +59,8 @@ def _page(task):
     """Fill the template in one go: what a text brings is never filled in again."""
     script = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     style = (_FOLDER / "page.css").read_text(encoding="utf-8")
-    parts = {
-        "title": html.escape(task["title"]), "task": _inert(task), "style": style, "script": script,
-        "style_hash": _policy_hash(style), "script_hash": _policy_hash(script),
-    }  # fmt: skip
+    parts = {"title": html.escape(task["title"]), "task": _inert(task), "style": style, "script": script}
+    parts |= {"style_hash": _policy_hash(style), "script_hash": _policy_hash(script)}
     return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], (_FOLDER / "page.html").read_text(encoding="utf-8"))
 
 

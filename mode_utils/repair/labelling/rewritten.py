@@ -7,17 +7,14 @@ from functools import cached_property
 
 from mode_utils.repair.reading.class_names import Names, places_by_key
 
-_MONTHS = (
-    "jan ene gen|feb fev|mar mrz|apr abr avr|may mai mag|jun juin giu|jul juil lug|aug ago aou|sep set|oct okt ott|nov|"
-    "dec dez dic"
-)
+_MONTHS = "jan ene gen|feb fev|mar mrz|apr abr avr|may mai mag|jun juin giu|jul juil lug|aug ago aou|sep set|"
+_MONTHS += "oct okt ott|nov|dec dez dic"
 _MONTHS = {name: number for number, names in enumerate(_MONTHS.split("|"), start=1) for name in names.split()}
 _TRUTHS = dict.fromkeys(("true", "wahr", "vrai", "verdadero", "vero"), True)
 _TRUTHS |= dict.fromkeys(("false", "falsch", "faux", "falso"), False)
 _GROUPED = r"[1-9]\d{{0,2}}(?:(?P<sign>[{other}'’ \u00a0\u202f])\d{{3}})(?:(?P=sign)\d{{3}})*"
-_NUMBER = (
-    r"(?P<sense>[+-]?)(?P<whole>\d+|" + _GROUPED + r")?(?:[{point}](?P<decimals>\d*))?(?:e(?P<power>[+-]?\d{{1,3}}))?"
-)
+_NUMBER = r"(?P<sense>[+-]?)(?P<whole>\d+|" + _GROUPED + r")?(?:[{point}](?P<decimals>\d*))?"
+_NUMBER += r"(?:e(?P<power>[+-]?\d{{1,3}}))?"
 _FLAGS = re.IGNORECASE | re.ASCII
 _NUMBERS = {point: re.compile(_NUMBER.format(point=point, other=other), _FLAGS) for point, other in (".,", ",.")}
 _SIGN = r"\s*[-/. ]\s*"

@@ -60,10 +60,9 @@ def check_span(name, span, like, whose="x_train", even_if_odd=False):
             raise ValueError(f"{told}: scale both alike, or go on all the same with --even-if-weak")
         return (f"The scales differ: {told}.",)
     odd = (far[0] | far[1]) & (min(len(span.x), len(like.x)) >= _FAR)  # of fewer, a column says nothing
-    notes = [
-        f"Column {column} of {name} is about {ratios[0, column]:.2g} times as large as in {whose}: is it in one unit?"
-        for column in np.flatnonzero(odd)[:_NAMED]
-    ]
+    told = f"times as large as in {whose}: is it in one unit?"
+    columns = np.flatnonzero(odd)[:_NAMED]
+    notes = [f"Column {column} of {name} is about {ratios[0, column]:.2g} {told}" for column in columns]
     return (*notes, *_huge(name, span, like, whose, odd))
 
 

@@ -16,10 +16,8 @@ _STARTS = {  # of files of others
     b"{": "has the structure of a model, but not its weights: make the model of it with "
     f"keras.models.model_from_json(text), load its weights, compile it, and {_SAVE}",
 }  # fmt: skip
-_ENDINGS = {
-    ".onnx": "ONNX", ".tflite": "TensorFlow Lite", ".safetensors": "safetensors", ".pt": "PyTorch", ".pth": "PyTorch",
-    ".pb": "TensorFlow",
-}  # fmt: skip
+_ENDINGS = {".onnx": "ONNX", ".tflite": "TensorFlow Lite", ".safetensors": "safetensors", ".pt": "PyTorch",
+            ".pth": "PyTorch", ".pb": "TensorFlow"}  # fmt: skip
 
 
 def check_model_file(path):

@@ -14,10 +14,9 @@ from types import NoneType
 import numpy as np
 
 _BLOCK = 1 << 20  # bytes read at once
-_MAGIC = {
-    b"\x93NUMPY": "a single array (.npy)", b"\x89HDF": "an HDF5 file", b"PAR1": "a Parquet file",
-    b"MATLAB": "a .mat file", b"\x1f\x8b": "compressed with gzip", b"\x80\x04": "a pickle", b"\x80\x05": "a pickle",
-}  # fmt: skip
+_MAGIC = {b"\x93NUMPY": "a single array (.npy)", b"\x89HDF": "an HDF5 file", b"PAR1": "a Parquet file",
+          b"MATLAB": "a .mat file", b"\x1f\x8b": "compressed with gzip", b"\x80\x04": "a pickle",
+          b"\x80\x05": "a pickle"}  # fmt: skip
 _OTHER, _AGAIN = "is not an .npz file", "write it again with np.savez"
 _NUMPY = ("numpy", "numpy._core.multiarray", "numpy.core.multiarray")
 _NUMBERS = (bool, int, float, np.bool_, np.number)

@@ -32,10 +32,8 @@ class Scale(NamedTuple):
 PIXELS = {
     "0..1": Scale(1 / 255, 0.0), "0..255": Scale(1.0, 0.0), "-1..1": Scale(2 / 255, -1.0),
     "caffe": Scale(1.0, (-123.68, -116.779, -103.939), blue_first=True),  # ResNet50, VGG16, ... of keras.applications
-    "torch": Scale(
-        tuple(1 / (255 * spread) for spread in (0.229, 0.224, 0.225)),
-        tuple(-mean / spread for mean, spread in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))),
-    ),  # DenseNet
+    "torch": Scale(tuple(1 / (255 * spread) for spread in (0.229, 0.224, 0.225)),  # DenseNet
+                   tuple(-mean / spread for mean, spread in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225)))),
 }  # fmt: skip
 _OTHER_SCALES = {
     "divided by 255": Scale(1 / 255, 0.0), "brought into -1 .. 1": Scale(2 / 255, -1.0),
