@@ -59,9 +59,9 @@ def read_class_weights(stated, class_names):
 def find_class_weights(predictions, y, class_names):
     """Return `ClassWeights` that a model was trained with, or None, and a sentence about them, as a tuple.
 
-    `predictions` are `trainer.Predictions` of the training samples, `y` (n,) their labels. At a minimum of a weighted
-    cross-entropy, the weights are the stationary distribution of the mean probabilities of each label's samples. There
-    are none if a model predicts rare labels hardly more often than they occur.
+    At a minimum of a weighted cross-entropy, they are the stationary distribution of the mean probabilities of each
+    label's samples. There are none if a model predicts rare labels (in `trainer.Predictions`) hardly more often than
+    they occur.
     """
     counts = np.bincount(y, minlength=len(class_names))
     enough = counts >= _FEWEST

@@ -47,8 +47,7 @@ def run_command(name, work, changes, arguments, **texts):
 def report_notebook(name, folder, parameters, beside):
     """Execute a notebook in this process, and put its page, `report.html`, into a new folder; return what was told.
 
-    The folder appears whole or not at all, and is the parameter `output_dir` meanwhile; the page links to files
-    `beside` it.
+    The folder appears whole or not at all, as the parameter `output_dir`; the page may link to the files `beside` it.
     """
     from mode_utils.support.notebook.page import describe_origin, render_page
     from mode_utils.support.notebook.shell import execute_here  # imports IPython and Matplotlib

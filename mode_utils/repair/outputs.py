@@ -1,8 +1,7 @@
 """Cases of outputs in place of a model: probabilities and features from any framework, as arrays or an .npz file.
 
-Given are probabilities (n, n_classes) and features (n, n_features) of a pool and of validation samples. Copies and
-foreign samples are looked for among the samples where they are given, otherwise among features. Nothing here imports a
-framework; arrays stored without compression are read from the file as they are needed.
+Given are probabilities (n, n_classes) and features (n, n_features) of a pool and of validation samples. Nothing here
+imports a framework; arrays stored without compression are read from the file as they are needed.
 """
 
 from dataclasses import asdict, dataclass, field

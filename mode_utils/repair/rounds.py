@@ -69,8 +69,8 @@ def continue_case(case, earlier):
 def take_labels(gathered, case):
     """Return gathered labels, a `labelling.agreement.GatheredLabels`, without those that earlier rounds have added.
 
-    Notes say what is left out, and where a label differs from that of the pool. A ValueError says that nothing is left,
-    or that a sample was added with another label.
+    Notes say what is left out, and what differs from the labels of the pool; nothing left, or another label, is a
+    ValueError.
     """
     data, old, notes = case.data, np.isin(gathered.indices, case.used), gathered.notes
     before = {each["index"]: each["label"] for each in case.earlier.samples} if case.earlier else {}

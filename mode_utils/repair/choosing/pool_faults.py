@@ -2,11 +2,10 @@
 
 doubtful labels  labels that a reference, which has not seen them, contradicts with confidence (confident learning)
 exact copies     samples that are the same, number for number, in the pool and across the roles
-near copies      samples that are nearly the same, even shifted
+near copies      samples that are nearly the same, even shifted; looked for, like foreign ones, among some at random
 foreign          samples that are unlike all known ones
 
-Exact copies are looked for among all samples, what takes distances among some, drawn at random. Northcutt et al., JAIR
-70 (2021), doi 10.1613/jair.1.12125, as implemented by cleanlab.
+Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125, as implemented by cleanlab.
 """
 
 from collections.abc import Callable

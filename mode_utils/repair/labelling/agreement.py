@@ -33,8 +33,7 @@ def gather_labels(paths, class_names, n_pool, names_pool=None):
     """Read tables of labels and exports; return `GatheredLabels` on what all agree on, in the order samples come.
 
     A path is a table of one annotator (`label_table.read_labels`, also for the other parameters) or an export of Label
-    Studio (.json, `label_studio.read_export`); what one has left blank is taken from the others. A FileNotFoundError or
-    ValueError says that a file cannot be read or is given twice, or that nothing is agreed on.
+    Studio (.json); what one has left blank is taken from the others. A ValueError says that nothing is agreed on.
     """
     paths = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
     if not paths:

@@ -45,9 +45,9 @@ def check_samples(name, x, like, whose="x_train"):
 def check_span(name, span, like, whose="x_train", even_if_odd=False):
     """Return sentences on what is odd about the numbers of samples; raise a ValueError if another scale explains it.
 
-    `span` and `like` are those of the samples and of others, called `whose`. What counts are usual numbers, not the
-    largest one, of a table in most of its columns. With `even_if_odd` another scale is only said. A column in another
-    unit and one huge number are said with their places.
+    `span` and `like` are of the samples and of others, called `whose`. Usual numbers count, not the largest one, of a
+    table in most columns. With `even_if_odd` another scale is only said; so are a column in another unit and one huge
+    number.
     """
     ratios = span.typical / like.typical  # NaN where there is nothing but 0
     far = [np.all(ratios > _FAR, axis=0), np.all(ratios < 1 / _FAR, axis=0)]

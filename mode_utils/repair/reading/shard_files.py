@@ -29,8 +29,7 @@ _COLUMNS = {"features": "features_pool", "probabilities": "probabilities_pool", 
 def find_shards(pattern):
     """Return the shards of a pool, sorted: URLs by the parts of them that tell shards apart.
 
-    The pattern is a file, a folder, or has a ``*``, on this machine or under a URL that fsspec knows, or is a
-    ValueError.
+    The pattern is a file, a folder, or has a ``*``, on this machine or under a URL that fsspec knows.
     """
     try:
         filesystem, path = fsspec.core.url_to_fs(str(pattern))
@@ -58,9 +57,8 @@ def _below(filesystem, place, root):
 def open_shard(url, class_names=None):
     """Yield an iterator of the parts of a shard; what is not on this machine is copied to it first.
 
-    A part is features (n, n_features) and probabilities (n, n_classes), float32; and names (n,) str and labels (n,)
-    int, -1 where one is missing, each None where there are none. A ValueError says what is wrong with the file; the
-    libraries that read it raise what they do.
+    A part is features (n, n_features), probabilities (n, n_classes), float32; names (n,) str and labels (n,) int, -1
+    where one is missing, each None where there are none. The libraries that read a file raise what they do.
     """
     filesystem, path = fsspec.core.url_to_fs(url)
     read = _parquet if path.lower().endswith(".parquet") else _npz
