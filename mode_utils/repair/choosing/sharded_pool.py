@@ -31,7 +31,7 @@ class Shards:
     on_shard: object = None
 
     def each(self, function, urls):
-        """Yield what a function makes of the name and URL of each shard, in order; another takes a dead worker's shard."""
+        """Yield what a function makes of the name and URL of each shard, in order; a dead worker's goes to another."""
         from mode_utils.sweep.cluster import count_workers  # takes a second to import; a pool in one file does without
 
         workers = 0 if self.scheduler else min(count_workers(self.workers), len(urls))
