@@ -23,20 +23,14 @@ labelling/     labels from people: a page to label in, tables, Label Studio
 import importlib
 
 _HOMES = {
-    "case": ("Case", "make_example", "open_case"),
-    "reading.model_files": ("load_model",),
-    "folder": ("next_folder", "save_repair", "save_tasks"),
-    "outputs": ("make_outputs_example", "open_outputs"),
-    "choosing.pool_faults": ("find_faults",),
+    "case": ("Case", "make_example", "open_case"), "reading.model_files": ("load_model",),
+    "folder": ("next_folder", "save_repair", "save_tasks"), "outputs": ("make_outputs_example", "open_outputs"),
     "choosing.choice": ("Report", "assess_case", "choose_inputs", "say_expected_accuracy"),
-    "choosing.sharded_pool": ("Shards",),
-    "choose": ("ArraysChoice", "choose_from_arrays"),
-    "conclusion": ("say_outcome",),
-    "rounds": ("rounds_with", "say_next_round", "take_labels"),
-    "choosing.mapped_pool": ("map_pool", "save_map"),
-    "steps": ("RepairOutcome", "retrain"),
-    "worth": ("check_comparable", "compare_with_random", "say_health", "say_worth"),
-}
+    "choosing.sharded_pool": ("Shards",), "choosing.pool_faults": ("find_faults",),
+    "choosing.mapped_pool": ("map_pool", "save_map"), "choose": ("ArraysChoice", "choose_from_arrays"),
+    "steps": ("RepairOutcome", "retrain"), "rounds": ("rounds_with", "say_next_round", "take_labels"),
+    "worth": ("check_comparable", "compare_with_random", "say_health", "say_worth"), "conclusion": ("say_outcome",),
+}  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)
 

@@ -9,15 +9,11 @@ from mode_utils.repair.folder import MAP, PAGE, check_files, check_new
 from mode_utils.support.notebook.command_line import read_options
 
 _CHANGES = {
-    "model_path": FILE | {"metavar": "model", "nargs": "?"},
-    "data_path": FILE | {"metavar": "data"},
-    "output_dir": FOLDER,
-    "budget": {"required": True},
-    "apply": {"type": Path, "nargs": "+", "metavar": "FILE"},
+    "model_path": FILE | {"metavar": "model", "nargs": "?"}, "data_path": FILE | {"metavar": "data"},
+    "output_dir": FOLDER, "budget": {"required": True}, "apply": {"type": Path, "nargs": "+", "metavar": "FILE"},
     "continue_from": {"type": Path, "flags": ["--continue"], "metavar": "FOLDER"},
-    "class_names": {"metavar": "A,B,..."},
-    "class_weights": {"metavar": "balanced|none|1,5,..."},
-}
+    "class_names": {"metavar": "A,B,..."}, "class_weights": {"metavar": "balanced|none|1,5,..."},
+}  # fmt: skip
 _TEXTS = {
     "prog": "python -m mode_utils.repair",
     "description": "Find out what is wrong with a classifier, which samples of a pool to add, and whether they help.",
@@ -36,8 +32,7 @@ def _repair(given, declared):
     if given.model_path is None and "continue_from" not in given:
         raise ValueError("a model is needed: mode-repair model.keras data.npz FOLDER, or --continue an earlier repair")
     check_files(given.model_path, given.data_path, getattr(given, "apply", ()))
-    parameters = read_options(given, declared, "mode-repair")
-    report_notebook("repair.ipynb", given.output_dir, parameters, beside=[PAGE, MAP])
+    report_notebook("repair.ipynb", given.output_dir, read_options(given, declared, "mode-repair"), beside=[PAGE, MAP])
     return _tell(given.output_dir)
 
 

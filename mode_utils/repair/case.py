@@ -16,7 +16,8 @@ from mode_utils.repair.class_weights import ClassWeights, find_class_weights, re
 from mode_utils.repair.reading.arrays import OwnData, say_known, say_unseen
 from mode_utils.repair.reading.case_options import CaseOptions
 from mode_utils.repair.reading.model_files import load_model
-from mode_utils.repair.reading.own_model import check_fit, check_model, open_data, read_data, read_model
+from mode_utils.repair.reading.npz_files import read_arrays
+from mode_utils.repair.reading.own_model import check_fit, check_model, read_data, read_model
 from mode_utils.repair.reading.own_samples import check_known, say_one_label
 from mode_utils.repair.retraining import check_trainable, say_rate
 from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
@@ -27,33 +28,20 @@ from mode_utils.support.checks import check_least
 
 @dataclass(frozen=True)
 class Case(PoolCase):
-    """What a repair starts from.
+    """What a repair starts from; for `tolerance`, `seed`, `learning_rate` see `case_options.CaseOptions`.
 
     Attributes
     ----------
-    model : keras.Model
-        As it came; its layers are those of the trainer's model.
+    model : keras.Model, as it came; its layers are those of the trainer's model
     trainer : Trainer
         Every step borrows its model in the state that it needs; a retraining leaves it repaired.
-    data : OwnData
-    options : DebugOptions
-        `batch_size` is the budget: samples to add.
-    tolerance, seed, learning_rate
-        See `case_options.CaseOptions`.
-    initial_state : tuple of arrays
-        Of the model as it came.
-    notes : tuple of str
-        How the data were read, and what is odd about them.
-    sources : dict of str to path
-        The files of `model` and `data`, of what came as a file.
-    used : (n_used,) int
-        Places in the pool of what earlier rounds have added, which is not chosen again; see `rounds`.
-    earlier : rounds.Earlier, optional
-        Those rounds.
-    fixed_epochs : bool
-        Whether epochs are stated, so that a slow training does not go on by itself.
-    class_weights : class_weights.ClassWeights, optional
-        Of the retraining.
+    data, options : OwnData, DebugOptions, whose `batch_size` is the budget: samples to add
+    initial_state : tuple of arrays, of the model as it came
+    notes : tuple of str, how the data were read, and what is odd about them
+    sources : dict of str to path, the files of `model` and `data`, of what came as a file
+    used : (n_used,) int, places in the pool of what earlier rounds have added, which is not chosen again
+    earlier : rounds.Earlier, optional, those rounds
+    fixed_epochs, class_weights : whether epochs are stated; ClassWeights of the retraining, optional
     """
 
     model: keras.Model
@@ -77,11 +65,6 @@ class Case(PoolCase):
         """What the model as it came makes of the samples, `ModelOutputs`."""
         return ModelOutputs(self.trainer, self.data.splits(), self.initial_state)
 
-    @property
-    def n_pool(self):
-        """Samples of the pool."""
-        return len(self.data.x_pool)
-
     def about(self):
         """Return what a file about the case says of its model and data."""
         reading = [*self.trainer.meaning.reasons, *self.notes]
@@ -98,59 +81,56 @@ class Case(PoolCase):
 
 
 def open_case(model, data, budget, **options):
-    """Load a model and its data, and check that they fit.
+    """Load a model and its data, and return a `Case`; an error says in one sentence if they do not fit, and what to do.
 
     Parameters
     ----------
     model : keras.Model or path
-        A compiled classifier, or the file of one, see `model_files.load_model`. None takes the repaired one of
+        A compiled classifier, or its file, see `model_files.load_model`; None takes the repaired one of
         `continue_from`.
     data : OwnData, dict of str to array, or path
         The arrays of `array_sets.SAMPLES` (of a model with several inputs `x_train.<input>` and so on for each), an
         .npz file of them, or a folder of images, see `image_folders.read_images`.
-    budget : int
-        Samples to add, at least 1.
+    budget : int, samples to add, at least 1
     **options
         Those of `case_options.CaseOptions`, and of `options.DebugOptions` to change in the preset.
-
-    Returns
-    -------
-    Case
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        In one sentence, what is wrong and what to do.
     """
     check_least("budget", budget, 1)
     how = CaseOptions.of(options)
     repair_options = how.repair_options(budget)
     earlier = read_earlier(how.continue_from) if how.continue_from else None
-    model = _model_of(earlier) if model is None and earlier else model
-    sources = {"model": model, "data": data}
-    sources = {name: Path(source) for name, source in sources.items() if isinstance(source, (str, Path))}
+    if model is None and earlier:
+        model = earlier.model
+        if model is None:
+            told = f"{earlier.folder} has no repaired.keras, as it did not help"
+            raise ValueError(f"{told}: give the model to go on with")
+    sources = {what: Path(each) for what, each in (("model", model), ("data", data)) if isinstance(each, (str, Path))}
     model = load_model(model) if "model" in sources else model
     check_model(model)
-    source = open_data(sources.get("data", data))
+    source = sources.get("data", data)
+    source = read_arrays(source) if isinstance(source, Path) and not source.is_dir() else source
     trainer, whole, notes = read_model(model, source, how)
     check_trainable(whole)
     data, told = read_data(source, whole, trainer, how, sources.get("data", "the data"))
-    case = Case(
-        model, trainer, data, repair_options, how.tolerance, how.seed, trainer.state(), (*notes, *told), sources,
-        learning_rate=how.learning_rate, fixed_epochs=how.epochs is not None,
-    )  # fmt: skip
+    initial_state = trainer.state()
+    check_fit(trainer.model, data, budget)
     predictions = Predictions(trainer, data.x_train)
-    notes = [note for check in _CHECKS for note in check(case, how, predictions)]
-    weights, told = _class_weights(how.class_weights, predictions, data)
-    case = replace(case, class_weights=weights, notes=(*notes, *told, *say_rate(case)))
+    weak = _say_weak(predictions, data, how.even_if_weak)  # before what is odd about the data
+    notes = (*weak, *notes, *told, *say_unseen(data), *say_known(data))
+    if how.class_weights is None:
+        weights, told = find_class_weights(predictions, data.y_train, data.class_names)
+    else:
+        weights, told = read_class_weights(how.class_weights, data.class_names), ()
+    case = Case(
+        model, trainer, data, repair_options, how.tolerance, how.seed, initial_state, (*notes, *told), sources,
+        learning_rate=how.learning_rate, fixed_epochs=how.epochs is not None, class_weights=weights,
+    )  # fmt: skip
+    case = replace(case, notes=(*case.notes, *say_rate(case)))
     return continue_case(case, earlier) if earlier else case
 
 
 def make_example(folder, labelled=True, seed=0):
-    """Make an example to repair, `model.keras` and `data.npz` in a folder; return their paths.
-
-    It is MNIST, with three labels starved in training, and a pool that comes with its labels if it is to be labelled.
-    """
+    """Make an example in a folder, MNIST with three labels starved in training; return paths of its model and data."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     data, setup = load_dataset("mnist"), RunSetup(scenario="starved")
@@ -158,45 +138,15 @@ def make_example(folder, labelled=True, seed=0):
     train_initial_model(trainer, splits, setup, seed)
     trainer.model.save(folder / "model.keras")
     roles = {"train": splits.train, "validation": splits.validation, "pool": splits.bug_fixing, "test": splits.test}
-    arrays = {f"x_{role}": part.x for role, part in roles.items()}
-    arrays |= {f"y_{role}": part.y for role, part in roles.items()}
-    if not labelled:
-        del arrays["y_pool"]
-    np.savez(folder / "data.npz", **arrays)
+    arrays = {f"{kind}_{role}": getattr(part, kind) for kind in "xy" for role, part in roles.items()}
+    np.savez(folder / "data.npz", **{name: array for name, array in arrays.items() if labelled or name != "y_pool"})
     return folder / "model.keras", folder / "data.npz"
 
 
-def _fit(case, how, predictions):
-    check_fit(case.trainer.model, case.data, case.options.batch_size)
-    return ()
-
-
-def _known(case, how, predictions):
-    training = predictions, case.data.y_train, case.data.class_names
-    if not how.even_if_weak:
+def _say_weak(predictions, data, even_if_weak):
+    training = predictions, data.y_train, data.class_names
+    if not even_if_weak:
         check_known(*training)
         return ()
     told = say_one_label(*training)
     return (f"{told[0].upper()}{told[1:]}: --class-weights balanced may help.",) if told else ()
-
-
-_CHECKS = (  # each raises a ValueError or returns notes; those on a weak model stand before those on its data
-    _fit,
-    _known,
-    lambda case, *_: case.notes,
-    lambda case, *_: say_unseen(case.data),
-    lambda case, *_: say_known(case.data),
-)
-
-
-def _class_weights(stated, predictions, data):
-    """Return class weights, and notes."""
-    if stated is not None:
-        return read_class_weights(stated, data.class_names), ()
-    return find_class_weights(predictions, data.y_train, data.class_names)
-
-
-def _model_of(earlier):
-    if earlier.model is None:
-        raise ValueError(f"{earlier.folder} has no repaired.keras, as it did not help: give the model to go on with")
-    return earlier.model

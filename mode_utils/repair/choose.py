@@ -16,13 +16,11 @@ class ArraysChoice:
 
     Attributes
     ----------
-    case : outputs.OutputsCase
-        Its `notes` are sentences on how the arrays were read.
-    report : choosing.choice.Report
-    faults : choosing.pool_faults.PoolFaults
-    chosen : pandas.DataFrame
-        See `choosing.choice.choose_inputs`. Of a pool in shards, `index` counts the rows of all in the order of their
-        names, and `name` is the row's own, or that of its shard with the row's number.
+    case : outputs.OutputsCase, whose `notes` say how the arrays were read
+    report, faults : choosing.choice.Report, choosing.pool_faults.PoolFaults
+    chosen : pandas.DataFrame, see `choosing.choice.choose_inputs`
+        Of a pool in shards, `index` counts the rows of all in the order of their names, and `name` is the row's own, or
+        that of its shard with the row's number.
     """
 
     case: object
@@ -32,34 +30,24 @@ class ArraysChoice:
 
     @property
     def remarks(self):
-        """What is to be said of the model on the pool, and of the pool: a list of sentences."""
+        """Sentences on the model on the pool, and on the pool."""
         return [say_expected_accuracy(self.case), *self.faults.sentences()]
 
 
 def choose_from_arrays(arrays, budget, folder=None, **options):
-    """Choose the samples of a pool that are worth adding, or worth a label, from outputs of any model.
+    """Choose the samples of a pool that are worth adding, or worth a label, from outputs of any model: `ArraysChoice`.
 
     Parameters
     ----------
     arrays : dict of str to array, or path of an .npz file
         `probabilities_pool` (n, n_classes), `features_pool` (n, n_features), `probabilities_validation`,
         `features_validation`, `y_validation`; see `outputs` for what else there may be.
-    budget : int
-        Samples to choose, at least 1.
+    budget : int, samples to choose, at least 1
     folder : path, optional
         Gets `selected.csv`, `diagnosis.json` and, of a pool without labels, `label.html`; must not have them.
     **options
-        Of `outputs.open_outputs`: `pool`, of one in shards, `class_names`, `preset`, `seed`, and any of
-        `options.DebugOptions`.
-
-    Returns
-    -------
-    ArraysChoice
-
-    Raises
-    ------
-    FileNotFoundError, ValueError, ConnectionError
-        In one sentence, what is wrong and what to do.
+        Of `outputs.open_outputs`: `pool` (in shards; a scheduler that is not there is a ConnectionError),
+        `class_names`, `preset`, `seed`, and any of `options.DebugOptions`.
     """
     case = open_outputs(arrays, budget, **options)
     report = assess_case(case)

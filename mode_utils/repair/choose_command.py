@@ -12,13 +12,9 @@ from mode_utils.support.notebook.command_line import read_options
 
 _DATA = f".npz file with {', '.join(OUTPUTS.required)}, and any of {', '.join(OUTPUTS.optional)}"
 _CHANGES = {
-    "data_path": FILE | {"metavar": "data", "help": _DATA},
-    "output_dir": FOLDER,
-    "budget": {"required": True},
-    "class_names": {"metavar": "A,B,..."},
-    "pool": {"metavar": "URL"},
-    "scheduler": {"metavar": "ADDRESS"},
-}
+    "data_path": FILE | {"metavar": "data", "help": _DATA}, "output_dir": FOLDER, "budget": {"required": True},
+    "class_names": {"metavar": "A,B,..."}, "pool": {"metavar": "URL"}, "scheduler": {"metavar": "ADDRESS"},
+}  # fmt: skip
 _TEXTS = {
     "prog": "python -m mode_utils.repair.choose_command",
     "description": "Find out which samples of a pool to add or to label, from a model's probabilities and features.",

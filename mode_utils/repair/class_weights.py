@@ -1,7 +1,7 @@
 """Class weights of a retraining: stated, or found in a model's predictions of its own training samples.
 
 Keras does not save `class_weight`. A model that was trained with it, or on balanced samples, predicts a rare label much
-more often than it occurs, and to retrain it without would cost that label its recall.
+more often than it occurs; to retrain it without would cost that label its recall.
 """
 
 from dataclasses import dataclass
@@ -20,18 +20,14 @@ _PULL = 1e-3  # towards labels of equal weight, where they are hardly confused
 
 @dataclass(frozen=True)
 class ClassWeights:
-    """Weights of labels in a training: `values` (n_classes,) are factors on the loss of each sample of a label.
-
-    With `of_labels` they are what all samples of a label weigh together.
-    """
+    """Factors (n_classes,) on the loss of each sample of a label; with `of_labels`, what its samples weigh together."""
 
     values: np.ndarray
     of_labels: bool = False
 
     def of_samples(self, y):
-        """Return the weights of samples with labels `y` (n,), (n,) float32 with mean 1."""
-        counts = np.bincount(y, minlength=len(self.values))[y] if self.of_labels else 1
-        weights = self.values[y] / counts
+        """Return the weights (n,) float32, with mean 1, of samples with labels `y` (n,)."""
+        weights = self.values[y] / (np.bincount(y, minlength=len(self.values))[y] if self.of_labels else 1)
         return (weights / weights.mean()).astype(np.float32)
 
 
@@ -50,23 +46,22 @@ def read_class_weights(stated, class_names):
         stated = {name.strip(): value for name, value in pairs} if all(name for name, _ in pairs) else parts
     pairs = dict(stated) if hasattr(stated, "keys") else dict(zip(names, stated, strict=False))
     pairs = {str(name): value for name, value in pairs.items()}
-    values = {**dict.fromkeys(names, 1.0), **{name: _number(value) for name, value in pairs.items()}}
+    values = dict.fromkeys(names, 1.0) | {name: _number(value) for name, value in pairs.items()}
     wrong = [name for name, value in values.items() if name not in names or not (0 < value < np.inf)]
     if wrong or (not hasattr(stated, "keys") and len(stated) != n):
         what = f"{len(stated)} numbers" if not wrong else f"{wrong[0]} = {pairs.get(wrong[0])}"
-        raise ValueError(
-            f"class weights have {what}: give balanced, none, or a number above 0 for each of the {n} labels, as "
-            f"{','.join(['1'] * min(n, 3))}{',...' * (n > 3)} or {names[0]}=1"
-        )
+        example = f"{','.join(['1'] * min(n, 3))}{',...' * (n > 3)} or {names[0]}=1"
+        remedy = f"give balanced, none, or a number above 0 for each of the {n} labels, as {example}"
+        raise ValueError(f"class weights have {what}: {remedy}")
     return ClassWeights(np.array([values[name] for name in names]))
 
 
 def find_class_weights(predictions, y, class_names):
     """Return `ClassWeights` that a model was trained with, or None, and a sentence about them, as a tuple.
 
-    `predictions` are the `trainer.Predictions` of the training samples, `y` (n,) their labels. At a minimum of a
-    weighted cross-entropy, the weights are the stationary distribution of the mean probabilities of each label's
-    samples. There are none if a model predicts rare labels hardly more often than they occur.
+    At a minimum of a weighted cross-entropy, they are the stationary distribution of the mean probabilities of each
+    label's samples. There are none if a model predicts rare labels (in `trainer.Predictions`) hardly more often than
+    they occur.
     """
     counts = np.bincount(y, minlength=len(class_names))
     enough = counts >= _FEWEST
@@ -79,8 +74,7 @@ def find_class_weights(predictions, y, class_names):
     wrongly, missed = int((taken & ~is_rare).sum()), int((~taken & is_rare).sum())
     if not wrongly or binomtest(wrongly, wrongly + missed, _MORE / (1 + _MORE), "greater").pvalue > _SURELY:
         return None, ()
-    shares = _shares(probabilities, y)
-    values = np.divide(shares, counts, out=np.zeros(len(counts)), where=counts > 0)
+    values = np.divide(_shares(probabilities, y), counts, out=np.zeros(len(counts)), where=counts > 0)
     values = np.where(counts > 0, values / values[counts > 0].min(), values.max() / values[counts > 0].min())
     told = ", ".join(f"{name}={value:.3g}" for name, value in zip(class_names[:_NAMED], values[:_NAMED], strict=True))
     named = ", ".join(str(class_names[label]) for label in np.flatnonzero(rare)[:_NAMED])
@@ -97,8 +91,7 @@ def _shares(probabilities, y):
     mean = np.eye(n)
     for label in np.unique(y):
         mean[label] = probabilities[y == label].mean(axis=0)
-    system = np.eye(n) - (1 - _PULL) * mean.T
-    shares = np.linalg.solve(system, np.full(n, _PULL / n))
+    shares = np.linalg.solve(np.eye(n) - (1 - _PULL) * mean.T, np.full(n, _PULL / n))
     return shares / shares.sum()
 
 

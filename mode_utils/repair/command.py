@@ -11,16 +11,14 @@ from mode_utils.support.notebook.command_line import add_options
 from mode_utils.support.notebook.parameters import read_declared
 
 REPAIRED, NOT_SAVED = 0, 1  # exit status, beside those of `failures`
-STATUSES = (
-    "2 bad input; 3 no room or no permission; 4 an error that was not foreseen, whose traceback is kept; "
-    "130 interrupted."
-)
+STATUSES = "2 bad input; 3 no room or no permission; 4 an error that was not foreseen, whose traceback is kept; "
+STATUSES += "130 interrupted."
 FILE = {"type": Path, "flags": []}  # by its position
 FOLDER = FILE | {"metavar": "folder", "help": "where tables, pages and report.html go; must not exist"}
 
 
 def find_notebook(name):
-    """Return a notebook of the repair: of the repository, or where an installation has put it, beside this file."""
+    """Return a notebook of the repair: of the repository, or beside this file, where an installation puts it."""
     here = Path(__file__).resolve()
     places = here.parents[2] / "notebooks" / name, here.with_name(name)
     for place in places:
@@ -30,10 +28,9 @@ def find_notebook(name):
 
 
 def run_command(name, work, changes, arguments, **texts):
-    """Parse the arguments of a command and do its work; return its exit status, and say in a line what went wrong.
+    """Do the work of a command, given a namespace and the declared parameters of its notebook; return its exit status.
 
-    Its options are the parameters of the notebook of this name, with `changes`, see `command_line.add_options`. The
-    `work` is given the namespace and the declared parameters; `texts` are those of the parser.
+    Its options are those parameters, with `changes` (see `command_line.add_options`); `texts` are those of the parser.
     """
     parser, declared = argparse.ArgumentParser(**texts), read_declared(find_notebook(name))
     add_options(parser, declared, changes)
@@ -48,10 +45,9 @@ def run_command(name, work, changes, arguments, **texts):
 
 
 def report_notebook(name, folder, parameters, beside):
-    """Execute a notebook in this process, and put its page, `report.html`, beside what it leaves in a new folder.
+    """Execute a notebook in this process, and put its page, `report.html`, into a new folder; return what was told.
 
-    The folder appears whole or not at all, and is the parameter `output_dir` while it is being made; the page may link
-    to files `beside` it. What was told meanwhile is returned.
+    The folder appears whole or not at all, as the parameter `output_dir`; the page may link to the files `beside` it.
     """
     from mode_utils.support.notebook.page import describe_origin, render_page
     from mode_utils.support.notebook.shell import execute_here  # imports IPython and Matplotlib

@@ -15,28 +15,19 @@ def say_outcome(outcome, report, theta, keep_new_bugs=False, next_round="", with
     Parameters
     ----------
     outcome : steps.RepairOutcome
-    report : choosing.choice.Report
-        Of the model before.
-    theta : float
-        Validation accuracy below which a label still fails.
-    keep_new_bugs : bool
-        Whether the model is saved even if it does not help.
-    next_round : str
-        Of `rounds.say_next_round`.
-    without_label : int
-        Chosen samples that have no label yet.
+    report : choosing.choice.Report, of the model before
+    theta : float, validation accuracy below which a label still fails
+    keep_new_bugs : bool, whether the model is saved even if it does not help
+    next_round : str, of `rounds.say_next_round`
+    without_label : int, chosen samples that have no label yet
     """
     failing = still_failing(outcome, report, theta)
     return [
-        _say_result(outcome),
-        *_say_training(outcome),
-        *_say_failing(outcome, failing, theta),
-        *_say_labels(outcome),
-        *([outcome.worth] if outcome.worth else []),
-        *([next_round] if next_round and outcome.changed else []),
+        _say_result(outcome), *_say_training(outcome), *_say_failing(outcome, failing, theta), *_say_labels(outcome),
+        *([outcome.worth] if outcome.worth else []), *([next_round] if next_round and outcome.changed else []),
         *_say_saved(outcome, keep_new_bugs),
         *([f"{without_label} chosen inputs have no label yet: label them"] if without_label else []),
-    ]
+    ]  # fmt: skip
 
 
 def _say_result(outcome):
@@ -66,15 +57,11 @@ def _cause(training):
 def _say_training(outcome):
     training, said = outcome.training, []
     if training.replaced:
-        said.append(
-            f"at the learning rate that was saved with the model, {training.own_rate:.3g}, the retraining moved "
-            f"nothing: it was done at {training.rate:.3g}; --learning-rate takes another"
-        )
+        told = f"at the learning rate that was saved with the model, {training.own_rate:.3g}, the retraining moved"
+        said.append(f"{told} nothing: it was done at {training.rate:.3g}; --learning-rate takes another")
     if training.went_on and outcome.changed:
-        said.append(
-            "most samples of a label were still wrong while their loss fell, so the retraining went on for "
-            f"{training.epochs} epochs; --epochs says how many"
-        )
+        told = "most samples of a label were still wrong while their loss fell, so the retraining went on for"
+        said.append(f"{told} {training.epochs} epochs; --epochs says how many")
     return said
 
 
@@ -85,8 +72,7 @@ def _say_failing(outcome, failing, theta):
     said = [f"still at 0%: {_names(none['label'])}"] if len(none) else []
     each = [f"{label} ({after:.0%})" for label, after in zip(some["label"], some["after"], strict=True)]
     said += [f"still below {theta:.0%}: {_names(each)}"] if each else []
-    slow = failing[failing.index.isin(outcome.training.slow)]
-    return [f"{'; '.join(said)}; {_advice(outcome.training, slow)}"]
+    return [f"{'; '.join(said)}; {_advice(outcome.training, failing[failing.index.isin(outcome.training.slow)])}"]
 
 
 def _advice(training, slow):

@@ -57,42 +57,32 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
 
     Parameters
     ----------
-    folder : path
-        Made if it does not exist; see `support.files.whole_folder` for all or nothing.
-    case : Case or OutputsCase
-    report : choosing.choice.Report
-    chosen : pandas.DataFrame
-        See `choosing.choice.choose_inputs`.
-    outcome : steps.RepairOutcome, optional
-        None while the chosen samples have no labels, and without a model.
+    folder : path, made if it does not exist; a ValueError if it has a repair already
+    case, report : Case or OutputsCase, and its choosing.choice.Report
+    chosen : pandas.DataFrame, see `choosing.choice.choose_inputs`
+    outcome : steps.RepairOutcome, None while the chosen samples have no labels, and without a model
     labels : labelling.agreement.GatheredLabels, optional
         That people have given; what they disagree on is written to `disagreed.csv`.
-    remarks : sequence of str
-        Sentences to tell.
-    keep_new_bugs : bool
-        Save the repaired model even if it does not help, if it is another one at all.
+    remarks : sequence of str, sentences to tell
+    keep_new_bugs : bool, save the repaired model even if it does not help, if it is another one at all
 
     Returns
     -------
     bool
         Whether the repaired model was saved.
-
-    Raises
-    ------
-    ValueError
-        If the folder has a repair already.
     """
     folder = Path(folder)
     check_new(folder / "selected.csv")
     folder.mkdir(parents=True, exist_ok=True)
-    added = outcome.added if outcome else None
-    _selected(case, chosen, added).to_csv(folder / "selected.csv", index=False)
+    _selected(case, chosen, outcome.added if outcome else None).to_csv(folder / "selected.csv", index=False)
     asked = inputs_to_label(case, chosen, outcome, labels)
     if labels is not None and len(labels.disagreed):
         labels.disagreed.to_csv(folder / "disagreed.csv", index=False)
     if len(asked):
         write_label_page(folder / PAGE, asked, case.data.class_names, samples_of(case, asked))
-    summary = case.about() | _sizes(case) | _rows_of(report)
+    sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation")} | {"pool": case.n_pool}
+    summary = case.about() | {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
+    summary |= {"labels": _rows(report.labels), "confusions": _rows(report.confusions.head(20))}
     summary |= {"chosen": len(chosen), "remarks": [each for each in remarks if each], "without_label": len(asked)}
     if outcome is not None:
         rounds = rounds_with(case, outcome)
@@ -107,13 +97,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
 
 
 def save_tasks(folder, case, chosen, outcome=None, labels=None):
-    """Write tasks for Label Studio, `tasks.json` and `labelling.xml`, where chosen samples have no label yet.
-
-    Parameters
-    ----------
-    folder, case, chosen, outcome, labels
-        See `save_repair`.
-    """
+    """Write tasks for Label Studio where chosen samples have no label yet; see `save_repair` for the parameters."""
     asked = inputs_to_label(case, chosen, outcome, labels)
     if len(asked):
         write_tasks(folder, asked, case.data.class_names, samples_of(case, asked))
@@ -158,7 +142,6 @@ def _selected(case, chosen, added):
 
 
 def _origin(case, outcome, files, rounds):
-    """Say exactly what went in: samples and labels, what they are from, seeds and versions."""
     names, tables = case.data.names_pool, [Path(path) for path in files]
     files = case.sources | {"labels" if n == 1 else f"labels {n}": path for n, path in enumerate(tables, start=1)}
     samples = [
@@ -183,27 +166,15 @@ def versions_of(*names):
 
 
 def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
-    """Return what became of a repair, in numbers and in sentences."""
     next_round, training = say_next_round(rounds), asdict(outcome.training)
     training |= {"moved": None} if outcome.training.diverged else {}
     said = {"keep_new_bugs": keep_new_bugs, "next_round": next_round, "without_label": without_label}
-    found = {
-        "labels": _rows(outcome.labels), "fixed": outcome.fixed, "broken": outcome.broken,
-        "new_bugs": outcome.new_bugs, "helps": outcome.helps, "changed": outcome.changed, "training": training,
-        "still_failing": still_failing(outcome, report, case.options.theta)["label"].tolist(),
-        "old_samples_per_new_one": outcome.replay,
-    }  # fmt: skip
+    failing = still_failing(outcome, report, case.options.theta)["label"].tolist()
+    found = {name: getattr(outcome, name) for name in ("fixed", "broken", "new_bugs", "helps", "changed")}
+    found = {"labels": _rows(outcome.labels)} | found | {"training": training, "still_failing": failing}
+    found |= {"old_samples_per_new_one": outcome.replay}
     told = say_outcome(outcome, report, case.options.theta, **said)
     return {"outcome": found, "told": told, "worth": outcome.worth, "next_round": next_round}
-
-
-def _sizes(case):
-    sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation")} | {"pool": case.n_pool}
-    return {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
-
-
-def _rows_of(report):
-    return {"labels": _rows(report.labels), "confusions": _rows(report.confusions.head(20))}
 
 
 def _rows(table):

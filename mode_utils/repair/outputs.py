@@ -1,8 +1,7 @@
 """Cases of outputs in place of a model: probabilities and features from any framework, as arrays or an .npz file.
 
-Given are the probabilities (n, n_classes) and the features (n, n_features) of a pool and of validation samples. Copies
-and foreign samples are looked for among the samples themselves where they are given, too, otherwise among features.
-Nothing here imports a framework; arrays that are stored without compression are read from the file as they are needed.
+Given are probabilities (n, n_classes) and features (n, n_features) of a pool and of validation samples. Nothing here
+imports a framework; arrays stored without compression are read from the file as they are needed.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -27,42 +26,17 @@ _PRESETS = ("recommended", "adaptive")
 
 @dataclass(frozen=True)
 class OutputsCase(PoolCase):
-    """What a choice starts from, in place of a `case.Case`.
-
-    Attributes
-    ----------
-    outputs : GivenOutputs
-    data : OwnData
-        Its samples are features where the samples themselves are not given.
-    options : DebugOptions
-        `batch_size` is the budget: samples to choose.
-    seed : int
-    train_accuracies : (n_classes,) float or None
-        Of each label on training samples, where their probabilities are given.
-    notes : tuple of str
-        Sentences on how the arrays were read.
-    sources : dict of str to path
-        The file of `data`, if they are from one.
-    used : (n_used,) int
-        Places in the pool that are not chosen.
-    has_samples : bool
-        Whether the samples of `data` are the samples themselves.
-    """
+    """What a choice starts from, in place of a `case.Case`."""
 
     outputs: GivenOutputs
-    data: OwnData
-    options: DebugOptions
+    data: OwnData  # its samples are features where the samples themselves are not given
+    options: DebugOptions  # `batch_size` is the budget: samples to choose
     seed: int
-    train_accuracies: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
-    sources: dict[str, Path] = field(default_factory=dict)
-    used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)
-    has_samples: bool = False
-
-    @property
-    def n_pool(self):
-        """Samples of the pool."""
-        return self.outputs.n_pool
+    train_accuracies: np.ndarray | None = None  # (n_classes,), where probabilities of training samples are given
+    notes: tuple[str, ...] = ()  # how the arrays were read
+    sources: dict[str, Path] = field(default_factory=dict)  # the file of `data`, if there is one
+    used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)  # places that are not chosen
+    has_samples: bool = False  # whether `data` has the samples themselves
 
     @property
     def rows(self):
@@ -85,33 +59,21 @@ class OutputsCase(PoolCase):
 def open_outputs(
     arrays, budget, *, pool=None, class_names=None, preset="recommended", seed=0, even_if_weak=False, **changes
 ):  # fmt: skip
-    """Check outputs of a model, and make a case of them.
+    """Check outputs of a model, return an `OutputsCase`; an error says in one sentence what is wrong and what to do.
 
     Parameters
     ----------
     arrays : dict of str to array, or path
         Those of `array_sets.OUTPUTS`; or an .npz file with them.
-    budget : int
-        Samples to choose, at least 1.
+    budget : int, samples to choose, at least 1
     pool : choosing.sharded_pool.Shards or str, optional
         A pool in shards, or the pattern that finds them: then no array is of the pool.
     class_names : sequence of str, optional
         One for each label; by default the array `class_names`, the labels where they are texts, or the numbers.
-    preset : {"recommended", "adaptive"}
-    seed : int
+    preset, seed : {"recommended", "adaptive"}, int
     even_if_weak : bool
         Go on with a pool that seems to be scaled in another way than validation samples, see `array_values`.
-    **changes
-        Options of the preset to change, see `options.DebugOptions`.
-
-    Returns
-    -------
-    OutputsCase
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        In one sentence, what is wrong and what to do.
+    **changes : options of the preset to change, see `options.DebugOptions`
     """
     check_least("budget", budget, 1)
     check_least("seed", seed, 0)
@@ -131,17 +93,19 @@ def open_outputs(
         _check_no_pool(arrays, where)
     of_arrays = OUTPUTS if pool is None else OUTPUTS_BESIDE_SHARDS
     arrays, told = check_outputs(arrays, where, of_arrays, class_names or None, even_if_weak)
-    names = arrays.get("class_names", range(arrays["probabilities_validation"].shape[1]))
-    sharded = None if pool is None else _read_shards(pool, arrays, tuple(map(str, names)))
-    if sharded is not None:
+    n_features, n_classes = (arrays[f"{what}_validation"].shape[1] for what in ("features", "probabilities"))
+    names, sharded = tuple(map(str, arrays.get("class_names", range(n_classes)))), None
+    if pool is not None:
+        sharded = ShardedPool(pool if isinstance(pool, Shards) else Shards(str(pool)), n_features, n_classes, names)
         arrays |= {"features_pool": sharded.features, "names_pool": sharded.names, "y_pool": sharded.labels}
-    data = _as_data(arrays, tuple(map(str, names)))
+    data = _as_data(arrays, names)
     check_left(budget, data)
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
     seen = None
     if "probabilities_train" in arrays:
-        seen = label_accuracies(arrays["y_train"], _predicted(arrays["probabilities_train"]), data.n_classes)
+        parts = [np.asarray(chunk).argmax(axis=1) for _, chunk in in_chunks(arrays["probabilities_train"])]
+        seen = label_accuracies(arrays["y_train"], np.concatenate(parts), data.n_classes)
     notes, has_samples = told + _notes(arrays, data, predicted), "x_pool" in arrays
     if sharded is not None:
         notes = (*notes, f"The pool: {len(sharded):,} rows in {len(sharded.rows):,} shards.")
@@ -169,39 +133,24 @@ def make_outputs_example(seed=0):
 
 
 def _check_no_pool(arrays, where):
-    """Raise a ValueError if there is a pool in the set of arrays, too, or samples to compare with."""
-    own = next((name for name in arrays if name.endswith("_pool")), None)
-    if own:
+    if own := next((name for name in arrays if name.endswith("_pool")), None):
         raise ValueError(f"{where} has an array {own!r}, but the pool is in shards: give one of them")
-    own = next((name for name in arrays if name.startswith("x_")), None)
-    if own:
+    if own := next((name for name in arrays if name.startswith("x_")), None):
         raise ValueError(f"{where} has an array {own!r}: with a pool in shards, only features are compared")
 
 
-def _read_shards(pool, arrays, class_names):
-    widths = (arrays[f"{what}_validation"].shape[1] for what in ("features", "probabilities"))
-    return ShardedPool(pool if isinstance(pool, Shards) else Shards(str(pool)), *widths, class_names)
-
-
 def _as_data(arrays, names):
-    """Return the arrays as data of a repair: the samples, or features in their place."""
     what = "x" if "x_pool" in arrays else "features"
-    known = {role: np.asarray(arrays[f"{what}_{role}"], np.float32) for role in ("validation", "train")
-             if f"{what}_{role}" in arrays}  # fmt: skip
-    train = known.get("train", np.empty((0, *known["validation"].shape[1:]), np.float32))
+    validation = np.asarray(arrays[f"{what}_validation"], np.float32)
+    train = np.asarray(arrays.get(f"{what}_train", validation[:0]), np.float32)
     y_train = arrays["y_train"] if len(train) else np.empty(0, np.int32)
     return OwnData(
-        train, y_train, known["validation"], arrays["y_validation"], arrays[f"{what}_pool"], arrays.get("y_pool"),
+        train, y_train, validation, arrays["y_validation"], arrays[f"{what}_pool"], arrays.get("y_pool"),
         None, None, names, arrays.get("names_pool"),
     )  # fmt: skip
 
 
-def _predicted(probabilities):
-    return np.concatenate([np.asarray(chunk).argmax(axis=1) for _, chunk in in_chunks(probabilities)])
-
-
 def _notes(arrays, data, predicted):
-    """Return sentences on what is known, and what not."""
     right = (predicted == data.y_validation).mean()
     chance = np.bincount(data.y_validation).max() / len(predicted)
     notes = [f"The model gets {right:.1%} of {len(predicted)} validation samples right."]
@@ -211,7 +160,5 @@ def _notes(arrays, data, predicted):
     if "x_pool" not in arrays:
         notes.append("Copies and foreign samples are looked for among features, as the samples are not given.")
     if "probabilities_train" not in arrays:
-        notes.append(
-            "Of training samples nothing is known: what is below theta counts as underfit, nothing as overfit."
-        )
+        notes += ["Of training samples nothing is known: what is below theta counts as underfit, nothing as overfit."]
     return (*notes, *say_unseen(data), *thin_labels(data))

@@ -1,7 +1,4 @@
-"""Retraining of a model: at which learning rate, for how long, and whether that moved anything.
-
-A rate that moves nothing is replaced, and a training that has not reached a label goes on while its loss falls.
-"""
+"""Retraining of a model: at which learning rate, for how long, and whether that moved anything."""
 
 from dataclasses import dataclass
 
@@ -52,11 +49,10 @@ class Training:
 
 
 def train(case, splits, indices, replay, learning_rate=None):
-    """Train a case's model from its initial state, and leave it trained; return the `Training`.
+    """Train a case's model from its initial state on samples of the pool, and leave it trained; return the `Training`.
 
-    `indices` are the new samples' places in the pool, `replay` is the number of old ones for each. Unless the case
-    states epochs, it goes on if most samples of a label are wrong: twice as long each time, until most are right or
-    their loss no longer falls.
+    `replay` is the number of old samples for each new one. Unless the case states epochs, it goes on if most samples of
+    a label are wrong: twice as long each time, until most are right or their loss no longer falls.
     """
     trainer, rng, epochs = case.trainer, np.random.default_rng(case.seed), 0
     trainer.restore(case.initial_state)
@@ -74,11 +70,9 @@ def train(case, splits, indices, replay, learning_rate=None):
     (before, right), (after, _) = looks[0], looks[-1]
     means = [float(part[:n_new].mean()) for part in (before, after, right)]
     replaced, went_on = learning_rate != case.learning_rate, epochs > case.options.epochs
-    steps = _n_steps(case, len(y), epochs)
-    optimizers = rated_optimizers(trainer.model.optimizer)
-    accumulated = max(each.gradient_accumulation_steps or 1 for each in optimizers)
-    rates = learning_rate or own, own
-    return Training(epochs, steps, *rates, _moved(case), *means, replaced, went_on, accumulated, slow)
+    accumulated = max(each.gradient_accumulation_steps or 1 for each in rated_optimizers(trainer.model.optimizer))
+    progress = epochs, _n_steps(case, len(y), epochs), learning_rate or own, own, _moved(case)
+    return Training(*progress, *means, replaced, went_on, accumulated, slow)
 
 
 def higher_rate(case, training):
@@ -90,10 +84,9 @@ def higher_rate(case, training):
 def check_trainable(model):
     """Raise a ValueError if a model has no trainable weights."""
     if not model.trainable_variables:
-        raise ValueError(
-            f"model {model.name!r} has no weight that is trained: everything is frozen, so that no retraining can "
-            "change it; set `trainable = True` for the layers to repair, compile it and save it again"
-        )
+        told = f"model {model.name!r} has no weight that is trained: everything is frozen, so that no retraining can"
+        remedy = "set `trainable = True` for the layers to repair, compile it and save it again"
+        raise ValueError(f"{told} change it; {remedy}")
 
 
 def say_rate(case):
@@ -106,10 +99,8 @@ def say_rate(case):
         return ()
     scheduled = f"its schedule, {name}, gives at most {highest:.3g} in the {n_steps} steps of a retraining"
     told = scheduled if is_scheduled(optimizer) else f"{name} usually has {usual:g}"
-    return (
-        f"The learning rate that was saved with the model is {now:.3g}; {told}. If that moves nothing, it is retrained "
-        f"at {usual:.3g}; --learning-rate takes another.",
-    )
+    remedy = f"If that moves nothing, it is retrained at {usual:.3g}; --learning-rate takes another."
+    return (f"The learning rate that was saved with the model is {now:.3g}; {told}. {remedy}",)
 
 
 def _n_steps(case, n_samples, epochs):
@@ -125,12 +116,12 @@ def _look(trainer, x, y):
 
 def _slow(y, before, after, least):
     """Return the labels whose share of right samples is below `least` although their loss has fallen."""
-
-    def is_slow(own):
-        was, is_ = (losses[own].mean() for losses, _ in (before, after))
-        return after[1][own].mean() < least and was - is_ > _FALLS * was
-
-    return tuple(int(label) for label in np.unique(y) if is_slow(y == label))
+    slow = []
+    for label in np.unique(y):
+        was, is_ = (losses[y == label].mean() for losses, _ in (before, after))
+        if after[1][y == label].mean() < least and was - is_ > _FALLS * was:
+            slow.append(int(label))
+    return tuple(slow)
 
 
 def _moved(case):

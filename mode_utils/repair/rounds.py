@@ -1,7 +1,4 @@
-"""Rounds of repair: go on from a folder, with its model, the labels so far, and the pool less what was used.
-
-`origin.json` has what was added in this round and before, and a line a round, so a killed round loses only itself.
-"""
+"""Rounds of repair: go on from a folder, with its model, the labels so far, and the pool less what was used."""
 
 import json
 from dataclasses import dataclass, replace
@@ -49,10 +46,7 @@ def read_earlier(folder):
 
 
 def continue_case(case, earlier):
-    """Return a case with the samples of `earlier` rounds in its training data, and no longer in the pool.
-
-    It has to have the same data as before, with enough left in the pool, or it is a ValueError.
-    """
+    """Return a case with the samples of `earlier` rounds of the same data in its training data, not in the pool."""
     data, folder = case.data, earlier.folder
     own = case.sources.get("data")
     if own and earlier.data_hash and hash_file(own) != earlier.data_hash:
@@ -73,31 +67,18 @@ def continue_case(case, earlier):
 
 
 def take_labels(gathered, case):
-    """Return gathered labels without those that earlier rounds have added.
+    """Return gathered labels, a `labelling.agreement.GatheredLabels`, without those that earlier rounds have added.
 
-    Parameters
-    ----------
-    gathered : labelling.agreement.GatheredLabels
-    case : Case
-
-    Returns
-    -------
-    labelling.agreement.GatheredLabels
-        Its notes say what is left out, and where a label differs from that of the pool.
-
-    Raises
-    ------
-    ValueError
-        If nothing is left, or if a sample was added with another label.
+    Notes say what is left out, and what differs from the labels of the pool; nothing left, or another label, is a
+    ValueError.
     """
     data, old, notes = case.data, np.isin(gathered.indices, case.used), gathered.notes
     before = {each["index"]: each["label"] for each in case.earlier.samples} if case.earlier else {}
     for index, label in zip(gathered.indices[old].tolist(), gathered.labels[old], strict=True):
         if before[index] != data.class_names[label]:
-            raise ValueError(
-                f"sample {data.call(index)} was added as {before[index]!r} in an earlier round, and is now "
-                f"{data.class_names[label]!r}: leave it out, or repair anew, without --continue, with all tables"
-            )
+            told = f"sample {data.call(index)} was added as {before[index]!r} in an earlier round, and is now"
+            remedy = "leave it out, or repair anew, without --continue, with all tables"
+            raise ValueError(f"{told} {data.class_names[label]!r}: {remedy}")
     if old.all():
         raise ValueError(f"all {len(old)} samples with a label were added in an earlier round: label others")
     if old.any():
@@ -117,28 +98,19 @@ def rounds_with(case, outcome):
 
 
 def round_of(case, outcome):
-    """Return the line of a round from a `steps.RepairOutcome`.
-
-    It has `round`, `added`, `total`, `fixed`, `broken`, `samples`, `tries`, `helps` and the accuracies.
-    """
+    """Return the line of a round from a `steps.RepairOutcome`: counts, tries, whether it helps, accuracies."""
     before = case.earlier.rounds if case.earlier else []
-    n_added = len(outcome.added[0])
-    line = {"round": len(before) + 1, "added": n_added, "total": n_added + len(case.used)}
-    line |= {"fixed": outcome.fixed, "broken": outcome.broken, "samples": int(outcome.labels["samples"].sum())}
-    line |= {"tries": outcome.tries, "helps": outcome.helps}
+    n_added, n_samples = len(outcome.added[0]), int(outcome.labels["samples"].sum())
+    line = {"round": len(before) + 1, "added": n_added, "total": n_added + len(case.used), "fixed": outcome.fixed}
+    line |= {"broken": outcome.broken, "samples": n_samples, "tries": outcome.tries, "helps": outcome.helps}
     return line | {name: round(value, 6) for name, value in outcome.accuracies.items()}
 
 
 def say_next_round(rounds):
-    """Return a sentence on the gain of the last round, and whether another of its size can be expected to show one.
-
-    `rounds` are lines of `round_of`, at least one; the gain is judged by validation samples, see `_beyond_chance`.
-    """
+    """Return a sentence on the gain of the last of some lines, and whether another round is likely to pay."""
     last, gain = rounds[-1], _gain(rounds[-1])
-    story = (
-        f"round {last['round']} fixed {last['fixed']} and broke {last['broken']} of {last['samples']} validation "
-        f"samples ({pp(gain)})"
-    )
+    story = f"round {last['round']} fixed {last['fixed']} and broke {last['broken']} of {last['samples']} validation"
+    story += f" samples ({pp(gain)})"
     if last["accuracy_after"] == 1:
         return f"{story}: no validation errors remain, so another round cannot show a gain"
     if not last.get("helps", True):

@@ -19,25 +19,17 @@ class RepairOutcome:
     labels : pandas.DataFrame
         A row a label: `label`, `before`, `after`, validation accuracies, and `change`; `samples`, `fixed`, `broken` of
         it; `verdict`, see `verdicts.judge_labels`; `test_before` and `test_after` where there is a test set.
-    fixed, broken : int
-        Validation samples that were wrong and are right, and the other way round.
-    new_bugs : list of str
-        Names of the labels that have lost more than the tolerance, beyond chance.
-    replay : float
-        Old samples for each new one, in the retraining that this is the outcome of.
-    state : tuple of arrays
-        Of the repaired model, for `Trainer.restore`.
-    training : retraining.Training
-        How the retraining went.
+    fixed, broken : int, validation samples that were wrong and are right, and the other way round
+    new_bugs : list of str, names of the labels that have lost more than the tolerance, beyond chance
+    replay : float, old samples for each new one, in the retraining that this is the outcome of
+    state : tuple of arrays, of the repaired model, for `Trainer.restore`
+    training : retraining.Training, how the retraining went
     accuracies : dict of str to float
         Shares of all samples that are right, in [0, 1]: `accuracy_before`, `accuracy_after`; of a test set, if there is
         one, `test_accuracy_before`, `test_accuracy_after`.
-    tries : int
-        Retrainings that this is the best of, by the same validation samples.
-    added : (indices, labels)
-        Of the samples that were added, by place in the pool.
-    worth : str
-        What a comparison with random inputs says, see `worth.say_worth`.
+    tries : int, retrainings that this is the best of, by the same validation samples
+    added : (indices, labels) of the samples that were added, by place in the pool
+    worth : str, what a comparison with random inputs says, see `worth.say_worth`
     """
 
     labels: pd.DataFrame
@@ -77,20 +69,12 @@ def retrain(case, indices, labels):
 
     If that does harm, it is done again from the start with twice as many old samples, as long as there are more. If it
     moves nothing, at the learning rate that was saved with the model, it is done at a higher one that is known, unless
-    the case says which.
+    the case says which. A ValueError names a sample without a label (-1).
 
     Parameters
     ----------
     case : Case
-    indices : (n,) int
-        Places in the pool.
-    labels : (n,) int
-        True labels.
-
-    Raises
-    ------
-    ValueError
-        If a label is -1, as it is in a partly labelled pool where there is none.
+    indices, labels : (n,) int, places in the pool, and their true labels
 
     Returns
     -------
@@ -130,8 +114,7 @@ def _predictions(case):
 
 
 def _outcome(case, before, after, replay, training):
-    data = case.data
-    truth = {"validation": data.y_validation, "test": data.y_test}
+    data, truth = case.data, {"validation": case.data.y_validation, "test": case.data.y_test}
     columns, overall = {"label": data.class_names}, {}
     for part in before:
         prefix = "" if part == "validation" else f"{part}_"
@@ -142,11 +125,8 @@ def _outcome(case, before, after, replay, training):
     was, is_ = (predictions["validation"] == data.y_validation for predictions in (before, after))
     counts = {"samples": np.ones_like(was), "fixed": ~was & is_, "broken": was & ~is_}
     counts = {name: np.bincount(data.y_validation[part], minlength=data.n_classes) for name, part in counts.items()}
-    found = {
-        "change": labels["after"] - labels["before"],
-        **counts,
-        "verdict": judge_labels(**counts, tolerance=case.tolerance),
-    }
+    found = {"change": labels["after"] - labels["before"], **counts}
+    found |= {"verdict": judge_labels(**counts, tolerance=case.tolerance)}
     for place, (name, column) in enumerate(found.items(), start=3):
         labels.insert(place, name, column)
     new_bugs = labels.loc[labels["verdict"] == NEW_BUG, "label"].tolist()

@@ -3,8 +3,7 @@
 A label of n samples, b broken and f fixed, has lost (b - f) / n. Whether its true loss exceeds the tolerance t is
 judged by the score of paired proportions with a margin (Tango, Statist. Med. 17, 1998): b - f - t n over its standard
 error at a true loss of t. The normal distribution is too optimistic for few changed samples, so p is exact: the largest
-probability of such a score over all plausible shares of changed samples (Berger and Boos, J. Am. Statist. Assoc. 89,
-1994).
+probability of such a score over all plausible shares of changed samples (Berger and Boos, JASA 89, 1994).
 """
 
 from functools import lru_cache
@@ -44,10 +43,7 @@ def judge_labels(samples, fixed, broken, tolerance):
 
 
 def loss_p(samples, fixed, broken, tolerance):
-    """Return p (n,) of a true loss of at most the tolerance: the smaller, the surer that a label has lost more.
-
-    `samples`, `fixed` and `broken` are (n,) int; p is 1 for a label that has not lost more than the tolerance.
-    """
+    """Return p (n,) of a true loss of at most the tolerance, from counts (n,); 1 for a label that has not lost more."""
     rows = zip(*(np.asarray(counts).tolist() for counts in (samples, fixed, broken)), strict=True)
     return np.array([_exact_p(*row, float(tolerance)) for row in rows])
 

@@ -16,12 +16,9 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS):
 
     Parameters
     ----------
-    case : Case
-        Of a fully labelled pool, or it is a ValueError. The model of its trainer stays as it is.
-    indices, labels : (n,) int
-        The chosen samples.
-    n_seeds : int
-        Of order, old samples, and what is drawn.
+    case : Case, of a fully labelled pool, or it is a ValueError; the model of its trainer stays as it is
+    indices, labels : (n,) int, the chosen samples
+    n_seeds : int, of order, old samples, and what is drawn
 
     Returns
     -------
@@ -72,11 +69,8 @@ def say_health(diagnosis):
     """Return a sentence if a model has no buggy label, so that there is little to gain; otherwise an empty text."""
     if (diagnosis.labels["fault"] != "").any():
         return ""
-    errors = 1 - diagnosis.labels["validation_accuracy"]
-    return (
-        f"no label is underfit or overfit (largest error {errors.max():.1%}): for such a model choosing gains hardly "
-        "more than random inputs"
-    )
+    told = f"no label is underfit or overfit (largest error {(1 - diagnosis.labels['validation_accuracy']).max():.1%})"
+    return f"{told}: for such a model choosing gains hardly more than random inputs"
 
 
 def _right(case, indices, labels):

@@ -18,6 +18,11 @@ _BINS = 10  # of the model's confidence
 class PoolCase:
     """What a case of a model and a case of outputs have in common: `data`, `options`, `seed`, `used` and `outputs`."""
 
+    @property
+    def n_pool(self):
+        """Samples of the pool."""
+        return len(self.data.x_pool)
+
     @cached_property
     def scan(self):
         """What is known of each sample of the pool, a `selection.pool_scan.PoolScan`; looked at once."""
@@ -28,8 +33,7 @@ class PoolCase:
 
     def new_selection(self):
         """Return what chooses from the pool, as the laboratory does in a run of the same seed."""
-        _, selection = repair_streams(self.seed)
-        return InputSelection(self.outputs, self.data.splits(), self.options, selection, self.used)
+        return InputSelection(self.outputs, self.data.splits(), self.options, repair_streams(self.seed)[1], self.used)
 
 
 @dataclass(frozen=True)
@@ -52,17 +56,7 @@ class Report:
 
 
 def assess_case(case):
-    """Find out what the model of a case gets wrong on validation samples.
-
-    Parameters
-    ----------
-    case : Case or OutputsCase
-
-    Returns
-    -------
-    Report
-        Without training accuracies where nothing is known of training samples.
-    """
+    """Return a `Report` on what the model of a `Case` or an `OutputsCase` gets wrong on validation samples."""
     data, assessment = case.data, case.assess()
     names, faults = np.array(data.class_names), np.full(data.n_classes, "", dtype=object)
     for fault in ("overfit", "underfit"):  # a label that is both is underfit
@@ -78,8 +72,7 @@ def choose_inputs(case, report):
 
     Parameters
     ----------
-    case : Case or OutputsCase
-    report : Report
+    case, report : Case or OutputsCase, and its Report
 
     Returns
     -------
@@ -108,10 +101,8 @@ def say_expected_accuracy(case):
                   for p in (probabilities.max(axis=1), case.scan.confidence))  # fmt: skip
     counts = np.bincount(seen, minlength=_BINS)
     shares = np.where(counts, np.bincount(seen, right, minlength=_BINS) / np.maximum(counts, 1), right.mean())
-    expected = shares[pool].mean()
-    return (
-        f"By how sure it is, the model gets about {expected:.0%} of the pool right; of validation {right.mean():.0%}."
-    )
+    told = f"By how sure it is, the model gets about {shares[pool].mean():.0%} of the pool right"
+    return f"{told}; of validation {right.mean():.0%}."
 
 
 def _confusions(labels, predictions, names):

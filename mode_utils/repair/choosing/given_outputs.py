@@ -10,16 +10,7 @@ _ARRAY_OF = {"states": "features_pool", "probabilities": "probabilities_pool"}
 
 
 class GivenOutputs:
-    """Arrays as `selection.source.Outputs`; those in a file are read as they are needed.
-
-    Parameters
-    ----------
-    arrays : dict of str to array
-        Of `reading.array_sets.OUTPUTS`, checked.
-    samples : (n_pool, ...) array
-        The samples of the pool, or its features where these are not given.
-    has_samples : bool
-    """
+    """Arrays of `array_sets.OUTPUTS` as `selection.source.Outputs`; `samples` of the pool may be its features."""
 
     stays = True
 
@@ -58,21 +49,18 @@ class GivenOutputs:
         known = self.of_training()
         if known is None:
             raise ValueError("the selector looks at training samples: give features_train and y_train, too")
-        states = known[0]
 
         def draw(number=None):
-            drawn = slice(None) if number is None else rng.choice(len(states), min(number, len(states)), replace=False)
-            return states[drawn]
+            states, n = known[0], len(known[0])
+            return states if number is None else states[rng.choice(n, min(number, n), replace=False)]
 
         return draw
 
     def each_part(self, function):
         """Yield what a function makes of the pool, which is one part."""
         arrays = self._samples, *(self._arrays[f"{what}_pool"] for what in WHAT)
-        yield function(
-            (start, x, np.asarray(states, np.float32), np.asarray(probabilities, np.float32))
-            for start, x, states, probabilities in in_chunks(*arrays)
-        )
+        parts = in_chunks(*arrays)
+        yield function((start, x, *(np.asarray(part, np.float32) for part in outputs)) for start, x, *outputs in parts)
 
     def choose_view(self, options, fault, predictions, rng):
         """Return the one view that there is: the model's own predictions, and its features."""

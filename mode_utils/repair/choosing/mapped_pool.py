@@ -14,18 +14,10 @@ _COPIES = ("exact copies", "near copies", "also in train", "also in validation",
 
 @dataclass(frozen=True)
 class MappedPool:
-    """A map of a pool, or of some of it if it is large.
+    """A map of a pool, or of some of it if it is large."""
 
-    Attributes
-    ----------
-    positions : (m, 2) float32
-        See `visualization.positions.map_positions`.
-    table : (m, ...) pandas.DataFrame
-        A row a point, with the columns that `visualization.pool_map` knows; `index` is the place in the pool.
-    """
-
-    positions: np.ndarray
-    table: pd.DataFrame
+    positions: np.ndarray  # (m, 2) float32, see `visualization.positions.map_positions`
+    table: pd.DataFrame  # a row a point, for `visualization.pool_map`; `index` is the place in the pool
 
 
 def map_pool(case, chosen, faults):
@@ -33,9 +25,7 @@ def map_pool(case, chosen, faults):
 
     Parameters
     ----------
-    case : Case or OutputsCase
-    chosen : pandas.DataFrame
-        As `choice.choose_inputs` returns it.
+    case, chosen : Case or OutputsCase, and the table of `choice.choose_inputs`
     faults : pool_faults.PoolFaults
 
     Returns
@@ -45,15 +35,13 @@ def map_pool(case, chosen, faults):
     """
     flags = _flags(case, chosen, faults)
     rows = drawn_rows(flags, seed=case.seed)
-    states = case.outputs.states_at(rows)
-    names = np.array(case.data.class_names)
-    table = flags.iloc[rows].reset_index(drop=True)
+    states, names = case.outputs.states_at(rows), np.array(case.data.class_names)
     columns = {case.data.known_as: names[case.scan.labels[rows]], "predicted": names[case.scan.predicted[rows]]}
     if case.data.names_pool is not None:
         columns["name"] = case.data.names_pool[rows]
     reasons = dict(zip(chosen["index"], chosen["reason"], strict=True))
-    reason = [reasons.get(row, "") for row in rows]
-    table = table.assign(index=rows, **columns, confidence=case.scan.confidence[rows], reason=reason)
+    columns |= {"confidence": case.scan.confidence[rows], "reason": [reasons.get(row, "") for row in rows]}
+    table = flags.iloc[rows].reset_index(drop=True).assign(index=rows, **columns)
     return MappedPool(map_positions(states.reshape(len(states), -1), case.seed), table)
 
 
@@ -66,15 +54,14 @@ def save_map(folder, case, mapped):
 
 def _flags(case, chosen, faults):
     """Return what is the matter with each sample of the pool; missing where nobody has looked."""
-    n_pool = len(case.data.x_pool)
+    every, none = np.arange(case.n_pool), np.empty(0, int)
 
     def marked(*names):
-        places = [faults.places[name] for name in names if name in faults.places]
-        return np.isin(np.arange(n_pool), np.concatenate(places)) if places else np.zeros(n_pool, bool)
+        return np.isin(every, np.concatenate([none, *(faults.places.get(name, none) for name in names)]))
 
-    flags = {"chosen": np.isin(np.arange(n_pool), chosen["index"])}
+    flags = {"chosen": np.isin(every, chosen["index"])}
     if case.data.pool_labelled and case.scan.reference_probabilities is not None:
         flags["doubtful"] = marked("doubtful labels")
     foreign = pd.array(marked("foreign"), dtype="boolean")
-    foreign[~np.isin(np.arange(n_pool), faults.compared)] = pd.NA
+    foreign[~np.isin(every, faults.compared)] = pd.NA
     return pd.DataFrame(flags | {"foreign": foreign, "copy": marked(*_COPIES)})

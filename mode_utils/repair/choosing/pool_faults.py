@@ -2,12 +2,10 @@
 
 doubtful labels  labels that a reference, which has not seen them, contradicts with confidence (confident learning)
 exact copies     samples that are the same, number for number, in the pool and across the roles
-near copies      samples that are nearly the same, even shifted
+near copies      samples that are nearly the same, even shifted; looked for, like foreign ones, among some at random
 foreign          samples that are unlike all known ones
 
-Exact copies are looked for among all samples, what takes distances among some, drawn at random. A fault is registered
-in `FAULTS` with what finds it and what says what it means. Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125,
-as implemented by cleanlab.
+Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125, as implemented by cleanlab.
 """
 
 from collections.abc import Callable
@@ -18,18 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from mode_utils.selection import screening
 from mode_utils.selection.pool_scan import digest_rows
-from mode_utils.selection.screening import (
-    COPY_SHARE,
-    FOREIGN_SHARE,
-    copy_limit,
-    foreign_limit,
-    known_samples,
-    nearest,
-    nearest_before,
-    outlines,
-    spectra,
-)
 from mode_utils.support.sample_parts import in_chunks, scattered
 
 _COMPARED = 4_000  # samples of the pool
@@ -38,21 +26,11 @@ _ENOUGH = 50  # samples to tell chance by
 
 @dataclass(frozen=True)
 class PoolFaults:
-    """What was found.
+    """What was found."""
 
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        A row a fault: `fault`; `found`, samples; `of`, samples that were looked at; `meaning`, a sentence.
-    places : dict of str to (n_found,) int
-        By fault, places in the pool, the clearest first.
-    compared : (n_compared,) int
-        Places in the pool at which near copies and foreign samples were looked for.
-    """
-
-    table: pd.DataFrame
-    places: dict[str, np.ndarray]
-    compared: np.ndarray
+    table: pd.DataFrame  # a row a fault: `fault`; `found`, samples; `of`, that were looked at; `meaning`, a sentence
+    places: dict[str, np.ndarray]  # by fault, places (n_found,) in the pool, the clearest first
+    compared: np.ndarray  # (n_compared,) places at which near copies and foreign samples were looked for
 
     def sentences(self):
         """Return a sentence for each fault."""
@@ -69,10 +47,10 @@ class Finding(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What finds a fault, from a `PoolSearch` to a `Finding` or None, and what it means, from both to a sentence."""
+    """What finds a fault, from a `PoolSearch` to a `Finding` or None, and what it means: a sentence, or both to one."""
 
     find: Callable
-    say: Callable
+    say: Callable | str
 
 
 class PoolSearch:
@@ -86,7 +64,7 @@ class PoolSearch:
     @cached_property
     def samples(self):
         """Some samples of the pool, and samples that are known."""
-        known = known_samples(self.case.data.splits(), self._rng)
+        known = screening.known_samples(self.case.data.splits(), self._rng)
         return np.concatenate(list(scattered(self.case.data.x_pool, self.some))), known
 
     def digests(self, role):
@@ -110,17 +88,14 @@ def find_faults(case):
     for name, fault in FAULTS.items():
         finding = fault.find(search)
         if finding is not None:
-            meaning = fault.say(search, finding)
+            meaning = fault.say if isinstance(fault.say, str) else fault.say(search, finding)
             rows.append({"fault": name, "found": finding.found, "of": finding.of, "meaning": meaning})
             places |= {} if finding.places is None else {name: finding.places}
     return PoolFaults(pd.DataFrame(rows, columns=["fault", "found", "of", "meaning"]), places, search.some)
 
 
 def doubtful_labels(labels, probabilities):
-    """Return the places of labels (n,) that are probably wrong, the least likely first; some are right all the same.
-
-    The probabilities (n, n_classes) are of a reference that has not learned from a sample's own label.
-    """
+    """Return places of labels (n,) that are probably wrong, clearest first, by a reference that has not seen them."""
     from cleanlab.filter import find_label_issues  # takes seconds to import
 
     present = np.unique(labels)
@@ -170,8 +145,7 @@ def _find_misfit(search):
     own = np.bincount(scan.labels) / n
     chance = float(own @ np.bincount(scan.predicted, minlength=len(own))[: len(own)] / n)
     agrees = (scan.labels == scan.predicted).mean()
-    by_chance = chance < 0.5 and agrees <= chance + 2 * np.sqrt(chance * (1 - chance) / n)
-    return Finding(n, n) if by_chance else None
+    return Finding(n, n) if chance < 0.5 and agrees <= chance + 2 * np.sqrt(chance * (1 - chance) / n) else None
 
 
 def _find_shared(role, search):
@@ -182,11 +156,6 @@ def _find_shared(role, search):
     return _in_pool(np.setdiff1d(found, search.case.used), search.n_pool)  # those used are in train by now
 
 
-def _say_shared(role, search, finding):
-    harm = "it adds nothing new" if role == "train" else "do not add what the repair is judged by"
-    return f"the same as a sample of {role}: {harm}"
-
-
 def _find_trained(role, search):
     digests = search.digests(role)
     n = 0 if digests is None else int(np.isin(digests, search.digests("train")).sum())
@@ -195,38 +164,35 @@ def _find_trained(role, search):
 
 def _find_near(search):
     own, known = search.samples
-    distances = nearest_before(spectra(own))
-    near = np.flatnonzero(distances < copy_limit(spectra(known)))
-    if len(near) <= 2 * COPY_SHARE * len(own) + 2:  # no more than among known samples
+    distances = screening.nearest_before(screening.spectra(own))
+    near = np.flatnonzero(distances < screening.copy_limit(screening.spectra(known)))
+    if len(near) <= 2 * screening.COPY_SHARE * len(own) + 2:  # no more than among known samples
         return None
     return _in_pool(search.some[near[np.argsort(distances[near])]], len(own))
 
 
 def _find_foreign(search):
-    own, known = map(outlines, search.samples)
-    far = nearest(own, known)
-    strange = np.flatnonzero(far > foreign_limit(known))
-    if len(strange) <= 2 * FOREIGN_SHARE * len(own) + 2:
+    own, known = map(screening.outlines, search.samples)
+    far = screening.nearest(own, known)
+    strange = np.flatnonzero(far > screening.foreign_limit(known))
+    if len(strange) <= 2 * screening.FOREIGN_SHARE * len(own) + 2:
         return None
     return _in_pool(search.some[strange[np.argsort(-far[strange])]], len(own))
 
 
-def _always(sentence):
-    return lambda search, finding: sentence
-
-
+_JUDGED = "do not add what the repair is judged by"
+_TOO_MUCH = "the model was trained on them: its accuracy there says too much"
+_HARMS = {"train": "it adds nothing new", "validation": _JUDGED, "test": _JUDGED}
 FAULTS = {
     "doubtful labels": Fault(_find_doubtful, _say_doubtful),
-    "rows that do not fit": Fault(_find_misfit, _always(
-        "probabilities and features agree by chance only: are the rows of both those of this pool, in order?")),
-    "exact copies": Fault(lambda search: _in_pool(exact_copies(search.digests("pool")), search.n_pool), _always(
-        "the same as a sample before them: each such picture counts once")),
-    **{f"also in {role}": Fault(partial(_find_shared, role), partial(_say_shared, role))
-       for role in ("train", "validation", "test")},
-    **{f"{role} also in train": Fault(partial(_find_trained, role), _always(
-        "the model was trained on them: its accuracy there says too much")) for role in ("validation", "test")},
-    "near copies": Fault(_find_near, _always(
-        "nearly the same as another of them: recommended passes over such copies")),
-    "foreign": Fault(_find_foreign, _always(f"unlike all known samples ({FOREIGN_SHARE:.0%} of those would be, too): "
-                                            "recommended passes over them")),
+    "rows that do not fit": Fault(_find_misfit, "probabilities and features agree by chance only: are the rows of both "
+                                                "those of this pool, in order?"),
+    "exact copies": Fault(lambda search: _in_pool(exact_copies(search.digests("pool")), search.n_pool),
+                          "the same as a sample before them: each such picture counts once"),
+    **{f"also in {role}": Fault(partial(_find_shared, role), f"the same as a sample of {role}: {harm}")
+       for role, harm in _HARMS.items()},
+    **{f"{role} also in train": Fault(partial(_find_trained, role), _TOO_MUCH) for role in ("validation", "test")},
+    "near copies": Fault(_find_near, "nearly the same as another of them: recommended passes over such copies"),
+    "foreign": Fault(_find_foreign, f"unlike all known samples ({screening.FOREIGN_SHARE:.0%} of those would be, too): "
+                                    "recommended passes over them"),
 }  # fmt: skip

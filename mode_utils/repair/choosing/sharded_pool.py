@@ -1,10 +1,8 @@
-"""A pool in shards: arrays that are read row by row, looked at on the cores of this machine or of a cluster.
-
-A pool in one file is chosen from in the same way: what is known of a row does not depend on where it stands.
-"""
+"""A pool in shards, looked at on the cores of this machine or of a cluster, and chosen from as one in a single file."""
 
 from dataclasses import dataclass
 from functools import partial
+from operator import call
 
 import numpy as np
 
@@ -21,14 +19,10 @@ class Shards:
 
     Attributes
     ----------
-    pattern : str
-        See `reading.shard_files.find_shards`.
-    workers : int, optional
-        Processes on this machine; by default one a core.
-    scheduler : str, optional
-        Address of a running Dask cluster, such as ``tcp://10.0.0.1:8786``, in place of workers.
-    on_shard : callable, optional
-        Called with the number of shards that are done, and of all.
+    pattern : str, see `reading.shard_files.find_shards`
+    workers : int, processes on this machine; by default one a core
+    scheduler : str, address of a running Dask cluster, such as ``tcp://10.0.0.1:8786``, in place of workers
+    on_shard : callable, called with the number of shards that are done, and of all
     """
 
     pattern: str
@@ -37,11 +31,7 @@ class Shards:
     on_shard: object = None
 
     def each(self, function, urls):
-        """Yield what a function makes of the name and URL of each shard, in order.
-
-        One worker is this process; more are a cluster, in which a worker that dies costs its shard: another looks at
-        it.
-        """
+        """Yield what a function makes of the name and URL of each shard, in order; a dead worker's goes to another."""
         from mode_utils.sweep.cluster import count_workers  # takes a second to import; a pool in one file does without
 
         workers = 0 if self.scheduler else min(count_workers(self.workers), len(urls))
@@ -59,7 +49,7 @@ class Shards:
 
         with remote_client(self.scheduler) if self.scheduler else local_client(workers) as client:
             shared = client.scatter(function, broadcast=True, hash=False)
-            futures = [client.submit(_apply, shared, name, url, pure=False) for name, url in urls.items()]
+            futures = [client.submit(call, shared, name, url, pure=False) for name, url in urls.items()]
             try:
                 for done, future in enumerate(as_completed(futures), start=1):
                     future.result()  # the first that fails ends it
@@ -77,14 +67,8 @@ class Shards:
 class ShardedPool:
     """The rows of all shards, in the order of their names; a shard that cannot be read is a ValueError with its name.
 
-    Attributes
-    ----------
-    rows : dict of str to int
-        Rows of each shard.
-    labels : (n,) int32 or None
-        -1 where a row has none; None if none has one.
-    features, names : array
-        Of all rows, read when they are asked for.
+    `rows` are those of each shard by name, `labels` (n,) int32 are -1 where a row has none, None if none has one;
+    `features` and `names` of all rows are read when they are asked for.
     """
 
     def __init__(self, shards, n_features, n_classes, class_names):
@@ -177,18 +161,14 @@ class _Rows:
         return rows if places.ndim else rows[0]
 
 
-def _apply(function, name, url):
-    return function(name, url)
-
-
 def _count(n_classes, class_names, name, url):
     """Return the labels (n,) of a shard, -1 where a row has none."""
     found = [np.empty(0, int)]
     for _, features, _, _, labels in _parts(name, url, None, class_names):
         found.append(np.full(len(features), -1) if labels is None else labels)
         if labels is not None and not ((labels >= -1) & (labels < n_classes)).all():
-            span = f"{labels.min()} .. {labels.max()}"
-            raise ValueError(f"shard {name}: its labels span {span}, wanted are 0 .. {n_classes - 1}")
+            told = f"shard {name}: its labels span {labels.min()} .. {labels.max()}"
+            raise ValueError(f"{told}, wanted are 0 .. {n_classes - 1}")
     return np.concatenate(found)
 
 

@@ -13,56 +13,27 @@ from mode_utils.repair.reading.class_names import NO_LABEL
 
 @dataclass(frozen=True)
 class GatheredLabels:
-    """Labels of one or several people.
+    """Labels of one or several people."""
 
-    Attributes
-    ----------
-    indices, labels : (n,) int
-        Samples, by place in the pool, to which all annotators give the same label.
-    disagreed : pandas.DataFrame
-        A row a sample that is given several labels: `index`; `name`, if the pool has names; and the label of each
-        annotator, "" where there is none.
-    agreement : str
-        How far people agree, in a sentence; "" if one person alone has labelled.
-    notes : tuple of str
-        What is not read as it is written, see `label_table.read_labels`.
-    files : tuple of path
-        That the labels are from.
-    """
-
-    indices: np.ndarray
-    labels: np.ndarray
-    disagreed: pd.DataFrame
-    agreement: str
-    notes: tuple[str, ...] = ()
+    indices: np.ndarray  # (n,) places in the pool of samples to which all annotators give the same label
+    labels: np.ndarray  # (n,) int
+    disagreed: pd.DataFrame  # a row a sample with several labels: `index`, maybe `name`, the label of each annotator
+    agreement: str  # how far people agree, in a sentence; "" of one person
+    notes: tuple[str, ...] = ()  # what is not read as it is written, see `label_table.read_labels`
     files: tuple[Path, ...] = ()
 
     def say_disagreed(self, most=20):
-        """Return a line for each of the first samples that are given several labels, and how many more there are."""
+        """Return a line for each of the first samples with several labels, and how many more there are."""
         lines = [_say(row) for row in self.disagreed.head(most).to_dict("records")]
         more = len(self.disagreed) - len(lines)
         return [*lines, *([f"... and {more} more"] if more > 0 else [])]
 
 
 def gather_labels(paths, class_names, n_pool, names_pool=None):
-    """Read tables of labels and exports, and keep what all agree on, in the order in which samples first come.
+    """Read tables of labels and exports; return `GatheredLabels` on what all agree on, in the order samples come.
 
-    Parameters
-    ----------
-    paths : path or sequence of paths
-        Tables, see `label_table.read_labels`, each of one annotator, and exports of Label Studio (.json), see
-        `label_studio.read_export`. What one has left blank is taken from the others.
-    class_names, n_pool, names_pool
-        See `label_table.read_labels`.
-
-    Returns
-    -------
-    GatheredLabels
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If a file cannot be read or is given twice, or if nothing is agreed on.
+    A path is a table of one annotator (`label_table.read_labels`, also for the other parameters) or an export of Label
+    Studio (.json); what one has left blank is taken from the others. A ValueError says that nothing is agreed on.
     """
     paths = [Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)]
     if not paths:
@@ -77,16 +48,14 @@ def gather_labels(paths, class_names, n_pool, names_pool=None):
     if not agreed.any():
         first = "; ".join(map(_say, disagreed.head(3).to_dict("records")))
         raise ValueError(f"nothing is agreed on, so that no label is left: {first}")
-    agreement = _agreement(votes, list(said))
-    labels = highest[agreed].astype(np.int32)
+    labels, agreement = highest[agreed].astype(np.int32), _agreement(votes, list(said))
     return GatheredLabels(order[agreed], labels, disagreed, agreement, tuple(notes), tuple(paths))
 
 
 def _read_all(paths, class_names, n_pool, names_pool, notes):
     """Return the labels of each annotator, called by the file, and in an export of several by the person."""
-    names = _short_names(paths)
     said = {}
-    for path, name in zip(paths, names, strict=True):
+    for path, name in zip(paths, _short_names(paths), strict=True):
         if path.suffix.lower() != ".json":
             said[name] = read_labels(path, class_names, n_pool, names_pool, notes)
             continue
@@ -122,7 +91,6 @@ def _say(row):
 
 
 def _agreement(votes, annotators):
-    """Say how far annotators agree on the samples that two or more of them have labelled."""
     if len(annotators) == 1:
         return ""
     shared = votes[(votes != NO_LABEL).sum(axis=1) > 1]

@@ -1,7 +1,4 @@
-"""A page to label samples in, from the folder `page`: one file for any browser, offline and without a server.
-
-Labels stay in the browser until they are downloaded as a `labels.csv`, which `label_table.read_labels` reads.
-"""
+"""A page to label samples in, from the folder `page`: one file for any browser, offline, that saves a `labels.csv`."""
 
 import base64
 import hashlib
@@ -19,38 +16,26 @@ _COLUMNS = ("index", "name", "guess", "predicted", "confidence", "reason")
 
 
 def write_label_page(path, chosen, class_names, samples=None, *, title="Which label is it?", kind=None):
-    """Write a page to label samples in, and return the `SampleViews` that it shows.
+    """Write a page to label samples in, whole or not at all, and return the `SampleViews` that it shows.
 
     Parameters
     ----------
-    path : path
-        An .html file; it appears whole or not at all.
+    path : path of an .html file
     chosen : pandas.DataFrame
         A row a sample, in the order of labelling, as `repair.choose_inputs` returns them: `index`, its place in the
         pool; optionally `name`; `guess` (or `label`) of a reference; `predicted` and `confidence`, the model's label
         and its probability in [0, 1]; `reason`. All of it is shown as text, whatever it says.
-    class_names : sequence of str
-        Of the labels 0, 1, ...
-    samples : (n, ...) array, optional
-        The samples of the rows; see `sample_views.view_samples` for how they are shown.
-    title : str
-    kind : {"image", "curves", "values", "text"}, optional
-        How samples are shown; by default their shape tells.
-
-    Raises
-    ------
-    ValueError
-        If there are no rows or no classes, or samples and rows do not fit.
+    class_names : sequence of str, of the labels 0, 1, ...
+    samples : (n, ...) array, optional, of the rows
+    title, kind : str, and one of `support.pictures.KINDS`, by default told by the shape of samples
     """
     if not len(chosen):
         raise ValueError("no sample is chosen: there is nothing to label")
     if not len(class_names):
         raise ValueError("there are no class names: give a name for each label")
     shown = view_samples(samples, len(chosen), kind)
-    task = {
-        "title": title, "classes": [str(name) for name in class_names], "rows": _rows(chosen),
-        "kind": shown.kind, "low": shown.low, "high": shown.high, "views": shown.views,
-    }  # fmt: skip
+    task = {"title": title, "classes": [str(name) for name in class_names], "rows": _rows(chosen)}
+    task |= {"kind": shown.kind, "low": shown.low, "high": shown.high, "views": shown.views}
     task["key"] = task_key(task)
     write_text(path, _page(task))
     return shown
@@ -64,7 +49,6 @@ def task_key(task):
 
 
 def _rows(chosen):
-    """Return what the page tells of each sample, as JSON takes it; what is missing is left out."""
     table = chosen.rename(columns={"label": "guess"}) if "guess" not in chosen else chosen
     table = table[[name for name in _COLUMNS if name in table]]
     rows = json.loads(table.to_json(orient="records", double_precision=4))
@@ -75,12 +59,9 @@ def _page(task):
     """Fill the template in one go: what a text brings is never filled in again."""
     script = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     style = (_FOLDER / "page.css").read_text(encoding="utf-8")
-    parts = {
-        "title": html.escape(task["title"]), "task": _inert(task), "style": style, "script": script,
-        "style_hash": _policy_hash(style), "script_hash": _policy_hash(script),
-    }  # fmt: skip
-    template = (_FOLDER / "page.html").read_text(encoding="utf-8")
-    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], template)
+    parts = {"title": html.escape(task["title"]), "task": _inert(task), "style": style, "script": script}
+    parts |= {"style_hash": _policy_hash(style), "script_hash": _policy_hash(script)}
+    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], (_FOLDER / "page.html").read_text(encoding="utf-8"))
 
 
 def _inert(task):

@@ -1,7 +1,7 @@
 """Tasks for Label Studio, with what the model and the reference say, and the labels that its exports bring back.
 
-Made for its own formats: tasks and predictions, https://labelstud.io/guide/predictions; exports "JSON" and "JSON-MIN",
-https://labelstud.io/guide/export. The index of a sample, and its name if it has one, stand in each task's `data`.
+Formats: https://labelstud.io/guide/predictions; exports "JSON" and "JSON-MIN", https://labelstud.io/guide/export. The
+index of a sample, and its name if it has one, stand in each task's `data`.
 """
 
 import json
@@ -30,12 +30,7 @@ def write_tasks(folder, chosen, class_names, samples=None, *, kind=None, image_r
         See `browser_page.write_label_page`; images stand in the tasks themselves.
     image_root : str, optional
         Where the names of images are found, such as "/data/local-files/?d=" or "https://...": tasks then have addresses
-        in place of images.
-
-    Raises
-    ------
-    ValueError
-        If samples and rows do not fit, or images are to be found by name and have none.
+        in place of images, and each has to have a name.
     """
     if image_root is not None and "name" not in chosen:
         raise ValueError(f"image_root = {image_root!r} needs images with names: give a table with a column 'name'")
@@ -62,8 +57,8 @@ def read_export(path, class_names, n_pool, names_pool=None, notes=None):
             time = times[where, annotator]
             rows[annotator if time == 1 else f"{annotator} ({time})"].append(_row(task, label, where))
     if not rows:
-        remedy = f"label its tasks with the configuration {CONFIGURATION}, and export as JSON"
-        raise ValueError(f"{path} has no label: {remedy}")
+        told = f"{path} has no label: label its tasks with the configuration {CONFIGURATION}, and export as JSON"
+        raise ValueError(told)
     return {whose: resolve_rows(path, each, class_names, n_pool, names_pool, notes) for whose, each in rows.items()}
 
 
@@ -79,8 +74,7 @@ def _task(row, view, kind, image_root):
     else:
         data["text"] = str(row.get("name") or f"sample {row['index']} of the pool")
     said = [("model", row.get("predicted"), row.get("confidence")), ("reference", row.get("guess"), None)]
-    predictions = [_prediction(*each) for each in said if each[1] is not None]
-    return {"data": data, "predictions": predictions}
+    return {"data": data, "predictions": [_prediction(*each) for each in said if each[1] is not None]}
 
 
 def _prediction(who, label, score):
@@ -92,7 +86,6 @@ def _prediction(who, label, score):
 
 
 def _configuration(class_names, kind, channels):
-    """Return the labelling configuration: the reason, the sample, and a choice of the labels."""
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Header", value="$reason")
     sample = ElementTree.SubElement(view, _TAGS[kind], name=_INPUT, value=f"${kind}")
@@ -120,7 +113,6 @@ def _load(path):
 
 
 def _answers(path, where, task):
-    """Yield who gave which label to a task, in either form of an export."""
     if "annotations" not in task and "completions" not in task:  # JSON-MIN: a record an annotation
         if task.get(_LABEL):
             yield _who(task.get("annotator")), _one(path, where, task[_LABEL])
@@ -134,7 +126,6 @@ def _answers(path, where, task):
 
 
 def _one(path, where, given):
-    """Return the single label that is given: a text, or choices in one of the forms that they are exported in."""
     found = []
     for each in given if isinstance(given, list) else [given]:
         choices = each.get("choices", []) if isinstance(each, dict) else each

@@ -20,16 +20,14 @@ _SHOWN = 3  # examples in a sentence
 
 def as_text(value):
     """Return a text so that no spreadsheet takes it for a formula."""
-    risky = isinstance(value, str) and value.startswith(FORMULA) and not is_number(value)
-    return f"'{value}" if risky else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) and not is_number(value) else value
 
 
 def read_labels(path, class_names, n_pool, names_pool=None, notes=None):
     """Return places in the pool and labels (n,) of the rows of a `selected.csv` in which `label` has been filled in.
 
-    `n_pool` samples are in the pool, called `names_pool` if they have names. `notes`, a list, gets a sentence on each
-    thing that is not read as it is written. A ValueError names what does not exist, comes twice, can be read in two
-    ways, or does not fit another.
+    `notes`, a list, gets a sentence on each thing that is not read as it is written. A ValueError names what does not
+    exist, comes twice, can be read in two ways, or does not fit another.
     """
     path, notes = Path(path), [] if notes is None else notes
     if not path.exists():
@@ -38,10 +36,9 @@ def read_labels(path, class_names, n_pool, names_pool=None, notes=None):
     given = [row for row in rows if row["label"]]
     lost = [str(name) for name in class_names if str(name).strip().lower() in _NO_LABEL[1:]]
     if lost and len(given) < len(rows):
-        notes.append(
-            f"{path}: {len(rows) - len(given)} rows have no label. pandas reads and writes the class name {lost[0]!r} "
-            "as an empty cell: if it was meant, read the table with keep_default_na=False."
-        )
+        told = f"pandas reads and writes the class name {lost[0]!r} as an empty cell"
+        remedy = "if it was meant, read the table with keep_default_na=False."
+        notes.append(f"{path}: {len(rows) - len(given)} rows have no label. {told}: {remedy}")
     _check_twins(path, given, Originals(class_names))
     return resolve_rows(path, given, class_names, n_pool, names_pool, notes)
 
@@ -81,9 +78,8 @@ def _rows(path):
     rows = []
     for cells in reader:
         if any(cell.strip() for cell in cells[len(header) :]):
-            counts = f"has {len(cells)} cells, but the header {len(header)}"
-            remedy = "put a text with a separator in it between quotation marks"
-            raise ValueError(f"{path}, line {reader.line_num}: {counts}: {remedy}")
+            told = f"{path}, line {reader.line_num}: has {len(cells)} cells, but the header {len(header)}"
+            raise ValueError(f"{told}: put a text with a separator in it between quotation marks")
         row = {name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()}
         again = [cell.strip().lower() for cell in cells] == header  # tables one below the other
         if any(row.values()) and not again:
@@ -92,7 +88,6 @@ def _rows(path):
 
 
 def _with_label(path, rows, classes, notes):
-    """Return the rows whose label is not a word for none."""
     words = [row["label"] for row in rows if row["label"].lower() in _NO_LABEL and not classes.named(row["label"])]
     if words:
         shown = listed(map(repr, dict.fromkeys(words)), _SHOWN)
@@ -120,7 +115,6 @@ def _labels(path, rows, classes, notes):
 
 
 def _check_label(path, row, found, by_number, classes):
-    """Raise a ValueError if the label of a row is unknown, or may be one of several."""
     text, several = row["label"], sorted({*found[row["label"]], *by_number.get(row["label"], ())})
     if len(several) > 1:
         told = f"{text!r} may be {' or '.join(repr(classes[place]) for place in several)}"
@@ -181,14 +175,12 @@ def _read_place(path, row, n_pool, names):
     if not fitting:
         _find_name(path, row, names)
         place = next(iter(within.values()))
-        told = f"index {place} of the pool is {names[place]!r}, but the name is {name!r}"
-        remedy = "give the table of this pool, or leave the column 'index' away"
-        raise ValueError(f"{path}, {row['where']}: {told}: {remedy}")
+        told = f"{path}, {row['where']}: index {place} of the pool is {names[place]!r}, but the name is {name!r}"
+        raise ValueError(f"{told}: give the table of this pool, or leave the column 'index' away")
     return fitting
 
 
 def _find_name(path, row, names):
-    """Return the place of the sample that has a name, if a spreadsheet has not made the same of two."""
     found = names.named(row["name"])
     if not row.get("index") and readings(row["name"], True):
         found = sorted({*found, *names.alike(row["name"])})

@@ -1,7 +1,4 @@
-"""What a spreadsheet has made of a text: 04 comes back as 4, 1-2 as 2-Jan, 1e5 as 100000, a long id as 1.23E+11.
-
-A text is found again by all that it may stand for: a number, a day, a month, a time, a truth value.
-"""
+"""What a spreadsheet has made of a text: 04 comes back as 4, 1-2 as 2-Jan, 1e5 as 100000, a long id as 1.23E+11."""
 
 import re
 import unicodedata
@@ -10,28 +7,23 @@ from functools import cached_property
 
 from mode_utils.repair.reading.class_names import Names, places_by_key
 
-_MONTHS = (
-    "jan ene gen|feb fev|mar mrz|apr abr avr|may mai mag|jun juin giu|jul juil lug|aug ago aou|sep set|oct okt ott|nov|"
-    "dec dez dic"
-)
+_MONTHS = "jan ene gen|feb fev|mar mrz|apr abr avr|may mai mag|jun juin giu|jul juil lug|aug ago aou|sep set|"
+_MONTHS += "oct okt ott|nov|dec dez dic"
 _MONTHS = {name: number for number, names in enumerate(_MONTHS.split("|"), start=1) for name in names.split()}
 _TRUTHS = dict.fromkeys(("true", "wahr", "vrai", "verdadero", "vero"), True)
 _TRUTHS |= dict.fromkeys(("false", "falsch", "faux", "falso"), False)
 _GROUPED = r"[1-9]\d{{0,2}}(?:(?P<sign>[{other}'’ \u00a0\u202f])\d{{3}})(?:(?P=sign)\d{{3}})*"
-_NUMBER = (
-    r"(?P<sense>[+-]?)(?P<whole>\d+|" + _GROUPED + r")?(?:[{point}](?P<decimals>\d*))?(?:e(?P<power>[+-]?\d{{1,3}}))?"
-)
-_NUMBERS = {
-    point: re.compile(_NUMBER.format(point=point, other=other), re.IGNORECASE | re.ASCII)
-    for point, other in (".,", ",.")
-}
+_NUMBER = r"(?P<sense>[+-]?)(?P<whole>\d+|" + _GROUPED + r")?(?:[{point}](?P<decimals>\d*))?"
+_NUMBER += r"(?:e(?P<power>[+-]?\d{{1,3}}))?"
+_FLAGS = re.IGNORECASE | re.ASCII
+_NUMBERS = {point: re.compile(_NUMBER.format(point=point, other=other), _FLAGS) for point, other in (".,", ",.")}
 _SIGN = r"\s*[-/. ]\s*"
 _MIDNIGHT = r"(?:[ T]0?0:00(?::00(?:\.0+)?)?)?"
 _TWO = re.compile(rf"(\d{{1,2}}){_SIGN}(\d{{1,2}})\.?", re.ASCII)
 _THREE = re.compile(rf"(\d{{1,4}}){_SIGN}(\d{{1,2}}){_SIGN}(\d{{1,4}}){_MIDNIGHT}", re.ASCII)
 _DAY_MONTH = re.compile(r"(\d{1,2})[-/. ]*([^\W\d_]{3,9})\.?(?:[-/., ]*(\d{2,4}))?", re.ASCII)
 _MONTH_DAY = re.compile(r"([^\W\d_]{3,9})\.?[-/. ]*(\d{1,4})(?:[-/., ]+(\d{2,4}))?", re.ASCII)
-_TIME = re.compile(r"(\d{1,4}):(\d{1,2})(?::(\d{1,2}))?\s*([ap]m)?", re.IGNORECASE | re.ASCII)
+_TIME = re.compile(r"(\d{1,4}):(\d{1,2})(?::(\d{1,2}))?\s*([ap]m)?", _FLAGS)
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a text that starts so for a formula
 _EXACT_DIGITS = 15  # of a number, that a spreadsheet keeps
 
@@ -117,7 +109,6 @@ def _rounded_span(cell):
 
 
 def _dates(text, from_spreadsheet):
-    """Return the days and months that a text may be, whatever order a country writes them in."""
     found = set()
     if two := _TWO.fullmatch(text):
         a, b = map(int, two.groups())
@@ -126,7 +117,8 @@ def _dates(text, from_spreadsheet):
         a, b, c = map(int, three.groups())
         found |= _days([(b, c, a), (a, b, c), (b, a, c)], from_spreadsheet)
     for pattern, word, number in ((_DAY_MONTH, 2, 1), (_MONTH_DAY, 1, 2)):
-        if (named := pattern.fullmatch(text)) and (month := _month(named[word])):
+        named = pattern.fullmatch(text)
+        if named and (month := _MONTHS.get(named[word][:4]) or _MONTHS.get(named[word][:3])):
             day, year = int(named[number]), [int(named[3])] if named[3] else []
             found |= _days([(month, day, *year)], from_spreadsheet) or _months([(month, day)])
     return found
@@ -143,7 +135,3 @@ def _months(every):
 
 def _is_day(month, day):
     return 1 <= month <= 12 and 1 <= day <= (29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31)
-
-
-def _month(word):
-    return _MONTHS.get(word[:4]) or _MONTHS.get(word[:3])

@@ -13,23 +13,16 @@ _POINTS = 400  # of a curve or a row; of a longer one, the least and the most of
 
 @dataclass(frozen=True)
 class SampleViews:
-    """Samples, ready to be written into a file: `kind` is one of `support.pictures.KINDS`, `low` and `high` the scale.
+    """Samples, ready to be written into a file."""
 
-    A view is a PNG as text (base64) of an image, a list of numbers for each channel of curves, a list of values, and
-    None of a text.
-    """
-
-    kind: str
-    views: list
-    low: float = 0.0
+    kind: str  # one of `support.pictures.KINDS`
+    views: list  # PNG as text (base64) of images, numbers by channel of curves, a list of values, None of texts
+    low: float = 0.0  # of the scale
     high: float = 1.0
 
 
 def view_samples(samples, n, kind=None):
-    """Return `SampleViews` of n images (h, w) or (h, w, channels), sequences (t, channels) or rows (d,), or of None.
-
-    Their shape tells a kind that is not given, see `support.pictures.shown_as`; a ValueError says what does not fit.
-    """
+    """Return `SampleViews` of n images (h, w[, channels]), sequences (t, channels) or rows (d,), told by shape."""
     if kind is not None:
         check_choice("kind of view", kind, KINDS)
     if samples is None:
@@ -39,24 +32,14 @@ def view_samples(samples, n, kind=None):
     kind = kind or shown_as(samples.shape[1:])
     if not n or kind == "text":
         return SampleViews("text", [None] * n)
-    _check_shape(kind, samples.shape[1:])
+    if len(samples.shape) - 1 not in {"image": (2, 3), "curves": (2,), "values": (1,)}[kind]:
+        told = f"samples of shape {samples.shape[1:]} cannot be shown as {kind}"
+        raise ValueError(f"{told}: choose another of {', '.join(KINDS)}")
     samples = np.asarray(samples)
     low, high = pixel_range(samples) if kind == "image" else (float(samples.min()), float(samples.max()))
-    view = {"image": lambda sample: png_text(sample, low, high, _LARGEST), "curves": _curves, "values": _row}[kind]
+    view = {"image": lambda sample: png_text(sample, low, high, _LARGEST), "values": _numbers,
+            "curves": lambda sample: [_numbers(channel) for channel in sample.T]}[kind]  # fmt: skip
     return SampleViews(kind, [view(sample) for sample in samples], low, high)
-
-
-def _check_shape(kind, shape):
-    if len(shape) not in {"image": (2, 3), "curves": (2,), "values": (1,)}[kind]:
-        raise ValueError(f"samples of shape {shape} cannot be shown as {kind}: choose another of {', '.join(KINDS)}")
-
-
-def _curves(sample):
-    return [_numbers(_thin(channel)) for channel in sample.T]
-
-
-def _row(sample):
-    return _numbers(_thin(sample))
 
 
 def _thin(values):
@@ -69,8 +52,8 @@ def _thin(values):
 
 
 def _numbers(values):
-    """Return numbers as a file has them: whole ones whole, others to six digits."""
-    values = np.asarray(values, np.float64)
+    """Return numbers as a file has them: whole ones whole, others to six digits, of a long curve the extremes."""
+    values = np.asarray(_thin(values), np.float64)
     if (values == np.rint(values)).all():
         return values.astype(np.int64).tolist()
     return [float(f"{value:.6g}") for value in values.tolist()]

@@ -13,14 +13,11 @@ ROLES = ("train", "validation", "pool", "test")
 
 
 class ArraySet(NamedTuple):
-    """Names of arrays, each `<kind>_<role>`: x, features, probabilities, y (labels) or names; and `class_names`.
-
-    `together` has pairs of a name and others, of which one has to be there where the first is.
-    """
+    """Names of arrays, each `<kind>_<role>`: x, features, probabilities, y (labels) or names; and `class_names`."""
 
     required: tuple[str, ...]
     optional: tuple[str, ...]
-    together: tuple[tuple[str, tuple[str, ...]], ...]
+    together: tuple[tuple[str, tuple[str, ...]], ...]  # where the first is, one of the others has to be
 
 
 SAMPLES = ArraySet(
@@ -29,18 +26,12 @@ SAMPLES = ArraySet(
     together=(("x_test", ("y_test",)), ("y_test", ("x_test",))),
 )
 OUTPUTS = ArraySet(
-    required=(
-        "probabilities_pool", "features_pool", "probabilities_validation", "features_validation", "y_validation",
-    ),
-    optional=(
-        "y_pool", "names_pool", "class_names", "features_train", "probabilities_train", "y_train", "x_pool", "x_train",
-        "x_validation",
-    ),
-    together=(
-        ("x_pool", ("x_validation",)), ("x_validation", ("x_pool",)), ("x_train", ("x_pool",)),
-        *((f"{kind}_train", ("y_train",)) for kind in ("features", "probabilities", "x")),
-        ("y_train", ("features_train", "probabilities_train")),
-    ),
+    required=("probabilities_pool", "features_pool", "probabilities_validation", "features_validation", "y_validation"),
+    optional=("y_pool", "names_pool", "class_names", "features_train", "probabilities_train", "y_train", "x_pool",
+              "x_train", "x_validation"),
+    together=(("x_pool", ("x_validation",)), ("x_validation", ("x_pool",)), ("x_train", ("x_pool",)),
+              *((f"{kind}_train", ("y_train",)) for kind in ("features", "probabilities", "x")),
+              ("y_train", ("features_train", "probabilities_train"))),
 )  # fmt: skip
 OUTPUTS_BESIDE_SHARDS = ArraySet(
     required=tuple(name for name in OUTPUTS.required if not name.endswith("_pool")),
@@ -106,8 +97,8 @@ def _check_rows(kind, arrays, even_if_odd):
     spans, first = {}, next(iter(arrays), None)
     for name, x in arrays.items():
         if kind == "features" and x.ndim > 2:
-            shape = f"{name} has shape {x.shape}"
-            raise ValueError(f"{shape}: features must be (n, n_features), feature maps averaged or flat")
+            told = f"{name} has shape {x.shape}: features must be (n, n_features), feature maps averaged or flat"
+            raise ValueError(told)
         spans[name] = check_samples(name, x, arrays[first], first)
     if kind == "features" and spans and _are_alike(list(spans.values())):
         raise ValueError(f"{', '.join(spans)} have the same numbers in every row: nothing can be told from them")
@@ -119,13 +110,11 @@ def _check_rows(kind, arrays, even_if_odd):
 
 
 def _are_alike(spans):
-    """Tell whether all samples are the same, as float32."""
     low, high = (np.asarray([getattr(span, end) for span in spans], np.float32) for end in ("low", "high"))
     return sum(len(span.x) for span in spans) > len(spans) and (low.min(axis=0) == high.max(axis=0)).all()
 
 
 def _classes(arrays, class_names, n_classes, have_columns):
-    """Return the names of classes, their number and notes; columns of probabilities have to be as many."""
     names = arrays.pop("class_names", None) if class_names is None else class_names
     if names is None:
         return find_classes(of_kind(arrays, "y"), None, n_classes)

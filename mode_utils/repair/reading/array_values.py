@@ -45,26 +45,24 @@ def check_samples(name, x, like, whose="x_train"):
 def check_span(name, span, like, whose="x_train", even_if_odd=False):
     """Return sentences on what is odd about the numbers of samples; raise a ValueError if another scale explains it.
 
-    `span` and `like` are those of the samples and of others, called `whose`. What counts are usual numbers, not the
-    largest one: half and nearly all of those that are not 0, of a table in most of its columns. With `even_if_odd`
-    another scale is only said. A column in another unit and one huge number are said with their places.
+    `span` and `like` are of the samples and of others, called `whose`. Usual numbers count, not the largest one, of a
+    table in most columns. With `even_if_odd` another scale is only said; so are a column in another unit and one huge
+    number.
     """
     ratios = span.typical / like.typical  # NaN where there is nothing but 0
     far = [np.all(ratios > _FAR, axis=0), np.all(ratios < 1 / _FAR, axis=0)]
     known = max(1, np.isfinite(ratios).all(axis=0).sum())
     if max(way.sum() for way in far) > known / 2:
-        told = (
-            f"{name} spans {span.low.min():g} .. {span.high.max():g}, but {whose} {like.low.min():g} .. "
-            f"{like.high.max():g}, and its usual numbers are about {np.nanmedian(ratios[0]):.2g} times those"
-        )
+        told, known = (f"{each.low.min():g} .. {each.high.max():g}" for each in (span, like))
+        told = f"{name} spans {told}, but {whose} {known}"
+        told += f", and its usual numbers are about {np.nanmedian(ratios[0]):.2g} times those"
         if not even_if_odd:
             raise ValueError(f"{told}: scale both alike, or go on all the same with --even-if-weak")
         return (f"The scales differ: {told}.",)
     odd = (far[0] | far[1]) & (min(len(span.x), len(like.x)) >= _FAR)  # of fewer, a column says nothing
-    notes = [
-        f"Column {column} of {name} is about {ratios[0, column]:.2g} times as large as in {whose}: is it in one unit?"
-        for column in np.flatnonzero(odd)[:_NAMED]
-    ]
+    told = f"times as large as in {whose}: is it in one unit?"
+    columns = np.flatnonzero(odd)[:_NAMED]
+    notes = [f"Column {column} of {name} is about {ratios[0, column]:.2g} {told}" for column in columns]
     return (*notes, *_huge(name, span, like, whose, odd))
 
 
@@ -111,9 +109,8 @@ def _huge(name, span, like, whose, odd):
 def check_probabilities(name, p):
     """Raise a ValueError if rows (n, n_classes) are not probabilities; return sentences on what is odd about them."""
     if p.dtype.kind not in "fiub" or p.ndim != 2 or not len(p):
-        hint = ""
-        if p.ndim == 1 and p.dtype.kind in "fiub":
-            hint = ", a column for each class; of two classes, np.stack([1 - p, p], axis=1), where p is that of class 1"
+        hint = ", a column for each class; of two classes, np.stack([1 - p, p], axis=1), where p is that of class 1"
+        hint = hint if p.ndim == 1 and p.dtype.kind in "fiub" else ""
         raise ValueError(f"{name} has shape {p.shape} and dtype {p.dtype}: it must be (n, n_classes) numbers{hint}")
     if p.shape[1] < 2:
         raise ValueError(f"{name} has {p.shape[1]} column: give one for each class, of two classes 1 - p and p")
@@ -134,7 +131,6 @@ def _in_range(values):
 
 
 def _describe(name, row, values, others):
-    """Say what a row is that does not hold probabilities, by all others like it in the same part."""
     if not np.isfinite(values).all() and not (np.isneginf(values).any() and (values <= 0).all()):
         return f"{name} has NaN or infinite values in row {row}: replace them"
     story = f"row {row} of {name} spans {values.min():.3g} .. {values.max():.3g}"

@@ -7,7 +7,6 @@ import numpy as np
 from mode_utils.diagnosis import another_order
 from mode_utils.repair.reading.array_sets import SAMPLES, check_set, of_kind
 from mode_utils.repair.reading.class_names import listed
-from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.splits import Splits, Subset
 from mode_utils.support.sample_parts import convert_samples
 
@@ -16,36 +15,19 @@ FEW = 10  # validation samples of a label
 
 @dataclass(frozen=True)
 class OwnData:
-    """Samples and labels in their roles.
+    """Samples (n, ...), float32 unless the model takes others, and labels (n,) int32 in their roles."""
 
-    Attributes
-    ----------
-    x_train, x_validation, x_pool, x_test : (n, ...) arrays
-        What the model was trained on, what diagnosis looks at, what a repair may add, and what only scores (or None).
-        Integers for a model that takes integers; else float32, or float64 if the model takes that. The pool stays as it
-        is in its file.
-    y_train, y_validation, y_test : (n,) int32
-        Labels 0 .. n_classes - 1.
-    y_pool : (n,) int32, optional
-        -1 where a sample has no label; None if none has one.
-    class_names : tuple of str
-    names_pool : (n,) str, optional
-        What the samples of the pool are called, such as their files.
-    notes : tuple of str
-        How the arrays were read, and what is odd about them.
-    """
-
-    x_train: np.ndarray
+    x_train: np.ndarray  # what the model was trained on
     y_train: np.ndarray
-    x_validation: np.ndarray
+    x_validation: np.ndarray  # what diagnosis looks at
     y_validation: np.ndarray
-    x_pool: np.ndarray
-    y_pool: np.ndarray | None
-    x_test: np.ndarray | None
+    x_pool: np.ndarray  # what a repair may add, as it is in its file
+    y_pool: np.ndarray | None  # -1 where a sample has no label; None if none has one
+    x_test: np.ndarray | None  # what only scores
     y_test: np.ndarray | None
     class_names: tuple[str, ...]
-    names_pool: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
+    names_pool: np.ndarray | None = None  # (n,) str, such as their files
+    notes: tuple[str, ...] = ()  # how the arrays were read, and what is odd about them
 
     @property
     def n_classes(self):
@@ -73,10 +55,7 @@ class OwnData:
         return str(place) if self.names_pool is None else f"{place} ({str(self.names_pool[place])!r})"
 
     def splits(self, pool_labels=None):
-        """Return the roles as `splits.Splits`, the pool with labels as they are given, or as they have become known.
-
-        Validation stands in for a test.
-        """
+        """Return `splits.Splits`, the pool with the given or known labels; validation stands in for a test."""
         labelled, partly = self.pool_labelled or pool_labels is not None, None
         if pool_labels is None:
             pool_labels = np.zeros(len(self.x_pool)) if self.y_pool is None else self.y_pool
@@ -88,16 +67,11 @@ class OwnData:
         return Splits(**subsets, n_classes=self.n_classes, labelled=labelled, partly_known=partly)
 
 
-def load_own_data(path, class_names=None, n_classes=None, inputs=(), dtype=None, even_if_odd=False):
-    """Load and check the samples and labels of an .npz file, see `check_arrays`."""
-    return check_arrays(join_arrays(read_arrays(path), inputs), class_names, n_classes, path, dtype, even_if_odd)
-
-
 def check_arrays(arrays, class_names=None, n_classes=None, path="the data", dtype=None, even_if_odd=False):
     """Make `OwnData` of arrays by name, those of `array_sets.SAMPLES`; a ValueError says what is wrong.
 
-    Without class names these are the labels themselves, texts in the order of the alphabet. `dtype` is that of the
-    samples that the model takes; with `even_if_odd`, another scale than that of training samples is only said.
+    Without class names these are the labels, texts in order. `dtype` is what the model takes; with `even_if_odd`,
+    another scale than that of training samples is only said.
     """
     arrays, class_names, n_classes, notes = check_set(arrays, SAMPLES, path, class_names, n_classes, even_if_odd)
     arrays |= {name: convert_samples(name, x, dtype) for name, x in of_kind(arrays, "x").items()}
@@ -125,7 +99,6 @@ def join_arrays(arrays, inputs):
 
 
 def _side_by_side(part, own, inputs):
-    """Return the arrays of a part by the names of inputs as one array."""
     from mode_utils.networks.plain_models import join_inputs  # imports TensorFlow
 
     ordered, left, known = [], dict(own), ", ".join(each.names[0] for each in inputs)
@@ -145,13 +118,12 @@ def _side_by_side(part, own, inputs):
 
 
 def _of_input(name, array, own):
-    """Return the array of an input, checked against what it takes."""
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} has dtype {array.dtype}: samples must be numbers")
     array = array[:, None] if array.ndim == 1 and own.shape == (1,) else array
     if not fits_shape(array.shape[1:], own.shape):
-        found = f"a sample of {name} has shape {array.shape[1:]}"
-        raise ValueError(f"{found}, but the input takes {own.shape}: give it as it does")
+        told = f"a sample of {name} has shape {array.shape[1:]}"
+        raise ValueError(f"{told}, but the input takes {own.shape}: give it as it does")
     is_whole = own.dtype == "bool" or np.dtype(own.dtype).kind in "iu"
     return convert_samples(name, array, own.dtype) if is_whole else array
 
@@ -184,17 +156,13 @@ def check_left(budget, data, used=()):
 
 
 def with_classes(data, n_classes):
-    """Return data with as many classes as a model has; raise a ValueError if they have others.
-
-    Where nobody has given names, there may be fewer: then the last ones have no sample.
-    """
+    """Return data with as many classes as a model; a ValueError if they have others, or fewer that have names."""
     if data.n_classes < n_classes and data.class_names == tuple(map(str, range(data.n_classes))):
         return replace(data, class_names=tuple(map(str, range(n_classes))))
     if data.n_classes != n_classes:
-        raise ValueError(
-            f"the data have {data.n_classes} classes ({listed(data.class_names)}), but the model {n_classes}: number "
-            f"the labels 0 .. {n_classes - 1} in its order, and give a name for each class"
-        )
+        told = f"the data have {data.n_classes} classes ({listed(data.class_names)}), but the model {n_classes}"
+        remedy = f"number the labels 0 .. {n_classes - 1} in its order, and give a name for each class"
+        raise ValueError(f"{told}: {remedy}")
     return data
 
 
@@ -203,10 +171,8 @@ def say_unseen(data):
     unseen, unknown = (~np.isin(np.arange(data.n_classes), y) for y in (data.y_validation, data.y_train))
     if not unseen.any():
         return ()
-    told = (
-        f"No validation samples of {_names(data, unseen)}: whether the model fails there cannot be seen; it is taken "
-        "to fail as often as in training, or as in the other labels."
-    )
+    told = f"No validation samples of {_names(data, unseen)}: whether the model fails there cannot be seen"
+    told += "; it is taken to fail as often as in training, or as in the other labels."
     unknown &= unseen
     if unknown.any() and data.y_pool is None:
         told += f" Nor are training samples of {_names(data, unknown)} known: no sample of the pool is taken for one."
@@ -216,11 +182,8 @@ def say_unseen(data):
 def say_known(data):
     """Return a sentence on a pool in which some samples have labels and others none, as a tuple; otherwise none."""
     n = len(data.known_places)
-    told = (
-        f"{n} of {len(data.x_pool)} samples of the pool have a label: they teach the reference and are not chosen "
-        "from; the model is not trained on them unless they are in x_train."
-    )
-    return (told,) if n else ()
+    told = f"{n} of {len(data.x_pool)} samples of the pool have a label: they teach the reference and are not chosen"
+    return (f"{told} from; the model is not trained on them unless they are in x_train.",) if n else ()
 
 
 def thin_labels(data):

@@ -14,46 +14,23 @@ from mode_utils.support.checks import check_choice, check_least, check_share
 
 @dataclass(frozen=True)
 class CaseOptions:
-    """How a model and its data are read, and how the model is retrained; a ValueError says what is out of range.
+    """How a model and its data are read, and how the model is retrained; a ValueError says what is out of range."""
 
-    Attributes
-    ----------
-    class_names : sequence of str, optional
-        One for each label.
-    output, labels, pixels : str, optional
-        What the model's output and its loss mean, see `classifiers.read_classifier`, and how it wants pixels, one of
-        `own_samples.PIXELS`; each is detected by default.
-    skip_broken, even_if_weak : bool
-        Go on without images that cannot be read; with a model at chance on its own training samples.
-    tolerance : float
-        How much validation accuracy a label may lose before that counts as a new bug, in [0, 1].
-    seed, batch_size : int
-        Of what is drawn at random; samples a step of the retraining.
-    continue_from : path, optional
-        The folder of a repair with the same data, to go on from, see `rounds`.
-    preset, changes : str, dict
-        One of `options.PRESETS`, and options of it to change.
-    epochs, learning_rate, class_weights : optional
-        Of the retraining: passes over the samples, by default 3, and more while it is slow; by default the model's own
-        rate, or a higher one if that moves nothing; see `class_weights.read_class_weights`, by default those that the
-        model was trained with, if they can be seen.
-    """
-
-    class_names: Sequence[str] | None = None
-    output: str | None = None
-    labels: str | None = None
-    pixels: str | None = None
-    skip_broken: bool = False
-    even_if_weak: bool = False
-    tolerance: float = 0.02
+    class_names: Sequence[str] | None = None  # one for each label
+    output: str | None = None  # what the output means, by default detected, see `classifiers.read_classifier`
+    labels: str | None = None  # what the loss takes for labels, likewise
+    pixels: str | None = None  # one of `own_samples.PIXELS`, by default detected
+    skip_broken: bool = False  # go on without images that cannot be read
+    even_if_weak: bool = False  # go on with a model at chance on its own training samples
+    tolerance: float = 0.02  # validation accuracy that a label may lose before it is a new bug, in [0, 1]
     seed: int = 0
-    batch_size: int = 32
-    continue_from: str | Path | None = None
-    preset: str = "recommended"
-    epochs: int | None = None
-    learning_rate: float | None = None
-    class_weights: object = None
-    changes: dict = field(default_factory=dict)
+    batch_size: int = 32  # samples a step of the retraining
+    continue_from: str | Path | None = None  # the folder of a repair with the same data, see `rounds`
+    preset: str = "recommended"  # one of `options.PRESETS`
+    epochs: int | None = None  # passes over the samples, by default 3, and more while it is slow
+    learning_rate: float | None = None  # by default the model's own, or a higher one if that moves nothing
+    class_weights: object = None  # see `class_weights.read_class_weights`; by default those found in the model
+    changes: dict = field(default_factory=dict)  # of the preset
 
     def __post_init__(self):
         check_least("batch_size", self.batch_size, 1)

@@ -1,8 +1,8 @@
 """Images from folders: one for each role, in it one for each class; those of a pool may lie in none.
 
 They are decoded and resized as `keras.utils.image_dataset_from_directory` does; what that does not read (TIFF, WebP,
-BMP but for 24 bits, CMYK, GIF for one channel) is decoded as `keras.utils.load_img` does. Like both, it does not rotate
-by EXIF, takes the first of several pictures, and drops alpha where the model takes none. ``python -m
+BMP but for 24 bits, CMYK, GIF for one channel) as `keras.utils.load_img` does. Like both, it does not rotate by EXIF,
+takes the first of several pictures, and drops alpha where the model takes none. ``python -m
 mode_utils.repair.reading.image_folders FOLDER FILE.npz`` packs the roles `train` and `test` into a file of bytes.
 """
 
@@ -31,11 +31,7 @@ _SEVERAL = "several pictures, of which the first is read"
 
 
 class Images(NamedTuple):
-    """What was read from folders.
-
-    `arrays` are `x_train` (n, height, width, channels) float32 in 0 .. 255, `y_train` (n,), ..., and `names_pool`, the
-    files of the pool below the folder; `notes` say what was left out.
-    """
+    """Arrays by name (x float32 in 0 .. 255), the files of the pool as `names_pool`; notes say what was left out."""
 
     arrays: dict[str, np.ndarray]
     class_names: tuple[str, ...]
@@ -65,17 +61,16 @@ def pack_images(folder, file, shape=(32, 32, 3), origin=""):
     """Write the images of `train/<class>/` and `test/<class>/` to an .npz file: pixels 0 .. 255, classes in order."""
     folder = Path(folder)
     _check_roles(folder, ("train", "test"), "train and test")
-    names, arrays = tuple(_classes(folder / "train")), {}
+    names, bytes_ = tuple(_classes(folder / "train")), {}
     for role in ("train", "test"):
-        arrays |= _read(folder, role, shape, names, False, [])
-    bytes_ = {name: np.rint(array).astype(np.uint8) for name, array in arrays.items()}
+        arrays = _read(folder, role, shape, names, False, [])
+        bytes_ |= {name: np.rint(array).astype(np.uint8) for name, array in arrays.items()}
     with whole_file(Path(file)) as partial, open(partial, "wb") as stream:
         np.savez_compressed(stream, **bytes_, class_names=np.array(names), origin=np.array(origin))
 
 
 def _check_roles(folder, roles, needed):
-    missing = next((role for role in roles if not (folder / role).is_dir()), None)
-    if missing:
+    if missing := next((role for role in roles if not (folder / role).is_dir()), None):
         raise ValueError(f"{folder} has no folder {missing!r}: it needs {needed}")
 
 
@@ -92,15 +87,12 @@ def _is_hidden(name):
 
 
 def _read(folder, role, shape, names, skip_broken, notes):
-    """Read the images of a role, of classes if they have names; what is left out gets a note."""
     files, labels = _list(folder / role, names, notes)
     images, broken, oddities = _decode(files, shape)
     if broken and not skip_broken:
         first, reason = next(iter(broken.items()))
-        raise ValueError(
-            f"{shown(files[first])} cannot be decoded as an image ({reason}), one of {len(broken)} in "
-            f"{folder / role}: replace or remove it, or go on without (--skip-broken)"
-        )
+        told = f"{shown(files[first])} cannot be decoded as an image ({reason}), one of {len(broken)} in"
+        raise ValueError(f"{told} {folder / role}: replace or remove it, or go on without (--skip-broken)")
     if len(broken) == len(files):
         raise ValueError(f"{folder / role} has no image that can be decoded: {_some(files, folder)}")
     if broken:
@@ -115,21 +107,16 @@ def _read(folder, role, shape, names, skip_broken, notes):
 
 
 def _list(place, names, notes):
-    """Return the images of a role, sorted, and their labels."""
     classes = _classes(place) if names else {}
     strange = next((name for name in classes if name not in names), None)
     if strange is not None:
         beside = "; images without labels belong right into it" if place.name == "pool" else ""
-        near = guess(strange, names, 1)
-        raise ValueError(
-            f"{place} has a class {strange!r} that is not among {', '.join(names)}{near}: rename or remove it{beside}"
-        )
+        told = f"{place} has a class {strange!r} that is not among {', '.join(names)}{guess(strange, names, 1)}"
+        raise ValueError(f"{told}: rename or remove it{beside}")
     beside = [path for path in _files(place, "*") if names and _is_image(path)]
     if beside and place.name != "pool":  # where these have no label yet
-        raise ValueError(
-            f"{place} has {len(beside)} images beside its class folders, such as {shown(beside[0].name)}: put each "
-            "into the folder of its class"
-        )
+        told = f"{place} has {len(beside)} images beside its class folders, such as {shown(beside[0].name)}"
+        raise ValueError(f"{told}: put each into the folder of its class")
     folders = [classes.get(name, []) for name in names] if names else [[place]]
     every = [[path for folder in same for path in _files(folder, "**/*")] for same in folders]
     found = [[path for path in files if _is_image(path)] for files in every]

@@ -13,8 +13,8 @@ _SHOWN = 6  # classes in a sentence
 def find_classes(labels, class_names=None, n_classes=None):
     """Return names of classes (None of mere numbers), their number (None where unknown), and notes.
 
-    `labels` are arrays by name. Texts that nobody has put in order are classes in the order of the alphabet; a
-    ValueError says where they may be read in two ways, or are not as many as there are classes.
+    `labels` are arrays by name. Texts in no given order are classes in that of the alphabet; a ValueError says where
+    they may be read in two ways, or are not as many as there are classes.
     """
     labels = {name: as_plain(y) for name, y in labels.items()}
     if class_names is not None and len(class_names):
@@ -29,17 +29,15 @@ def find_classes(labels, class_names=None, n_classes=None):
 
 
 def _check_numbers_as_names(labels, names):
-    """Raise a ValueError if each label may be the name of a class, or its place, and that is not the same."""
     numbers = [y.ravel() for y in labels.values() if y.dtype.kind in "iu" and y.ndim and 0 < y.size == len(y)]
     found = sorted(set(np.unique(np.concatenate(numbers)).tolist()) - {NO_LABEL}) if numbers else []
     if not found or found[0] < 0 or found[-1] >= len(names) or not {str(label) for label in found} <= set(names):
         return
     moved = next((label for label in found if names[label] != str(label)), None)
     if moved is not None:
-        raise ValueError(
-            f"label {moved} may be the class called '{moved}', or the class at place {moved}, which is called "
-            f"{names[moved]!r}: give labels as texts, which are names, or names that are not such numbers"
-        )
+        told = f"label {moved} may be the class called '{moved}', or the class at place {moved}, which is called"
+        remedy = "give labels as texts, which are names, or names that are not such numbers"
+        raise ValueError(f"{told} {names[moved]!r}: {remedy}")
 
 
 def _classes_of_texts(texts, labels, n_classes):
@@ -47,23 +45,18 @@ def _classes_of_texts(texts, labels, n_classes):
     found = sorted({clean(text) for y in texts.values() for text in np.unique(y)} - set(MISSING))
     by_number = sorted(found, key=float) if all(map(is_number, found)) else found
     if by_number != found:
-        raise ValueError(
-            f"{first} has numbers as texts, which sort in two ways, {listed(found, _SHOWN)} as texts and "
-            f"{listed(by_number, _SHOWN)} as numbers: give the class names in the model's order, or labels as integers"
-        )
+        told = f"{listed(found, _SHOWN)} as texts and {listed(by_number, _SHOWN)} as numbers"
+        remedy = "give the class names in the model's order, or labels as integers"
+        raise ValueError(f"{first} has numbers as texts, which sort in two ways, {told}: {remedy}")
     wanted = n_classes or len(found)
     if found and set(found) <= {str(label) for label in range(wanted)}:
         return None, wanted, ()
     if numbers := [name for name in labels if name not in texts and not _all_missing(labels[name])]:
-        raise ValueError(
-            f"{first} has texts as labels, {numbers[0]} numbers: give class names in the model's order, so that it is "
-            "known which is which, or one kind of labels"
-        )
+        remedy = "give class names in the model's order, so that it is known which is which, or one kind of labels"
+        raise ValueError(f"{first} has texts as labels, {numbers[0]} numbers: {remedy}")
     if len(found) != wanted:
-        raise ValueError(
-            f"labels are texts, {len(found)} different ones ({listed(found, _SHOWN)}), but there are {wanted} classes: "
-            "give the class names in the model's order"
-        )
+        told = f"{len(found)} different ones ({listed(found, _SHOWN)}), but there are {wanted} classes"
+        raise ValueError(f"labels are texts, {told}: give the class names in the model's order")
     order = f"in the order of the alphabet, as scikit-learn does: {listed(found, _SHOWN)}"
     return tuple(found), wanted, (f"Labels are texts: classes are taken {order}.",)
 
@@ -83,18 +76,14 @@ def labels_of(name, y, n, class_names=None, n_classes=None):
     if len(y) != n:
         role = name.removeprefix("y_")
         raise ValueError(f"{name} has {len(y)} labels for {n} samples: the arrays of {role} must have a row for each")
-    if y.ndim == 2:
-        y = _of_rows(name, y, n_classes)
-    elif y.dtype.kind == "U":
+    if y.ndim == 1 and y.dtype.kind == "U":
         y = _of_texts(name, y, class_names or range(n_classes or 0))
     else:
-        y = _of_numbers(name, y, n_classes)
+        y = (_of_rows if y.ndim == 2 else _of_numbers)(name, y, n_classes)
     lacking = np.flatnonzero(y == NO_LABEL)
     if name not in _MAY_LACK and lacking.size:
-        raise ValueError(
-            f"{name} has label {given[lacking[0]].tolist()!r} at sample {lacking[0]}, which is none, as {len(lacking)} "
-            f"of its {n}: give each a label, or leave the samples out"
-        )
+        told = f"{name} has label {given[lacking[0]].tolist()!r} at sample {lacking[0]}, which is none"
+        raise ValueError(f"{told}, as {len(lacking)} of its {n}: give each a label, or leave the samples out")
     return y.astype(np.int32)
 
 
@@ -102,15 +91,13 @@ def names_of(names, n):
     """Return the names of n samples as texts; raise a ValueError if one is missing, or two are the same."""
     names = as_plain(names)
     if names.dtype.kind != "U" or names.shape != (n,):
-        raise ValueError(
-            f"names_pool has shape {names.shape} and dtype {names.dtype}: it needs a text for each of the {n} samples"
-        )
+        told = f"names_pool has shape {names.shape} and dtype {names.dtype}"
+        raise ValueError(f"{told}: it needs a text for each of the {n} samples")
     names = np.array([printable(name) for name in names.tolist()], str)
     empty = np.flatnonzero(names == "")
     if empty.size:
-        raise ValueError(
-            f"names_pool has no name for {empty.size} of {n} samples, the first is sample {empty[0]}: give each its own"
-        )
+        told = f"names_pool has no name for {empty.size} of {n} samples, the first is sample {empty[0]}"
+        raise ValueError(f"{told}: give each its own")
     values, counts = np.unique(names, return_counts=True)
     if counts.max() > 1:
         twice = str(values[counts.argmax()])
@@ -119,7 +106,6 @@ def names_of(names, n):
 
 
 def _of_rows(name, y, n_classes):
-    """Return the label of each one-hot row, -1 of those that are empty."""
     if y.dtype.kind not in "fiub":
         raise ValueError(f"{name} has rows of {y.shape[1]} and dtype {y.dtype}: give one label for each sample")
     rows = np.where(np.isnan(y), 0, y) if y.dtype.kind == "f" else y
@@ -131,37 +117,31 @@ def _of_rows(name, y, n_classes):
     if ones[row] > 1:
         raise ValueError(f"row {row} of {name} has {int(ones[row])} labels: one label a sample is needed")
     if n_classes is not None and y.shape[1] != n_classes:
-        raise ValueError(
-            f"{name} has one-hot rows of {y.shape[1]} columns for {n_classes} classes: give a column for each class"
-        )
+        told = f"{name} has one-hot rows of {y.shape[1]} columns for {n_classes} classes"
+        raise ValueError(f"{told}: give a column for each class")
     return np.where(ones == 1, rows.argmax(axis=1), NO_LABEL)
 
 
 def _not_one_hot(name, row, y, rows):
-    soft = y.dtype.kind == "f" and (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=0.02)
     what, remedy = "not a one-hot row", ""
-    if soft:
+    if y.dtype.kind == "f" and (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=0.02):
         what, remedy = "shares of several labels", "; the largest share is y.argmax(axis=1)"
     values = listed((f"{value:g}" for value in y[row].astype(float)), _SHOWN)
     return f"row {row} of {name} is {what} ({values}): labels must be {_FORMS}{remedy}"
 
 
 def _of_texts(name, y, class_names):
-    """Return the label of each text, -1 of those that stand for none."""
     classes = Names(map(clean, class_names))
     values, inverse = np.unique(y, return_inverse=True)
     labels = [classes.label_of(value) for value in values.tolist()]
     if None in labels:
         value = str(values[labels.index(None)])
-        raise ValueError(
-            f"{name} has label {value!r} at sample {np.flatnonzero(y == value)[0]}, which is not among the classes "
-            f"{listed(classes, _SHOWN)}{guess(value, classes, 0.8)}"
-        )
+        told = f"{name} has label {value!r} at sample {np.flatnonzero(y == value)[0]}, which is not among the classes"
+        raise ValueError(f"{told} {listed(classes, _SHOWN)}{guess(value, classes, 0.8)}")
     return np.array(labels, np.int64)[inverse.ravel()]
 
 
 def _of_numbers(name, y, n_classes):
-    """Return numbers as labels, -1 where there is none; a ValueError names the first that is not a label."""
     if y.dtype.kind not in "fiub":
         kinds = sorted({type(value).__name__ for value in y.tolist() if value is not None})
         what = "dates" if y.dtype.kind in "Mm" else f"values of several kinds ({', '.join(kinds)})"
@@ -174,10 +154,8 @@ def _of_numbers(name, y, n_classes):
         if bad.any():
             raise ValueError(f"{name} has label {y[bad][0]:g} at sample {bad.argmax()}: labels must {rule}")
     if name in _MAY_LACK and n_classes in (None, 2) and set(np.unique(y[~missing]).tolist()) == {-1, 1}:
-        raise ValueError(
-            f"{name} has -1 and 1 only, which may be two classes or a label and none: write 0 and 1 for classes, or "
-            "NaN for samples without a label"
-        )
+        told = f"{name} has -1 and 1 only, which may be two classes or a label and none"
+        raise ValueError(f"{told}: write 0 and 1 for classes, or NaN for samples without a label")
     if len(y) and y.max() >= min(n_classes or np.inf, np.iinfo(np.int32).max):
         raise ValueError(_too_large(name, y, n_classes))
     return y

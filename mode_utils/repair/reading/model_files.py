@@ -16,10 +16,8 @@ _STARTS = {  # of files of others
     b"{": "has the structure of a model, but not its weights: make the model of it with "
     f"keras.models.model_from_json(text), load its weights, compile it, and {_SAVE}",
 }  # fmt: skip
-_ENDINGS = {
-    ".onnx": "ONNX", ".tflite": "TensorFlow Lite", ".safetensors": "safetensors", ".pt": "PyTorch", ".pth": "PyTorch",
-    ".pb": "TensorFlow",
-}  # fmt: skip
+_ENDINGS = {".onnx": "ONNX", ".tflite": "TensorFlow Lite", ".safetensors": "safetensors", ".pt": "PyTorch",
+            ".pth": "PyTorch", ".pb": "TensorFlow"}  # fmt: skip
 
 
 def check_model_file(path):
@@ -30,13 +28,7 @@ def check_model_file(path):
 
 
 def load_model(path):
-    """Load a compiled classifier from a .keras or HDF5 file, without running any code that the file brings.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such file, or it is not a model of Keras, truncated, or needs code of its own.
-    """
+    """Load a compiled classifier from a .keras or HDF5 file, running no code of it; a ValueError says why it cannot."""
     from mode_utils.networks.backend import keras
 
     path = Path(path)
@@ -51,7 +43,6 @@ def load_model(path):
 
 
 def _problem_of(path):
-    """Return what is wrong with a file, or an empty text."""
     if path.is_dir():
         return _problem_of_folder(path)
     start = _start_of(path)
@@ -174,7 +165,6 @@ def _renewed(config):
 
 
 def _say_failure(path, text, kind, version):
-    """Say in one sentence why Keras could not load a model, and what to do."""
     if "unsafe" in text.lower() or "lambda" in text.lower():
         return f"{path} has a Lambda layer, whose code is not run: replace it by a layer of Keras and save again"
     if "custom_objects" in text or "Could not locate" in text:

@@ -14,21 +14,16 @@ from types import NoneType
 import numpy as np
 
 _BLOCK = 1 << 20  # bytes read at once
-_MAGIC = {
-    b"\x93NUMPY": "a single array (.npy)", b"\x89HDF": "an HDF5 file", b"PAR1": "a Parquet file",
-    b"MATLAB": "a .mat file", b"\x1f\x8b": "compressed with gzip", b"\x80\x04": "a pickle", b"\x80\x05": "a pickle",
-}  # fmt: skip
+_MAGIC = {b"\x93NUMPY": "a single array (.npy)", b"\x89HDF": "an HDF5 file", b"PAR1": "a Parquet file",
+          b"MATLAB": "a .mat file", b"\x1f\x8b": "compressed with gzip", b"\x80\x04": "a pickle",
+          b"\x80\x05": "a pickle"}  # fmt: skip
 _OTHER, _AGAIN = "is not an .npz file", "write it again with np.savez"
 _NUMPY = ("numpy", "numpy._core.multiarray", "numpy.core.multiarray")
 _NUMBERS = (bool, int, float, np.bool_, np.number)
 
 
 def read_arrays(path):
-    """Return the arrays of an .npz file by name, those that are stored without compression as maps of the file.
-
-    A ValueError says what the file is instead, or that it is truncated or changed, or has other objects than texts and
-    numbers; an OSError that it cannot be opened.
-    """
+    """Return arrays of an .npz file by name, uncompressed ones as maps; a ValueError says what the file is instead."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no data file {path}")
@@ -67,15 +62,12 @@ def as_plain(array):
     values = [None if _is_missing(value) else value for value in array.astype(object).ravel().tolist()]
     there = [value for value in values if value is not None]
     if there and all(isinstance(value, (str, bytes)) for value in there):
-        return np.array([_as_text(value) for value in values], str).reshape(array.shape)
+        texts = (value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value for value in values)
+        return np.array([str(text or "") for text in texts], str).reshape(array.shape)
     values = [None if isinstance(value, str) and not value.strip() else value for value in values]
     if not all(value is None or isinstance(value, _NUMBERS) for value in values):
         return array
     return np.array([np.nan if value is None else value for value in values]).reshape(array.shape)
-
-
-def _as_text(value):
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value or "")
 
 
 def _is_missing(value):
@@ -134,7 +126,6 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def _read_objects(path, name, stream, shape):
-    """Read an array of Python objects, if they are texts, numbers and missing values."""
     try:
         array = _PlainUnpickler(stream).load()
         if not isinstance(array, np.ndarray) or array.shape != shape:
@@ -145,8 +136,6 @@ def _read_objects(path, name, stream, shape):
     except zipfile.BadZipFile:
         raise
     except Exception as error:  # whatever a stream raises that is not such a pickle
-        raise ValueError(
-            f"array {name!r} of {path} holds Python objects other than texts and numbers ({error}), which are never "
-            "unpickled: save it with a dtype, texts by array.astype(str)"
-        ) from None
+        told = f"array {name!r} of {path} holds Python objects other than texts and numbers ({error}), which are never"
+        raise ValueError(f"{told} unpickled: save it with a dtype, texts by array.astype(str)") from None
     return as_plain(array)

@@ -14,7 +14,6 @@ from mode_utils.networks.trainer import Trainer
 from mode_utils.repair.reading.array_sets import of_kind
 from mode_utils.repair.reading.arrays import check_arrays, check_left, fits_shape, join_arrays, with_classes
 from mode_utils.repair.reading.image_folders import read_images
-from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.repair.reading.own_samples import PIXELS, choose_pixels
 from mode_utils.support.sample_parts import convert_samples, in_chunks
 
@@ -30,17 +29,13 @@ def check_model(model):
 
 
 def _followed(model, data):
-    """Return a model whose inputs and outputs are known, and notes: a subclassed one becomes a layer.
-
-    `data` are `OwnData`, arrays by name, or the path of a folder of images.
-    """
+    """Return a model whose inputs and outputs are known (a subclassed one becomes a layer), and notes."""
     if getattr(model, "inputs", None) and getattr(model, "outputs", None):
         return model, ()
     if isinstance(data, Path):
-        raise ValueError(
-            f"model {model.name!r} is subclassed, so that it does not say how large its images are: give them as an "
-            ".npz file, or wrap it: inputs = keras.Input(shape); keras.Model(inputs, model(inputs)), and compile that"
-        )
+        told = f"model {model.name!r} is subclassed, so that it does not say how large its images are"
+        wrap = "inputs = keras.Input(shape); keras.Model(inputs, model(inputs))"
+        raise ValueError(f"{told}: give them as an .npz file, or wrap it: {wrap}, and compile that")
     if not model.compiled:
         raise ValueError(f"model {model.name!r} is not compiled: call model.compile(optimizer, loss) first")
     x = data.get("x_train") if isinstance(data, dict) else data.x_train
@@ -49,10 +44,8 @@ def _followed(model, data):
     whole = _wrapped(model, x.shape[1:], str(x.dtype) if x.dtype.kind in "iu" and x.dtype.itemsize > 2 else "float32")
     loss, weight = single_loss(model)
     whole.compile(optimizer=model.optimizer, loss=loss, loss_weights=weight)
-    return whole, (
-        f"Model {model.name!r} is subclassed, so that its layers cannot be followed: its probabilities stand in for "
-        "states, by which samples of a label that it hardly knows are told apart less well.",
-    )
+    told = f"Model {model.name!r} is subclassed, so that its layers cannot be followed: its probabilities stand in for"
+    return whole, (f"{told} states, by which samples of a label that it hardly knows are told apart less well.",)
 
 
 def _wrapped(model, shape, dtype):
@@ -71,29 +64,19 @@ def check_fit(model, data, budget):
     """Raise a ValueError if a model does not take the samples, or too few are left of the pool for the budget."""
     wanted, found = tuple(model.inputs[0].shape[1:]), data.x_train.shape[1:]
     if not fits_shape(found, wanted):
-        shapes = f"a sample has shape {found}, but the model takes {wanted}"
-        raise ValueError(f"{shapes}: give samples as the model takes them")
+        told = f"a sample has shape {found}, but the model takes {wanted}: give samples as the model takes them"
+        raise ValueError(told)
     samples = {name: x for name, x in of_kind(vars(data), "x").items() if x is not None}
     for layer, most in vocabulary(model).items():  # a larger number ends the prediction, or is taken for 0
         for name, x in samples.items():
-            largest = max(chunk.max() for _, chunk in in_chunks(x))
-            if largest >= most:
-                knows = f"layer {layer!r} knows 0 .. {most - 1}"
-                remedy = "give in its place the number that stands for what is unknown"
-                raise ValueError(f"{name} has the number {largest:.0f}, but {knows}: {remedy}")
+            if (largest := max(chunk.max() for _, chunk in in_chunks(x))) >= most:
+                told = f"{name} has the number {largest:.0f}, but layer {layer!r} knows 0 .. {most - 1}"
+                raise ValueError(f"{told}: give in its place the number that stands for what is unknown")
     check_left(budget, data)
 
 
-def open_data(data):
-    """Return the arrays of a file by name; a folder of images and `OwnData` stay as they are."""
-    return read_arrays(data) if isinstance(data, Path) and not data.is_dir() else data
-
-
 def read_model(model, data, how):
-    """Return the trainer of a model, the model as one whose layers can be followed, and notes.
-
-    `data` are as `open_data` returns them, `how` is `CaseOptions`.
-    """
+    """Return the trainer of a model, the model as one whose layers can be followed, and notes."""
     whole, notes = _followed(model, data)
     plain = plain_model(whole)  # which refuses what cannot be one
     meaning = read_classifier(whole, len(how.class_names) if how.class_names else None, how.output, how.labels)
@@ -116,20 +99,16 @@ def read_data(data, model, trainer, how, path="the data"):
 
 
 def _read_folder(folder, model, trainer, how):
-    """Return data from a folder of images, with pixels as the model wants them, and notes."""
     input_shape, n_classes = tuple(model.inputs[0].shape[1:]), trainer.n_classes
     found = read_images(folder, input_shape, how.class_names, how.skip_broken)
-    if len(found.class_names) != n_classes:
-        n_found = len(found.class_names)
+    if (n_found := len(found.class_names)) != n_classes:
         raise ValueError(f"{folder} has {n_found} classes, but the model {n_classes}: give the folders of all labels")
     arrays, pixels, reason = found.arrays, how.pixels, f"Pixels are given as {how.pixels}, as stated."
     if pixels is None:
         pixels, reason = choose_pixels(trainer, arrays["x_train"], arrays["y_train"])
     if not PIXELS[pixels].fits(arrays["x_train"]):
         raise ValueError(f"pixels {pixels!r} are of images with three channels, but the model takes {input_shape}")
-    takes_whole = np.dtype(trainer.dtype).kind in "iu"
-    for name, x in of_kind(arrays, "x").items():
-        x = PIXELS[pixels].apply(x)
-        arrays[name] = np.rint(x) if takes_whole else x  # resized
+    as_taken = np.rint if np.dtype(trainer.dtype).kind in "iu" else np.asarray  # resized images have fractions
+    arrays |= {name: as_taken(PIXELS[pixels].apply(x)) for name, x in of_kind(arrays, "x").items()}
     data = check_arrays(arrays, found.class_names, path=folder, dtype=trainer.dtype, even_if_odd=how.even_if_weak)
     return data, (reason, *found.notes)

@@ -1,7 +1,4 @@
-"""Find out from a model's training samples, which it gets right, how it wants pixels, and whether labels are in order.
-
-Pixels in another scale, or classes in another order, make a good model look sick, and every sentence about it false.
-"""
+"""Find out from a model's training samples how it wants pixels, and whether labels are in order."""
 
 from typing import NamedTuple
 
@@ -35,10 +32,8 @@ class Scale(NamedTuple):
 PIXELS = {
     "0..1": Scale(1 / 255, 0.0), "0..255": Scale(1.0, 0.0), "-1..1": Scale(2 / 255, -1.0),
     "caffe": Scale(1.0, (-123.68, -116.779, -103.939), blue_first=True),  # ResNet50, VGG16, ... of keras.applications
-    "torch": Scale(
-        tuple(1 / (255 * spread) for spread in (0.229, 0.224, 0.225)),
-        tuple(-mean / spread for mean, spread in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))),
-    ),  # DenseNet
+    "torch": Scale(tuple(1 / (255 * spread) for spread in (0.229, 0.224, 0.225)),  # DenseNet
+                   tuple(-mean / spread for mean, spread in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225)))),
 }  # fmt: skip
 _OTHER_SCALES = {
     "divided by 255": Scale(1 / 255, 0.0), "brought into -1 .. 1": Scale(2 / 255, -1.0),
@@ -78,17 +73,12 @@ def choose_pixels(trainer, x, y):
 def takes_raw_pixels(model):
     """Tell whether a model scales pixels itself, in a layer of its own or of a model inside it."""
     scaling = (keras.layers.Rescaling, keras.layers.Normalization)
-    return any(
-        isinstance(layer, scaling) or (isinstance(layer, keras.Model) and takes_raw_pixels(layer))
-        for layer in model.layers
-    )
+    inner = (layer for layer in model.layers if isinstance(layer, keras.Model))
+    return any(isinstance(layer, scaling) for layer in model.layers) or any(map(takes_raw_pixels, inner))
 
 
 def check_known(predictions, y, class_names):
-    """Raise a ValueError that says what is probably wrong if a model does not know its own training samples.
-
-    `predictions` are `trainer.Predictions` of the training samples as the model gets them.
-    """
+    """Raise a ValueError on what is probably wrong if a model does not know its own training samples."""
     told, trainer, places = say_one_label(predictions, y, class_names), predictions.trainer, _some_places(y)
     x, y, probabilities = np.asarray(predictions.x[places]), np.asarray(y)[places], predictions.at(places)
     loss, accuracy = _loss_and_accuracy(probabilities, y)
@@ -100,24 +90,17 @@ def check_known(predictions, y, class_names):
     if best and others[best][0] < loss and others[best][1] > accuracy + _BETTER:
         raise ValueError(f"{story}, but {others[best][1]:.0%} of them {best}: give samples as it was trained on them")
     chance = 1 / len(np.unique(y))
-    if len(np.unique(y)) > 1 and accuracy <= chance + 2 * np.sqrt(chance * (1 - chance) / len(y)):
-        raise ValueError(
-            f"{story}, no more than by guessing ({chance:.0%}): its samples are probably scaled or preprocessed in "
-            "another way than in training, or the classes are in another order; if it really knows nothing yet, say "
-            "--even-if-weak"
-        )
+    if chance < 1 and accuracy <= chance + 2 * np.sqrt(chance * (1 - chance) / len(y)):
+        cause = "its samples are probably scaled or preprocessed in another way than in training, or the classes are in"
+        remedy = "if it really knows nothing yet, say --even-if-weak"
+        raise ValueError(f"{story}, no more than by guessing ({chance:.0%}): {cause} another order; {remedy}")
     if told:
-        raise ValueError(
-            f"{told}: nothing is told apart, so that more inputs alone will hardly help; train it with class weights "
-            "first, or go on with --even-if-weak, best with --class-weights balanced"
-        )
+        told += ": nothing is told apart, so that more inputs alone will hardly help; train it with class weights"
+        raise ValueError(f"{told} first, or go on with --even-if-weak, best with --class-weights balanced")
 
 
 def say_one_label(predictions, y, class_names):
-    """Say whether a model takes nearly all training samples for one label, although it has seen enough of others.
-
-    Its accuracy is the share of that label, however high; the mean of the labels' accuracies is that of guessing.
-    """
+    """Say whether a model takes nearly all training samples for one label; accuracy, the share of that, cannot tell."""
     y, rng = np.asarray(y), np.random.default_rng(0)
     enough = np.flatnonzero(np.bincount(y, minlength=len(class_names)) >= _ENOUGH)
     if len(enough) < 2:
@@ -130,10 +113,8 @@ def say_one_label(predictions, y, class_names):
     taken = np.bincount(predicted, minlength=len(class_names))
     first = taken.argmax()
     missed = listed(class_names[label] for label in enough[enough != first])
-    return (
-        f"the model takes {taken[first] / len(y):.1%} of {len(y)} of its own training samples for "
-        f"{class_names[first]!r}, and hardly knows one of {missed}"
-    )
+    told = f"the model takes {taken[first] / len(y):.1%} of {len(y)} of its own training samples for"
+    return f"{told} {class_names[first]!r}, and hardly knows one of {missed}"
 
 
 def _some_places(y):

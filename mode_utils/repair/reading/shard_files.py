@@ -29,8 +29,7 @@ _COLUMNS = {"features": "features_pool", "probabilities": "probabilities_pool", 
 def find_shards(pattern):
     """Return the shards of a pool, sorted: URLs by the parts of them that tell shards apart.
 
-    The pattern is a file, a folder, or has a ``*``, on this machine or under a URL that fsspec knows; a ValueError says
-    that there is none, or that fsspec does not know it.
+    The pattern is a file, a folder, or has a ``*``, on this machine or under a URL that fsspec knows.
     """
     try:
         filesystem, path = fsspec.core.url_to_fs(str(pattern))
@@ -58,9 +57,8 @@ def _below(filesystem, place, root):
 def open_shard(url, class_names=None):
     """Yield an iterator of the parts of a shard; what is not on this machine is copied to it first.
 
-    A part is features (n, n_features) and probabilities (n, n_classes), float32; and names (n,) str and labels (n,)
-    int, -1 where one is missing, each None where there are none. A ValueError says what is wrong with the file; the
-    libraries that read it raise what they do.
+    A part is features (n, n_features), probabilities (n, n_classes), float32; names (n,) str and labels (n,) int, -1
+    where one is missing, each None where there are none. The libraries that read a file raise what they do.
     """
     filesystem, path = fsspec.core.url_to_fs(url)
     read = _parquet if path.lower().endswith(".parquet") else _npz
@@ -131,10 +129,8 @@ def _parquet(path):
     found = {what: next((name for name in (what, other) if name in known), None) for what, other in _COLUMNS.items()}
     lacking = next((what for what in ("probabilities", "features") if found[what] is None), None)
     if lacking:
-        remedy = f"table[{lacking!r}] = list(table[columns].to_numpy())"
-        columns = listed(known, 8)
-        put = "put the numbers of a row into one list, as in"
-        raise ValueError(f"it has no column {lacking!r}, but {columns}: {put} {remedy}")
+        put = f"put the numbers of a row into one list, as in table[{lacking!r}] = list(table[columns].to_numpy())"
+        raise ValueError(f"it has no column {lacking!r}, but {listed(known, 8)}: {put}")
     for batch in file.iter_batches(CHUNK, columns=[name for name in found.values() if name]):
         if not len(batch):
             continue
@@ -159,6 +155,5 @@ def _rows(name, column):
 
 
 def _values(column):
-    """Return a column as an array, with None or NaN where it is empty."""
     column = column.dictionary_decode() if hasattr(column, "dictionary_decode") else column
     return column.to_numpy(zero_copy_only=False)
