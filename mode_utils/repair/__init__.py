@@ -1,24 +1,4 @@
-"""Repair a classifier of one's own: open a case, assess, choose, retrain, save.
-
-case           the model and its data, checked; an example of both
-outputs        probabilities and features from any framework, in place of a model
-steps          the retraining of a case, and its outcome
-retraining     learning rate and epochs of a retraining, and whether that moved anything
-class_weights  stated, or found in the probabilities of the training samples
-conclusion     sentences on an outcome
-verdicts       tests of whether a label has become worse
-worth          comparison with random inputs
-rounds         rounds of a campaign
-folder         what a repair leaves behind
-__main__       the command line of a repair, `mode-repair`
-choose         a choice without a model, in one call
-choose_command  the command line of that, `mode-choose`
-command        what the two commands share
-
-reading/       the model and the data of a user, read and checked
-choosing/      what is chosen from a pool, by a model or by its outputs
-labelling/     labels from people: a page to label in, tables, Label Studio
-"""
+"""Repair a classifier of one's own: open a case, assess, choose, retrain, save."""
 
 import importlib
 

@@ -6,16 +6,4 @@ and how a sweep runs on many machines, is described in docs/sweeps.md.
 
 Exit status: 0 complete; 1 cells or the report failed; 2 bad input; 3 no room or no permission;
 4 an error that was not foreseen, whose traceback is kept; 130 interrupted.
-
-Files:
-
-grid        grid files, read and checked
-run         a sweep from its grid file to its tables, and the view of a running one
-tasks       what travels between the driver and its workers
-cluster     cells on Dask
-cells       one cell on a worker
-stores      where results are kept
-manifest    what a result depends on
-report      the report of a complete sweep
-__main__    the command line
 """

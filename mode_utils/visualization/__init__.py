@@ -1,16 +1,4 @@
-"""Plots of the stages. Each draws on the given axes, titles and labels them, and returns them; none shows or saves.
-
-one_model    what the stages find out about one model
-images       images and heat maps in a grid
-strategies   what becomes of the accuracy
-evidence     what many runs say together
-pool_map     a pool as a page of its own: `pool_map.map_positions`, `plot_pool_map` and `write_pool_map`
-positions    where like inputs lie together
-map_colours  what the points of a map can be coloured by
-page/        what surrounds a map, and its scripts
-turning      a picture with controls
-style        the colours
-"""
+"""Plots of the stages. Each draws on the given axes, titles and labels them, and returns them; none shows or saves."""
 
 # ruff: noqa: F401 (all plots go by one name, `viz`)
 
