@@ -58,7 +58,7 @@ def main(n_rows=1_000_000, folder=None):
         writer.start()
         writer.join()
         started = time.perf_counter()
-        from mode_utils.repair.choose import choose_from_arrays
+        from mode_utils.repair.outputs import choose_from_arrays
 
         imported = time.perf_counter() - started
         found = choose_from_arrays(path, 2_000)

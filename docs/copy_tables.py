@@ -1,7 +1,7 @@
 """Copy the tables of the reference sweeps into the README and the pages beside this file: ``make readme``.
 
-A table goes between the lines ``<!-- table: data/results/... -->`` and ``<!-- end of table -->``. The files of the package,
-each with the first line of its docstring, go between ``<!-- list of files -->`` and ``<!-- end of list -->``.
+A table goes between the lines ``<!-- table: data/results/... -->`` and ``<!-- end of table -->``. The files of the
+package, each with the first line of its docstring, go between ``<!-- list of files -->`` and ``<!-- end of list -->``.
 """
 
 import ast

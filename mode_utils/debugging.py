@@ -55,10 +55,7 @@ class Repair(InputSelection):
         vars(self).pop("assessment", None)
 
     def run(self, n_iterations=None):
-        """Choose, retrain and assess until the budget or the pool is spent, or nothing is left to repair.
-
-        Takes `n_iterations` at most, by default as many as the schedule can take. Returns the table of `debug_model`.
-        """
+        """Choose, retrain and assess until budget, pool or need end; return the table of `debug_model`."""
         check_budget(self.options, self.outputs.n_pool)
         ranks_all = () if self.options.allocation in SERVE_BUGS else ("bug_fixing",)
         with self.splits.in_memory("train", "diagnosis", "test", *ranks_all):

@@ -58,10 +58,7 @@ def assess(trainer, splits, theta=0.92, gamma=0.10):
 
 
 def judge_accuracies(predictions, seen, unseen, theta=0.92, gamma=0.10):
-    """Return an `Assessment`, without scores, by accuracies (n_classes,) of labels on `seen` and `unseen` samples.
-
-    Where nothing is known of training samples, give the others twice: then nothing counts as overfit.
-    """
+    """Return an `Assessment` without scores, by recalls (n_classes,); nothing is overfit if `seen` and `unseen` are one."""
     deficits = {"underfit": theta - _either(unseen, seen), "overfit": seen - unseen - gamma}
     buggy = {"underfit": find_underfit_labels(seen, unseen, theta), "overfit": find_overfit_labels(seen, unseen, gamma)}
     return Assessment(predictions, seen, unseen, buggy, deficits, {})
@@ -104,10 +101,7 @@ def find_underfit_labels(train_accuracies, diagnosis_accuracies, theta=0.92):
 
 
 def find_overfit_labels(train_accuracies, diagnosis_accuracies, gamma=0.10):
-    """Return the labels whose training accuracy exceeds their held-out accuracy by more than gamma, largest gap first.
-
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082; the value of gamma is the earlier replication's.
-    """
+    """Return the labels whose training accuracy exceeds held-out accuracy by more than gamma, largest gap first."""
     check_share("gamma", gamma)
     gap = np.asarray(train_accuracies) - np.asarray(diagnosis_accuracies)
     overfit = np.flatnonzero(gap > gamma)

@@ -30,10 +30,7 @@ _GROUPS = {
 
 @dataclass(frozen=True)
 class ClassHeatmaps:
-    """The heat maps of all labels, each (n_classes, n_features) float64: NaN where a label has no such sample.
-
-    `counts` has the number of samples behind each row of `hci`, `hmi` and `hwi`, (n_classes,) int, by their names.
-    """
+    """The heat maps of all labels, (n_classes, n_features), NaN without samples; `counts` (n_classes,) of these, by name."""
 
     hci: np.ndarray
     hmi: np.ndarray

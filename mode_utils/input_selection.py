@@ -39,19 +39,10 @@ def select_inputs(trainer, splits, options, assessment, rng, target_label=None):
 
 
 def extreme_inputs(pool, heatmaps, features, metric="cosine similarity", minkowski_p=3):
-    """Find the most and the least similar sample of each label.
+    """Return the places, (n_classes,) int each, of the most and the least similar sample of each label of a `Subset`.
 
-    Parameters
-    ----------
-    pool : Subset of candidates
-    heatmaps : (n_classes, n_features) float, a row a label; NaN where it does not exist
-    features : callable from samples (n, ...) and their label to features (n, n_features), as in that label's heat map
-    metric, minkowski_p : see `similarity.similarity_scores`
-
-    Returns
-    -------
-    best, worst : (n_classes,) int
-        Positions in the pool; -1 where the label has no heat map or no candidate.
+    `heatmaps` has a row (n_features,) a label, NaN where there is none: the places are -1 then, as they are without
+    samples. `features` maps samples (n, ...) and their label to features (n, n_features), as in that label's heat map.
     """
     best, worst = np.full((2, len(heatmaps)), -1)
     for label, heatmap in enumerate(heatmaps):

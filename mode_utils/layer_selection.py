@@ -42,18 +42,15 @@ def last_hidden_layer(model):
 def select_target_layer(trainer, train, held_out, rng, similarity_threshold=0.01, direction="forward"):
     """Follow the candidate layers of a network, which is not changed, to its `TargetLayer`.
 
-    Activations that are not finite, and layers that cannot be followed, are a ValueError.
+    Activations that are not finite, and layers that cannot be followed, are a ValueError. Ma et al., ESEC/FSE 2018, doi
+    10.1145/3236024.3236082, leave open the threshold, the training of a head, what counts as a layer, and how far to go
+    back.
 
     Parameters
     ----------
     train, held_out : Subset; heads are trained on the first, in an order that `rng` draws, and compared on the second
     similarity_threshold : float, at least 0; forward, models at a smaller Bhattacharyya distance count as saturated
     direction : {"forward", "backward"}
-
-    References
-    ----------
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082, which leaves open the threshold, the training of a head, what
-    counts as a layer, and how far to go back.
     """
     check_least("similarity_threshold", similarity_threshold, 0)
     check_choice("direction", direction, _DIRECTIONS)

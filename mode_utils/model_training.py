@@ -40,10 +40,7 @@ def new_trainer(dataset, setup):
 
 
 def train_initial_model(trainer, splits, setup, seed):
-    """Train the model of a run from fresh weights, on training samples alone; `trainer` holds it afterwards.
-
-    `seed` decides weights and order. Returns the losses (initial_epochs, steps) float32.
-    """
+    """Train a run's model from fresh weights, by `seed`, on training samples; return the losses (epochs, steps)."""
     streams = run_streams(seed)
     trainer.initialize(streams["weights"])
     epochs = setup.initial_epochs or scenario_of(setup).epochs

@@ -28,54 +28,31 @@ CONFIGURATION = [  # the options that tables are compared by
 
 @dataclass(frozen=True)
 class DebugOptions:
-    """How to repair; the defaults are the original's, `preset` gives others by name. Other values are a ValueError.
+    """How to repair; the defaults are the original's, `preset` gives others by name. Other values are a ValueError."""
 
-    Attributes
-    ----------
-    metric : str, one of `similarity.METRICS` or an alias; kept as the full name
-    minkowski_p : float, at least 1, order of the Minkowski distance
-    layer_selection : bool
-        Let the feature model of a selected target layer decide which samples count as correct, and compare in that
-        layer; otherwise the model itself decides, and its last hidden layer is compared in.
-    similarity_threshold : float, at least 0, Bhattacharyya distance under which feature models count as saturated
-    space : {"pixels", "neurons", "importance"}, compared in; importance is activation times the weight for the label
-    heatmap : {"hci", "hmi", "hwi", "dhci", "dhmi", "dhwi"}, what candidates for an underfit label are compared with
-    ranking : {"best", "worst"}, whether an underfit label gets the most or the least similar
-    overfit_selection : str, what an overfit label gets: one of `selection.selectors.OVERFIT_SELECTIONS`
-    theta, gamma, alpha : float in [0, 1]; underfit below theta, overfit above a gap of gamma, share of a batch selected
-    selector : str, what makes a sample wanted, one of `selection.selectors.SELECTORS`
-    allocation : {"faultiest label", "buggy labels", "all labels", "whole pool"}
-        Which labels the selected share goes to, see `selection.allocation`; the last two serve labels, buggy or not.
-    temperature : float, at least 0, how far the ranking is softened, see `selection.pool.soften`
-    scale_temperature : bool, multiply the temperature by the label's error on held-out samples
-    skip : tuple of str, what is passed over in a ranking: some of `selection.screening.SKIPS`
-    reference : {"states", "network"}, what gives pool labels probabilities, see `selection.reference`
-    replay : float, at least 0, old samples per new one in a retraining, see `selection.replay`; the control has as many
-    batch_size, max_iterations, epochs : int
-        New samples an iteration, iterations against one kind of fault, passes over the batch in a retraining.
-    """
-
-    metric: str = "cosine similarity"
-    minkowski_p: float = 3
+    metric: str = "cosine similarity"  #: one of `similarity.METRICS` or an alias; kept as the full name
+    minkowski_p: float = 3  #: at least 1, order of the Minkowski distance
+    #: whether the feature model of a selected target layer decides which samples count as correct, and candidates are
+    #: compared in that layer; otherwise the model itself decides, and its last hidden layer is compared in
     layer_selection: bool = True
-    similarity_threshold: float = 0.01
-    space: str = "pixels"
-    heatmap: str = "hci"
-    ranking: str = "best"
-    overfit_selection: str = "least similar to hci"
-    theta: float = 0.92
-    gamma: float = 0.10
-    alpha: float = 0.25
-    selector: str = "similarity"
-    allocation: str = "faultiest label"
-    temperature: float = 0.0
-    scale_temperature: bool = False
-    skip: tuple[str, ...] = ()
-    reference: str = "states"
-    replay: float = 0.0
-    batch_size: int = 2_000
-    max_iterations: int = 5
-    epochs: int = 3
+    similarity_threshold: float = 0.01  #: at least 0, Bhattacharyya distance under which feature models are saturated
+    space: str = "pixels"  #: compared in; or "neurons", "importance": activation times the weight for the label
+    heatmap: str = "hci"  #: compared with for an underfit label; or "hmi", "hwi", "dhci", "dhmi", "dhwi"
+    ranking: str = "best"  #: an underfit label gets the most similar; or "worst", the least
+    overfit_selection: str = "least similar to hci"  #: one of `selection.selectors.OVERFIT_SELECTIONS`
+    theta: float = 0.92  #: in [0, 1]: a label is underfit below it
+    gamma: float = 0.10  #: in [0, 1]: a label is overfit above this gap
+    alpha: float = 0.25  #: in [0, 1]: share of a batch that is selected
+    selector: str = "similarity"  #: what makes a sample wanted, one of `selection.selectors.SELECTORS`
+    allocation: str = "faultiest label"  #: which labels the selected share goes to, see `selection.allocation`
+    temperature: float = 0.0  #: at least 0, how far the ranking is softened, see `selection.pool.soften`
+    scale_temperature: bool = False  #: whether to multiply it by the label's error on held-out samples
+    skip: tuple[str, ...] = ()  #: what is passed over in a ranking: some of `selection.screening.SKIPS`
+    reference: str = "states"  #: what gives pool labels probabilities; or "network", see `selection.reference`
+    replay: float = 0.0  #: at least 0, old samples per new one in a retraining; the control has as many
+    batch_size: int = 2_000  #: new samples an iteration
+    max_iterations: int = 5  #: against one kind of fault
+    epochs: int = 3  #: passes over the batch in a retraining
 
     def __post_init__(self):
         object.__setattr__(self, "metric", metric_name(self.metric))

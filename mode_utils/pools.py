@@ -26,10 +26,7 @@ _RARE = 0.5  # of the median ratio of training to pool samples
 
 @dataclass(frozen=True)
 class PoolTruth:
-    """The faults of each sample of a pool: `wrong`, `original` and `foreign`, each (n,).
-
-    The label of a foreign sample is always wrong; samples of the same number in `original` are copies of each other.
-    """
+    """Faults of pool samples, `wrong`, `original`, `foreign`, (n,): those of one number in `original` are copies."""
 
     wrong: np.ndarray
     original: np.ndarray

@@ -1,7 +1,4 @@
-"""Repeated, paired runs: one seed a run, every strategy of a run from the same trained model -> one tidy table.
-
-Initial models and controls are computed once for a seed and cached on disk, also by several processes at a time.
-"""
+"""Repeated, paired runs: one seed a run, every strategy of a run from the same trained model -> one tidy table."""
 
 import hashlib
 from collections import deque
@@ -136,10 +133,7 @@ def _label(table, seed, strategy, name, options):
 
 
 def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, control_iterations=0):
-    """Yield each `Run` once its initial model and control exist, first those that no other process works on.
-
-    Parameters are those of `repeat_runs`; `trainer` is of `new_trainer`, `options` decide the control.
-    """
+    """Yield each `Run` once its model and control exist, first those no other process works on; see `repeat_runs`."""
     memory, origin = joblib.Memory(cache_dir, verbose=0), (dataset.fingerprint, _code_version())
     body = FrozenBody(trainer) if setup.fine_tune == "head" else None
     of_model = replace(setup, labelled=True, pool="clean", fine_tune="all")

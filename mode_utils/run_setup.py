@@ -33,16 +33,12 @@ _FOREIGN = {"mnist": "fashion_mnist"}  # whose samples are foreign to a dataset;
 
 @dataclass(frozen=True)
 class Scenario:
-    """How the initial model comes to its defect.
+    """How the initial model comes to its defect."""
 
-    Of its training samples, `n_train` stay (None: all), of those of the starved labels a share, at least one sample
-    each. `width` is a factor on the width of the network's layers.
-    """
-
-    n_train: int | None = None
-    starved_share: float = 1.0
+    n_train: int | None = None  #: training samples that stay; None: all
+    starved_share: float = 1.0  #: share of those of the starved labels that stays, at least one sample each
     starved_labels: tuple[int, ...] = STARVED_LABELS
-    width: int = 1
+    width: int = 1  #: factor on the width of the network's layers
     epochs: int = 3
 
 
@@ -57,33 +53,20 @@ _OVERFIT_CNN = Scenario(n_train=300, width=2, epochs=100)
 
 @dataclass(frozen=True)
 class RunSetup:
-    """What all strategies of a run share; the defaults are the original's. Other values are a ValueError.
+    """What all strategies of a run share; the defaults are the original's. Other values are a ValueError."""
 
-    Attributes
-    ----------
-    n_train, n_bug_fixing, n_validation, n_test : int, sizes of the four roles, at least 1
-    diagnose_on : {"validation", "test"}, see `splits.split_dataset`
-    architecture : {"dense", "cnn", "residual"}, see `model_training.build_model`
-    scenario : {"healthy", "starved", "underfit", "overfit"}
-    initial_epochs : int, epochs of the first training; 0 stands for the scenario's own
-    pool : str, one of `pools.POOLS`
-    labelled : bool, whether the labels of the pool are known before its samples are chosen, as MODE assumes
-    width : int, factor on the width of the network's layers, beside the scenario's
-    fine_tune : {"all", "head"}, the weights that a repair trains, see `networks.feature_models`
-    """
-
-    n_train: int = 30_000
+    n_train: int = 30_000  #: samples of each of the four roles, at least 1
     n_bug_fixing: int = 25_000
     n_validation: int = 5_000
     n_test: int = 10_000
-    diagnose_on: str = "validation"
-    architecture: str = "dense"
-    scenario: str = "healthy"
-    initial_epochs: int = 0
-    pool: str = "clean"
-    labelled: bool = True
-    width: int = 1
-    fine_tune: str = "all"
+    diagnose_on: str = "validation"  #: or "test", see `splits.split_dataset`
+    architecture: str = "dense"  #: or "cnn", "residual", see `model_training.build_model`
+    scenario: str = "healthy"  #: or "starved", "underfit", "overfit"
+    initial_epochs: int = 0  #: of the first training; 0 stands for the scenario's own
+    pool: str = "clean"  #: one of `pools.POOLS`
+    labelled: bool = True  #: whether the labels of the pool are known before its samples are chosen, as MODE assumes
+    width: int = 1  #: factor on the width of the network's layers, beside the scenario's
+    fine_tune: str = "all"  #: or "head": the weights that a repair trains, see `networks.feature_models`
 
     def __post_init__(self):
         choices = {"diagnose_on": DIAGNOSE_ON, "architecture": ARCHITECTURES, "scenario": SCENARIOS, "pool": POOLS}
@@ -137,10 +120,7 @@ def check_study(options, setup, n_runs):
 
 
 def check_study_parameters(parameters):
-    """Raise a ValueError as `DebugOptions`, `RunSetup`, `load_dataset` and `check_study` would for parameters, by name.
-
-    Other names than theirs are ignored.
-    """
+    """Raise a ValueError as `DebugOptions`, `RunSetup`, `load_dataset`, `check_study` would for parameters, by name."""
     given = [
         {f.name: parameters[f.name] for f in fields(kind) if f.name in parameters} for kind in (DebugOptions, RunSetup)
     ]

@@ -42,10 +42,7 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
 
 
 def register_metric(name, scores):
-    """Add a metric, or replace one, so that `metric=name`, in lower case, finds it.
-
-    `scores` maps candidates (n, ...), a heat map of the shape of one of them, and `minkowski_p` to scores (n,).
-    """
+    """Add a metric by its name in lower case: `scores` maps candidates, a heat map and `minkowski_p` to (n,)."""
     _METRICS[name] = scores
 
 

@@ -20,10 +20,7 @@ _HEAD_STEPS, _HEAD_BATCH_SIZES = 30, (32, 1024)
 
 @dataclass(frozen=True)
 class FeatureModel:
-    """The head of a layer, applied: probabilities on train and held-out samples, (n, n_classes), and its weights.
-
-    `weights` (n_features, n_classes) say how much a feature counts for a label; the output needs no head, and has None.
-    """
+    """The head of a layer: probabilities (n, n_classes), weights (n_features, n_classes), which the output lacks."""
 
     layer: str
     train: np.ndarray

@@ -12,10 +12,7 @@ _SAMPLED = 30  # steps of a schedule
 
 
 class Rate(NamedTuple):
-    """A learning rate: name of its schedule, or of the optimizer; in the next step, and the highest of some to come.
-
-    `usual` is the highest that a schedule has given so far, or the default of the optimizer; `highest` if not known.
-    """
+    """A learning rate: its name, now, its highest to come, and the `usual`: a schedule's so far, or the default."""
 
     name: str
     now: float

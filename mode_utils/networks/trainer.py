@@ -23,10 +23,7 @@ _AFRESH_EPOCHS = 40  # at most
 
 
 class Trainer:
-    """Train, save, restore and apply one compiled Keras classifier, by its own loss and optimizer.
-
-    `meaning` is read by default; inputs are joined, see `plain_models`; `output_layer` stands for the probabilities.
-    """
+    """Train, save, restore and apply one compiled classifier; `output_layer` stands for the probabilities."""
 
     def __init__(self, model, meaning: Meaning | None = None, batch_size=32):
         plain = plain_model(model)  # refuses what cannot be one, before its meaning is read

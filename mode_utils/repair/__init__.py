@@ -4,11 +4,11 @@ import importlib
 
 _HOMES = {
     "case": ("Case", "make_example", "open_case"), "reading.model_files": ("load_model",),
-    "folder": ("next_folder", "save_repair", "save_tasks"), "outputs": ("make_outputs_example", "open_outputs"),
+    "outputs": ("ArraysChoice", "choose_from_arrays", "make_outputs_example", "open_outputs"),
     "choosing.choice": ("Report", "assess_case", "choose_inputs", "say_expected_accuracy"),
     "choosing.sharded_pool": ("Shards",), "choosing.pool_faults": ("find_faults",),
-    "choosing.mapped_pool": ("map_pool", "save_map"), "choose": ("ArraysChoice", "choose_from_arrays"),
-    "steps": ("RepairOutcome", "retrain"), "rounds": ("rounds_with", "say_next_round", "take_labels"),
+    "choosing.mapped_pool": ("map_pool", "save_map"), "folder": ("next_folder", "save_repair", "save_tasks"),
+    "retraining": ("RepairOutcome", "retrain"), "rounds": ("rounds_with", "say_next_round", "take_labels"),
     "worth": ("check_comparable", "compare_with_random", "say_health", "say_worth"), "conclusion": ("say_outcome",),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

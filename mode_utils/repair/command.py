@@ -45,10 +45,7 @@ def run_command(name, work, changes, arguments, **texts):
 
 
 def report_notebook(name, folder, parameters, beside):
-    """Execute a notebook in this process, and put its page, `report.html`, into a new folder; return what was told.
-
-    The folder appears whole or not at all, as the parameter `output_dir`; the page may link to the files `beside` it.
-    """
+    """Execute a notebook here, and put its page into a new folder, whole or not at all; return what was told."""
     from mode_utils.support.notebook.page import describe_origin, render_page
     from mode_utils.support.notebook.shell import execute_here  # imports IPython and Matplotlib
 

@@ -14,7 +14,7 @@ def say_outcome(outcome, report, theta, keep_new_bugs=False, next_round="", with
 
     Parameters
     ----------
-    outcome : steps.RepairOutcome
+    outcome : retraining.RepairOutcome
     report : choosing.choice.Report, of the model before
     theta : float, validation accuracy below which a label still fails
     keep_new_bugs : bool, whether the model is saved even if it does not help

@@ -60,7 +60,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     folder : path, made if it does not exist; a ValueError if it has a repair already
     case, report : Case or OutputsCase, and its choosing.choice.Report
     chosen : pandas.DataFrame, see `choosing.choice.choose_inputs`
-    outcome : steps.RepairOutcome, None while the chosen samples have no labels, and without a model
+    outcome : retraining.RepairOutcome, None while the chosen samples have no labels, and without a model
     labels : labelling.agreement.GatheredLabels, optional
         That people have given; what they disagree on is written to `disagreed.csv`.
     remarks : sequence of str, sentences to tell

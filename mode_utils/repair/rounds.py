@@ -93,12 +93,12 @@ def take_labels(gathered, case):
 
 
 def rounds_with(case, outcome):
-    """Return a line for each round of a case, that of a `steps.RepairOutcome` included, see `round_of`."""
+    """Return a line for each round of a case, that of a `retraining.RepairOutcome` included, see `round_of`."""
     return [*(case.earlier.rounds if case.earlier else []), round_of(case, outcome)]
 
 
 def round_of(case, outcome):
-    """Return the line of a round from a `steps.RepairOutcome`: counts, tries, whether it helps, accuracies."""
+    """Return the line of a round from a `retraining.RepairOutcome`: counts, tries, whether it helps, accuracies."""
     before = case.earlier.rounds if case.earlier else []
     n_added, n_samples = len(outcome.added[0]), int(outcome.labels["samples"].sum())
     line = {"round": len(before) + 1, "added": n_added, "total": n_added + len(case.used), "fixed": outcome.fixed}

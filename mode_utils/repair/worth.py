@@ -74,7 +74,7 @@ def say_health(diagnosis):
 
 
 def _right(case, indices, labels):
-    from mode_utils.repair.steps import retrain  # imports TensorFlow, which a choice without a model does without
+    from mode_utils.repair.retraining import retrain  # imports TensorFlow, which a choice without a model does without
 
     retrain(case, indices, labels)
     test = case.data.splits().test  # or validation samples

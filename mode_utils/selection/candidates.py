@@ -21,10 +21,7 @@ class Comparison:
     weights: np.ndarray | None = None  #: (n_features, n_classes) float32, if importance is compared
 
     def heatmaps(self, labels=None, weight=None):
-        """Return the `ClassHeatmaps` of the held-out samples, of features times `weight` (n_features,), if given.
-
-        Of some `labels` alone, the others' maps lack samples, and with them all DHCI.
-        """
+        """Return the held-out `ClassHeatmaps`, of features times `weight` (n_features,); with `labels` no DHCI."""
         part = slice(None)
         if labels is not None:
             part = np.isin(self.labels, labels) | np.isin(self.predictions, labels)
@@ -34,10 +31,7 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Samples that may be chosen now; the laboratory and the scan of a large pool both hand these to a selector.
-
-    What comes after `target_layer` is None unless the selector declares that it needs it.
-    """
+    """Samples that may be chosen now; what comes after `target_layer` is None unless the selector needs it."""
 
     options: object  #: a `DebugOptions`
     groups: list[Group]  #: who competes with whom, for how many places

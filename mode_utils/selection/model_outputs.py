@@ -6,7 +6,7 @@ import numpy as np
 
 from mode_utils.layer_selection import last_hidden_layer, select_target_layer
 from mode_utils.networks.feature_models import GRID, train_feature_models
-from mode_utils.selection.source import View
+from mode_utils.selection.next_batch import View
 from mode_utils.support.sample_parts import in_chunks, scattered
 
 _DIRECTIONS = {"underfit": "forward", "overfit": "backward"}

@@ -1,19 +1,115 @@
-"""The next batch of a pool, and what is known of the pool, found out once."""
+"""The next batch of a pool, by the outputs of a model, and what is known of the pool, found out once."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
-from mode_utils.selection.allocation import allocate
+from mode_utils.heatmaps import class_heatmaps
+from mode_utils.selection.allocation import Schedule, allocate
+from mode_utils.selection.candidates import Candidates, Comparison
 from mode_utils.selection.pool import Pool, draw_batch
 from mode_utils.selection.pool_scan import PoolScan, scan_pool
 from mode_utils.selection.reference import learn_reference
-from mode_utils.selection.schedule import Schedule
 from mode_utils.selection.screening import Screen
-from mode_utils.selection.selectors import needs_of, scanned_selectors, selector_scores
-from mode_utils.selection.view import look_at_candidates
+from mode_utils.selection.selectors import (
+    SELECTORS,
+    THROUGH_LAYER,
+    needs_of,
+    scanned_selectors,
+    scores_by_name,
+    selector_scores,
+)
 from mode_utils.support.streams import reference_stream
+
+
+@dataclass(frozen=True)
+class View:
+    """Whose predictions count, and which layer candidates are compared in."""
+
+    predictions: np.ndarray  #: (n_held_out,) int, by the model itself, or by a target layer's feature model
+    layer: str | None = None  #: None where only pixels are compared, and of outputs without a model
+    weights: np.ndarray | None = None  #: (n_features, n_classes) float32 of the layer's feature model
+
+
+class Outputs(Protocol):
+    """What a model makes of samples: states, (n, n_features), and probabilities, (n, n_classes), both float32.
+
+    `n_pool` counts the samples of the pool; a model that `stays` as it is needs only one look at the pool.
+    """
+
+    n_pool: int
+    stays: bool
+
+    def of_validation(self, layer=None):
+        """Return states and probabilities of the held-out samples."""
+
+    def of_training(self, labels=None, layer=None):
+        """Return states and labels of the training samples, or of those with some labels; None if they are unknown."""
+
+    def at(self, places, names, layer=None):
+        """Return "states", "probabilities" or both at some places of the pool, in increasing order, as a list."""
+
+    def states_at(self, places):
+        """Return the states at some places of the pool, in increasing order."""
+
+    def samples_at(self, places):
+        """Return samples (n, ...) at some places of the pool."""
+
+    def training_states(self, rng, layer=None):
+        """Return a function from a number to the states of so many training samples, drawn at random; None: of all."""
+
+    def each_part(self, function):
+        """Yield what a function makes of each part of the pool, of tuples (start, samples, states, probabilities)."""
+
+    def choose_view(self, options, fault, predictions, rng):
+        """Return the `View` in which candidates are compared while a fault is repaired."""
+
+
+def look_at_candidates(chooser, groups, fault, assessment):
+    """Return the `Candidates` of some groups of places in the pool, with all that the selector of the options needs.
+
+    The generator of `chooser`, an `InputSelection`, trains the heads of feature models before the selector draws from
+    it. `splits.test` is not used. A selector that needs something that the outputs lack is a ValueError.
+    """
+    places, splits, options = np.concatenate([group.members for group in groups]), chooser.splits, chooser.options
+    labels, errors = chooser.pool.labels[places], np.nan_to_num(assessment.errors, nan=1.0)
+    candidates = Candidates(options, groups, labels, errors, fault, chooser.rng, labelled=splits.labelled)
+    if not len(places):
+        return candidates
+    if chooser.scanned:
+        return replace(candidates, scores={name: every[places] for name, every in chooser.known.scores.items()})
+    needs, view = needs_of(options.selector), None
+    if "reference probabilities" in needs:
+        candidates = replace(candidates, reference_probabilities=chooser.known.reference_probabilities[places])
+    if needs & THROUGH_LAYER:
+        view = chooser.choose_view(options, fault or "underfit", assessment.predictions, chooser.rng)
+    candidates = replace(candidates, **_seen(chooser, view, places, needs))
+    return replace(candidates, scores=scores_by_name(candidates, SELECTORS[options.selector].blends))
+
+
+def _seen(chooser, view, places, needs):
+    outputs, options, held_out = chooser.outputs, chooser.options, chooser.splits.diagnosis
+    layer, found = view and view.layer, {"target_layer": view and view.layer}
+    in_pixels = "comparison" in needs and options.space == "pixels"
+    in_states = "comparison" in needs and not in_pixels
+    wanted = [name for name in ("probabilities", "states") if name in needs or (name == "states" and in_states)]
+    seen = dict(zip(wanted, outputs.at(places, wanted, layer) if wanted else (), strict=True))
+    found |= {name: each for name, each in seen.items() if name in needs}
+    states = outputs.of_validation(layer)[0] if in_states or "state heatmaps" in needs else None
+    if "state heatmaps" in needs:
+        found["state_heatmaps"] = class_heatmaps(states, held_out.y, view.predictions, chooser.splits.n_classes)
+    if "samples" in needs or in_pixels:
+        samples = outputs.samples_at(places)
+        found |= {"samples": samples} if "samples" in needs else {}
+    if in_pixels or in_states:
+        both = (samples, held_out.x) if in_pixels else (seen["states"], states)
+        weights = view.weights if options.space == "importance" else None
+        found["comparison"] = Comparison(*both, held_out.y, view.predictions, chooser.splits.n_classes, weights)
+    if "training states" in needs:
+        found["training_states"] = outputs.training_states(chooser.rng, layer)
+    return found
 
 
 class InputSelection:

@@ -80,10 +80,7 @@ def soften(scores, temperature, rng):
 
 
 def standardise(scores):
-    """Return scores (n,) with mean 0 and standard deviation 1, those that are NaN aside; all 0 if they are equal.
-
-    Infinite ones count as the least and the largest of the others.
-    """
+    """Return scores (n,) with mean 0 and deviation 1; infinite ones count as the ends of the others, NaN stays."""
     if np.isinf(scores).any():
         finite = scores[np.isfinite(scores)]
         scores = np.clip(scores, finite.min(), finite.max()) if finite.size else np.sign(scores)
@@ -127,10 +124,7 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, scr
 
 
 def _screened(screen, members, orders, wanted, taken):
-    """Take the first of each ranking that are not skipped, and copies where a group has no others.
-
-    What a group lacks goes to the others, in proportion. Where all lack some, those that were skipped fill up.
-    """
+    """Take the first of each ranking that are not skipped, then copies; what a group lacks goes to the others."""
     chosen, missing, more = np.empty(0, int), sum(wanted), np.array(wanted)
     screen.prefetch(np.concatenate([members[order[: 2 * n + 64]] for order, n in zip(orders, wanted, strict=True)]))
     while missing and more.any():

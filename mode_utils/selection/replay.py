@@ -4,10 +4,7 @@ import numpy as np
 
 
 class Replay:
-    """Hands out batches with old samples beside the new ones (Hu et al., TOSEM 2022, doi 10.1145/3511598).
-
-    Old are the training samples and what was handed out as new before: `replay` per new one, or all of them.
-    """
+    """Hands out batches with `replay` old samples per new one, of training and of earlier batches (TOSEM 2022)."""
 
     def __init__(self, splits, replay, rng):
         self._splits, self._replay, self._rng = splits, replay, rng

@@ -88,10 +88,7 @@ def needs_of(name):
 
 
 def scanned_selectors(options):
-    """Return the selectors whose scores are all that the options' selector needs; None if that is not enough.
-
-    A scan looks at the last hidden layer: that is not enough either where a target layer decides.
-    """
+    """Return the selectors whose scores are all that the options' needs; None, as where a target layer decides."""
     needs, blends = SELECTORS[options.selector].needs, SELECTORS[options.selector].blends
     through_layer = options.layer_selection and needs_of(options.selector) & THROUGH_LAYER
     if through_layer or (blends and not {"labels"}.issuperset(needs)):
@@ -177,10 +174,7 @@ def adaptive(candidates):
 
 
 def error(candidates):
-    """Return ln(1 - p) of the true label: the gradient of the cross-entropy on the label's logit, as a logarithm.
-
-    Its order is that of `loss`; softened, a sample is drawn about in proportion to a power of its gradient.
-    """
+    """Return ln(1 - p) of the true label: the gradient of the cross-entropy on its logit, in the order of `loss`."""
     return np.log(np.maximum(1 - _true_probability(candidates), _SMALLEST))
 
 
@@ -227,10 +221,7 @@ def k_center(candidates):
 
 
 def expected_error(candidates):
-    """Return sum over k of b_k (1 - p_k), in [0, 1]: how much of the reference's probabilities b_k the model denies.
-
-    Of a sample with a label, over this label alone; without, the probability that model and reference draw unlike ones.
-    """
+    """Return the sum of b_k (1 - p_k), in [0, 1], b the reference's: over the given label k, or all without one."""
     counted = candidates.reference_probabilities
     if candidates.labelled:
         counted, rows = np.zeros_like(counted), np.arange(len(candidates))

@@ -67,10 +67,7 @@ def significant(number):
 
 
 def reader_table(table, index=False):
-    """Return a table for readers, as Markdown: titles and units of `TITLES`, useful digits, a dash for nothing.
-
-    Other columns keep their names, without underscores; with `index`, the index is the first column.
-    """
+    """Return a table for readers, as Markdown: titles and units of `TITLES`, useful digits, a dash for nothing."""
     from IPython.display import Markdown  # only needed in notebooks, and slow to import
 
     table = _with_intervals(table.reset_index() if index else table)

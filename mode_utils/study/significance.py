@@ -125,10 +125,7 @@ def equivalence_p(differences, margin, random_state=0, n_resamples=_RESAMPLES):
 
 
 def runs_needed(effect, spread, power=0.8, significance=0.05):
-    """Return how many paired runs, at least `MIN_RUNS`, the signed-rank test needs to find a mean difference.
-
-    The paired t-test's, over the relative efficiency 3 / pi (Hodges and Lehmann, 1956, doi 10.1214/aoms/1177728261).
-    """
+    """Return how many paired runs the signed-rank test needs, by its efficiency 3 / pi (Hodges and Lehmann, 1956)."""
     if not spread > 0:
         raise ValueError(f"spread = {spread}; it must be greater than 0")
     size = abs(effect) / spread

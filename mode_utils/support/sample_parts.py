@@ -31,10 +31,7 @@ def _at_once(x, most):
 
 
 def convert_samples(name, x, dtype=None):
-    """Return samples (n, ...) in the dtype of a model, by default integers or float32; the pool's are only checked.
-
-    A ValueError names the array if the model takes whole numbers, and these are none, or too large for it.
-    """
+    """Return samples in a model's dtype, by default integers or float32; those of the pool are only checked."""
     if dtype is None:
         dtype = x.dtype if x.dtype.kind in "iu" else np.float32
     elif str(dtype) == "bool" or np.dtype(dtype).kind in "iu":

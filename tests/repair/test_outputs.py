@@ -113,7 +113,7 @@ def test_the_command_leaves_a_whole_folder_and_names_are_inert(example, tmp_path
 def test_no_framework_is_imported(example, tmp_path):
     np.savez(tmp_path / "arrays.npz", **example)
     code = (
-        "import sys; from mode_utils.repair.choose import choose_from_arrays\n"
+        "import sys; from mode_utils.repair.outputs import choose_from_arrays\n"
         "from mode_utils.repair import say_health; from mode_utils.repair.choose_command import main\n"
         f"choose_from_arrays({str(tmp_path / 'arrays.npz')!r}, 50, {str(tmp_path / 'out')!r})\n"
         "assert not {'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)"

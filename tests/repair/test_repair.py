@@ -14,7 +14,7 @@ from mode_utils.data import DEBIAN_FASHION_MNIST, load_dataset
 from mode_utils.input_selection import select_inputs
 from mode_utils.networks.backend import keras
 from mode_utils.options import PRESETS
-from mode_utils.repair import assess_case, choose_inputs, next_folder, open_case, retrain, save_repair, steps
+from mode_utils.repair import assess_case, choose_inputs, next_folder, open_case, retrain, retraining, save_repair
 from mode_utils.repair.__main__ import main
 from mode_utils.repair.labelling.agreement import gather_labels
 from mode_utils.selection.selectors import SELECTORS, register_selector
@@ -217,8 +217,8 @@ def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder, mon
     chosen = choose_inputs(case, diagnosis)
     outcome = retrain(case, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]])
     assert not outcome.helps and outcome.tries == 1  # without old samples it forgets
-    few, fits, train = replace(case, options=replace(case.options, replay=0.02)), [], steps.train
-    monkeypatch.setattr(steps, "train", lambda *given: fits.append(1) or train(*given))
+    few, fits, train = replace(case, options=replace(case.options, replay=0.02)), [], retraining.train
+    monkeypatch.setattr(retraining, "train", lambda *given: fits.append(1) or train(*given))
     assert retrain(few, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]]).tries == len(fits) > 1
     for name, keep in {"a": False, "b": True}.items():
         assert save_repair(digits_folder / name, case, diagnosis, chosen, outcome, keep_new_bugs=keep) == keep

@@ -19,9 +19,8 @@ from mode_utils.repair import assess_case, choose_inputs, open_case, retrain, sa
 from mode_utils.repair.class_weights import find_class_weights, read_class_weights
 from mode_utils.repair.conclusion import still_failing
 from mode_utils.repair.reading.arrays import check_arrays
-from mode_utils.repair.retraining import Training
+from mode_utils.repair.retraining import RepairOutcome, Training
 from mode_utils.repair.rounds import round_of
-from mode_utils.repair.steps import RepairOutcome
 
 schedules = keras.optimizers.schedules
 OPTIMIZERS = keras.optimizers

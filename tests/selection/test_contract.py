@@ -20,13 +20,12 @@ from mode_utils.repair.reading.arrays import check_arrays
 from mode_utils.selection.allocation import ALLOCATIONS, Group
 from mode_utils.selection.candidates import Candidates
 from mode_utils.selection.model_outputs import ModelOutputs
-from mode_utils.selection.next_batch import InputSelection
+from mode_utils.selection.next_batch import InputSelection, look_at_candidates
 from mode_utils.selection.peers import register_peers
 from mode_utils.selection.pool import Pool, draw_batch
 from mode_utils.selection.reference import REFERENCES
 from mode_utils.selection.screening import SKIPS
 from mode_utils.selection.selectors import INPUTS, OVERFIT_SELECTIONS, SELECTORS, needs_of, register_selector
-from mode_utils.selection.view import look_at_candidates
 from mode_utils.similarity import METRICS, SPATIAL
 from mode_utils.splits import Splits, Subset
 

@@ -4,8 +4,7 @@ import numpy as np
 
 from mode_utils.diagnosis import Assessment
 from mode_utils.options import DebugOptions
-from mode_utils.selection.allocation import ALLOCATIONS
-from mode_utils.selection.schedule import Schedule
+from mode_utils.selection.allocation import ALLOCATIONS, Schedule
 
 
 def assessment(**buggy):

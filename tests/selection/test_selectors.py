@@ -11,11 +11,10 @@ from mode_utils.heatmaps import class_heatmaps
 from mode_utils.options import DebugOptions
 from mode_utils.selection.allocation import Group
 from mode_utils.selection.model_outputs import ModelOutputs, choose_view
-from mode_utils.selection.next_batch import InputSelection
+from mode_utils.selection.next_batch import InputSelection, look_at_candidates
 from mode_utils.selection.peers import register_peers
 from mode_utils.selection.pool import standardise
 from mode_utils.selection.selectors import SELECTORS, register_selector, selector_scores
-from mode_utils.selection.view import look_at_candidates
 from mode_utils.similarity import similarity_scores
 
 NEURONS = DebugOptions(metric="euclidean", space="neurons", layer_selection=False)

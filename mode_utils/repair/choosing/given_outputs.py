@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mode_utils.selection.source import View
+from mode_utils.selection.next_batch import View
 from mode_utils.support.sample_parts import in_chunks, scattered
 
 WHAT = ("features", "probabilities")
@@ -10,7 +10,7 @@ _ARRAY_OF = {"states": "features_pool", "probabilities": "probabilities_pool"}
 
 
 class GivenOutputs:
-    """Arrays of `array_sets.OUTPUTS` as `selection.source.Outputs`; `samples` of the pool may be its features."""
+    """Arrays of `array_sets.OUTPUTS` as `selection.next_batch.Outputs`; `samples` of the pool may be its features."""
 
     stays = True
 

@@ -50,10 +50,7 @@ def read_arrays(path):
 
 
 def as_plain(array):
-    """Return an array with texts or numbers in place of objects: missing ones are "" or NaN; mixtures stay objects.
-
-    Texts are those of Unicode; bytes are read as UTF-8, and stray ones as Python reads them in names of files.
-    """
+    """Return texts (bytes as UTF-8) or numbers in place of objects: missing ones are "" or NaN; mixtures stay."""
     array = np.asanyarray(array)
     if np.ma.isMaskedArray(array):
         array = np.where(array.mask, None, array.data) if np.any(array.mask) else array.data

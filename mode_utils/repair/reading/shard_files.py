@@ -27,10 +27,7 @@ _COLUMNS = {"features": "features_pool", "probabilities": "probabilities_pool", 
 
 
 def find_shards(pattern):
-    """Return the shards of a pool, sorted: URLs by the parts of them that tell shards apart.
-
-    The pattern is a file, a folder, or has a ``*``, on this machine or under a URL that fsspec knows.
-    """
+    """Return URLs of shards by name, sorted, from a file, a folder or a pattern with ``*``, as fsspec reads it."""
     try:
         filesystem, path = fsspec.core.url_to_fs(str(pattern))
         exact = filesystem.exists(path)

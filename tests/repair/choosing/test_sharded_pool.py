@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from mode_utils.repair import Shards
-from mode_utils.repair.choose import choose_from_arrays
 from mode_utils.repair.choose_command import main
+from mode_utils.repair.outputs import choose_from_arrays
 from mode_utils.repair.reading.shard_files import find_shards, open_shard
 
 N_CLASSES, N_FEATURES, N_SHARDS = 6, 12, 5
