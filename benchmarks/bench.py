@@ -79,11 +79,11 @@ def bench_similarity(candidates):
 
 
 def bench_layer_selection(x, y):
-    train, diagnosis = Subset(x, y, np.arange(len(x))), Subset(x[:5_000], y[:5_000], np.arange(5_000))
+    train, assessment = Subset(x, y, np.arange(len(x))), Subset(x[:5_000], y[:5_000], np.arange(5_000))
     trainer, rng = Trainer(build_model("cnn")), np.random.default_rng(0)
     epoch, selection = median_seconds(
         lambda: trainer.fit(x, y, epochs=1, rng=rng),
-        lambda: select_target_layer(trainer, train, diagnosis, rng),
+        lambda: select_target_layer(trainer, train, assessment, rng),
         repetitions=3,
     )
     yield row("small CNN on 30,000: epoch / layer selection", selection, epoch, "2")

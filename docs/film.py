@@ -31,26 +31,26 @@ def tell(data):
     splits = mode.split_for_run(data, SETUP, SEED)
     trainer = mode.new_trainer(data, SETUP)
     mode.train_initial_model(trainer, splits, SETUP, SEED)
-    before, diagnosis = trainer.predict(splits.diagnosis.x), mode.assess(trainer, splits, THETA)
-    label = int(diagnosis.buggy["underfit"][0])
+    before, assessment = trainer.predict(splits.held_out.x), mode.assess(trainer, splits, THETA)
+    label = int(assessment.buggy["underfit"][0])
     batch = mode.Repair(trainer, splits, STRATEGIES["recommended"], SEED).next_batch()
     mode.debug_model(trainer, splits, STRATEGIES["recommended"], SEED)
-    after = trainer.predict(splits.diagnosis.x)
-    return splits, diagnosis, label, batch, before, after
+    after = trainer.predict(splits.held_out.x)
+    return splits, assessment, label, batch, before, after
 
 
 def draw_image(ax, splits, probabilities, place, title):
     """Draw one validation image with what the network says to it."""
-    captions, right = viz.prediction_captions(probabilities[[[place]]], splits.diagnosis.y[[[place]]], range(10))
-    image = viz.pick_images(splits.diagnosis, [[place]])
+    captions, right = viz.prediction_captions(probabilities[[[place]]], splits.held_out.y[[[place]]], range(10))
+    image = viz.pick_images(splits.held_out, [[place]])
     viz.plot_image_grid(image, ax, [""], [""], title, captions=captions, right=right)
     for text in ax.texts:
         text.set_fontsize(13)
 
 
-def draw_diagnosis(ax, diagnosis):
+def draw_diagnosis(ax, assessment):
     """Draw what share of each label the network gets right."""
-    accuracies = diagnosis.diagnosis_accuracies
+    accuracies = assessment.held_out_accuracies
     colors = [viz.MARK if accuracy < THETA else viz.CONTROL for accuracy in accuracies]
     ax.bar(range(len(accuracies)), 100 * accuracies, color=colors)
     ax.set_xticks(range(len(accuracies)))
@@ -75,14 +75,14 @@ def draw_proof(ax, data):
 def main():
     """Draw the six pictures and save them."""
     data = mode.load_dataset("mnist")
-    splits, diagnosis, label, batch, before, after = tell(data)
-    wrong = (splits.diagnosis.y == label) & (before.argmax(axis=1) != label) & (after.argmax(axis=1) == label)
+    splits, assessment, label, batch, before, after = tell(data)
+    wrong = (splits.held_out.y == label) & (before.argmax(axis=1) != label) & (after.argmax(axis=1) == label)
     place = int(np.argmax(np.where(wrong, before.max(axis=1) + after.max(axis=1), 0)))
-    of_label = np.flatnonzero(splits.diagnosis.y == label)
-    maps = mode.class_heatmaps(splits.diagnosis.x, splits.diagnosis.y, diagnosis.predictions, splits.n_classes)
+    of_label = np.flatnonzero(splits.held_out.y == label)
+    maps = mode.class_heatmaps(splits.held_out.x, splits.held_out.y, assessment.predictions, splits.n_classes)
     fig, axes = plt.subplots(2, 3, figsize=(11, 7.6), layout="constrained")
     draw_image(axes[0, 0], splits, before, place, "1  Defect: a clear digit,\nread wrong")
-    draw_diagnosis(axes[0, 1], diagnosis)
+    draw_diagnosis(axes[0, 1], assessment)
     rows = np.stack([maps.of(label, "hci"), maps.of(label, "hwi")]).reshape(1, 2, 28, 28)
     title = f"3  Heat maps: what the network\nsees of digit {label}"
     viz.plot_image_grid(rows, axes[0, 2], [""], ["when right", "when missed"], title)
@@ -92,7 +92,7 @@ def main():
     share = (after[of_label].argmax(axis=1) == label).mean()
     draw_image(
         axes[1, 1], splits, after, place, f"5  Repair: digit {label} right in {percent(share)}\ninstead of "
-        f"{percent(diagnosis.diagnosis_accuracies[label])}"
+        f"{percent(assessment.held_out_accuracies[label])}"
     )  # fmt: skip
     draw_proof(axes[1, 2], data)
     save_figure(FIGURES, "story", fig)

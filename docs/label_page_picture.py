@@ -23,9 +23,9 @@ def make_page(folder):
         labels = arrays["y_pool"]
         np.savez(folder / "unlabelled.npz", **{name: arrays[name] for name in arrays if name != "y_pool"})
     case = open_case(model, folder / "unlabelled.npz", budget=500)
-    diagnosis = assess_case(case)
-    chosen = choose_inputs(case, diagnosis)
-    save_repair(folder / "out", case, diagnosis, chosen)
+    assessment = assess_case(case)
+    chosen = choose_inputs(case, assessment)
+    save_repair(folder / "out", case, assessment, chosen)
     return folder / "out" / "label.html", labels[chosen["index"]]
 
 

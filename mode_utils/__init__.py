@@ -5,7 +5,7 @@ splits           the four roles of data
 pools            the bug-fixing pool as users have it
 run_setup        sizes, defect and random streams of a run
 model_training   build and train the model under repair
-diagnosis        which labels fail, and how
+assessment       which labels fail, and how
 layer_selection  the target layer
 heatmaps         HCI, HMI, HWI and their differentials
 similarity       the nine metrics
@@ -24,7 +24,7 @@ support/         leaves that know no MODE
 
 MODE: Ma et al., "MODE: Automated Neural Network Model Debugging via State Differential Analysis and Input Selection",
 ESEC/FSE 2018, doi 10.1145/3236024.3236082. After ``import mode_utils as mode``, the stages can be called by their names
-alone: ``mode.assess`` is `diagnosis.assess`. A stage is imported when it is asked for.
+alone: ``mode.assess`` is `assessment.assess`. A stage is imported when it is asked for.
 """
 
 import importlib
@@ -38,7 +38,7 @@ _STAGES = {
     "run_setup": ("RunSetup", "check_study", "check_study_parameters", "split_for_run"),
     "support.streams": ("run_streams",),
     "model_training": ("new_trainer", "train_initial_model"),
-    "diagnosis": ("assess",),
+    "assessment": ("assess",),
     "layer_selection": ("select_target_layer",),
     "heatmaps": ("class_heatmaps",),
     "similarity": ("METRICS", "similarity_scores"),

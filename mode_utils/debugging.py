@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from mode_utils.diagnosis import assess
+from mode_utils.assessment import assess
 from mode_utils.options import check_budget
 from mode_utils.selection.allocation import SERVE_BUGS
 from mode_utils.selection.model_outputs import ModelOutputs
@@ -29,7 +29,7 @@ class Repair(InputSelection):
 
     Attributes
     ----------
-    assessment : diagnosis.Assessment of the model as it is, with the options' theta and gamma
+    assessment : assessment.Assessment of the model as it is, with the options' theta and gamma
     pool, schedule, known, screen : see `selection`; `pool.take` removes a batch
     """
 
@@ -58,7 +58,7 @@ class Repair(InputSelection):
         """Choose, retrain and assess until budget, pool or need end; return the table of `debug_model`."""
         check_budget(self.options, self.outputs.n_pool)
         ranks_all = () if self.options.allocation in SERVE_BUGS else ("bug_fixing",)
-        with self.splits.in_memory("train", "diagnosis", "test", *ranks_all):
+        with self.splits.in_memory("train", "held_out", "test", *ranks_all):
             rows = [{"iteration": 0, "samples_added": 0, **self.assessment.scores, "seconds": 0.0}]
             most = min(n_iterations or self.schedule.most_iterations, self.outputs.n_pool // self.options.batch_size)
             while len(rows) <= most and (row := self._iterate()):

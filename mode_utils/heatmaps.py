@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mode_utils.diagnosis import check_labels
+from mode_utils.assessment import check_labels
 from mode_utils.support.checks import check_choice
 
 HEATMAPS = ("hci", "hmi", "hwi", "dhci", "dhmi", "dhwi")
@@ -30,7 +30,7 @@ _GROUPS = {
 
 @dataclass(frozen=True)
 class ClassHeatmaps:
-    """The heat maps of all labels, (n_classes, n_features), NaN without samples; `counts` (n_classes,) of these, by name."""
+    """Heat maps of all labels, (n_classes, n_features), NaN without samples; `counts` (n_classes,) by name."""
 
     hci: np.ndarray
     hmi: np.ndarray

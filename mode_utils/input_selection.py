@@ -23,7 +23,7 @@ def select_inputs(trainer, splits, options, assessment, rng, target_label=None):
     trainer : Trainer, which holds the model; it is not changed
     splits : Splits, whose pool must not be smaller than the batch, or it is a ValueError
     options : DebugOptions
-    assessment : diagnosis.Assessment of the model as it is
+    assessment : assessment.Assessment of the model as it is
     rng : int or numpy.random.Generator; the seed of a run, whose repair chooses these, or the stream to draw from
     target_label : int, optional; serve this label, buggy or not, instead of what the allocation says
 

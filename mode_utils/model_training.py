@@ -54,8 +54,8 @@ def train_yardsticks(trainer, splits, seed):
     dicts: `name`, `samples` (labels beside those of the training samples), `test_accuracy`, `seconds`.
     """
     parts = {
-        "validation alone": [splits.diagnosis],
-        "training and validation": [splits.train, splits.diagnosis],
+        "validation alone": [splits.held_out],
+        "training and validation": [splits.train, splits.held_out],
         "training and whole pool": [splits.train, splits.bug_fixing],
     }
     rows = []
@@ -81,7 +81,7 @@ def learning_curve_slope(trainer, splits, seed):
     for part in (splits.train.subset(half), splits.train):
         with trainer.at():
             trainer.train_afresh(part.x, part.y, run_streams(seed)["reference"])
-            accuracies.append(_accuracy(trainer, splits.diagnosis))
+            accuracies.append(_accuracy(trainer, splits.held_out))
     return accuracies[1] - accuracies[0]
 
 

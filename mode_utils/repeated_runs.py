@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from mode_utils.assessment import assess
 from mode_utils.data import DATA_DIR
 from mode_utils.debugging import RandomRepair, Repair
-from mode_utils.diagnosis import assess
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.feature_models import FrozenBody
 from mode_utils.networks.trainer import Trainer

@@ -68,7 +68,7 @@ class Splits:
     pool_truth: object = None  #: a `pools.PoolTruth`, to score a choice by, not to choose by
 
     @property
-    def diagnosis(self):
+    def held_out(self):
         """The held-out samples that diagnosis, heat maps, layer selection and stopping use."""
         return self.test if self.validation is None else self.validation
 
@@ -85,7 +85,7 @@ class Splits:
     @contextmanager
     def in_memory(self, *roles):
         """Copy the samples of some roles, by default of all, once when they are first used, and keep them."""
-        parts = [getattr(self, role) for role in roles or ("train", "bug_fixing", "diagnosis", "test")]
+        parts = [getattr(self, role) for role in roles or ("train", "bug_fixing", "held_out", "test")]
         held = [part._held for part in parts if not part._held[0]]  # the others are, by an outer context
         for each in held:
             each[0] = True

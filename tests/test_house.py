@@ -62,7 +62,7 @@ def test_the_docstring_of_the_package_lists_steps_and_rooms():
         ("support", set()),
         ("networks", {"support"}),
         ("repair/labelling", {"repair", "support"}),
-        ("repair/reading", {"repair", "support", "networks", "splits", "diagnosis", "options"}),
+        ("repair/reading", {"repair", "support", "networks", "splits", "assessment", "options"}),
         ("sweep", {"support"}),
         ("study", {"support", "options", "heatmaps", "similarity"}),
         ("visualization", {"study", "support"}),
@@ -81,7 +81,7 @@ def test_a_stage_can_be_called_by_its_name_alone_and_is_imported_when_it_is_aske
     code = "import sys, mode_utils as mode; before = set(sys.modules); mode.DebugOptions; print(len(sys.modules), "
     code += "'tensorflow' in sys.modules, 'numpy' in before, mode.assess.__module__)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert printed[1:] == ["False", "False", "mode_utils.diagnosis"]
+    assert printed[1:] == ["False", "False", "mode_utils.assessment"]
     for name in dir(mode_utils):
         assert getattr(mode_utils, name) is not None or name.startswith("__")
     with pytest.raises(AttributeError, match="mode_utils has no stage 'repair_model'; it has: DebugOptions, METRICS"):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mode_utils.diagnosis import assess
+from mode_utils.assessment import assess
 from mode_utils.input_selection import extreme_inputs, select_inputs
 from mode_utils.options import DebugOptions
 from mode_utils.selection.model_outputs import ModelOutputs
@@ -28,9 +28,9 @@ def test_the_first_batch_of_a_repair_can_be_looked_at_without_retraining(trainer
 
 def test_a_batch_says_what_it_is_for_and_how_the_candidates_rank(trainer, splits):
     options = DebugOptions(metric="l2", layer_selection=False, batch_size=100, theta=1.0, gamma=1.0)
-    diagnosis = assess(trainer, splits, options.theta, options.gamma)
-    batch = select_inputs(trainer, splits, options, diagnosis, generator())
-    assert (batch.fault, batch.target_label) == ("underfit", diagnosis.buggy["underfit"][0])
+    assessment = assess(trainer, splits, options.theta, options.gamma)
+    batch = select_inputs(trainer, splits, options, assessment, generator())
+    assert (batch.fault, batch.target_label) == ("underfit", assessment.buggy["underfit"][0])
     assert (splits.bug_fixing.y[batch.candidates] == batch.target_label).all() and len(batch.random) == 75
     assert batch.ranking()[:25].tolist() == batch.ranked.tolist()
     assert np.sort(batch.ranking()).tolist() == np.sort(batch.candidates).tolist()
@@ -48,10 +48,10 @@ def test_a_label_can_be_served_that_is_not_buggy(buggy, fault, trainer, splits):
 
 def test_what_has_left_the_pool_is_not_chosen_again(trainer, splits):
     options = DebugOptions.preset("recommended", batch_size=100, max_iterations=3)
-    diagnosis, batches = assess(trainer, splits), []
+    assessment, batches = assess(trainer, splits), []
     selection = InputSelection(ModelOutputs(trainer, splits), splits, options, generator())
     for _ in range(3):
-        batches.append(selection.next_batch(diagnosis).indices)
+        batches.append(selection.next_batch(assessment).indices)
         assert len(selection.pool) == len(splits.bug_fixing) - 100 * (len(batches) - 1)
         selection.pool.take(batches[-1])
     assert len(np.unique(np.concatenate(batches))) == 300

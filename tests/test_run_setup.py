@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mode_utils.diagnosis import assess
+from mode_utils.assessment import assess
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.run_setup import SCENARIOS, STARVED_LABELS, RunSetup, check_study_parameters, split_for_run
 

@@ -52,7 +52,7 @@ def test_a_copy_of_samples_lasts_as_long_as_it_is_used(mnist, rng):
 
 def test_samples_of_several_roles_stay_in_memory_while_they_are_used(mnist, rng):
     splits = split_dataset(mnist, rng, **SIZES)
-    with splits.in_memory("train", "diagnosis"):
+    with splits.in_memory("train", "held_out"):
         copies = [weakref.ref(part.x) for part in (splits.train, splits.validation)]
         assert splits.train.x is copies[0]() and splits.validation.x is copies[1]()
         pool = weakref.ref(splits.bug_fixing.x)
@@ -68,12 +68,12 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another(mnist):
 
 def test_diagnosis_looks_at_validation_and_never_at_test(mnist, rng):
     splits = split_dataset(mnist, rng, **SIZES)
-    assert splits.diagnosis is splits.validation
+    assert splits.held_out is splits.validation
 
 
 def test_diagnosing_on_test_gives_the_validation_samples_to_the_pool(mnist, rng):
     splits = split_dataset(mnist, rng, **SIZES, diagnose_on="test")
-    assert splits.diagnosis is splits.test and splits.validation is None
+    assert splits.held_out is splits.test and splits.validation is None
     assert len(splits.bug_fixing) == SIZES["n_bug_fixing"] + SIZES["n_validation"]
 
 

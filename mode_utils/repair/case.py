@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mode_utils.assessment import assess
 from mode_utils.data import load_dataset
-from mode_utils.diagnosis import assess
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras
 from mode_utils.networks.trainer import Predictions, Trainer

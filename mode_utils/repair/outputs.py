@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mode_utils.diagnosis import judge_accuracies, label_accuracies
+from mode_utils.assessment import judge_accuracies, label_accuracies
 from mode_utils.options import DebugOptions
 from mode_utils.repair.choosing.choice import PoolCase, Report, assess_case, choose_inputs, say_expected_accuracy
 from mode_utils.repair.choosing.given_outputs import GivenOutputs

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from mode_utils.diagnosis import label_accuracies
+from mode_utils.assessment import label_accuracies
 from mode_utils.networks.learning_rate import describe_rate, is_scheduled, rated_optimizers
 from mode_utils.repair.verdicts import NEW_BUG, judge_labels
 from mode_utils.selection.replay import Replay

@@ -65,11 +65,11 @@ def say_worth(compared):
     return f"chosen inputs are {what} random ones: {story}{doubt if compared['judged_on'].iloc[0] != 'test' else ''}"
 
 
-def say_health(diagnosis):
+def say_health(assessment):
     """Return a sentence if a model has no buggy label, so that there is little to gain; otherwise an empty text."""
-    if (diagnosis.labels["fault"] != "").any():
+    if (assessment.labels["fault"] != "").any():
         return ""
-    told = f"no label is underfit or overfit (largest error {(1 - diagnosis.labels['validation_accuracy']).max():.1%})"
+    told = f"no label is underfit or overfit (largest error {(1 - assessment.labels['validation_accuracy']).max():.1%})"
     return f"{told}: for such a model choosing gains hardly more than random inputs"
 
 

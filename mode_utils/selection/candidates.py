@@ -14,7 +14,7 @@ class Comparison:
     """Candidates and held-out samples in the space in which they are compared with heat maps."""
 
     features: np.ndarray  #: (n, ...) float32 of the candidates: pixels, or activations of the view's layer
-    diagnosis: np.ndarray  #: (n_held_out, ...) float32, the same of the held-out samples
+    held_out: np.ndarray  #: (n_held_out, ...) float32, the same of the held-out samples
     labels: np.ndarray  #: (n_held_out,) int, true labels
     predictions: np.ndarray  #: (n_held_out,) int, labels that the view predicts
     n_classes: int
@@ -25,7 +25,7 @@ class Comparison:
         part = slice(None)
         if labels is not None:
             part = np.isin(self.labels, labels) | np.isin(self.predictions, labels)
-        features = self.diagnosis[part] if weight is None else self.diagnosis[part] * weight
+        features = self.held_out[part] if weight is None else self.held_out[part] * weight
         return class_heatmaps(features, self.labels[part], self.predictions[part], self.n_classes)
 
 
@@ -43,7 +43,7 @@ class Candidates:
     samples: np.ndarray | None = None  #: (n, ...) float32
     probabilities: np.ndarray | None = None  #: (n, n_classes) float32 of the model
     states: np.ndarray | None = None  #: (n, n_features) float32 of the layer, maps averaged to a few cells
-    state_heatmaps: ClassHeatmaps | None = None  #: of the diagnosis samples' states
+    state_heatmaps: ClassHeatmaps | None = None  #: of the held-out samples' states
     comparison: Comparison | None = None
     training_states: Callable | None = None  #: see `source.Outputs.training_states`
     reference_probabilities: np.ndarray | None = None  #: (n, n_classes) float32 of a reference, see `reference`

@@ -22,7 +22,7 @@ class ModelOutputs:
 
     def of_validation(self, layer=None):
         """Return states and probabilities of the held-out samples."""
-        return self._look(self._splits.diagnosis.x, ("states", "probabilities"), layer)
+        return self._look(self._splits.held_out.x, ("states", "probabilities"), layer)
 
     def of_training(self, labels=None, layer=None):
         """Return states and labels of the training samples, or of those with some labels."""
@@ -93,12 +93,12 @@ def choose_view(trainer, splits, options, fault, predictions, rng):
     """
     if options.layer_selection:
         threshold, direction = options.similarity_threshold, _DIRECTIONS[fault]
-        target = select_target_layer(trainer, splits.train, splits.diagnosis, rng, threshold, direction)
+        target = select_target_layer(trainer, splits.train, splits.held_out, rng, threshold, direction)
         return View(target.predictions, target.name, target.weights)
     if options.space == "pixels":
         return View(predictions)
     layer = last_hidden_layer(trainer.model)
     if options.space == "neurons":
         return View(predictions, layer)
-    head = train_feature_models(trainer, [layer], splits.train, splits.diagnosis, rng)[0]
+    head = train_feature_models(trainer, [layer], splits.train, splits.held_out, rng)[0]
     return View(predictions, layer, head.weights)

@@ -90,7 +90,7 @@ def look_at_candidates(chooser, groups, fault, assessment):
 
 
 def _seen(chooser, view, places, needs):
-    outputs, options, held_out = chooser.outputs, chooser.options, chooser.splits.diagnosis
+    outputs, options, held_out = chooser.outputs, chooser.options, chooser.splits.held_out
     layer, found = view and view.layer, {"target_layer": view and view.layer}
     in_pixels = "comparison" in needs and options.space == "pixels"
     in_states = "comparison" in needs and not in_pixels

@@ -46,7 +46,7 @@ def scan_pool(outputs, splits, reference=None, selectors=(), keep=False):
     one by one, see `selectors.scanned_selectors`. `keep` keeps the reference's probabilities, however many they are.
     """
     held_out, probabilities = outputs.of_validation()
-    maps = class_heatmaps(held_out, splits.diagnosis.y, probabilities.argmax(axis=1), splits.n_classes)
+    maps = class_heatmaps(held_out, splits.held_out.y, probabilities.argmax(axis=1), splits.n_classes)
     labels, dtype = splits.known_labels, splits.train.source.dtype
     few = reference is not None and splits.labelled and splits.n_classes * outputs.n_pool <= _MOST_KEPT
     dtype = np.dtype(np.int64 if dtype.kind in "iu" else dtype)

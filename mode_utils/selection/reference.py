@@ -35,7 +35,7 @@ def learn_reference(outputs, splits, rng, reference="states"):
     check_choice("reference", reference, REFERENCES)
     if reference == "network":
         return NetworkReference(outputs.trainer, splits, rng)
-    known, y = outputs.of_validation()[0], splits.diagnosis.y
+    known, y = outputs.of_validation()[0], splits.held_out.y
     lacking = np.setdiff1d(np.arange(splits.n_classes), y)
     more = outputs.of_training(lacking) if lacking.size else None
     if more is not None and len(more[1]):
@@ -95,7 +95,7 @@ class NetworkReference:
 
 def _lessons(splits):
     """Return samples and labels that a network learns from: of validation, and of training what that lacks."""
-    known, train = splits.diagnosis, splits.train
+    known, train = splits.held_out, splits.train
     lacking = np.flatnonzero(~np.isin(train.y, known.y))
     if not lacking.size:
         return known.x, known.y

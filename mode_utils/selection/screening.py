@@ -143,9 +143,9 @@ def _unit(x):
 
 def known_samples(splits, rng):
     """Draw known samples, in random order: validation samples first, as all labels are among them."""
-    places = rng.permutation(len(splits.diagnosis))[:_N_KNOWN]
+    places = rng.permutation(len(splits.held_out))[:_N_KNOWN]
     more = rng.permutation(len(splits.train))[: _N_KNOWN - len(places)]
-    x = np.concatenate([splits.diagnosis.take(places)[0], splits.train.take(more)[0]])
+    x = np.concatenate([splits.held_out.take(places)[0], splits.train.take(more)[0]])
     return x[rng.permutation(len(x))]
 
 

@@ -271,7 +271,7 @@ def simpler_remedies_suffice(settings):
     own = settings[(settings["strategy"] == "recommended") & settings["labelled"]].sort_values("samples").iloc[-1]
     beside = settings[settings["difference"].isna()].groupby("strategy", sort=False)["final"].mean()
     whole, known = beside[WHOLE_POOL], beside.drop(WHOLE_POOL)
-    verdict = CONFIRMED if known.max() >= own["final"] else f"{REFUTED} where labels are dear"
+    verdict = CONFIRMED if known.max() >= own["final"] else f"{REFUTED} where labels are expensive"
     stories = "; ".join(f"{name} {value:.1%}" for name, value in known.items())
     n_whole = settings.loc[settings["strategy"] == WHOLE_POOL, "samples"].iloc[0]
     evidence = (

@@ -116,9 +116,9 @@ def digits_folder(tmp_path_factory, request):
 def test_the_starved_label_rises_and_no_other_falls_beyond_the_tolerance_unsaid(example, data):
     folder, arrays, label = example
     case = open_case(folder / "model.keras", folder / data, budget=60)
-    diagnosis = assess_case(case)
-    assert diagnosis.labels["validation_accuracy"].idxmin() == label and diagnosis.labels["fault"][label]
-    chosen = choose_inputs(case, diagnosis)
+    assessment = assess_case(case)
+    assert assessment.labels["validation_accuracy"].idxmin() == label and assessment.labels["fault"][label]
+    chosen = choose_inputs(case, assessment)
     outcome = retrain(case, chosen["index"].to_numpy(), arrays["y_pool"][chosen["index"]])
     change = outcome.labels["change"]
     assert change[label] > 0.1 and outcome.labels["test_after"][label] > outcome.labels["test_before"][label]
@@ -170,13 +170,13 @@ def test_a_selector_of_ones_own_chooses_also_under_a_name_that_is_taken(one_by_o
 
 def test_other_presets_choose_as_they_do_in_the_laboratory(digits_folder):
     case = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, preset="original", metric="l2")
-    diagnosis = assess_case(case)
-    chosen = choose_inputs(case, diagnosis)
+    assessment = assess_case(case)
+    chosen = choose_inputs(case, assessment)
     ranked = chosen[chosen["score"].notna()]
     assert len(chosen) == 40 and len(ranked) == 10  # a quarter of the batch
     assert set(ranked["label"]) == {"3"} and "3" not in set(chosen.loc[chosen["score"].isna(), "label"])
     every = open_case(digits_folder / "model.keras", digits_folder / "data.npz", 40, preset="original", alpha=1.0)
-    assert set(choose_inputs(every, diagnosis)["label"]) == {"3"}
+    assert set(choose_inputs(every, assessment)["label"]) == {"3"}
 
 
 def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits_folder, capsys):
@@ -213,15 +213,15 @@ def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits
 def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder, monkeypatch):
     arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz")]
     case = open_case(*arguments, 60, tolerance=0, replay=0.0)
-    diagnosis = assess_case(case)
-    chosen = choose_inputs(case, diagnosis)
+    assessment = assess_case(case)
+    chosen = choose_inputs(case, assessment)
     outcome = retrain(case, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]])
     assert not outcome.helps and outcome.tries == 1  # without old samples it forgets
     few, fits, train = replace(case, options=replace(case.options, replay=0.02)), [], retraining.train
     monkeypatch.setattr(retraining, "train", lambda *given: fits.append(1) or train(*given))
     assert retrain(few, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]]).tries == len(fits) > 1
     for name, keep in {"a": False, "b": True}.items():
-        assert save_repair(digits_folder / name, case, diagnosis, chosen, outcome, keep_new_bugs=keep) == keep
+        assert save_repair(digits_folder / name, case, assessment, chosen, outcome, keep_new_bugs=keep) == keep
         assert (digits_folder / name / "repaired.keras").exists() == keep
 
 
@@ -232,9 +232,9 @@ def test_labels_given_in_the_browser_repair_the_model_and_what_two_disagree_on_i
         np.savez(digits_folder / "unlabelled.npz", **{name: arrays[name] for name in arrays if name != "y_pool"})
     arguments = [str(digits_folder / name) for name in ("model.keras", "unlabelled.npz")]
     case = open_case(*arguments, 60)
-    diagnosis = assess_case(case)
-    chosen = choose_inputs(case, diagnosis)
-    save_repair(digits_folder / "first", case, diagnosis, chosen)
+    assessment = assess_case(case)
+    chosen = choose_inputs(case, assessment)
+    save_repair(digits_folder / "first", case, assessment, chosen)
     with open_browser() as browser:
         tab = browser.new_page()
         tab.goto((digits_folder / "first/label.html").as_uri())

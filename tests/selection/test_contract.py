@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from all_pairs import all_pairs
 
+from mode_utils.assessment import assess
 from mode_utils.debugging import Repair
-from mode_utils.diagnosis import assess
 from mode_utils.heatmaps import HEATMAPS, SPACES
 from mode_utils.input_selection import select_inputs
 from mode_utils.networks.backend import keras
@@ -134,7 +134,7 @@ def test_each_pair_of_choices_gives_a_batch_that_keeps_to_the_contract():
     for number, setting in enumerate(SETTINGS):
         trainer.restore(state)
         splits, options = splits_of(setting["kind"], setting["labelled"]), options_of(setting)
-        diagnosis = assess(trainer, replace(splits, test=splits.validation), options.theta, options.gamma)
+        assessment = assess(trainer, replace(splits, test=splits.validation), options.theta, options.gamma)
         labels = splits.bug_fixing.y if splits.labelled else np.arange(len(splits.bug_fixing)) % N_CLASSES
         pool, target = Pool(labels), 1 if setting["served"] == "a label" else None
         pool.take(np.arange(len(labels) - 9) if setting["kind"] == "all that is left" else [0])
@@ -142,7 +142,7 @@ def test_each_pair_of_choices_gives_a_batch_that_keeps_to_the_contract():
         hidden = replace(splits, bug_fixing=replace(splits.bug_fixing, y=np.zeros_like(splits.bug_fixing.y)))
         by_label = options if target is None else replace(options, allocation="faultiest label")
         first, *again = (
-            next_of(each, by_label, 5, pool).next_batch(diagnosis, target)
+            next_of(each, by_label, 5, pool).next_batch(assessment, target)
             for each in (splits, splits if splits.labelled else hidden)[: 1 + (number % 3 == 0)]
         )
         assert all(map(np.array_equal, state, trainer.state())), setting
@@ -178,11 +178,11 @@ def look(splits, setting, order, beliefs):
     splits = replace(splits, bug_fixing=splits.bug_fixing.subset(order))
     labels = splits.bug_fixing.y
     groups = [Group(np.flatnonzero(labels == label), 3) for label in range(N_CLASSES)]
-    diagnosis = assess(trainer, replace(splits, test=splits.validation), 1.0, 1.0)
+    assessment = assess(trainer, replace(splits, test=splits.validation), 1.0, 1.0)
     fault = setting["served"] if setting["served"] != "a label" else None
     selection = next_of(splits, options_of(setting), 2)
     selection.reference_probabilities = beliefs[order]
-    return look_at_candidates(selection, groups, fault, diagnosis), np.concatenate([group.members for group in groups])
+    return look_at_candidates(selection, groups, fault, assessment), np.concatenate([group.members for group in groups])
 
 
 def test_a_selector_gets_all_that_it_declares_and_nothing_else_and_scores_a_sample_wherever_it_stands():
@@ -242,8 +242,8 @@ def test_a_preset_serves_a_label_without_validation_samples(preset, reference, l
     weights, bias = trainer.model.layers[-1].get_weights()
     trainer.model.layers[-1].set_weights([weights, bias - 20 * (np.arange(N_CLASSES) == 1)])
     options = DebugOptions.preset(preset, batch_size=12, max_iterations=1, alpha=1.0, reference=reference, skip=())
-    diagnosis = assess(trainer, replace(splits, test=splits.validation), options.theta, options.gamma)
-    batch = select_inputs(trainer, splits, options, diagnosis, np.random.default_rng(0))
+    assessment = assess(trainer, replace(splits, test=splits.validation), options.theta, options.gamma)
+    batch = select_inputs(trainer, splits, options, assessment, np.random.default_rng(0))
     assert (splits.bug_fixing.y[batch.indices] == 1).sum() >= 3
 
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mode_utils.diagnosis import Assessment
+from mode_utils.assessment import Assessment
 from mode_utils.options import DebugOptions
 from mode_utils.selection.allocation import ALLOCATIONS, Schedule
 
@@ -54,7 +54,7 @@ def test_nothing_is_left_when_no_label_is_in_need_whatever_was_served():
         for state in ("underfit", "overfit", "")
     }
     assert [key for key, nothing in left.items() if nothing] == [("faultiest label", ""), ("buggy labels", "")]
-    perfect = replace(assessment(), diagnosis_accuracies=np.ones(6))
+    perfect = replace(assessment(), held_out_accuracies=np.ones(6))
     assert [Schedule(DebugOptions(allocation=how)).has_nothing_left(perfect) for how in ALLOCATIONS[2:]] == [
         True,
         False,

@@ -99,7 +99,7 @@ def test_samples_of_any_shape_are_screened(shape, rng):
     x = rng.normal(size=shape).astype(np.float32)
     part = Subset(x, np.zeros(40, np.int32), np.arange(40))
     twice = Subset(x, np.zeros(80, np.int32), np.tile(np.arange(40), 2))
-    splits = type("Splits", (), {"bug_fixing": twice, "train": part, "diagnosis": part, "labelled": True})
+    splits = type("Splits", (), {"bug_fixing": twice, "train": part, "held_out": part, "labelled": True})
     screen = Screen(SKIPS, splits, rng, self_confidence=np.ones(80))
     picked, copies = screen.pick(np.arange(80), 60)
     assert len(set(picked % 40)) == len(picked) <= 40 and len(copies) > 30

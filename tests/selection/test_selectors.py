@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.metrics import log_loss
 
-from mode_utils.diagnosis import assess
+from mode_utils.assessment import assess
 from mode_utils.heatmaps import class_heatmaps
 from mode_utils.options import DebugOptions
 from mode_utils.selection.allocation import Group
@@ -24,21 +24,21 @@ NEURONS = DebugOptions(metric="euclidean", space="neurons", layer_selection=Fals
 def make_candidates(trainer, splits):
     own = assess(trainer, splits)
 
-    def make(selector, members=(range(40), range(100, 160)), n_wanted=10, fault="underfit", diagnosis=own, **changes):
+    def make(selector, members=(range(40), range(100, 160)), n_wanted=10, fault="underfit", assessment=own, **changes):
         groups = [Group(np.array(each, dtype=int), n_wanted) for each in members]
         options = replace(NEURONS, selector=selector, **changes)
         selection = InputSelection(ModelOutputs(trainer, splits), splits, options, np.random.default_rng(0))
         selection.reference_probabilities = np.random.default_rng(1).dirichlet(np.ones(10), len(splits.bug_fixing))
-        return look_at_candidates(selection, groups, fault, diagnosis)
+        return look_at_candidates(selection, groups, fault, assessment)
 
     return make
 
 
 @pytest.fixture
 def never_8(trainer, splits):
-    """A diagnosis in which no 8 is predicted as an 8: HCI_8 does not exist."""
-    diagnosis = assess(trainer, splits)
-    return replace(diagnosis, predictions=np.where(diagnosis.predictions == 8, 3, diagnosis.predictions))
+    """An assessment in which no 8 is predicted as an 8: HCI_8 does not exist."""
+    assessment = assess(trainer, splits)
+    return replace(assessment, predictions=np.where(assessment.predictions == 8, 3, assessment.predictions))
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def test_error_is_the_size_of_the_gradient_on_the_true_logit_and_has_the_order_o
 
 
 def test_similarity_compares_each_candidate_with_the_heat_map_of_its_own_label(trainer, splits, score):
-    own = trainer.predict(splits.diagnosis.x).argmax(axis=1)
-    maps = class_heatmaps(splits.diagnosis.x, splits.diagnosis.y, own, 10)
+    own = trainer.predict(splits.held_out.x).argmax(axis=1)
+    maps = class_heatmaps(splits.held_out.x, splits.held_out.y, own, 10)
     expected = [
         similarity_scores(x[None], maps.of(y, "hci"), "euclidean")[0]
         for x, y in zip(*splits.bug_fixing.take([*range(40), *range(100, 160)]), strict=True)
@@ -101,7 +101,7 @@ def test_overfit_labels_have_a_similarity_of_their_own(score):
 
 
 def test_a_label_without_its_heat_map_is_unknown_and_the_others_are_not(never_8, make_candidates):
-    candidates = make_candidates("similarity", space="pixels", diagnosis=never_8)
+    candidates = make_candidates("similarity", space="pixels", assessment=never_8)
     unknown = np.isnan(selector_scores(candidates))
     assert np.array_equal(unknown, candidates.labels == 8) and unknown.any()
 
@@ -123,7 +123,7 @@ def test_a_state_margin_says_whose_heat_map_is_nearest(make_candidates, score):
 
 
 def test_a_missing_heat_map_makes_its_own_label_unknown_and_no_other(never_8, make_candidates):
-    candidates = make_candidates("state margin", diagnosis=never_8)
+    candidates = make_candidates("state margin", assessment=never_8)
     scores = selector_scores(candidates)
     assert np.array_equal(np.isnan(scores), candidates.labels == 8)
 
@@ -139,8 +139,8 @@ def test_adaptive_is_margin_where_all_is_right_and_state_margin_where_all_is_wro
 def test_a_scaled_temperature_follows_the_error_of_each_groups_label(trainer, make_candidates, splits):
     three, five = (np.flatnonzero(splits.bug_fixing.y == label) for label in (3, 5))
     candidates = make_candidates("random", members=(three, five), temperature=2.0, scale_temperature=True)
-    wrong = trainer.predict(splits.diagnosis.x).argmax(axis=1) != splits.diagnosis.y
-    expected = [2 * wrong[splits.diagnosis.y == label].mean() for label in (3, 5)]
+    wrong = trainer.predict(splits.held_out.x).argmax(axis=1) != splits.held_out.y
+    expected = [2 * wrong[splits.held_out.y == label].mean() for label in (3, 5)]
     assert candidates.temperature.tolist() == pytest.approx(expected)
     assert make_candidates("random", temperature=2.0).temperature == 2.0
 
@@ -197,7 +197,7 @@ def test_what_is_read_and_how_often_does_not_change_what_is_drawn(trainer, split
 def test_with_layer_selection_the_selected_layer_is_looked_at(trainer, splits, make_candidates):
     candidates = make_candidates("state margin", layer_selection=True, similarity_threshold=10.0)
     options = replace(NEURONS, layer_selection=True, similarity_threshold=10.0)
-    own = trainer.predict(splits.diagnosis.x).argmax(axis=1)
+    own = trainer.predict(splits.held_out.x).argmax(axis=1)
     view = choose_view(trainer, splits, options, "underfit", own, np.random.default_rng(0))
     assert candidates.target_layer == view.layer == "hidden_1"
     indices = [*range(40), *range(100, 160)]

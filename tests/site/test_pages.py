@@ -154,9 +154,9 @@ def test_what_the_page_adds_works(own_names, monkeypatch, trainer, splits, rng):
     images = splits.bug_fixing.x[:20]
     known = [np.corrcoef(image.ravel(), images[0].ravel())[0, 1] for image in images]
     assert np.allclose(mode.similarity_scores(images, images[0], "correlation"), known, atol=1e-5)
-    diagnosis = mode.assess(trainer, splits, theta=1.0)
+    assessment = mode.assess(trainer, splits, theta=1.0)
     for each in options:
-        batch = mode.select_inputs(trainer, splits, replace(each, batch_size=100), diagnosis, rng)
+        batch = mode.select_inputs(trainer, splits, replace(each, batch_size=100), assessment, rng)
         assert len(np.unique(batch.indices)) == 100
     assert 0 < added["samples_of_7"] < 20
     assert added["table"]["evidence"][0].endswith("of 540 runs did.")

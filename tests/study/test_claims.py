@@ -209,7 +209,7 @@ def test_wrong_labels_mislead_what_collects_more_of_them_than_there_are(wrong, v
     assert found.verdict == verdict and f"adaptive {wrong:.0%}" in found.evidence
 
 
-@pytest.mark.parametrize(("known", "verdict"), [(0.93, "refuted where labels are dear"), (0.945, "confirmed")])
+@pytest.mark.parametrize(("known", "verdict"), [(0.93, "refuted where labels are expensive"), (0.945, "confirmed")])
 def test_validation_samples_would_do_if_they_alone_bring_as_much(known, verdict):
     cells = pool_cells(known=known)
     found = claims.simpler_remedies_suffice(cells[(cells["dataset"] == "data 0") & (cells["pool"] == "clean")])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from mode_utils.diagnosis import Assessment
+from mode_utils.assessment import Assessment
 from mode_utils.repair.reading.arrays import check_order
 from mode_utils.selection.next_batch import InputSelection
 from mode_utils.support.streams import repair_streams
@@ -47,7 +47,7 @@ class Report:
         "underfit", "overfit" or "".
     confusions : pandas.DataFrame
         `label`, `predicted`, `samples` and `share` of the label's validation samples, the most frequent first.
-    assessment : diagnosis.Assessment
+    assessment : assessment.Assessment
     """
 
     labels: pd.DataFrame
@@ -61,7 +61,7 @@ def assess_case(case):
     names, faults = np.array(data.class_names), np.full(data.n_classes, "", dtype=object)
     for fault in ("overfit", "underfit"):  # a label that is both is underfit
         faults[assessment.buggy[fault]] = fault
-    seen, unseen = assessment.train_accuracies, assessment.diagnosis_accuracies
+    seen, unseen = assessment.train_accuracies, assessment.held_out_accuracies
     accuracies = ({} if seen is unseen else {"train_accuracy": seen}) | {"validation_accuracy": unseen}
     labels = pd.DataFrame({"label": names, **accuracies, "fault": faults})
     return Report(labels, _confusions(data.y_validation, assessment.predictions, names), assessment)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mode_utils.diagnosis import another_order
+from mode_utils.assessment import another_order
 from mode_utils.repair.reading.array_sets import SAMPLES, check_set, of_kind
 from mode_utils.repair.reading.class_names import listed
 from mode_utils.splits import Splits, Subset
@@ -134,7 +134,7 @@ def fits_shape(found, wanted):
 
 
 def check_order(predicted, y, class_names, whose):
-    """Raise a ValueError if labels explain predictions far better in another order, see `diagnosis.another_order`."""
+    """Raise a ValueError if labels explain predictions far better in another order, see `assessment.another_order`."""
     order, another = another_order(y, predicted, len(class_names))
     if order is None:
         return

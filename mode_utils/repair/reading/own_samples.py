@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mode_utils.diagnosis import another_order
+from mode_utils.assessment import another_order
 from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import looks_up
 from mode_utils.repair.reading.arrays import check_order

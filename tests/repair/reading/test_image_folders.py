@@ -226,9 +226,9 @@ def test_the_table_says_which_image_and_goes_by_its_name(folder, model, tmp_path
     for name in NAMES:
         (folder / "pool" / name).rmdir()
     case = open_case(model, folder, budget=20)
-    diagnosis = assess_case(case)
-    chosen = choose_inputs(case, diagnosis)
-    save_repair(tmp_path / "out", case, diagnosis, chosen)
+    assessment = assess_case(case)
+    chosen = choose_inputs(case, assessment)
+    save_repair(tmp_path / "out", case, assessment, chosen)
     table = pd.read_csv(tmp_path / "out/selected.csv")
     assert all((folder / name).is_file() for name in table["name"])
     table["label"] = [name.split("/")[1].split("-")[0] for name in table["name"]]

@@ -17,24 +17,24 @@ _FAR_BETTER = 0.4  # of accuracy, that another order of the labels has to bring
 class Assessment:
     """What a model gets right and wrong at one moment."""
 
-    predictions: np.ndarray  #: (n_diagnosis,) int, the model's own labels for the diagnosis samples
+    predictions: np.ndarray  #: (n_diagnosis,) int, the model's own labels for the held-out samples
     train_accuracies: np.ndarray  #: (n_classes,) float, see `label_accuracies`
-    diagnosis_accuracies: np.ndarray  #: (n_classes,) float
+    held_out_accuracies: np.ndarray  #: (n_classes,) float
     buggy: dict[str, np.ndarray]  #: by fault, "underfit" and "overfit": labels (n_buggy,), faultiest first
     deficits: dict[str, np.ndarray]  #: by fault, how far each label (n_classes,) is from health; above 0 if buggy
     scores: dict[str, float]  #: columns of the runs table (see `study.runs_table`)
 
     @property
     def errors(self):
-        """Share of each label's diagnosis samples (n_classes,) that the model gets wrong; NaN where there are none."""
-        return 1 - self.diagnosis_accuracies
+        """Share of each label's held-out samples (n_classes,) that the model gets wrong; NaN where there are none."""
+        return 1 - self.held_out_accuracies
 
     @property
     def likely_errors(self):
         """The errors; of a label without held-out samples that on training samples, or the others' mean if worse."""
         unknown = np.isnan(self.errors)
         if not unknown.any() or unknown.all():
-            return 1 - _either(self.diagnosis_accuracies, self.train_accuracies)
+            return 1 - _either(self.held_out_accuracies, self.train_accuracies)
         trained = np.maximum(1 - self.train_accuracies, np.nanmean(self.errors))
         return np.where(unknown, trained, self.errors)
 
@@ -45,10 +45,10 @@ def assess(trainer, splits, theta=0.92, gamma=0.10):
     Parameters
     ----------
     trainer : Trainer, which holds the model
-    splits : Splits; the faults are those on `train` and `diagnosis`, `test` is only scored
+    splits : Splits; the faults are those on `train` and `held_out`, `test` is only scored
     theta, gamma : float in [0, 1], see `find_underfit_labels` and `find_overfit_labels`
     """
-    parts = {"test": splits.test, "diagnosis": splits.diagnosis, "train": splits.train}
+    parts = {"test": splits.test, "diagnosis": splits.held_out, "train": splits.train}  # as the columns are called
     predicted = {role: trainer.predict(part.x).argmax(axis=1) for role, part in parts.items()}
     by_label = {role: label_accuracies(part.y, predicted[role], splits.n_classes) for role, part in parts.items()}
     found = judge_accuracies(predicted["diagnosis"], by_label["train"], by_label["diagnosis"], theta, gamma)
@@ -58,7 +58,7 @@ def assess(trainer, splits, theta=0.92, gamma=0.10):
 
 
 def judge_accuracies(predictions, seen, unseen, theta=0.92, gamma=0.10):
-    """Return an `Assessment` without scores, by recalls (n_classes,); nothing is overfit if `seen` and `unseen` are one."""
+    """Return an `Assessment` without scores, by recalls (n_classes,); nothing is overfit if both are the same."""
     deficits = {"underfit": theta - _either(unseen, seen), "overfit": seen - unseen - gamma}
     buggy = {"underfit": find_underfit_labels(seen, unseen, theta), "overfit": find_overfit_labels(seen, unseen, gamma)}
     return Assessment(predictions, seen, unseen, buggy, deficits, {})
@@ -88,22 +88,22 @@ def label_accuracies(labels, predictions, n_classes):
     return np.divide(correct, counts, out=np.full(n_classes, np.nan), where=counts > 0)
 
 
-def find_underfit_labels(train_accuracies, diagnosis_accuracies, theta=0.92):
+def find_underfit_labels(train_accuracies, held_out_accuracies, theta=0.92):
     """Return the labels whose accuracy is below theta on training *and* held-out samples, the lowest held-out first.
 
     Of a label (n_classes,) without samples in one role (NaN), the other decides. Ma et al., ESEC/FSE 2018, doi
     10.1145/3236024.3236082; the value of theta is the earlier replication's.
     """
     check_share("theta", theta)
-    train, diagnosis = _either(train_accuracies, diagnosis_accuracies), _either(diagnosis_accuracies, train_accuracies)
-    underfit = np.flatnonzero((train < theta) & (diagnosis < theta))
-    return underfit[np.argsort(diagnosis[underfit], kind="stable")]
+    train, held_out = _either(train_accuracies, held_out_accuracies), _either(held_out_accuracies, train_accuracies)
+    underfit = np.flatnonzero((train < theta) & (held_out < theta))
+    return underfit[np.argsort(held_out[underfit], kind="stable")]
 
 
-def find_overfit_labels(train_accuracies, diagnosis_accuracies, gamma=0.10):
+def find_overfit_labels(train_accuracies, held_out_accuracies, gamma=0.10):
     """Return the labels whose training accuracy exceeds held-out accuracy by more than gamma, largest gap first."""
     check_share("gamma", gamma)
-    gap = np.asarray(train_accuracies) - np.asarray(diagnosis_accuracies)
+    gap = np.asarray(train_accuracies) - np.asarray(held_out_accuracies)
     overfit = np.flatnonzero(gap > gamma)
     return overfit[np.argsort(-gap[overfit], kind="stable")]
 

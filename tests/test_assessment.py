@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import recall_score
 
-from mode_utils.diagnosis import find_overfit_labels, find_underfit_labels, label_accuracies
+from mode_utils.assessment import find_overfit_labels, find_underfit_labels, label_accuracies
 
 pairs = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60).map(np.array)
 
