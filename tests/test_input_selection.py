@@ -69,3 +69,14 @@ def test_a_target_label_is_guessed_where_the_pool_has_no_labels(trainer, splits)
     hidden = replace(splits, labelled=False)
     batch = select_inputs(trainer, hidden, options, assess(trainer, splits), generator(), target_label=3)
     assert (splits.bug_fixing.y[batch.indices] == 3).mean() > 0.5
+
+
+def test_of_a_partly_labelled_pool_labels_are_known_or_guessed_and_only_those_without_are_chosen(trainer, splits):
+    known = np.where(np.arange(len(splits.bug_fixing)) % 2, splits.bug_fixing.y, -1).astype(np.int32)
+    hidden = replace(splits, labelled=False, partly_known=known, bug_fixing=replace(splits.bug_fixing, y=known))
+    options = DebugOptions.preset("recommended", batch_size=100, reference="states")
+    selection = InputSelection(ModelOutputs(trainer, hidden), hidden, options, generator())
+    batch = selection.next_batch(assess(trainer, splits))
+    assert not (batch.indices % 2).any() and len(batch.indices) == 100
+    labels = selection.known.labels
+    assert np.array_equal(labels[1::2], splits.bug_fixing.y[1::2]) and (labels == splits.bug_fixing.y).mean() > 0.8

@@ -115,7 +115,7 @@ def _seen(chooser, view, places, needs):
 class InputSelection:
     """Chooses batches from a pool; what is known of the pool is found out once, when it is first needed.
 
-    `outputs` is a `source.Outputs`. `rng` draws the batches; what is drawn to get to know the pool comes from streams
+    `outputs` are `Outputs`. `rng` draws the batches; what is drawn to get to know the pool comes from streams
     apart: one that it spawns, and that of the run's reference if it is a run's. `used` are places that are not chosen.
     """
 
@@ -151,8 +151,8 @@ class InputSelection:
             selectors = scanned_selectors(self.options) or ()
             return scan_pool(self.outputs, self.splits, self._reference() if asked else None, selectors, keep)
         found, labels = self.reference_probabilities, self.splits.known_labels
-        if labels is None:
-            labels = np.asarray(np.zeros(self.outputs.n_pool) if found is None else found.argmax(axis=1), np.int32)
+        guesses = np.asarray(np.zeros(self.outputs.n_pool) if found is None else found.argmax(axis=1), np.int32)
+        labels = guesses if labels is None else np.where(labels < 0, guesses, labels)
         return PoolScan(labels, None if found is None else found[np.arange(len(labels)), labels], found)
 
     @property

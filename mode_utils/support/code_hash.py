@@ -33,7 +33,7 @@ def code_hash(root, *modules):
 
 
 def imports_hash(root, source, ignored=()):
-    """Hash what a program outside of a package imports from it, but for `ignored` folders, by the same rule."""
+    """Hash what a program outside of a package imports from it, but for `ignored` rooms ("a.b"), by the same rule."""
     reader, tree = _Reader(Path(root), ignored), ast.parse(source)
     imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     names = {alias.asname or alias.name: alias.name for node in imports for alias in node.names}
@@ -78,7 +78,7 @@ class _Reader(ast.NodeTransformer):
     """Reads each module of a package once."""
 
     def __init__(self, root, ignored=()):
-        self.root, self.ignored, self.hashes, self._reading = root, ignored, {}, []
+        self.root, self.ignored, self.hashes, self._reading = root, [room.split(".") for room in ignored], {}, []
         self._homes = cache(_homes)
 
     def hash_of(self, parts):
@@ -121,7 +121,7 @@ class _Reader(ast.NodeTransformer):
             parts, name = [*parts, name], None
         elif name in (homes := self._homes(self.root.joinpath(*parts, "__init__.py"))):
             parts += homes[name].split(".")
-        if not parts or parts[0] in self.ignored:
+        if not parts or any(parts[: len(room)] == room for room in self.ignored):
             return None
         return ast.Expr(ast.Constant((self.hash_of(parts), name or "", alias.asname or alias.name)))
 

@@ -40,7 +40,7 @@ def _package_hash(notebook: str, sources: str) -> str:
     for kind, source, _ in notebook_cells(notebook):
         with suppress(SyntaxError):  # of a cell in another language
             programs += [parse_cell(source)[0]] if kind == "code" else []
-    return imports_hash(PACKAGE, "\n".join(programs), [room.name for room in OURS])
+    return imports_hash(PACKAGE, "\n".join(programs), [".".join(room.relative_to(PACKAGE).parts) for room in OURS])
 
 
 def sources_hash() -> str:

@@ -114,7 +114,9 @@ def test_the_rooms_that_training_and_selection_come_from_do_nothing_themselves()
         assert len(body) == 1 and isinstance(body[0], ast.Expr), f"{room}/__init__.py does something"
 
 
-@pytest.mark.parametrize("name", ["study/comparisons.py", "visualization/images.py", "repair/steps.py", "sweep/run.py"])
+@pytest.mark.parametrize(
+    "name", ["study/comparisons.py", "visualization/images.py", "repair/rounds.py", "sweep/run.py"]
+)
 def test_tables_plots_repairs_and_sweeps_discard_no_trained_model(name, tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "mode_utils", ignore=shutil.ignore_patterns("__pycache__"))
     copied = tmp_path / "mode_utils"
