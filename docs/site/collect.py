@@ -247,12 +247,13 @@ def reference():
 
 def _overview(folder, name, title):
     """Return the page of a room: what its docstring says, and a line for each of its files with a link."""
-    docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
-    listed = [entry for entry in _LISTED.findall(docstring) if not entry[0].startswith("_")]
+    docstring = _docstring(folder / "__init__.py")
+    entries = [*folder.glob("[!_]*.py"), *(path.parent for path in folder.glob("*/__init__.py"))]
+    says = {path.stem: path / "__init__.py" if path.is_dir() else path for path in sorted(entries)}
+    listed = [(entry, _docstring(file).partition("\n")[0].removesuffix(".")) for entry, file in says.items()]
     summary, _, more = _LISTED.sub("", docstring).partition("\n\n")
     lines = [f"# {title}", "", summary, ""]
-    for part in re.split(r"\n{2,}", more.removesuffix("Files:\n").strip()):
-        part = part.removesuffix("\nFiles:")
+    for part in re.split(r"\n{2,}", more.strip()):
         lines += ["```text", part, "```", ""] if part.startswith("  ") else [part, ""]
     lines += [
         "| name | what |",
@@ -261,6 +262,10 @@ def _overview(folder, name, title):
     ]
     below = ["", "```{toctree}", ":hidden:", "", *(f"{name}.{entry}" for entry, _ in listed), "```", ""]
     return "\n".join([*lines, *below])
+
+
+def _docstring(path):
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def _write(path, text):
