@@ -23,6 +23,8 @@ from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.support.checks import check_least
 from mode_utils.support.sample_parts import in_chunks
 
+_PRESETS = ("recommended", "adaptive")
+
 
 @dataclass(frozen=True)
 class ArraysChoice:
@@ -69,9 +71,6 @@ def choose_from_arrays(arrays, budget, folder=None, **options):
     if folder is not None:
         save_repair(folder, case, report, found.chosen, remarks=found.remarks)
     return found
-
-
-_PRESETS = ("recommended", "adaptive")
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,10 @@ def scan_pool(outputs, splits, reference=None, selectors=(), keep=False):
     """
     held_out, probabilities = outputs.of_validation()
     maps = class_heatmaps(held_out, splits.held_out.y, probabilities.argmax(axis=1), splits.n_classes)
-    labels, dtype = splits.known_labels, splits.train.source.dtype
+    labels = splits.known_labels
     few = reference is not None and splits.labelled and splits.n_classes * outputs.n_pool <= _MOST_KEPT
-    dtype = np.dtype(np.int64 if dtype.kind in "iu" else dtype)
-    look = _Look(reference, maps, labels, tuple(selectors), keep or few, dtype.str)
+    given = labels if splits.labelled else None
+    look = _Look(reference, maps, given, tuple(selectors), keep or few, splits.train.source.dtype.str)
     parts = [chunk for part in outputs.each_part(partial(_look_at_part, look)) for chunk in part]
     columns = {name: np.concatenate([chunk[name] for chunk in parts]) for name in parts[0]}
     scores = {name: columns.pop(name) for name in selectors}
@@ -60,8 +60,8 @@ def scan_pool(outputs, splits, reference=None, selectors=(), keep=False):
 
 
 def digest_rows(x, dtype):
-    """Return a number (n,) uint64 for each sample (n, ...), taken as a type of numbers."""
-    rows = np.ascontiguousarray(x, dtype).reshape(len(x), -1)
+    """Return a number (n,) uint64 for each sample (n, ...), taken as a type of numbers; all integers are one type."""
+    rows = np.ascontiguousarray(x, np.int64 if np.dtype(dtype).kind in "iu" else dtype).reshape(len(x), -1)
     return np.frombuffer(b"".join(blake2b(row, digest_size=8).digest() for row in rows), np.uint64)
 
 
@@ -74,7 +74,7 @@ def _look_at_chunk(look, start, samples, states, probabilities):
     places = np.arange(start, start + len(states))
     reference = look.reference
     asked = np.full_like(probabilities, np.nan) if reference is None else reference.probabilities(places, states)
-    given = None if look.labels is None or (look.labels < 0).any() else look.labels[places]
+    given = None if look.labels is None else look.labels[places]
     own = np.asarray(asked.argmax(axis=1) if given is None else given, np.int32)
     seen = {"probabilities": probabilities, "states": states, "state_heatmaps": look.maps}
     candidates = Candidates(None, [], own, None, labelled=given is not None, reference_probabilities=asked, **seen)

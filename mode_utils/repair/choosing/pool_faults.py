@@ -74,8 +74,7 @@ class PoolSearch:
     @cached_property
     def _digests(self):
         given = {role: getattr(self.case.data, f"x_{role}") for role in ("train", "validation", "test")}
-        kind = given["train"].dtype
-        dtype = np.dtype(np.int64 if kind.kind in "iu" else kind)
+        dtype = given["train"].dtype
         return {
             role: np.concatenate([np.empty(0, np.uint64), *(digest_rows(part, dtype) for _, part in in_chunks(x))])
             for role, x in given.items() if x is not None

@@ -93,12 +93,14 @@ class ShardedPool:
         """Return features, probabilities and names at some places; a shard is read once, and rows are kept a while."""
         missing = np.setdiff1d(places, self._places)
         if missing.size:
+            if self._kept is not None and sum(column.nbytes for column in self._kept) >= _MOST_CACHED:
+                self._places, self._kept, missing = self._places[:0], None, np.unique(places)
             self._keep(missing, [np.concatenate(column) for column in zip(*self._read(missing), strict=True)])
         found = np.searchsorted(self._places, places)
         return tuple(column[found] for column in self._kept)
 
     def _keep(self, places, columns):
-        if self._kept is not None and sum(column.nbytes for column in self._kept) < _MOST_CACHED:
+        if self._kept is not None:
             places = np.concatenate([self._places, places])
             columns = [np.concatenate(both) for both in zip(self._kept, columns, strict=True)]
         order = np.argsort(places)

@@ -15,6 +15,7 @@ import pytest
 
 from mode_utils.repair import Shards
 from mode_utils.repair.choose_command import main
+from mode_utils.repair.choosing.sharded_pool import ShardedPool
 from mode_utils.repair.outputs import choose_from_arrays
 from mode_utils.repair.reading.shard_files import find_shards, open_shard
 
@@ -115,6 +116,17 @@ def test_a_pool_in_one_file_and_in_any_number_of_shards_is_the_same(how, known, 
         pd.testing.assert_frame_equal(split.faults.table, whole.faults.table, check_exact=True)
         assert split.remarks == whole.remarks and sum(split.case.rows.values()) == 2_000
     assert len(whole.chosen) == 120 and ("label" in whole.chosen) == (known == "all")
+
+
+@pytest.mark.parametrize("most", [0, 2**10, 2**28])
+def test_rows_are_those_that_are_asked_for_however_few_are_kept(most, shards, monkeypatch):
+    monkeypatch.setattr("mode_utils.repair.choosing.sharded_pool._MOST_CACHED", most)
+    pool = ShardedPool(Shards(str(shards), workers=1), N_FEATURES, N_CLASSES, ())
+    every, rng = np.concatenate([draw(1500, shard + 1)[0] for shard in range(N_SHARDS)]), np.random.default_rng(0)
+    for _ in range(6):
+        places = rng.choice(len(pool), 40)  # some again, in any order
+        np.testing.assert_array_equal(pool.features[places], every[places])
+        assert pool.names[places].tolist() == [f"part-{place // 1500}.npz:{place % 1500}" for place in places]
 
 
 def test_copies_are_chosen_once_and_counted(base, tmp_path):
