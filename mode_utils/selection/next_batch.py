@@ -8,6 +8,7 @@ import numpy as np
 
 from mode_utils.heatmaps import class_heatmaps
 from mode_utils.selection.allocation import Schedule, allocate
+from mode_utils.selection.arm import Arm, draw_arm
 from mode_utils.selection.candidates import Candidates, Comparison
 from mode_utils.selection.pool import Pool, draw_batch
 from mode_utils.selection.pool_scan import PoolScan, scan_pool
@@ -116,13 +117,14 @@ class InputSelection:
     """Chooses batches from a pool; what is known of the pool is found out once, when it is first needed.
 
     `outputs` are `Outputs`. `rng` draws the batches; what is drawn to get to know the pool comes from streams
-    apart: one that it spawns, and that of the run's reference if it is a run's. `used` are places that are not chosen.
+    apart: one that it spawns, and that of the run's reference if it is a run's. `used` are places that are not chosen;
+    `arm` are members of the control arm in earlier rounds, see `arm.draw_arm`.
     """
 
-    def __init__(self, outputs, splits, options, rng, used=()):
+    def __init__(self, outputs, splits, options, rng, used=(), arm=()):
         self.outputs, self.splits, self.options, self.rng = outputs, splits, options, rng
         self.schedule, self.choose_view = Schedule(options), outputs.choose_view
-        self._apart, self._used = rng.spawn(1)[0], used
+        (self._apart, self._of_arm), self._used, self._arm = rng.spawn(2), used, arm
 
     @property
     def asks_reference(self):
@@ -169,15 +171,29 @@ class InputSelection:
     @cached_property
     def pool(self):
         """The bug-fixing pool, without what was used before or has a label where others have none."""
-        pool, labels = Pool(self.known.labels), self.splits.known_labels
+        return Pool(self.known.labels).without(self._closed)
+
+    @property
+    def _closed(self):
+        labels = self.splits.known_labels
         known = np.flatnonzero(labels >= 0) if labels is not None and not self.splits.labelled else ()
-        pool.take(np.union1d(self._used, known).astype(int))
-        return pool
+        return np.union1d(self._used, known).astype(int)
+
+    @cached_property
+    def _order(self):
+        return self._of_arm.permutation(self.outputs.n_pool)
+
+    def draw_arm(self):
+        """Return the control `Arm` of the next batch, which stays in the pool; the model is not asked."""
+        known = np.flatnonzero(~self.pool.available) if "pool" in vars(self) else self._closed
+        n_new = round(self.options.control_share * self.options.batch_size)
+        return draw_arm(self._order, n_new, known, self._arm) if n_new else Arm(np.asarray(self._arm, int))
 
     def next_batch(self, assessment, target_label=None):
         """Choose the next samples, a `Batch`, which stay in the pool; None if there is nothing to repair.
 
         `assessment` is of the model as it is; `target_label` is served, buggy or not, in place of what is next.
+        The options' `control_share` of it is the control arm, drawn from the whole pool before the others are chosen.
         A batch larger than the pool is a ValueError, as is a selector that returns another number of scores.
         """
         if target_label is None:
@@ -188,13 +204,14 @@ class InputSelection:
             fault, needs = "overfit" if overfit else "underfit", np.eye(self.splits.n_classes)[target_label]
         if needs is not None and not needs.any():
             return None
-        screen, size = self.screen, self.options.batch_size
-        groups = allocate(self.pool, needs, size, self.options.alpha)
+        screen, arm = self.screen, self.draw_arm().new
+        pool, size = self.pool.without(arm), self.options.batch_size - len(arm)
+        groups = allocate(pool, needs, size, self.options.alpha)
         candidates = look_at_candidates(self, groups, fault, assessment)
         scores = selector_scores(candidates)
-        batch = draw_batch(self.pool, groups, scores, self.rng, size, candidates.temperature, screen)
+        batch = draw_batch(pool, groups, scores, self.rng, size, candidates.temperature, screen)
         target = None if needs is None else int(np.argmax(needs))
-        return replace(batch, fault=fault, target_label=target, target_layer=candidates.target_layer)
+        return replace(batch, fault=fault, target_label=target, target_layer=candidates.target_layer, arm=arm)
 
     def _reference(self):
         rng = reference_stream(self.rng) or self._apart

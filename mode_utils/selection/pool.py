@@ -1,6 +1,6 @@
 """The bug-fixing pool, and how a batch is drawn from it once its candidates have scores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -38,6 +38,13 @@ class Pool:
             raise ValueError(f"{gone.size} samples have left the pool before, the first is {gone[0]}")
         self.available[indices] = False
 
+    def without(self, indices):
+        """Return a pool from which these have been taken, too; this one keeps them."""
+        other = Pool(self.labels)
+        other.available = self.available.copy()
+        other.take(indices)
+        return other
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -50,11 +57,12 @@ class Batch:
     target_layer: str | None = None  #: name of the layer of the view, if it had one
     candidates: np.ndarray | None = None  #: (n_candidates,) int, all samples that competed, group after group
     scores: np.ndarray | None = None  #: (n_candidates,) float, the higher the more wanted in their group; NaN: unknown
+    arm: np.ndarray = field(default_factory=lambda: np.empty(0, int))  #: (n_arm,) int, drawn from the whole pool
 
     @property
     def indices(self):
         """All samples (batch_size,)."""
-        return np.concatenate([self.ranked, self.random])
+        return np.concatenate([self.ranked, self.random, self.arm])
 
     def ranking(self):
         """Return the candidates in the order of their scores, the most wanted first, those without a score last."""
@@ -126,7 +134,8 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, scr
 def _screened(screen, members, orders, wanted, taken):
     """Take the first of each ranking that are not skipped, then copies; what a group lacks goes to the others."""
     chosen, missing, more = np.empty(0, int), sum(wanted), np.array(wanted)
-    screen.prefetch(np.concatenate([members[order[: 2 * n + 64]] for order, n in zip(orders, wanted, strict=True)]))
+    first = [members[order[: 2 * n + 64]] for order, n in zip(orders, wanted, strict=True)]
+    screen.prefetch(np.concatenate([taken, *first]))
     while missing and more.any():
         for place, n in enumerate(more):
             first, copies = screen.pick(members[orders[place]], n, np.concatenate([taken, members[chosen]]))
