@@ -6,9 +6,9 @@ import numpy as np
 class Replay:
     """Hands out batches with `replay` old samples per new one, of training and of earlier batches (TOSEM 2022)."""
 
-    def __init__(self, splits, replay, rng):
+    def __init__(self, splits, replay, rng, added=()):
         self._splits, self._replay, self._rng = splits, replay, rng
-        self._added = np.empty(0, dtype=int)
+        self._added = np.asarray(added, dtype=int)
 
     def with_old(self, new):
         """Return samples and labels of the new ones, given by their places in the pool, and of old ones beside them."""

@@ -1,0 +1,78 @@
+"""Gain of choosing over drawing at random, from models retrained on as many labels of each kind, with its interval."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from mode_utils.study.formatting import interval, pp
+from mode_utils.study.significance import SIGNIFICANCE
+
+PLANNED_ROUNDS = 5  # that a campaign's error is spent over, unless it says
+_LEAST_OF_DRAWING = 1 / 4  # of what differs between redrawn models that is put down to the drawing, at least
+_SAY = {"better": "choosing is better than drawing at random", "worse": "choosing is worse than drawing at random"}
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Accuracy after choosing minus accuracy after drawing as many labels at random."""
+
+    labels: int  #: of each kind
+    mean: float  #: in [-1, 1], above 0: choosing is better
+    low: float  #: ends of the 95% interval of this look alone
+    high: float
+    low_of_all: float  #: ends that hold in all planned looks of a campaign together, in 95% of campaigns
+    high_of_all: float
+
+    @property
+    def verdict(self):
+        """Return "better", "worse" or "not told apart", by the ends that hold in all looks."""
+        return "better" if self.low_of_all > 0 else "worse" if self.high_of_all < 0 else "not told apart"
+
+    def say(self):
+        """Return a sentence with the gain, its interval, and what it shows."""
+        told = _SAY.get(self.verdict, "choosing and drawing at random are not told apart")
+        ends = interval(self.low_of_all, self.high_of_all)
+        return f"{told}: {pp(self.mean)} of accuracy after {self.labels} labels of each kind (95% interval {ends})"
+
+
+def estimate_gain(labels, drawn, chosen, redrawn=None, n_looks=1):
+    """Estimate the `Gain` of the inputs that were chosen over inputs drawn at random, by one set of samples.
+
+    Its error has three parts, whose variances add up: which samples judge, which inputs were drawn, how the trainings
+    went. The first is that of the mean difference of each sample; the last that of the models' accuracies, less what
+    the samples of a two-way table already account for. If all of `drawn` share one sample of inputs, what another would
+    have changed is how much `redrawn` models differ beyond those, at least a quarter of it. Student's interval has
+    Satterthwaite's degrees of freedom. The rule was fixed on exploration seeds; `docs/campaigns.md` has its coverage.
+
+    Parameters
+    ----------
+    labels : int, that each model was retrained on
+    drawn, chosen : (n_models, n_samples) bool, at least 2 models
+        Whether each retrained model gets each sample right: of models retrained on inputs drawn at random, and on as
+        many of the chosen ones, another part of them for each model.
+    redrawn : (n_redrawn, n_samples) bool, optional, see `tracks.redraw`; None if each of `drawn` is a draw of its own
+    n_looks : int, planned looks at the campaign, over which the error of 5% is spread evenly (Bonferroni)
+    """
+    drawn, chosen = np.asarray(drawn, float), np.asarray(chosen, float)
+    ahead = chosen.mean(axis=0) - drawn.mean(axis=0)
+    parts = [(_of_training(each), len(each) - 1) for each in (drawn, chosen)]
+    if redrawn is not None:
+        differ = np.asarray(redrawn, float).mean(axis=1).var(ddof=1)
+        of_drawing = differ - drawn.mean(axis=1).var(ddof=1)
+        parts.append((max(of_drawing, _LEAST_OF_DRAWING * differ), len(redrawn) - 1))
+    variance = ahead.var(ddof=1) / len(ahead) + sum(part for part, _ in parts)
+    spread = sum(part**2 / freedom for part, freedom in parts)
+    freedom = variance**2 / spread if spread else np.inf
+    one, all_looks = stats.t.isf(SIGNIFICANCE / 2 / np.array([1, n_looks]), freedom) * np.sqrt(variance)
+    mean = ahead.mean()
+    return Gain(labels, *map(float, (mean, mean - one, mean + one, mean - all_looks, mean + all_looks)))
+
+
+def _of_training(right):
+    """Return the variance of the mean accuracy of some models (n_models, n_samples) that is due to their training."""
+    n_models, n_samples = right.shape
+    of_models = right.mean(axis=1)
+    rest = right - right.mean(axis=0) - of_models[:, None] + right.mean()
+    of_samples = (rest**2).sum() / ((n_models - 1) * (n_samples - 1)) / n_samples
+    return max(0, of_models.var(ddof=1) - of_samples) / n_models
