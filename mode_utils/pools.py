@@ -150,7 +150,5 @@ def _tenfold(pool, rng):
     return rng.permutation(np.tile(rng.permutation(len(pool))[: max(1, len(pool) // COPIES)], COPIES))
 
 
-POOLS = {
-    "clean": _clean, "noisy": _noisy, "confused": _confused, "duplicated": _duplicated, "shifted": _shifted,
-    "foreign": _foreign, "rare": _rare,
-}  # fmt: skip
+POOLS = {"clean": _clean, "noisy": _noisy, "confused": _confused, "duplicated": _duplicated, "shifted": _shifted,
+         "foreign": _foreign, "rare": _rare}  # fmt: skip

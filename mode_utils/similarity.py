@@ -125,11 +125,8 @@ _METRICS = {
 METRICS = tuple(_METRICS)  # the nine of the study
 SPATIAL = "spatial earth mover"
 _METRICS[SPATIAL] = lambda candidates, heatmap, _: -earth_mover_distances(candidates, heatmap)
-_ALIASES = {
-    "dot": "dot product", "inner product": "dot product", "cosine": "cosine similarity",
-    "l1": "manhattan", "cityblock": "manhattan", "city block": "manhattan", "taxicab": "manhattan",
-    "l2": "euclidean", "lp": "minkowski", "l inf": "chebyshev", "linf": "chebyshev",
-    "earth mover distance": "earth mover", "earth movers": "earth mover", "emd": "earth mover",
-    "wasserstein": "earth mover", "position aware earth mover": SPATIAL, "sinkhorn": SPATIAL,
-    "braycurtis": "bray curtis",
-}  # fmt: skip
+_ALIASES = {"dot": "dot product", "inner product": "dot product", "cosine": "cosine similarity", "l1": "manhattan",
+            "cityblock": "manhattan", "city block": "manhattan", "taxicab": "manhattan", "l2": "euclidean",
+            "lp": "minkowski", "l inf": "chebyshev", "linf": "chebyshev", "earth mover distance": "earth mover",
+            "earth movers": "earth mover", "emd": "earth mover", "wasserstein": "earth mover",
+            "position aware earth mover": SPATIAL, "sinkhorn": SPATIAL, "braycurtis": "bray curtis"}  # fmt: skip

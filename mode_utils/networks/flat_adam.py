@@ -6,10 +6,8 @@ from mode_utils.networks.backend import keras, tf
 from mode_utils.networks.keras_internals import adam_moments, weights_of_optimizer
 
 _MOST_WEIGHTS = 50_000
-_PLAIN = {
-    "amsgrad": False, "weight_decay": None, "clipnorm": None, "clipvalue": None, "global_clipnorm": None,
-    "use_ema": False, "loss_scale_factor": None, "gradient_accumulation_steps": None,
-}  # fmt: skip
+_PLAIN = {"amsgrad": False, "weight_decay": None, "clipnorm": None, "clipvalue": None, "global_clipnorm": None,
+          "use_ema": False, "loss_scale_factor": None, "gradient_accumulation_steps": None}  # fmt: skip
 
 
 def can_be_flat(model):

@@ -14,11 +14,9 @@ _UNSEEN = 32  # times the size of a sample: assumed of a model whose layers cann
 
 _NORMALIZED = ("", "Batch", "Group", "Layer", "RMS", "Unit")
 _NORMALIZATIONS = tuple(getattr(keras.layers, f"{what}Normalization") for what in _NORMALIZED)
-_SAME_VALUES = (
-    keras.layers.AlphaDropout, keras.layers.Dropout, keras.layers.Flatten, keras.layers.GaussianDropout,
-    keras.layers.GaussianNoise, keras.layers.Permute, keras.layers.Reshape, keras.layers.SpatialDropout1D,
-    keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D,
-)  # fmt: skip
+_SAME_VALUES = (keras.layers.AlphaDropout, keras.layers.Dropout, keras.layers.Flatten, keras.layers.GaussianDropout,
+                keras.layers.GaussianNoise, keras.layers.Permute, keras.layers.Reshape, keras.layers.SpatialDropout1D,
+                keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D)  # fmt: skip
 
 
 def candidate_layers(model):

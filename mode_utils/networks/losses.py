@@ -9,18 +9,13 @@ from mode_utils.networks.keras_internals import loss_weights
 from mode_utils.support.checks import check_choice
 
 LABELS = ("sparse", "one-hot", "binary", "signed")
-TAKES = {
-    "sparse": "integers", "one-hot": "one-hot rows", "binary": "a column of 0 and 1", "signed": "a column of -1 and 1",
-}  # fmt: skip
-OF_NUMBERS = (
-    "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error",
-    "huber", "log_cosh", "poisson", "cosine_similarity",
-)  # fmt: skip
+TAKES = {"sparse": "integers", "one-hot": "one-hot rows", "binary": "a column of 0 and 1",
+         "signed": "a column of -1 and 1"}  # fmt: skip
+OF_NUMBERS = ("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
+              "mean_squared_logarithmic_error", "huber", "log_cosh", "poisson", "cosine_similarity")  # fmt: skip
 _ONE_COLUMN = ("binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge", *OF_NUMBERS)
-_ROWS = (
-    *_ONE_COLUMN, "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "kl_divergence",
-    "dice", "tversky",
-)  # fmt: skip
+_ROWS = (*_ONE_COLUMN, "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge",
+         "kl_divergence", "dice", "tversky")  # fmt: skip
 _SPARSE = "sparse_categorical_crossentropy"
 _OF_PROBABILITIES = tuple(name for name in (_SPARSE, *_ROWS) if name.endswith("_crossentropy"))
 _SURE, _CLEARLY = 0.9, 1e-4  # a probability that a loss is tried with, and how much less it must be if that is right

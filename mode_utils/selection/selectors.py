@@ -36,10 +36,8 @@ from mode_utils.similarity import similarity_scores
 from mode_utils.support.checks import check_choice
 from mode_utils.support.core_set import farthest_first
 
-INPUTS = (
-    "samples", "labels", "reference probabilities", "probabilities", "states", "state heatmaps", "training states",
-    "comparison",
-)  # fmt: skip
+INPUTS = ("samples", "labels", "reference probabilities", "probabilities", "states", "state heatmaps",
+          "training states", "comparison")  # fmt: skip
 _MOST_INPUTS = tuple(name for name in INPUTS if name != "reference probabilities")
 OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
     "least similar to hci": ("hci", "worst"),

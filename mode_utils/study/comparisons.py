@@ -18,12 +18,11 @@ _VERDICTS = {  # whether there is a difference, not if there are too few runs to
     (True, True): "different, by less than the margin", (False, True): "equivalent",
     (True, False): "different", (False, False): "undecided",
 }  # fmt: skip
-_ACCURACY_TABLE = {
-    "initial": "Initial Acc", "final": "Final Acc", "control": "Control Acc", "finished_early": "Finished Early",
-    "improvement": "Diff I-F", "difference": "Diff F-C", "runs": "Runs", "low": "CI Low", "high": "CI High",
-    "p_holm": "p (Holm)", "weakest_label": "Weakest Label Acc", "samples": "Samples Used",
-    "control_full_budget": "Control Acc (full budget)",
-}  # fmt: skip
+_ACCURACY_TABLE = {"initial": "Initial Acc", "final": "Final Acc", "control": "Control Acc",
+                   "finished_early": "Finished Early", "improvement": "Diff I-F", "difference": "Diff F-C",
+                   "runs": "Runs", "low": "CI Low", "high": "CI High", "p_holm": "p (Holm)",
+                   "weakest_label": "Weakest Label Acc", "samples": "Samples Used",
+                   "control_full_budget": "Control Acc (full budget)"}  # fmt: skip
 
 
 def compare_with_control(runs, by="metric", random_state=0):

@@ -100,10 +100,9 @@ def _written(name, value):
     return TITLES[name][1](value) if name in TITLES else significant(value)
 
 
-_OWN_NAMES = (
-    "accuracy", "test_accuracy", "validation_accuracy", "before", "after", "accuracy_before", "accuracy_after",
-    "test_accuracy_before", "test_accuracy_after", "confidence", "share of the label",
-)  # fmt: skip
+_OWN_NAMES = ("accuracy", "test_accuracy", "validation_accuracy", "before", "after", "accuracy_before",
+              "accuracy_after", "test_accuracy_before", "test_accuracy_after", "confidence",
+              "share of the label")  # fmt: skip
 _ACCURACIES = {name: name.replace("_", " ") for name in _OWN_NAMES} | {
     "initial": "before", "final": "after", "control": "control, at random", "weakest_label": "weakest label, after",
     "control_weakest_label": "weakest label, control", "diagnosis_accuracy": "validation accuracy",
@@ -112,10 +111,8 @@ _ACCURACIES = {name: name.replace("_", " ") for name in _OWN_NAMES} | {
     "initial_gap": "gap before", "gap": "gap after", "control_gap": "gap of control",
 }  # fmt: skip
 _DIFFERENCES = {"mean": "mean difference (pp)", "difference": "gain over control (pp)", "change": "change (pp)"}
-_NUMBERS = {
-    "samples": "samples added", "samples_added": "samples added", "n_underfit": "underfit labels",
-    "n_overfit": "overfit labels", "ratio": "times as many",
-}  # fmt: skip
+_NUMBERS = {"samples": "samples added", "samples_added": "samples added", "n_underfit": "underfit labels",
+            "n_overfit": "overfit labels", "ratio": "times as many"}  # fmt: skip
 TITLES = (  # by column: its title, and how its numbers are written
     {name: (title, percent) for name, title in _ACCURACIES.items()}
     | {name: (title, points) for name, title in _DIFFERENCES.items()}

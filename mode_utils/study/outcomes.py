@@ -5,10 +5,8 @@ import pandas as pd
 
 from mode_utils.study.runs_table import TIMES, check_runs_table, configuration
 
-_NEEDED = (
-    "seed", "strategy", "iteration", "samples_added", "test_accuracy", "diagnosis_accuracy", "train_accuracy",
-    "weakest_label_accuracy", "finished_early",
-)  # fmt: skip
+_NEEDED = ("seed", "strategy", "iteration", "samples_added", "test_accuracy", "diagnosis_accuracy", "train_accuracy",
+           "weakest_label_accuracy", "finished_early")  # fmt: skip
 
 
 def paired_outcomes(runs):

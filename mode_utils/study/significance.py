@@ -62,10 +62,8 @@ def describe(differences, random_state=0):
     """Return mean difference, 95% interval, p and effect size, as `comparisons.compare_with_control` has them."""
     low, high = interval_of_mean(differences, random_state)
     (p, rank_biserial), signs = signed_rank(differences), np.sign(without_noise(differences))
-    return {
-        "runs": len(differences), "mean": differences.mean(), "low": low, "high": high,
-        "p": p, "rank_biserial": rank_biserial, "won": (signs > 0).mean(), "lost": (signs < 0).mean(),
-    }  # fmt: skip
+    return {"runs": len(differences), "mean": differences.mean(), "low": low, "high": high, "p": p,
+            "rank_biserial": rank_biserial, "won": (signs > 0).mean(), "lost": (signs < 0).mean()}  # fmt: skip
 
 
 def signed_rank(differences):

@@ -17,10 +17,8 @@ def plot_learning_curves(runs, ax, accuracy="test_accuracy"):
     """Draw accuracy against samples added, MODE and control: mean and 95% interval, each point of the same runs."""
     filled, n_runs = _fill_finished_runs(runs, accuracy), runs["seed"].nunique()
     palette = {"mode": MODE, "control": CONTROL}
-    sns.lineplot(
-        filled, x="samples_added", y=accuracy, hue="strategy", style="strategy", markers=True, palette=palette,
-        hue_order=list(palette), style_order=list(palette), errorbar=("ci", 95), seed=0, ax=ax,
-    )  # fmt: skip
+    sns.lineplot(filled, x="samples_added", y=accuracy, hue="strategy", style="strategy", markers=True, palette=palette,
+                 hue_order=list(palette), style_order=list(palette), errorbar=("ci", 95), seed=0, ax=ax)  # fmt: skip
     what = f"mean and 95% interval of {n_runs} runs" if n_runs > 1 else "one run"
     ax.set(xlabel="samples added", ylabel=accuracy.replace("_", " "))
     ax.set_title(f"Retraining step by step ({what})")

@@ -28,11 +28,9 @@ def render_page(notebook, origin, place="", beside=()):
     """Render an executed notebook as one page; links lead to the site, if it has a `place` there, or to `beside`."""
     from nbconvert import HTMLExporter  # only needed when a page is made
 
-    exporter = HTMLExporter(
-        template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)],
-        filters={"arranged": partial(_arrange, place=place, beside=beside)},
-        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True,
-    )  # fmt: skip
+    exporter = HTMLExporter(template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)],
+                            filters={"arranged": partial(_arrange, place=place, beside=beside)}, exclude_input=True,
+                            exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True)  # fmt: skip
     return exporter.from_notebook_node(notebook, {"origin": origin})[0]
 
 
