@@ -100,10 +100,8 @@ def layer_selection_has_no_effect(selected, starved):
     same = selected["verdict"].isin(["equivalent", "different, by less than the margin"])
     verdict = REFUTED if (selected["verdict"] == "different").any() else NOT_SHOWN
     verdict = f"{CONFIRMED} for healthy models" if same.all() else verdict
-    spaces = [
-        f"{row.space} {mean_interval(row)}, {row.verdict} (TOST p = {row.p_equivalence_holm:.1g})"
-        for row in selected.itertuples()
-    ]
+    told = "{0.space} {1}, {0.verdict} (TOST p = {0.p_equivalence_holm:.1g})".format
+    spaces = [told(row, mean_interval(row)) for row in selected.itertuples()]
     evidence = f"Healthy models, with minus without: {'; '.join(spaces)}. Starved labels: between "
     evidence += f"{pp(starved['mean'].min())} and {pp(starved['mean'].max())}, "
     evidence += f"{(starved['p_holm'] < SIGNIFICANCE).sum()} of {len(starved)} differ."
@@ -216,8 +214,7 @@ def states_help_beyond_allocation(settings):
     """Judge whether differential states choose better within a label than chance, by `strategy_table.read_settings`."""
     wide = settings.pivot_table(index=[*SETTING, "samples"], columns="strategy", values="difference")
     ahead = (wide[STATES] - wide[AT_RANDOM]).dropna()
-    independent = of_models(ahead)
-    paired = describe(independent)
+    paired = describe(independent := of_models(ahead))
     verdict = NOT_SHOWN if paired["p"] >= SIGNIFICANCE else CONFIRMED if paired["mean"] > 0 else REFUTED
     evidence = f"`{STATES}` ranks by the state of the network within the labels, `{AT_RANDOM}` draws from the same "
     evidence += f"labels: {mean_interval(paired)} (p = {paired['p']:.2g}) in the mean of {len(independent)} kinds of "

@@ -92,8 +92,7 @@ def holm(p_values, n_runs=None):
     p_values = np.asarray(p_values, dtype=float)  # not by statsmodels, which collects garbage each time: 60 ms a call
     order, adjusted = np.argsort(p_values), np.empty(len(p_values))
     adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)).clip(max=1)
-    can_show = n_runs is None or len(adjusted) * smallest_p(n_runs) < SIGNIFICANCE
-    return np.where(can_show, adjusted, np.nan)
+    return np.where(n_runs is None or len(adjusted) * smallest_p(n_runs) < SIGNIFICANCE, adjusted, np.nan)
 
 
 def smallest_p(n_runs):
