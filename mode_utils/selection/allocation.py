@@ -121,8 +121,7 @@ def allocate(pool, needs, batch_size=2_000, alpha=0.25):
         return [Group(pool.remaining(), n_selected)]
     members = [pool.candidates(label) if need > 0 else np.empty(0, int) for label, need in enumerate(needs)]
     available = np.array([len(group) for group in members])
-    n_others = len(pool) - available.sum()
-    if n_others:
+    if n_others := len(pool) - available.sum():
         n_selected = max(n_selected, batch_size - n_others)
     quotas = share_by_need(n_selected, needs, available)
     return [Group(members[label], int(quotas[label])) for label in np.flatnonzero(needs)]

@@ -59,9 +59,8 @@ class StatesReference:
         partly = (labels < 0).any()
         own = rng.permutation(np.flatnonzero(labels >= 0) if partly else len(labels))[:_MOST_LEARNED]
         parts = [np.sort(part) for part in np.array_split(own, 1 if partly else 2)]
-        self._models = [
-            learn(np.concatenate([known, states(part)]), np.concatenate([known_labels, labels[part]])) for part in parts
-        ]
+        lessons = (((known, states(part)), (known_labels, labels[part])) for part in parts)
+        self._models = [learn(np.concatenate(x), np.concatenate(y)) for x, y in lessons]
         if not partly:
             self._second = np.isin(np.arange(len(labels)), parts[0])
 

@@ -99,11 +99,8 @@ def scanned_selectors(options):
 def register_selector(name, score, needs=_MOST_INPUTS, one_by_one=False, blends=()):
     """Add a selector, or replace one, so that `DebugOptions(selector=name)` finds it.
 
-    Parameters
-    ----------
-    score : callable from `candidates.Candidates` to (n,) float; the higher the sooner chosen, NaN for unknown
-    needs : sequence of str, of `INPUTS`; by default all but reference probabilities, for which a network is trained
-    one_by_one, blends : see `Selector`
+    `score` maps `candidates.Candidates` to (n,) float: the higher the sooner chosen, NaN for unknown. `needs` are some
+    of `INPUTS`, by default all but reference probabilities, for which a network is trained; the others: `Selector`.
     """
     for what, names, known in (("input", needs, INPUTS), ("selector", blends, SELECTORS)):
         for each in names:
@@ -114,9 +111,8 @@ def register_selector(name, score, needs=_MOST_INPUTS, one_by_one=False, blends=
 def similarity(candidates):
     """Score candidates by similarity to the heat map of their label, as the options say for the fault."""
     options, compared = candidates.options, candidates.comparison
-    heatmap, ranking = options.heatmap, options.ranking
-    if candidates.fault == "overfit":
-        heatmap, ranking = OVERFIT_SELECTIONS[options.overfit_selection]
+    of_overfit = OVERFIT_SELECTIONS[options.overfit_selection]
+    heatmap, ranking = of_overfit if candidates.fault == "overfit" else (options.heatmap, options.ranking)
     scores = np.full(len(candidates), np.nan)
     if heatmap is None:
         return scores
@@ -245,10 +241,8 @@ def _true_probability(candidates):
     return candidates.probabilities[np.arange(len(candidates)), candidates.labels]
 
 
-_BY_STATE, _BY_REFERENCE = (
-    ("labels", "states", "state heatmaps"),
-    ("labels", "reference probabilities", "probabilities"),
-)
+_BY_STATE = ("labels", "states", "state heatmaps")
+_BY_REFERENCE = ("labels", "reference probabilities", "probabilities")
 SELECTORS = {
     "similarity": Selector(similarity, ("labels", "comparison")),
     "state differential": Selector(state_differential, _BY_STATE, one_by_one=True),
