@@ -43,8 +43,7 @@ def select_target_layer(trainer, train, held_out, rng, similarity_threshold=0.01
     """Follow the candidate layers of a network, which is not changed, to its `TargetLayer`.
 
     Activations that are not finite, and layers that cannot be followed, are a ValueError. Ma et al., ESEC/FSE 2018, doi
-    10.1145/3236024.3236082, leave open the threshold, the training of a head, what counts as a layer, and how far to go
-    back.
+    10.1145/3236024.3236082, leave open the threshold, the training of a head, what is a layer, and how far to go back.
 
     Parameters
     ----------

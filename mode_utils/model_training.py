@@ -60,8 +60,7 @@ def train_yardsticks(trainer, splits, seed):
         x, y = (np.concatenate([getattr(part, role) for part in subsets]) for role in "xy")
         with trainer.at():
             trainer.train_afresh(x, y, rng, least_epochs=3)
-            seconds = time.perf_counter() - started
-            accuracy = _accuracy(trainer, splits.test)
+            seconds, accuracy = time.perf_counter() - started, _accuracy(trainer, splits.test)
         rows.append({"name": name, "samples": len(subsets[-1]), "test_accuracy": accuracy, "seconds": seconds})
     return rows
 

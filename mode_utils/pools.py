@@ -42,8 +42,7 @@ class PoolTruth:
 def make_pool(splits: Splits, kind, rng, foreign=None):
     """Return the splits with a pool of some kind, one of `POOLS`, and its truth, `pool_truth`.
 
-    `foreign` are samples of another dataset, of any shape. Samples that are not images, where a kind needs such, are a
-    ValueError.
+    `foreign` are samples of another dataset, of any shape. Where a kind needs images, other samples are a ValueError.
     """
     check_choice("pool", kind, POOLS)
     pool, faults = POOLS[kind](splits, rng, foreign)

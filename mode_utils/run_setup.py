@@ -42,12 +42,8 @@ class Scenario:
     epochs: int = 3
 
 
-SCENARIOS = {
-    "healthy": Scenario(),
-    "starved": Scenario(starved_share=0.01),
-    "underfit": Scenario(n_train=1_000),
-    "overfit": Scenario(n_train=1_000, width=10, epochs=100),
-}
+SCENARIOS = {"healthy": Scenario(), "starved": Scenario(starved_share=0.01), "underfit": Scenario(n_train=1_000),
+             "overfit": Scenario(n_train=1_000, width=10, epochs=100)}  # fmt: skip
 _OVERFIT_CNN = Scenario(n_train=300, width=2, epochs=100)
 
 

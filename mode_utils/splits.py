@@ -31,8 +31,7 @@ class Subset:
     @property
     def x(self):
         """All samples (n, ...), float32: a shared copy that lasts only while it is referenced."""
-        x = self._copy[0]()
-        if x is None:
+        if (x := self._copy[0]()) is None:
             everything = len(self.index) == len(self.source) and (np.diff(self.index) == 1).all()
             x = self.source.view() if everything else self.source[self.index]  # the source itself stays writeable
             x.setflags(write=False)

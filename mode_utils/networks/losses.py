@@ -32,8 +32,7 @@ def single_loss(model):
 
 def loss_name(loss):
     """Return the name of the function of Keras that a loss applies, or None for any other function."""
-    function = _options(loss)[0]
-    name = getattr(function, "__name__", "")
+    name = getattr(function := _options(loss)[0], "__name__", "")
     return name if name and getattr(keras.losses, name, None) is function else None
 
 
@@ -71,8 +70,7 @@ def labels_of_loss(model, n_classes, output, activation="", stated=None):
 
 
 def _labels(loss, width, n_classes, output, activation):
-    name = loss_name(loss)
-    if name is None:
+    if (name := loss_name(loss)) is None:
         column = ("signed", "binary") if activation == "tanh" else ("binary", "signed")
         tried = column if width == 1 else ("sparse", "one-hot")
         found = (labels for labels in tried if _explains(loss, labels, width, n_classes, output))

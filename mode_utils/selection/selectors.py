@@ -39,12 +39,9 @@ from mode_utils.support.core_set import farthest_first
 INPUTS = ("samples", "labels", "reference probabilities", "probabilities", "states", "state heatmaps",
           "training states", "comparison")  # fmt: skip
 _MOST_INPUTS = tuple(name for name in INPUTS if name != "reference probabilities")
-OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
-    "least similar to hci": ("hci", "worst"),
-    "most similar to dhmi": ("dhmi", "best"),
-    "most similar to dhwi": ("dhwi", "best"),
-    "random": (None, None),
-}
+# the heat map to compare with, and the ranking
+OVERFIT_SELECTIONS = {"least similar to hci": ("hci", "worst"), "most similar to dhmi": ("dhmi", "best"),
+                      "most similar to dhwi": ("dhwi", "best"), "random": (None, None)}  # fmt: skip
 _SMALLEST = 1e-6  # a probability below this counts as this
 _N_KNOWN = 2_000  # training samples that a core-set starts from
 THROUGH_LAYER = frozenset(INPUTS[INPUTS.index("states") :])  # what depends on the layer of the view
@@ -156,8 +153,7 @@ def state_margin(candidates):
 def adaptive(candidates):
     """Blend `margin` and `state margin`, each standardised in its group, by the error e of the label: 1 - e to e.
 
-    A label that the model knows gains most from samples near its border; of one it does not know, the margin says
-    little.
+    A label that the model knows gains most from samples near its border; of another, the margin says little.
     """
     near, far = candidates.scores["margin"], candidates.scores["state margin"]
     errors, scores = candidates.label_errors[candidates.labels], np.empty(len(candidates))
@@ -205,8 +201,7 @@ def k_center(candidates):
     Known are the states of 2,000 training samples, drawn at random, and of all chosen before, in any group. Those whose
     turn does not come share the last place.
     """
-    known = candidates.training_states(_N_KNOWN)
-    scores = np.full(len(candidates), -float(len(candidates)))
+    known, scores = candidates.training_states(_N_KNOWN), np.full(len(candidates), -float(len(candidates)))
     for place, n_wanted in candidates.by_group():
         turns = farthest_first(candidates.states[place], known, n_wanted)
         scores[place.start + turns] = -np.arange(len(turns))

@@ -83,8 +83,7 @@ def metrics_differ(comparisons):
 
 def earth_mover_is_best(comparison, compared, inverted):
     """Judge the earth mover's rank and gain; `inverted` is the row of what the replication ran, its order reversed."""
-    rank = int(comparison.ranks.rank()["earth mover"])
-    own = compared.set_index("metric").loc["earth mover"]
+    rank, own = int(comparison.ranks.rank()["earth mover"]), compared.set_index("metric").loc["earth mover"]
     pairs = comparison.pairs[(comparison.pairs[["first", "second"]] == "earth mover").any(axis=1)]
     told_apart = int((pairs["p_holm"] < SIGNIFICANCE).sum())
     verdict = CONFIRMED if rank == 1 and own["low"] > 0 else REFUTED if own["mean"] <= 0 else NOT_SHOWN
@@ -171,8 +170,7 @@ def model_was_too_good(outcomes, chosen):
 def no_overfitting(runs, overfit):
     """Judge whether no overfitting is met, by the metrics' runs and the `initial_gap` of models trained to overfit."""
     iterations = runs[(runs["strategy"] == "mode") & (runs["iteration"] > 0)]
-    overfitted = (iterations["fault"] == "overfit").sum()
-    gaps = 100 * overfit["initial_gap"]
+    overfitted, gaps = (iterations["fault"] == "overfit").sum(), 100 * overfit["initial_gap"]
     verdict = f"{CONFIRMED} for the healthy model" if overfitted < 0.01 * len(iterations) else REFUTED
     evidence = f"{overfitted} of its {len(iterations)} iterations were for an overfit label; but models trained to "
     evidence += f"overfit, with a gap of {gaps.min():.0f} to {gaps.max():.0f} pp, have labels for MODE's second half."

@@ -32,8 +32,7 @@ def compare_with_control(runs, by="metric", random_state=0):
 
     A row a value of `by`: `runs`; `mean`, `low`, `high`, mean difference and its 95% interval, in shares; `p`, two-
     sided Wilcoxon signed-rank test without differences of 0; `p_holm`, adjusted for the number of rows, NaN where the
-    runs are too few for so many; `rank_biserial`, effect size in [-1, 1]; `won` and `lost`, shares of seeds above and
-    below 0.
+    runs are too few for so many; `rank_biserial`, effect size in [-1, 1]; `won`, `lost`, shares of seeds beyond 0.
     """
     return compare_differences(_outcomes_of_one_configuration(runs, by), by, random_state)
 
@@ -54,8 +53,7 @@ class MetricComparison:
     """Whether metrics differ from one another, all compared in the same runs.
 
     `statistic` and `p` are of Friedman's test that none differs (p is 1 if no run tells any two apart); `ranks` the
-    mean rank of each metric, 1 is the best; `pairs` as of `compare_differences`, `first` minus `second`, `p_holm` over
-    all.
+    mean rank of each metric, 1 is the best; `pairs` as of `compare_differences`, `first` minus `second`, Holm over all.
     """
 
     n_runs: int
@@ -76,8 +74,7 @@ class MetricComparison:
 def compare_metrics(runs, by="metric", value="difference", random_state=0):
     """Test whether at least three metrics differ by `value`, higher is better: Friedman's test first, then each pair.
 
-    Errors as of `compare_with_control`. Demsar, JMLR 7 (2006); signed-rank tests afterwards: Benavoli et al., JMLR 17
-    (2016).
+    Errors as of `compare_with_control`. Demsar, JMLR 7 (2006); signed-rank tests then: Benavoli et al., JMLR 17 (2016).
     """
     wide = _pivot(_outcomes_of_one_configuration(runs, by), by, value)
     if wide.shape[1] < 3:
@@ -97,7 +94,8 @@ def compare_layer_selection(runs, by="metric", value="final", margin=MARGIN, ran
     sided tests, and `p_equivalence_holm`; `verdict`: "equivalent" or "different" at the 5% level after Holm, both
     ("different, by less than the margin"), or "undecided".
     """
-    means = _as_outcomes(runs).groupby([by, "seed", "layer_selection"], sort=False)[value].mean().unstack()
+    outcomes = paired_outcomes(runs) if "strategy" in runs else runs
+    means = outcomes.groupby([by, "seed", "layer_selection"], sort=False)[value].mean().unstack()
     if not {True, False} <= set(means) or means.isna().to_numpy().any():
         raise ValueError(f"each {by} and seed is needed with and without layer selection")
     effects = (means[True] - means[False]).rename("difference").reset_index()
@@ -136,10 +134,6 @@ def format_accuracy_table(table):
     return text.assign(**{"Runs": table["Runs"], "Weakest Label": weakest, "Samples": samples})
 
 
-def _as_outcomes(runs):
-    return paired_outcomes(runs) if "strategy" in runs else runs
-
-
 def _with_holm(rows):
     table = pd.DataFrame(rows)
     table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"], table["runs"]))
@@ -163,7 +157,7 @@ def _check_seeds(seeds, name):
 
 
 def _outcomes_of_one_configuration(runs, by):
-    outcomes = _as_outcomes(runs)
+    outcomes = paired_outcomes(runs) if "strategy" in runs else runs
     if by not in outcomes:
         raise ValueError(f"unknown by {by!r}; choose from {', '.join(CONFIGURATION)}, or add a column of this name")
     options = [name for name in configuration(outcomes) if name != by]

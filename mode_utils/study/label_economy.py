@@ -20,8 +20,7 @@ PAYS = 0.003  # of accuracy: a smaller gain over random choice is none
 def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label_accuracy")):
     """Average accuracies by `name` and `samples_added`: means, 95% t intervals (`_low`, `_high`), number of `runs`."""
     check_runs_table(runs, ("name", "seed", "samples_added", *accuracies))
-    rows = runs[runs["samples_added"] <= n_samples]
-    parts = []
+    rows, parts = runs[runs["samples_added"] <= n_samples], []
     for name in rows["name"].unique():
         table = {}
         for accuracy in accuracies:

@@ -48,8 +48,7 @@ def resampled_interval(statistic, n_runs, random_state=0, n_resamples=2_000):
     """Return both ends of the 95% expanded percentile interval of a statistic of runs; for a mean: `interval_of_mean`.
 
     `statistic` maps places (n_runs,) of runs to a number. For few runs it is as much wider than the plain one as
-    Student's than a normal one. Hesterberg, The American Statistician 69 (2015), section 4.3, doi
-    10.1080/00031305.2015.1089789.
+    Student's than a normal one. Hesterberg, Am. Stat. 69 (2015), section 4.3, doi 10.1080/00031305.2015.1089789.
     """
     check_enough_runs(n_runs)
     draws = np.random.default_rng(random_state).integers(n_runs, size=(n_resamples, n_runs))

@@ -101,8 +101,7 @@ def check_known(predictions, y, class_names):
 def say_one_label(predictions, y, class_names):
     """Say whether a model takes nearly all training samples for one label; accuracy, the share of that, cannot tell."""
     y, rng = np.asarray(y), np.random.default_rng(0)
-    enough = np.flatnonzero(np.bincount(y, minlength=len(class_names)) >= _ENOUGH)
-    if len(enough) < 2:
+    if len(enough := np.flatnonzero(np.bincount(y, minlength=len(class_names)) >= _ENOUGH)) < 2:
         return ""
     each = max(_ENOUGH, _ASKED // len(enough))
     places = np.sort(np.concatenate([rng.permutation(np.flatnonzero(y == label))[:each] for label in enough]))
