@@ -45,8 +45,7 @@ def plain_model(model):
     if len(model.outputs) != 1:
         names = ", ".join(model.output_names) if hasattr(model, "output_names") else len(model.outputs)
         outputs = f"model {model.name!r} has {len(model.outputs)} outputs; one is needed: choose one of {names}"
-        chosen = "keras.Model(model.inputs, model.outputs[0]) or whichever it is"
-        raise ValueError(f"{outputs}, and compile {chosen}")
+        raise ValueError(f"{outputs}, and compile keras.Model(model.inputs, model.outputs[0]) or whichever it is")
     _check_inputs(model)
     if _is_plain(model):
         return model

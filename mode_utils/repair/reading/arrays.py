@@ -158,8 +158,7 @@ def with_classes(data, n_classes):
         return replace(data, class_names=tuple(map(str, range(n_classes))))
     if data.n_classes != n_classes:
         told = f"the data have {data.n_classes} classes ({listed(data.class_names)}), but the model {n_classes}"
-        remedy = f"number the labels 0 .. {n_classes - 1} in its order, and give a name for each class"
-        raise ValueError(f"{told}: {remedy}")
+        raise ValueError(f"{told}: number the labels 0 .. {n_classes - 1} in its order, and give a name for each class")
     return data
 
 
