@@ -34,24 +34,16 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _STAGES = {
-    "data": ("load_dataset",),
-    "run_setup": ("RunSetup", "check_study", "check_study_parameters", "split_for_run"),
-    "support.streams": ("run_streams",),
-    "model_training": ("new_trainer", "train_initial_model"),
-    "assessment": ("assess",),
-    "layer_selection": ("select_target_layer",),
-    "heatmaps": ("class_heatmaps",),
-    "similarity": ("METRICS", "similarity_scores"),
-    "input_selection": ("extreme_inputs", "select_inputs"),
-    "debugging": ("Repair", "debug_model", "retrain_at_random"),
-    "repeated_runs": ("repeat_runs",),
-    "options": ("DebugOptions", "PRESETS"),
-    "support.notebook.parameters": ("check_injected",),
-    "study.outcomes": ("paired_outcomes",),
+    "data": ("load_dataset",), "run_setup": ("RunSetup", "check_study", "check_study_parameters", "split_for_run"),
+    "support.streams": ("run_streams",), "model_training": ("new_trainer", "train_initial_model"),
+    "assessment": ("assess",), "layer_selection": ("select_target_layer",), "heatmaps": ("class_heatmaps",),
+    "similarity": ("METRICS", "similarity_scores"), "input_selection": ("extreme_inputs", "select_inputs"),
+    "debugging": ("Repair", "debug_model", "retrain_at_random"), "repeated_runs": ("repeat_runs",),
+    "options": ("DebugOptions", "PRESETS"), "support.notebook.parameters": ("check_injected",),
+    "study.outcomes": ("paired_outcomes",), "study.formatting": ("reader_table",),
     "study.comparisons": ("accuracy_table", "compare_with_control", "format_accuracy_table"),
     "study.artefacts": ("save_arrays", "save_results"),
-    "study.formatting": ("reader_table",),
-}
+}  # fmt: skip
 _HOMES = {name: module for module, names in _STAGES.items() for name in names}
 
 

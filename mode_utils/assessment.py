@@ -35,8 +35,7 @@ class Assessment:
         unknown = np.isnan(self.errors)
         if not unknown.any() or unknown.all():
             return 1 - _either(self.held_out_accuracies, self.train_accuracies)
-        trained = np.maximum(1 - self.train_accuracies, np.nanmean(self.errors))
-        return np.where(unknown, trained, self.errors)
+        return np.where(unknown, np.maximum(1 - self.train_accuracies, np.nanmean(self.errors)), self.errors)
 
 
 def assess(trainer, splits, theta=0.92, gamma=0.10):

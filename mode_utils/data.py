@@ -18,9 +18,8 @@ DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
 _MNIST_SHA256 = "b5e394bc34918bacb3c7d30dae8a52f2e99dbccb1317eccfc24e1d09f564e406"
 _FASHION_MNIST_SHA256 = "ca3ab2a37f845e1b8ae23cab1b51749a3011ba3bf1d9016176d75cbaabac376f"
-_FASHION_MNIST_CLASSES = (
-    "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"
-)  # fmt: skip
+_FASHION_MNIST_CLASSES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+                          "Ankle boot")  # fmt: skip
 _CIFAR10_SIZES = (50_000, 10_000)
 _CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _PARTS = ("x_train", "y_train", "x_test", "y_test")
@@ -82,9 +81,8 @@ def keep_classes(dataset, labels):
     labels = [int(label) for label in labels]
     if len(labels) < 2 or len(set(labels)) < len(labels) or not set(labels) <= set(range(dataset.n_classes)):
         raise ValueError(f"labels {labels}: choose at least two of 0 .. {dataset.n_classes - 1}, each once")
-    new = np.full(dataset.n_classes, -1, dtype=np.int32)
+    new, parts = np.full(dataset.n_classes, -1, dtype=np.int32), []
     new[labels] = np.arange(len(labels))
-    parts = []
     for x, y in ((dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)):
         kept = np.isin(y, labels)
         parts += [x[kept], new[y[kept]]]
@@ -123,7 +121,7 @@ def _load_mnist():
     record_input(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing; it comes with the repository: let MODE_DATA_DIR name its data/")
-    _check_digest(path, hashlib.sha256(path.read_bytes()).hexdigest(), _MNIST_SHA256)
+    _check_digest(path, path.read_bytes(), _MNIST_SHA256)
     with np.load(path, allow_pickle=False) as arrays:
         return {part: arrays[part] for part in _PARTS}, tuple("0123456789")
 
@@ -135,8 +133,7 @@ def _load_fashion_mnist():
         arrays = dict(zip(_PARTS, read, strict=True))
     else:
         arrays = _download("fashion_mnist")
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(arrays[part]).tobytes() for part in _PARTS)).hexdigest()
-    _check_digest("Fashion-MNIST", digest, _FASHION_MNIST_SHA256)
+    _check_digest("Fashion-MNIST", b"".join(arrays[part].tobytes() for part in _PARTS), _FASHION_MNIST_SHA256)
     return arrays, _FASHION_MNIST_CLASSES
 
 
@@ -164,13 +161,12 @@ def _load_cifar10():
 def _read_idx(path):
     """Read an IDX file: two zero bytes, type, number of dimensions, the dimensions as big-endian int32, the bytes."""
     raw = gzip.decompress(path.read_bytes())
-    n_dimensions = raw[3]
-    shape = np.frombuffer(raw, ">i4", n_dimensions, offset=4)
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * n_dimensions).reshape(shape)
+    shape = np.frombuffer(raw, ">i4", raw[3], offset=4)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
 
 
-def _check_digest(what, digest, expected):
-    if digest != expected:
+def _check_digest(what, content, expected):
+    if (digest := hashlib.sha256(content).hexdigest()) != expected:
         again = "fetch it again (for data/mnist.npz: git checkout -- data/mnist.npz)"
         raise ValueError(f"{what} is corrupt or truncated: SHA-256 {digest}, expected {expected}; {again}")
 

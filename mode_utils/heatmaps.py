@@ -21,11 +21,8 @@ from mode_utils.support.checks import check_choice
 
 HEATMAPS = ("hci", "hmi", "hwi", "dhci", "dhmi", "dhwi")
 SPACES = ("pixels", "neurons", "importance")
-_GROUPS = {
-    "hci": "classified correctly",
-    "hmi": "of another label that are mistaken for it",
-    "hwi": "classified wrongly",
-}
+_GROUPS = {"hci": "classified correctly", "hmi": "of another label that are mistaken for it",
+           "hwi": "classified wrongly"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,10 +50,6 @@ class ClassHeatmaps:
         """HWI_i - HCI_i."""
         return self.hwi - self.hci
 
-    def dhci_between(self, label, other):
-        """(n_features,): DHCI_ik = HCI_i - HCI_k."""
-        return self.of(label, "hci") - self.of(other, "hci")
-
     def missing(self, heatmap="hci"):
         """Return the labels, (n_missing,) int, for which this heat map does not exist."""
         return np.flatnonzero(np.isnan(self._rows(heatmap)).any(axis=1))
@@ -67,31 +60,26 @@ class ClassHeatmaps:
         if label not in range(len(rows)):
             raise ValueError(f"unknown label {label!r}; choose from 0 .. {len(rows) - 1}")
         if label in self.missing(heatmap):
-            raise ValueError(f"{heatmap.upper()} of label {label} does not exist: {self._why(label, heatmap)}")
+            lacking = [g for g in dict.fromkeys(("hci", heatmap[-3:])) if self.counts[g][label] == 0]
+            why = "; ".join(f"there are no samples {_GROUPS[g]}" for g in lacking) or "no other label has an HCI"
+            raise ValueError(f"{heatmap.upper()} of label {label} does not exist: {why}")
         return rows[label]
 
     def _rows(self, heatmap):
         check_choice("heatmap", heatmap, HEATMAPS)
         return getattr(self, heatmap)
 
-    def _why(self, label, heatmap):
-        lacking = [g for g in dict.fromkeys(("hci", heatmap[-3:])) if self.counts[g][label] == 0]
-        return "; ".join(f"there are no samples {_GROUPS[g]}" for g in lacking) or "no other label has an HCI"
-
 
 def class_heatmaps(features, labels, predictions, n_classes):
     """Average the features of each label's correct, false-positive and false-negative samples into `ClassHeatmaps`.
 
-    Features that contain NaN are a ValueError.
+    Features that contain NaN are a ValueError. Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082, leave open what a
+    neuron's importance is; here it is its group's mean.
 
     Parameters
     ----------
     features : (n, ...) float, pixels or activations; all axes but the first are flattened
     labels, predictions : (n,) int, true and predicted labels 0 .. n_classes - 1
-
-    References
-    ----------
-    Ma et al., ESEC/FSE 2018, doi 10.1145/3236024.3236082. Open there, a neuron's importance is its group's mean here.
     """
     labels, predictions = check_labels(labels, predictions, n_classes)
     features = np.asarray(features)
@@ -108,6 +96,5 @@ def class_heatmaps(features, labels, predictions, n_classes):
 def _group_means(features, groups, n_classes):
     """Return the mean of each group, (n_classes, n_features), NaN for empty groups, and the group sizes."""
     counts = np.bincount(groups, minlength=n_classes)
-    members = (groups == np.arange(n_classes)[:, None]).astype(np.float64)
-    sums = members @ features
+    sums = (groups == np.arange(n_classes)[:, None]).astype(np.float64) @ features
     return np.divide(sums, counts[:, None], out=np.full(sums.shape, np.nan), where=counts[:, None] > 0), counts

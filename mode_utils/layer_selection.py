@@ -43,8 +43,7 @@ def select_target_layer(trainer, train, held_out, rng, similarity_threshold=0.01
     """Follow the candidate layers of a network, which is not changed, to its `TargetLayer`.
 
     Activations that are not finite, and layers that cannot be followed, are a ValueError. Ma et al., ESEC/FSE 2018, doi
-    10.1145/3236024.3236082, leave open the threshold, the training of a head, what counts as a layer, and how far to go
-    back.
+    10.1145/3236024.3236082, leave open the threshold, the training of a head, what is a layer, and how far to go back.
 
     Parameters
     ----------
@@ -60,8 +59,7 @@ def select_target_layer(trainer, train, held_out, rng, similarity_threshold=0.01
     if len(models) > 1:
         position, reason = _DIRECTIONS[direction](evidence, similarity_threshold)
     compared = models[min(position, max(len(models) - 2, 0))]
-    predictions = models[position].held_out.argmax(axis=1)
-    return TargetLayer(compared.layer, predictions, compared.weights, evidence, reason)
+    return TargetLayer(compared.layer, models[position].held_out.argmax(axis=1), compared.weights, evidence, reason)
 
 
 def bhattacharyya_distance(p, q):
@@ -83,12 +81,11 @@ def _evidence(models, train_labels, held_out_labels):
 
 
 def _forward(evidence, threshold):
-    layers = evidence["layer"]
-    saturated = np.flatnonzero(evidence["distance"] < threshold)
-    if not saturated.size:
+    layers, close = evidence["layer"], evidence["distance"] < threshold
+    if not close.any():
         reason = f"no two successive feature models are closer than {threshold}"
         return len(layers) - 1, f"{reason}: saturation is only reached at the output"
-    place = int(saturated[0])
+    place = int(close.argmax())
     return place, f"{layers[place]} and {layers[place + 1]} predict alike: their distance is below {threshold}"
 
 

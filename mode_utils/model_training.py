@@ -22,13 +22,12 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=
     width : int, factor on the number of units and filters
     """
     check_choice("architecture", architecture, ARCHITECTURES)
-    output = keras.layers.Dense(n_classes, activation="softmax", name="output")
+    output, samples = keras.layers.Dense(n_classes, activation="softmax", name="output"), keras.Input(input_shape)
     if architecture == "residual":
-        samples = keras.Input(input_shape)
         model = keras.Model(samples, output(_residual_features(samples, width)), name=architecture)
     else:
         hidden = _hidden_layers(architecture, input_shape, width)
-        model = keras.Sequential([keras.Input(input_shape), *hidden, output], name=architecture)
+        model = keras.Sequential([samples, *hidden, output], name=architecture)
     model.compile(optimizer=keras.optimizers.Adam(), loss="sparse_categorical_crossentropy")
     return model
 
@@ -53,19 +52,15 @@ def train_yardsticks(trainer, splits, seed):
     The labels of the pool are used, even wrong or hidden ones; `seed` decides weights and order. Returns a list of
     dicts: `name`, `samples` (labels beside those of the training samples), `test_accuracy`, `seconds`.
     """
-    parts = {
-        "validation alone": [splits.held_out],
-        "training and validation": [splits.train, splits.held_out],
-        "training and whole pool": [splits.train, splits.bug_fixing],
-    }
+    parts = {"validation alone": [splits.held_out], "training and validation": [splits.train, splits.held_out]}
+    parts |= {"training and whole pool": [splits.train, splits.bug_fixing]}
     rows = []
     for name, subsets in parts.items():
         started, rng = time.perf_counter(), run_streams(seed)["reference"]
         x, y = (np.concatenate([getattr(part, role) for part in subsets]) for role in "xy")
         with trainer.at():
             trainer.train_afresh(x, y, rng, least_epochs=3)
-            seconds = time.perf_counter() - started
-            accuracy = _accuracy(trainer, splits.test)
+            seconds, accuracy = time.perf_counter() - started, _accuracy(trainer, splits.test)
         rows.append({"name": name, "samples": len(subsets[-1]), "test_accuracy": accuracy, "seconds": seconds})
     return rows
 
@@ -76,9 +71,8 @@ def learning_curve_slope(trainer, splits, seed):
     It is the difference in held-out accuracy, in [-1, 1], of the network trained afresh on all and on half of them;
     `seed` decides the half, weights and order.
     """
-    accuracies, n = [], len(splits.train)
-    half = run_streams(seed)["reference"].permutation(n)[: max(1, n // 2)]
-    for part in (splits.train.subset(half), splits.train):
+    accuracies, places = [], run_streams(seed)["reference"].permutation(len(splits.train))
+    for part in (splits.train.subset(places[: max(1, len(places) // 2)]), splits.train):
         with trainer.at():
             trainer.train_afresh(part.x, part.y, run_streams(seed)["reference"])
             accuracies.append(_accuracy(trainer, splits.held_out))

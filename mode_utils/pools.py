@@ -34,16 +34,15 @@ class PoolTruth:
 
     def shares(self, chosen):
         """Return `wrong_share`, `distinct_share` and `foreign_share`, in [0, 1], of at least one sample."""
+        wrong, foreign = (float(faults[chosen].mean()) for faults in (self.wrong, self.foreign))
         distinct = len(np.unique(self.original[chosen])) / len(chosen)
-        wrong, foreign = self.wrong[chosen].mean(), self.foreign[chosen].mean()
-        return {"wrong_share": float(wrong), "distinct_share": distinct, "foreign_share": float(foreign)}
+        return {"wrong_share": wrong, "distinct_share": distinct, "foreign_share": foreign}
 
 
 def make_pool(splits: Splits, kind, rng, foreign=None):
     """Return the splits with a pool of some kind, one of `POOLS`, and its truth, `pool_truth`.
 
-    `foreign` are samples of another dataset, of any shape. Samples that are not images, where a kind needs such, are a
-    ValueError.
+    `foreign` are samples of another dataset, of any shape. Where a kind needs images, other samples are a ValueError.
     """
     check_choice("pool", kind, POOLS)
     pool, faults = POOLS[kind](splits, rng, foreign)
@@ -66,8 +65,7 @@ def keep_some(labels, numbers, rng):
     """Return the places (n_kept,) of samples if only a number of some labels' stay, rounded, at least one of each."""
     kept = np.ones(len(labels), dtype=bool)
     for label, number in numbers.items():
-        members = rng.permutation(np.flatnonzero(labels == label))
-        kept[members[max(1, round(number)) :]] = False
+        kept[rng.permutation(np.flatnonzero(labels == label))[max(1, round(number)) :]] = False
     return np.flatnonzero(kept)
 
 
@@ -78,10 +76,6 @@ def _fit(images, axis, side):
     widths = [(0, 0)] * images.ndim
     widths[axis] = (missing // 2, missing - missing // 2)
     return np.pad(images, widths)
-
-
-def _clean(splits, rng, foreign):
-    return splits.bug_fixing, {}
 
 
 def _noisy(splits, rng, foreign):
@@ -113,8 +107,7 @@ def _shifted(splits, rng, foreign):
     shifts = rng.integers(-LARGEST_SHIFT, LARGEST_SHIFT + 1, (len(places), 2))
     shifts[np.unique(places, return_index=True)[1]] = 0  # the first of each
     height, width = samples.shape[1:3]
-    room = [(LARGEST_SHIFT, LARGEST_SHIFT)] * 2
-    wide = np.pad(samples, [(0, 0), *room, *[(0, 0)] * (samples.ndim - 3)])
+    wide = np.pad(samples, [(0, 0), *[(LARGEST_SHIFT, LARGEST_SHIFT)] * 2, *[(0, 0)] * (samples.ndim - 3)])
     corners = zip(wide, *(LARGEST_SHIFT - shifts).T, strict=True)
     moved = np.stack([image[top : top + height, left : left + width] for image, top, left in corners])
     return Subset(moved, labels, np.arange(len(places))), {"original": places}
@@ -150,7 +143,5 @@ def _tenfold(pool, rng):
     return rng.permutation(np.tile(rng.permutation(len(pool))[: max(1, len(pool) // COPIES)], COPIES))
 
 
-POOLS = {
-    "clean": _clean, "noisy": _noisy, "confused": _confused, "duplicated": _duplicated, "shifted": _shifted,
-    "foreign": _foreign, "rare": _rare,
-}  # fmt: skip
+POOLS = {"clean": lambda splits, *_: (splits.bug_fixing, {}), "noisy": _noisy, "confused": _confused,
+         "duplicated": _duplicated, "shifted": _shifted, "foreign": _foreign, "rare": _rare}  # fmt: skip

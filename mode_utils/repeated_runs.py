@@ -122,8 +122,8 @@ def _repair(run, options, control_iterations=0):
         repair.reference_probabilities = run.reference_probabilities(options)
     with run.trainer.at(run.initial_state):
         mode = repair.run()
-    n_iterations = max(len(mode) - 1, options.max_iterations, control_iterations)
-    return {"control": run.control(n_iterations, options), "mode": mode}
+    control = run.control(max(len(mode) - 1, options.max_iterations, control_iterations), options)
+    return {"control": control, "mode": mode}
 
 
 def _label(table, seed, strategy, name, options):

@@ -42,12 +42,8 @@ class Scenario:
     epochs: int = 3
 
 
-SCENARIOS = {
-    "healthy": Scenario(),
-    "starved": Scenario(starved_share=0.01),
-    "underfit": Scenario(n_train=1_000),
-    "overfit": Scenario(n_train=1_000, width=10, epochs=100),
-}
+SCENARIOS = {"healthy": Scenario(), "starved": Scenario(starved_share=0.01), "underfit": Scenario(n_train=1_000),
+             "overfit": Scenario(n_train=1_000, width=10, epochs=100)}  # fmt: skip
 _OVERFIT_CNN = Scenario(n_train=300, width=2, epochs=100)
 
 
@@ -121,11 +117,10 @@ def check_study(options, setup, n_runs):
 
 def check_study_parameters(parameters):
     """Raise a ValueError as `DebugOptions`, `RunSetup`, `load_dataset`, `check_study` would for parameters, by name."""
-    given = [
-        {f.name: parameters[f.name] for f in fields(kind) if f.name in parameters} for kind in (DebugOptions, RunSetup)
-    ]
-    options, setup = DebugOptions.preset(parameters.get("preset", "original"), **given[0]), RunSetup(**given[1])
-    check_study(options, setup, parameters.get("n_runs", MIN_RUNS))
+    names = ([field.name for field in fields(kind) if field.name in parameters] for kind in (DebugOptions, RunSetup))
+    changes, of_setup = ({name: parameters[name] for name in own} for own in names)
+    options = DebugOptions.preset(parameters.get("preset", "original"), **changes)
+    check_study(options, RunSetup(**of_setup), parameters.get("n_runs", MIN_RUNS))
     for name in parameters["compare"] if isinstance(parameters.get("compare"), list) else ():
         check_choice("compare", name, (*PRESETS, *SELECTORS))
     dataset_name(parameters.get("dataset", "mnist"))

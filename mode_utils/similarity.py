@@ -49,8 +49,7 @@ def register_metric(name, scores):
 def metric_name(metric):
     """Return the full name of a metric given by its name or an alias, in any case; otherwise a ValueError."""
     key = str(metric).lower().replace("_", " ").replace("-", " ").strip()
-    name = _ALIASES.get(key, key)
-    if name not in _METRICS:
+    if (name := _ALIASES.get(key, key)) not in _METRICS:
         raise ValueError(f"unknown metric {metric!r}; choose from {', '.join(_METRICS)}")
     return name
 
@@ -111,25 +110,15 @@ def _bray_curtis(candidates, heatmap):
     return -np.where(np.isnan(distances), 0, distances)  # 0 / 0: both are all zeros, hence identical
 
 
-_METRICS = {
-    "dot product": _flat(_dot_product),
-    "cosine similarity": _flat(_cosine_similarity),
-    "manhattan": _negated("cityblock"),
-    "euclidean": _negated("euclidean"),
-    "minkowski": _minkowski,
-    "chebyshev": _negated("chebyshev"),
-    "earth mover": _flat(_earth_mover),
-    "canberra": _negated("canberra"),
-    "bray curtis": _flat(_bray_curtis),
-}
+_METRICS = {"dot product": _flat(_dot_product), "cosine similarity": _flat(_cosine_similarity),
+            "manhattan": _negated("cityblock"), "euclidean": _negated("euclidean"), "minkowski": _minkowski,
+            "chebyshev": _negated("chebyshev"), "earth mover": _flat(_earth_mover),
+            "canberra": _negated("canberra"), "bray curtis": _flat(_bray_curtis)}  # fmt: skip
 METRICS = tuple(_METRICS)  # the nine of the study
 SPATIAL = "spatial earth mover"
 _METRICS[SPATIAL] = lambda candidates, heatmap, _: -earth_mover_distances(candidates, heatmap)
-_ALIASES = {
-    "dot": "dot product", "inner product": "dot product", "cosine": "cosine similarity",
-    "l1": "manhattan", "cityblock": "manhattan", "city block": "manhattan", "taxicab": "manhattan",
-    "l2": "euclidean", "lp": "minkowski", "l inf": "chebyshev", "linf": "chebyshev",
-    "earth mover distance": "earth mover", "earth movers": "earth mover", "emd": "earth mover",
-    "wasserstein": "earth mover", "position aware earth mover": SPATIAL, "sinkhorn": SPATIAL,
-    "braycurtis": "bray curtis",
-}  # fmt: skip
+_ALIASES = {"dot": "dot product", "inner product": "dot product", "cosine": "cosine similarity", "l1": "manhattan",
+            "cityblock": "manhattan", "city block": "manhattan", "taxicab": "manhattan", "l2": "euclidean",
+            "lp": "minkowski", "l inf": "chebyshev", "linf": "chebyshev", "earth mover distance": "earth mover",
+            "earth movers": "earth mover", "emd": "earth mover", "wasserstein": "earth mover",
+            "position aware earth mover": SPATIAL, "sinkhorn": SPATIAL, "braycurtis": "bray curtis"}  # fmt: skip

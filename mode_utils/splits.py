@@ -31,8 +31,7 @@ class Subset:
     @property
     def x(self):
         """All samples (n, ...), float32: a shared copy that lasts only while it is referenced."""
-        x = self._copy[0]()
-        if x is None:
+        if (x := self._copy[0]()) is None:
             everything = len(self.index) == len(self.source) and (np.diff(self.index) == 1).all()
             x = self.source.view() if everything else self.source[self.index]  # the source itself stays writeable
             x.setflags(write=False)
@@ -108,8 +107,7 @@ def split_dataset(
     _check_sizes(dataset, n_test, n_train=n_train, n_bug_fixing=n_bug_fixing, n_validation=n_validation)
     if diagnose_on == "test":
         n_bug_fixing, n_validation = n_bug_fixing + n_validation, 0
-    order = rng.permutation(len(dataset.y_train))
-    *parts, _ = np.split(order, np.cumsum([n_train, n_bug_fixing, n_validation]))
+    *parts, _ = np.split(rng.permutation(len(dataset.y_train)), np.cumsum([n_train, n_bug_fixing, n_validation]))
     train, bug_fixing, validation = (Subset(dataset.x_train, dataset.y_train[part], part) for part in parts)
     index = np.sort(rng.permutation(len(dataset.y_test))[:n_test])
     test = Subset(dataset.x_test, dataset.y_test[index], index)

@@ -26,7 +26,6 @@ def test_correct_false_positive_and_false_negative_are_not_mixed_up():
 def test_differentials_are_what_their_names_say():
     maps = class_heatmaps(FEATURES, LABELS, PREDICTIONS, 2)
     np.testing.assert_array_equal(maps.dhci, maps.hci - maps.hci[::-1])
-    np.testing.assert_array_equal(maps.dhci_between(0, 1), maps.hci[0] - maps.hci[1])
     np.testing.assert_array_equal(maps.dhmi, maps.hmi - maps.hci)
     np.testing.assert_array_equal(maps.dhwi, maps.hwi - maps.hci)
 

@@ -33,10 +33,9 @@ def _import_keras():
     finally:
         os.environ.pop("KERAS_BACKEND") if chosen is None else os.environ.update(KERAS_BACKEND=chosen)
     if keras.backend.backend() != "tensorflow":
-        raise ImportError(
-            f"Keras was imported with the backend {keras.backend.backend()!r} before, but models are retrained with "
-            "TensorFlow: set KERAS_BACKEND=tensorflow, or import mode_utils first; a .keras file is read with either"
-        )
+        told = f"Keras was imported with the backend {keras.backend.backend()!r} before, but models are retrained with"
+        remedy = "set KERAS_BACKEND=tensorflow, or import mode_utils first; a .keras file is read with either"
+        raise ImportError(f"{told} TensorFlow: {remedy}")
     return keras, tensorflow
 
 

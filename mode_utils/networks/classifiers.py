@@ -119,8 +119,7 @@ def _output(model, loss, width, stated):
 
 def _shown(model, found, width, logits):
     """Return what an output is by its values, or None if that is not clear, and their range in words."""
-    seen = f"a probe gives {found.min():.3g} .. {found.max():.3g}"
-    within = found.min() >= 0 and found.max() <= 1
+    seen, within = f"a probe gives {found.min():.3g} .. {found.max():.3g}", found.min() >= 0 and found.max() <= 1
     if width == 1:
         activation = _activation(model)
         raw = activation == "tanh" or (activation == "linear" and logits is None)  # which may lie in 0 .. 1 by chance
@@ -130,26 +129,22 @@ def _shown(model, found, width, logits):
     sums = found.sum(axis=1)
     seen = f"{seen}, with sums of {sums.min():.3g} .. {sums.max():.3g}"
     tolerance = 1e-3 if model.outputs[0].dtype in ("float32", "float64") else 2e-2
-    is_softmax = within and np.allclose(sums, 1, atol=tolerance)
-    return "softmax" if is_softmax else "logits" if logits else None, seen
+    return "softmax" if within and np.allclose(sums, 1, atol=tolerance) else "logits" if logits else None, seen
 
 
 def _check_stated(model, stated, shown, seen):
     """Raise a ValueError if the values of an output contradict what is stated."""
-    if stated == shown or (shown is None and "logits" in stated):
-        return
-    if stated == "sigmoid logits" and _activation(model) != "sigmoid":
-        return  # which may lie in 0 .. 1 by chance
-    reading = f"{seen}, so that the output of model {model.name!r} is {shown or 'not a probability'}"
-    remedy = "leave output out, or give the model that it is true of"
-    raise ValueError(f"output {stated!r} is stated, but {reading}: {remedy}")
+    may_lie_within = stated == "sigmoid logits" and _activation(model) != "sigmoid"  # in 0 .. 1, by chance
+    if stated != shown and not (shown is None and "logits" in stated) and not may_lie_within:
+        reading = f"{seen}, so that the output of model {model.name!r} is {shown or 'not a probability'}"
+        remedy = "leave output out, or give the model that it is true of"
+        raise ValueError(f"output {stated!r} is stated, but {reading}: {remedy}")
 
 
 def _remarks(output, loss, logits):
     if logits is None or logits == ("logits" in output):
         return ()
-    taken = "logits" if logits else "probabilities"
-    name = losses.say_loss(loss)
+    name, taken = losses.say_loss(loss), "logits" if logits else "probabilities"
     return (f"The output is {output}, but the loss {name} takes it for {taken} (from_logits={logits}).",)
 
 

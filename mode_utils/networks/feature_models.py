@@ -62,8 +62,7 @@ def _head(n_features, n_classes):
 class FrozenBody:
     """The network of a trainer, cut below its last layer, `head`, which is retrained alone on features of the body.
 
-    `cut` gives the head the weights that it has in the network. A last layer that does not take one vector a sample,
-    from one other layer, is a ValueError.
+    `cut` gives the head its weights in the network. A last layer that takes no vector of one layer is a ValueError.
     """
 
     def __init__(self, trainer):
@@ -77,8 +76,7 @@ class FrozenBody:
         self._below = below[0]
         last = type(self._last).from_config(self._last.get_config())
         head = keras.Sequential([keras.Input(features.shape[1:]), last], name=f"head_of_{model.name}")
-        optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-        loss, weight = single_loss(model)
+        optimizer, (loss, weight) = type(model.optimizer).from_config(model.optimizer.get_config()), single_loss(model)
         head.compile(optimizer=optimizer, loss=loss, loss_weights=weight)
         self.head = Trainer(head, trainer.meaning, trainer.batch_size)
 

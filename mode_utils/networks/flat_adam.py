@@ -6,10 +6,8 @@ from mode_utils.networks.backend import keras, tf
 from mode_utils.networks.keras_internals import adam_moments, weights_of_optimizer
 
 _MOST_WEIGHTS = 50_000
-_PLAIN = {
-    "amsgrad": False, "weight_decay": None, "clipnorm": None, "clipvalue": None, "global_clipnorm": None,
-    "use_ema": False, "loss_scale_factor": None, "gradient_accumulation_steps": None,
-}  # fmt: skip
+_PLAIN = {"amsgrad": False, "weight_decay": None, "clipnorm": None, "clipvalue": None, "global_clipnorm": None,
+          "use_ema": False, "loss_scale_factor": None, "gradient_accumulation_steps": None}  # fmt: skip
 
 
 def can_be_flat(model):
@@ -33,7 +31,11 @@ def flat_epoch(model, encode):
     optimizer, weights = model.optimizer, model.trainable_variables
     variables = (weights, *adam_moments(optimizer))
     beta_1, beta_2 = (tf.constant(beta, tf.float32) for beta in (optimizer.beta_1, optimizer.beta_2))
-    split = _splitter([tuple(weight.shape) for weight in weights])
+    shapes = [tuple(weight.shape) for weight in weights]
+    sizes = [int(np.prod(shape)) for shape in shapes]
+
+    def split(vector):
+        return [tf.reshape(part, shape) for part, shape in zip(tf.split(vector, sizes), shapes, strict=True)]
 
     def epoch(x, y, order, batch_size):
         n_steps = (tf.size(order) + batch_size - 1) // batch_size
@@ -66,12 +68,3 @@ def flat_epoch(model, encode):
 
 def _flattened(variables):
     return tf.concat([tf.reshape(tf.convert_to_tensor(variable), [-1]) for variable in variables], axis=0)
-
-
-def _splitter(shapes):
-    sizes = [int(np.prod(shape)) for shape in shapes]
-
-    def split(vector):
-        return [tf.reshape(part, shape) for part, shape in zip(tf.split(vector, sizes), shapes, strict=True)]
-
-    return split

@@ -11,25 +11,24 @@ from mode_utils.networks.backend import keras
 from mode_utils.networks.keras_internals import last_node
 
 _UNSEEN = 32  # times the size of a sample: assumed of a model whose layers cannot be followed
-
 _NORMALIZED = ("", "Batch", "Group", "Layer", "RMS", "Unit")
 _NORMALIZATIONS = tuple(getattr(keras.layers, f"{what}Normalization") for what in _NORMALIZED)
-_SAME_VALUES = (
-    keras.layers.AlphaDropout, keras.layers.Dropout, keras.layers.Flatten, keras.layers.GaussianDropout,
-    keras.layers.GaussianNoise, keras.layers.Permute, keras.layers.Reshape, keras.layers.SpatialDropout1D,
-    keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D,
-)  # fmt: skip
+_SAME_VALUES = (keras.layers.AlphaDropout, keras.layers.Dropout, keras.layers.Flatten, keras.layers.GaussianDropout,
+                keras.layers.GaussianNoise, keras.layers.Permute, keras.layers.Reshape, keras.layers.SpatialDropout1D,
+                keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D)  # fmt: skip
 
 
 def candidate_layers(model):
     """Return the names of the layers that can be a target, in order; the output comes last."""
     groups = []
     for segment in _segments(_sorted_nodes(model)):
-        if any(_has_weights(node.operation) for node in segment):
+        weighted = [node for node in segment if getattr(node.operation, "weights", None)]
+        if not all(isinstance(node.operation, _NORMALIZATIONS) for node in weighted):
             groups.append([])
         if groups:
-            groups[-1].append(segment[-1])
-    return [_name(group) for group in groups[:-1]] + [groups[-1][-1].operation.name]
+            groups[-1].append(segment[-1].operation)
+    names = [[each.name for each in group if not isinstance(each, _SAME_VALUES)][-1] for group in groups[:-1]]
+    return [*names, groups[-1][-1].name]
 
 
 def layer_outputs(model):
@@ -86,11 +85,3 @@ def _segments(nodes):
             yield segment
             segment = []
         furthest = max(furthest, reach.get(id(node), 0))
-
-
-def _has_weights(operation):
-    return bool(getattr(operation, "weights", None)) and not isinstance(operation, _NORMALIZATIONS)
-
-
-def _name(group):
-    return [node.operation.name for node in group if not isinstance(node.operation, _SAME_VALUES)][-1]

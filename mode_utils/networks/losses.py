@@ -9,18 +9,13 @@ from mode_utils.networks.keras_internals import loss_weights
 from mode_utils.support.checks import check_choice
 
 LABELS = ("sparse", "one-hot", "binary", "signed")
-TAKES = {
-    "sparse": "integers", "one-hot": "one-hot rows", "binary": "a column of 0 and 1", "signed": "a column of -1 and 1",
-}  # fmt: skip
-OF_NUMBERS = (
-    "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error",
-    "huber", "log_cosh", "poisson", "cosine_similarity",
-)  # fmt: skip
+TAKES = {"sparse": "integers", "one-hot": "one-hot rows", "binary": "a column of 0 and 1",
+         "signed": "a column of -1 and 1"}  # fmt: skip
+OF_NUMBERS = ("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
+              "mean_squared_logarithmic_error", "huber", "log_cosh", "poisson", "cosine_similarity")  # fmt: skip
 _ONE_COLUMN = ("binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge", *OF_NUMBERS)
-_ROWS = (
-    *_ONE_COLUMN, "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "kl_divergence",
-    "dice", "tversky",
-)  # fmt: skip
+_ROWS = (*_ONE_COLUMN, "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge",
+         "kl_divergence", "dice", "tversky")  # fmt: skip
 _SPARSE = "sparse_categorical_crossentropy"
 _OF_PROBABILITIES = tuple(name for name in (_SPARSE, *_ROWS) if name.endswith("_crossentropy"))
 _SURE, _CLEARLY = 0.9, 1e-4  # a probability that a loss is tried with, and how much less it must be if that is right
@@ -37,8 +32,7 @@ def single_loss(model):
 
 def loss_name(loss):
     """Return the name of the function of Keras that a loss applies, or None for any other function."""
-    function = _options(loss)[0]
-    name = getattr(function, "__name__", "")
+    name = getattr(function := _options(loss)[0], "__name__", "")
     return name if name and getattr(keras.losses, name, None) is function else None
 
 
@@ -76,8 +70,7 @@ def labels_of_loss(model, n_classes, output, activation="", stated=None):
 
 
 def _labels(loss, width, n_classes, output, activation):
-    name = loss_name(loss)
-    if name is None:
+    if (name := loss_name(loss)) is None:
         column = ("signed", "binary") if activation == "tanh" else ("binary", "signed")
         tried = column if width == 1 else ("sparse", "one-hot")
         found = (labels for labels in tried if _explains(loss, labels, width, n_classes, output))

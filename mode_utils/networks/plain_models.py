@@ -28,10 +28,8 @@ def model_inputs(model):
     if len(set(names)) < len(names):
         names = [".".join(map(str, path)) for path in paths]
     more = [() if tensor.name in names else (tensor.name,) for tensor in model.inputs]
-    return [
-        ModelInput((name, *others), tuple(tensor.shape[1:]), str(tensor.dtype))
-        for name, others, tensor in zip(names, more, model.inputs, strict=True)
-    ]
+    named = zip(names, more, model.inputs, strict=True)
+    return [ModelInput((name, *others), tuple(own.shape[1:]), str(own.dtype)) for name, others, own in named]
 
 
 def call_model(model, tensors, **options):
@@ -47,8 +45,7 @@ def plain_model(model):
     if len(model.outputs) != 1:
         names = ", ".join(model.output_names) if hasattr(model, "output_names") else len(model.outputs)
         outputs = f"model {model.name!r} has {len(model.outputs)} outputs; one is needed: choose one of {names}"
-        chosen = "keras.Model(model.inputs, model.outputs[0]) or whichever it is"
-        raise ValueError(f"{outputs}, and compile {chosen}")
+        raise ValueError(f"{outputs}, and compile keras.Model(model.inputs, model.outputs[0]) or whichever it is")
     _check_inputs(model)
     if _is_plain(model):
         return model
@@ -105,12 +102,10 @@ def _cut(model, tensor, name):
     cut = f"m.get_layer({behind!r}).output" if behind else "the output of the layer behind it"
     others = [f"m.inputs[{place}]" for place in range(len(model.inputs))]
     inputs = ", ".join(cut if each is tensor else other for each, other in zip(model.inputs, others, strict=True))
-    return (
-        f"input {name!r} of model {model.name!r} takes texts: cut the model behind layer {behind!r}: with m the model, "
-        f"new = keras.Model([{inputs}], m.outputs[0]); "
-        "new.compile(m.optimizer.from_config(m.optimizer.get_config()), m.loss), "
-        f"and give what keras.Model(m.inputs, {cut}) makes of the texts in their place"
-    )
+    told = f"input {name!r} of model {model.name!r} takes texts: cut the model behind layer {behind!r}: with m"
+    new = f"the model, new = keras.Model([{inputs}], m.outputs[0])"
+    compiled = "new.compile(m.optimizer.from_config(m.optimizer.get_config()), m.loss)"
+    return f"{told} {new}; {compiled}, and give what keras.Model(m.inputs, {cut}) makes of the texts in their place"
 
 
 def _inputs_of(layer):

@@ -33,10 +33,9 @@ class Trainer:
         self.dtype = str(model.inputs[0].dtype)
         if not model.optimizer.built:  # a second time, some make their variables again
             model.optimizer.build(model.trainable_variables)
-        self._epochs, self._rate = {}, HeldRate()
-        self._outputs = layer_outputs(model)
+        self._outputs, self._rate = layer_outputs(model), HeldRate()
         self.output_layer = list(self._outputs)[-1]
-        self._forward, self._tensors, self._largest = {}, {}, {}
+        self._epochs, self._forward, self._tensors, self._largest = {}, {}, {}, {}
 
     def initialize(self, rng):
         """Draw fresh weights, by the layers' own initializers, and seeds from `rng`, and reset the optimizer."""
@@ -121,8 +120,7 @@ class Trainer:
         return (*(_cells(side, grid) if grid else side for side in sides), channels)
 
     def _step_size(self, x):
-        shape = x.shape[1:]
-        numbers = self._largest[shape] = self._largest.get(shape) or largest_output(self.model, shape)
+        numbers = self._largest[x.shape[1:]] = self._largest.get(x.shape[1:]) or largest_output(self.model, x.shape[1:])
         if len(x) * numbers < _CHUNK_NUMBERS:
             return max(1, len(x))
         return int(np.clip(_MOST_NUMBERS // numbers, 1, _CHUNK))
@@ -203,12 +201,10 @@ class Predictions:
 
     def at(self, places):
         """Return probabilities (n_places, n_classes) of the samples at increasing places."""
-        missing = np.setdiff1d(places, self._places)
-        if missing.size:
+        if (missing := np.setdiff1d(places, self._places)).size:
             parts = np.array_split(missing, len(missing) // _AT_ONCE + 1)
             rows = [self.trainer.predict(np.asarray(self.x[part])) for part in parts]
-            known = np.concatenate([self._places, missing])
-            order = np.argsort(known)
+            order = np.argsort(known := np.concatenate([self._places, missing]))
             self._places, self._rows = known[order], np.concatenate([self._rows, *rows])[order]
         return self._rows[np.searchsorted(self._places, places)]
 
@@ -260,8 +256,7 @@ def _averaged(output, sides, grid):
         output = tf.reduce_mean(output, axes, keepdims=True)
     window = [1 if side is None else _window(side, grid) for side in sides]
     output = tf.nn.pool(output, window, "AVG", strides=window, padding="SAME")
-    cells = [_cells(side, grid) for side in sides]
-    return tf.reshape(output, (-1, int(np.prod([*cells, output.shape[-1]]))))
+    return tf.reshape(output, (-1, int(np.prod([*(_cells(side, grid) for side in sides), output.shape[-1]]))))
 
 
 def _reset(optimizer, weights):
@@ -274,8 +269,7 @@ def _reset(optimizer, weights):
 
 def _initialize(layer, variable, rng):
     """Assign fresh values to a weight; Keras layers keep the initializer of `kernel` as `kernel_initializer`."""
-    initializer = getattr(layer, f"{variable.name}_initializer", None)
-    if initializer is None:
+    if (initializer := getattr(layer, f"{variable.name}_initializer", None)) is None:
         raise ValueError(f"layer {layer.name!r} does not say how its weight {variable.name!r} is initialized")
     config = initializer.get_config()
     if "seed" in config:  # a copy with a seed of ours, because an initializer repeats its own draw

@@ -91,14 +91,12 @@ def label_needs(allocation, errors, deficits, buggy):
 def share_by_need(n, needs, available):
     """Apportion `n` samples among labels by their `needs` (n_classes,), as far as `available` (n_classes,), int.
 
-    By largest remainders; what one label lacks goes to the others in need. The shares (n_classes,) int add up to n, or
-    to all that the labels in need have.
+    By largest remainders; what a label lacks goes to others in need. The shares add up to n, or to all that these have.
     """
     needs, available = np.asarray(needs, dtype=np.float64), np.asarray(available)
     quotas = np.zeros(len(needs), dtype=int)
     while True:
-        weights = np.where(quotas < available, needs, 0)
-        left = n - quotas.sum()
+        weights, left = np.where(quotas < available, needs, 0), n - quotas.sum()
         if left <= 0 or not weights.any():
             return quotas
         exact = left * (weights / weights.sum())
@@ -121,8 +119,7 @@ def allocate(pool, needs, batch_size=2_000, alpha=0.25):
         return [Group(pool.remaining(), n_selected)]
     members = [pool.candidates(label) if need > 0 else np.empty(0, int) for label, need in enumerate(needs)]
     available = np.array([len(group) for group in members])
-    n_others = len(pool) - available.sum()
-    if n_others:
+    if n_others := len(pool) - available.sum():
         n_selected = max(n_selected, batch_size - n_others)
     quotas = share_by_need(n_selected, needs, available)
     return [Group(members[label], int(quotas[label])) for label in np.flatnonzero(needs)]

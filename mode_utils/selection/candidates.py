@@ -22,9 +22,7 @@ class Comparison:
 
     def heatmaps(self, labels=None, weight=None):
         """Return the held-out `ClassHeatmaps`, of features times `weight` (n_features,); with `labels` no DHCI."""
-        part = slice(None)
-        if labels is not None:
-            part = np.isin(self.labels, labels) | np.isin(self.predictions, labels)
+        part = slice(None) if labels is None else np.isin(self.labels, labels) | np.isin(self.predictions, labels)
         features = self.held_out[part] if weight is None else self.held_out[part] * weight
         return class_heatmaps(features, self.labels[part], self.predictions[part], self.n_classes)
 

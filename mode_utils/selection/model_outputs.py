@@ -55,10 +55,8 @@ class ModelOutputs:
         train = self._splits.train
 
         def draw(number=None):
-            if number is None:
-                return self._look(train.x, ("states",), layer)[0]
-            drawn = rng.choice(len(train), min(number, len(train)), replace=False)
-            return self._look(train.take(drawn)[0], ("states",), layer)[0]
+            drawn = None if number is None else rng.choice(len(train), min(number, len(train)), replace=False)
+            return self._look(train.x if drawn is None else train.take(drawn)[0], ("states",), layer)[0]
 
         return draw
 

@@ -25,13 +25,10 @@ from skactiveml.pool import Badge, Falcun, MaxHerding, ProbCover, TypiClust
 from mode_utils.selection.selectors import register_selector
 
 _N_COMPARED = 1_000  # candidates of a group, at least
-_STRATEGIES = {  # whether it goes by probabilities, and candidates of a group for each that is wanted
-    "probcover": (ProbCover, False, 2),
-    "typiclust": (TypiClust, False, 2),
-    "maxherding": (MaxHerding, False, 2),
-    "badge": (Badge, True, 2),
-    "falcun": (Falcun, True, 5),
-}
+# whether it goes by probabilities, and candidates of a group for each that is wanted
+_STRATEGIES = {"probcover": (ProbCover, False, 2), "typiclust": (TypiClust, False, 2),
+               "maxherding": (MaxHerding, False, 2), "badge": (Badge, True, 2),
+               "falcun": (Falcun, True, 5)}  # fmt: skip
 
 
 def surprise(candidates):

@@ -47,9 +47,8 @@ def scan_pool(outputs, splits, reference=None, selectors=(), keep=False):
     """
     held_out, probabilities = outputs.of_validation()
     maps = class_heatmaps(held_out, splits.held_out.y, probabilities.argmax(axis=1), splits.n_classes)
-    labels = splits.known_labels
+    labels, given = splits.known_labels, splits.known_labels if splits.labelled else None
     few = reference is not None and splits.labelled and splits.n_classes * outputs.n_pool <= _MOST_KEPT
-    given = labels if splits.labelled else None
     look = _Look(reference, maps, given, tuple(selectors), keep or few, splits.train.source.dtype.str)
     parts = [chunk for part in outputs.each_part(partial(_look_at_part, look)) for chunk in part]
     columns = {name: np.concatenate([chunk[name] for chunk in parts]) for name in parts[0]}
@@ -71,8 +70,7 @@ def _look_at_part(look, part):
 
 
 def _look_at_chunk(look, start, samples, states, probabilities):
-    places = np.arange(start, start + len(states))
-    reference = look.reference
+    places, reference = np.arange(start, start + len(states)), look.reference
     asked = np.full_like(probabilities, np.nan) if reference is None else reference.probabilities(places, states)
     given = None if look.labels is None else look.labels[places]
     own = np.asarray(asked.argmax(axis=1) if given is None else given, np.int32)

@@ -59,9 +59,8 @@ class StatesReference:
         partly = (labels < 0).any()
         own = rng.permutation(np.flatnonzero(labels >= 0) if partly else len(labels))[:_MOST_LEARNED]
         parts = [np.sort(part) for part in np.array_split(own, 1 if partly else 2)]
-        self._models = [
-            learn(np.concatenate([known, states(part)]), np.concatenate([known_labels, labels[part]])) for part in parts
-        ]
+        lessons = (((known, states(part)), (known_labels, labels[part])) for part in parts)
+        self._models = [learn(np.concatenate(x), np.concatenate(y)) for x, y in lessons]
         if not partly:
             self._second = np.isin(np.arange(len(labels)), parts[0])
 
@@ -96,8 +95,7 @@ class NetworkReference:
 def _lessons(splits):
     """Return samples and labels that a network learns from: of validation, and of training what that lacks."""
     known, train = splits.held_out, splits.train
-    lacking = np.flatnonzero(~np.isin(train.y, known.y))
-    if not lacking.size:
+    if not (lacking := np.flatnonzero(~np.isin(train.y, known.y))).size:
         return known.x, known.y
     x, y = train.take(lacking)
     return np.concatenate([known.x, x]), np.concatenate([known.y, y])
@@ -110,8 +108,7 @@ def _regression(n_classes):
     from sklearn.preprocessing import StandardScaler
 
     def learn(x, y):
-        present = np.unique(y)
-        if len(present) == 1:
+        if len(present := np.unique(y)) == 1:
             return lambda x: np.tile(np.eye(n_classes)[present], (len(x), 1))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # probabilities do not change any more by then

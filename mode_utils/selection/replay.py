@@ -12,10 +12,8 @@ class Replay:
 
     def with_old(self, new):
         """Return samples and labels of the new ones, given by their places in the pool, and of old ones beside them."""
-        parts = [self._splits.bug_fixing.take(new)]
-        n_train = len(self._splits.train)
-        n_old = min(round(self._replay * len(new)), n_train + len(self._added))
-        if n_old:
+        parts, n_train = [self._splits.bug_fixing.take(new)], len(self._splits.train)
+        if n_old := min(round(self._replay * len(new)), n_train + len(self._added)):
             drawn = self._rng.choice(n_train + len(self._added), n_old, replace=False)
             parts.append(self._splits.train.take(drawn[drawn < n_train]))
             parts.append(self._splits.bug_fixing.take(self._added[drawn[drawn >= n_train] - n_train]))

@@ -36,17 +36,12 @@ from mode_utils.similarity import similarity_scores
 from mode_utils.support.checks import check_choice
 from mode_utils.support.core_set import farthest_first
 
-INPUTS = (
-    "samples", "labels", "reference probabilities", "probabilities", "states", "state heatmaps", "training states",
-    "comparison",
-)  # fmt: skip
+INPUTS = ("samples", "labels", "reference probabilities", "probabilities", "states", "state heatmaps",
+          "training states", "comparison")  # fmt: skip
 _MOST_INPUTS = tuple(name for name in INPUTS if name != "reference probabilities")
-OVERFIT_SELECTIONS = {  # the heat map to compare with, and the ranking
-    "least similar to hci": ("hci", "worst"),
-    "most similar to dhmi": ("dhmi", "best"),
-    "most similar to dhwi": ("dhwi", "best"),
-    "random": (None, None),
-}
+# the heat map to compare with, and the ranking
+OVERFIT_SELECTIONS = {"least similar to hci": ("hci", "worst"), "most similar to dhmi": ("dhmi", "best"),
+                      "most similar to dhwi": ("dhwi", "best"), "random": (None, None)}  # fmt: skip
 _SMALLEST = 1e-6  # a probability below this counts as this
 _N_KNOWN = 2_000  # training samples that a core-set starts from
 THROUGH_LAYER = frozenset(INPUTS[INPUTS.index("states") :])  # what depends on the layer of the view
@@ -101,11 +96,8 @@ def scanned_selectors(options):
 def register_selector(name, score, needs=_MOST_INPUTS, one_by_one=False, blends=()):
     """Add a selector, or replace one, so that `DebugOptions(selector=name)` finds it.
 
-    Parameters
-    ----------
-    score : callable from `candidates.Candidates` to (n,) float; the higher the sooner chosen, NaN for unknown
-    needs : sequence of str, of `INPUTS`; by default all but reference probabilities, for which a network is trained
-    one_by_one, blends : see `Selector`
+    `score` maps `candidates.Candidates` to (n,) float: the higher the sooner chosen, NaN for unknown. `needs` are some
+    of `INPUTS`, by default all but reference probabilities, for which a network is trained; the others: `Selector`.
     """
     for what, names, known in (("input", needs, INPUTS), ("selector", blends, SELECTORS)):
         for each in names:
@@ -116,9 +108,8 @@ def register_selector(name, score, needs=_MOST_INPUTS, one_by_one=False, blends=
 def similarity(candidates):
     """Score candidates by similarity to the heat map of their label, as the options say for the fault."""
     options, compared = candidates.options, candidates.comparison
-    heatmap, ranking = options.heatmap, options.ranking
-    if candidates.fault == "overfit":
-        heatmap, ranking = OVERFIT_SELECTIONS[options.overfit_selection]
+    of_overfit = OVERFIT_SELECTIONS[options.overfit_selection]
+    heatmap, ranking = of_overfit if candidates.fault == "overfit" else (options.heatmap, options.ranking)
     scores = np.full(len(candidates), np.nan)
     if heatmap is None:
         return scores
@@ -162,8 +153,7 @@ def state_margin(candidates):
 def adaptive(candidates):
     """Blend `margin` and `state margin`, each standardised in its group, by the error e of the label: 1 - e to e.
 
-    A label that the model knows gains most from samples near its border; of one it does not know, the margin says
-    little.
+    A label that the model knows gains most from samples near its border; of another, the margin says little.
     """
     near, far = candidates.scores["margin"], candidates.scores["state margin"]
     errors, scores = candidates.label_errors[candidates.labels], np.empty(len(candidates))
@@ -211,8 +201,7 @@ def k_center(candidates):
     Known are the states of 2,000 training samples, drawn at random, and of all chosen before, in any group. Those whose
     turn does not come share the last place.
     """
-    known = candidates.training_states(_N_KNOWN)
-    scores = np.full(len(candidates), -float(len(candidates)))
+    known, scores = candidates.training_states(_N_KNOWN), np.full(len(candidates), -float(len(candidates)))
     for place, n_wanted in candidates.by_group():
         turns = farthest_first(candidates.states[place], known, n_wanted)
         scores[place.start + turns] = -np.arange(len(turns))
@@ -247,10 +236,8 @@ def _true_probability(candidates):
     return candidates.probabilities[np.arange(len(candidates)), candidates.labels]
 
 
-_BY_STATE, _BY_REFERENCE = (
-    ("labels", "states", "state heatmaps"),
-    ("labels", "reference probabilities", "probabilities"),
-)
+_BY_STATE = ("labels", "states", "state heatmaps")
+_BY_REFERENCE = ("labels", "reference probabilities", "probabilities")
 SELECTORS = {
     "similarity": Selector(similarity, ("labels", "comparison")),
     "state differential": Selector(state_differential, _BY_STATE, one_by_one=True),

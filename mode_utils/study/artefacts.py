@@ -46,8 +46,7 @@ def load_runs(folder, timings=None):
 def load_gallery(folders):
     """Read the first `gallery.npz` in the folders of executed walkthroughs, as each has all metrics.
 
-    A dict: `metrics`, (n_metrics,) str; `best` and `worst`, (n_metrics, n_classes, height, width); `hci`, `hmi` and
-    `hwi`, (n_classes, height, width).
+    `metrics`, (n_metrics,) str; `best`, `worst`, (n_metrics, n_classes, h, w); `hci`, `hmi`, `hwi`, (n_classes, h, w).
     """
     folders = [Path(folder) for folder in folders]
     for folder in folders:

@@ -53,11 +53,9 @@ def selection_beats_random(compared):
     """Judge whether a similarity metric repairs better than random inputs; `compared` has all combinations."""
     above, below = count_significant(compared)
     verdict = CONFIRMED if above else REFUTED if below else NOT_SHOWN
-    evidence = (
-        f"Of {len(compared)} combinations of metric, space and layer selection {above} end above control and "
-        f"{below} below it (p < 0.05, Holm over all); their means lie between {pp(compared['mean'].min())} and "
-        f"{pp(compared['mean'].max())}."
-    )
+    evidence = f"Of {len(compared)} combinations of metric, space and layer selection {above} end above control and "
+    evidence += f"{below} below it (p < 0.05, Holm over all); their means lie between {pp(compared['mean'].min())} and "
+    evidence += f"{pp(compared['mean'].max())}."
     return Verdict("Inputs similar to the heat map repair better than random ones", "MODE", verdict, evidence)
 
 
@@ -66,10 +64,8 @@ def nothing_is_significant(compared):
     p = holm(compared["p"])
     strongest = compared.iloc[int(np.argmin(p))]
     verdict = REFUTED if p.min() < SIGNIFICANCE else NOT_SHOWN
-    evidence = (
-        f"{(p < SIGNIFICANCE).sum()} of {len(compared)} differ from control after Holm; the clearest is "
-        f"{strongest['metric']} in {strongest['view']}: {mean_interval(strongest)}, p = {p.min():.1g}."
-    )
+    evidence = f"{(p < SIGNIFICANCE).sum()} of {len(compared)} differ from control after Holm; the clearest is "
+    evidence += f"{strongest['metric']} in {strongest['view']}: {mean_interval(strongest)}, p = {p.min():.1g}."
     return Verdict("No metric differs from control (p = 0.41)", "replication", verdict, evidence)
 
 
@@ -87,17 +83,14 @@ def metrics_differ(comparisons):
 
 def earth_mover_is_best(comparison, compared, inverted):
     """Judge the earth mover's rank and gain; `inverted` is the row of what the replication ran, its order reversed."""
-    rank = int(comparison.ranks.rank()["earth mover"])
-    own = compared.set_index("metric").loc["earth mover"]
+    rank, own = int(comparison.ranks.rank()["earth mover"]), compared.set_index("metric").loc["earth mover"]
     pairs = comparison.pairs[(comparison.pairs[["first", "second"]] == "earth mover").any(axis=1)]
     told_apart = int((pairs["p_holm"] < SIGNIFICANCE).sum())
     verdict = CONFIRMED if rank == 1 and own["low"] > 0 else REFUTED if own["mean"] <= 0 else NOT_SHOWN
     verdict = "first by its rank, but not above control" if rank == 1 and verdict != CONFIRMED else verdict
-    evidence = (
-        f"It ranks {rank} of {len(comparison.ranks)}, {mean_interval(own)} from control; {told_apart} of {len(pairs)} "
-        f"other metrics were told apart from it. What the replication ran, its order not turned round, ends "
-        f"{mean_interval(inverted)} from control."
-    )
+    evidence = f"It ranks {rank} of {len(comparison.ranks)}, {mean_interval(own)} from control; {told_apart} of "
+    evidence += f"{len(pairs)} other metrics were told apart from it. What the replication ran, its order not turned "
+    evidence += f"round, ends {mean_interval(inverted)} from control."
     return Verdict("Earth mover does best (+0.60 pp)", "replication", verdict, evidence)
 
 
@@ -106,14 +99,11 @@ def layer_selection_has_no_effect(selected, starved):
     same = selected["verdict"].isin(["equivalent", "different, by less than the margin"])
     verdict = REFUTED if (selected["verdict"] == "different").any() else NOT_SHOWN
     verdict = f"{CONFIRMED} for healthy models" if same.all() else verdict
-    spaces = [
-        f"{row.space} {mean_interval(row)}, {row.verdict} (TOST p = {row.p_equivalence_holm:.1g})"
-        for row in selected.itertuples()
-    ]
-    evidence = (
-        f"Healthy models, with minus without: {'; '.join(spaces)}. Starved labels: between {pp(starved['mean'].min())} "
-        f"and {pp(starved['mean'].max())}, {(starved['p_holm'] < SIGNIFICANCE).sum()} of {len(starved)} differ."
-    )
+    told = "{0.space} {1}, {0.verdict} (TOST p = {0.p_equivalence_holm:.1g})".format
+    spaces = [told(row, mean_interval(row)) for row in selected.itertuples()]
+    evidence = f"Healthy models, with minus without: {'; '.join(spaces)}. Starved labels: between "
+    evidence += f"{pp(starved['mean'].min())} and {pp(starved['mean'].max())}, "
+    evidence += f"{(starved['p_holm'] < SIGNIFICANCE).sum()} of {len(starved)} differ."
     return Verdict("Layer selection makes no difference (p = 0.87)", "replication", verdict, evidence)
 
 
@@ -122,11 +112,9 @@ def appearance_predicts_outcome(likeness):
     found = stats.spearmanr(likeness["likeness"], without_noise(likeness["mean"]))
     places = likeness.set_index("metric").rank(ascending=False).loc["bray curtis"]
     verdict = NOT_SHOWN if found.pvalue >= SIGNIFICANCE else CONFIRMED if found.statistic > 0 else REFUTED
-    evidence = (
-        f"Rank correlation of looks and outcome over {len(likeness)} metrics {found.statistic:+.2f} "
-        f"(p = {found.pvalue:.2f}); bray curtis is number {places['likeness']:.0f} by its looks and "
-        f"number {places['mean']:.0f} by its outcome."
-    )
+    evidence = f"Rank correlation of looks and outcome over {len(likeness)} metrics {found.statistic:+.2f} (p = "
+    evidence += f"{found.pvalue:.2f}); bray curtis is number {places['likeness']:.0f} by its looks and number "
+    evidence += f"{places['mean']:.0f} by its outcome."
     return Verdict("By its images, bray curtis should be best", "replication", verdict, evidence)
 
 
@@ -135,12 +123,10 @@ def single_runs_find_the_best(studies, reported, inverted):
     shares = studies["winner"].value_counts(normalize=True)
     again, high = (shares**2).sum(), (studies["difference"] >= reported).mean()
     verdict = CONFIRMED if again > 0.5 else REFUTED
-    evidence = (
-        f"Nine metrics with a single run each, drawn from the paired runs: the winner ends "
-        f"{pp(studies['difference'].mean())} from control on average, and {pp(reported)} or more in {high:.1%} of the "
-        f"studies; a second study names the same winner in {again:.0%}. Earth mover with its order not turned round "
-        f"wins {shares.get(inverted, 0):.0%}."
-    )
+    evidence = "Nine metrics with a single run each, drawn from the paired runs: the winner ends "
+    evidence += f"{pp(studies['difference'].mean())} from control on average, and {pp(reported)} or more in {high:.1%} "
+    evidence += f"of the studies; a second study names the same winner in {again:.0%}. Earth mover with its order not "
+    evidence += f"turned round wins {shares.get(inverted, 0):.0%}."
     return Verdict("The best of nine single runs is the best metric", "replication", verdict, evidence)
 
 
@@ -149,11 +135,9 @@ def single_differences_mean_something(needed):
     beyond = (needed["reported"].abs() > 1.96 * needed["spread"]).sum()
     verdict = CONFIRMED if beyond == len(needed) else "confirmed in part" if beyond > len(needed) / 2 else REFUTED
     runs = needed["runs"]
-    evidence = (
-        f"{beyond} of its {len(needed)} differences exceed 1.96 standard deviations of a single run ("
-        f"{pp(needed['spread'].median()).lstrip('+')} in the median). To find them with a power of 80% takes "
-        f"{runs.min():,.0f} to {runs.max():,.0f} paired runs, {runs.median():,.0f} in the median."
-    )
+    evidence = f"{beyond} of its {len(needed)} differences exceed 1.96 standard deviations of a single run "
+    evidence += f"({pp(needed['spread'].median()).lstrip('+')} in the median). To find them with a power of 80% takes "
+    evidence += f"{runs.min():,.0f} to {runs.max():,.0f} paired runs, {runs.median():,.0f} in the median."
     return Verdict("A difference of half a point in one run means something", "replication", verdict, evidence)
 
 
@@ -166,12 +150,10 @@ def leak_is_harmless(honest, leaky):
     harmless = max(equivalence_p(inside, MARGIN), equivalence_p(shift, MARGIN)) < SIGNIFICANCE
     found = holm([inflated["p"], protocol["p"]]).min() < SIGNIFICANCE
     verdict = REFUTED if found and not harmless else CONFIRMED if harmless else NOT_SHOWN
-    evidence = (
-        f"In the same repairs the difference from control is {mean_interval(inflated)} higher on the samples that "
-        f"diagnosis looked at than on the test set (p = {inflated['p']:.2g}); diagnosing on the test set instead "
-        f"shifts it by {mean_interval(protocol)} (p = {protocol['p']:.2g}). Less than {100 * MARGIN:.1f} pp "
-        "counts as none."
-    )
+    evidence = f"In the same repairs the difference from control is {mean_interval(inflated)} higher on the samples "
+    evidence += f"that diagnosis looked at than on the test set (p = {inflated['p']:.2g}); diagnosing on the test set "
+    evidence += f"instead shifts it by {mean_interval(protocol)} (p = {protocol['p']:.2g}). Less than "
+    evidence += f"{100 * MARGIN:.1f} pp counts as none."
     return Verdict("Diagnosing on the test set does no harm", "replication's protocol", verdict, evidence)
 
 
@@ -179,23 +161,19 @@ def model_was_too_good(outcomes, chosen):
     """Judge by the metrics' `outcomes`, and the row of a preset for the healthy model, `chosen`, against control."""
     untouched, gain = (outcomes["samples"] == 0).mean(), chosen["final"] - chosen["initial"]
     verdict = REFUTED if gain > 0 and chosen["low"] > 0 else NOT_SHOWN
-    evidence = (
-        f"In {untouched:.0%} of the runs no label was below theta, so that MODE added nothing. The preset "
-        f"`{chosen.name}` gains {pp(gain)} with {chosen['samples']} samples, {mean_interval(chosen)} from its control."
-    )
+    evidence = f"In {untouched:.0%} of the runs no label was below theta, so that MODE added nothing. The preset "
+    evidence += f"`{chosen.name}` gains {pp(gain)} with {chosen['samples']} samples, {mean_interval(chosen)} from its "
+    evidence += "control."
     return Verdict("The model was already too good to improve", "replication", verdict, evidence)
 
 
 def no_overfitting(runs, overfit):
     """Judge whether no overfitting is met, by the metrics' runs and the `initial_gap` of models trained to overfit."""
     iterations = runs[(runs["strategy"] == "mode") & (runs["iteration"] > 0)]
-    overfitted = (iterations["fault"] == "overfit").sum()
-    gaps = 100 * overfit["initial_gap"]
+    overfitted, gaps = (iterations["fault"] == "overfit").sum(), 100 * overfit["initial_gap"]
     verdict = f"{CONFIRMED} for the healthy model" if overfitted < 0.01 * len(iterations) else REFUTED
-    evidence = (
-        f"{overfitted} of its {len(iterations)} iterations were for an overfit label; but models trained to overfit, "
-        f"with a gap of {gaps.min():.0f} to {gaps.max():.0f} pp, have labels for MODE's second half."
-    )
+    evidence = f"{overfitted} of its {len(iterations)} iterations were for an overfit label; but models trained to "
+    evidence += f"overfit, with a gap of {gaps.min():.0f} to {gaps.max():.0f} pp, have labels for MODE's second half."
     return Verdict("No overfitting is met", "replication", verdict, evidence)
 
 
@@ -213,10 +191,9 @@ def least_similar_helps_overfit(against_random):
     rows = against_random[against_random["overfit_selection"] == "least similar to hci"]
     better, worse = count_significant(rows)
     verdict = CONFIRMED if better == len(rows) else REFUTED if worse and not better else NOT_SHOWN
-    evidence = (
-        f"Against any sample of the label it is better in {better} and worse in {worse} of {len(rows)} combinations of "
-        f"data set and network (p < 0.05, Holm); means between {pp(rows['mean'].min())} and {pp(rows['mean'].max())}."
-    )
+    evidence = f"Against any sample of the label it is better in {better} and worse in {worse} of {len(rows)} "
+    evidence += f"combinations of data set and network (p < 0.05, Holm); means between {pp(rows['mean'].min())} and "
+    evidence += f"{pp(rows['mean'].max())}."
     return Verdict("The least similar inputs repair overfitting", "replication's future work", verdict, evidence)
 
 
@@ -226,10 +203,8 @@ def share_depends_on_classes(rules):
     slopes = [f"{row.dataset} {row.slope:.2f} ({row.low:.2f} to {row.high:.2f})" for row in alone.itertuples()]
     verdict = CONFIRMED if ((alone["low"] > 0) | (alone["high"] < 0)).all() else NOT_SHOWN
     cost = rules.loc[rules["replay"] > 0, "its_cost_pp"].max()
-    evidence = (
-        f"The best alpha falls like classes to the power {', '.join(slopes)}: about an equal share a class. With old "
-        f"samples replayed, alpha = 1 for all costs at most {cost:.2f} pp."
-    )
+    evidence = f"The best alpha falls like classes to the power {', '.join(slopes)}: about an equal share a class. "
+    evidence += f"With old samples replayed, alpha = 1 for all costs at most {cost:.2f} pp."
     return Verdict("The best share depends on the number of classes", "replication's future work", verdict, evidence)
 
 
@@ -237,15 +212,12 @@ def states_help_beyond_allocation(settings):
     """Judge whether differential states choose better within a label than chance, by `strategy_table.read_settings`."""
     wide = settings.pivot_table(index=[*SETTING, "samples"], columns="strategy", values="difference")
     ahead = (wide[STATES] - wide[AT_RANDOM]).dropna()
-    independent = of_models(ahead)
-    paired = describe(independent)
+    paired = describe(independent := of_models(ahead))
     verdict = NOT_SHOWN if paired["p"] >= SIGNIFICANCE else CONFIRMED if paired["mean"] > 0 else REFUTED
-    evidence = (
-        f"`{STATES}` ranks by the state of the network within the labels, `{AT_RANDOM}` draws from the same labels: "
-        f"{mean_interval(paired)} (p = {paired['p']:.2g}) in the mean of {len(independent)} kinds of models, each of "
-        f"which was repaired from several pools; of {len(ahead)} combinations of data, defect, pool and budget better "
-        f"in {(ahead > 0).sum()}, worse in {(ahead < 0).sum()}."
-    )
+    evidence = f"`{STATES}` ranks by the state of the network within the labels, `{AT_RANDOM}` draws from the same "
+    evidence += f"labels: {mean_interval(paired)} (p = {paired['p']:.2g}) in the mean of {len(independent)} kinds of "
+    evidence += f"models, each of which was repaired from several pools; of {len(ahead)} combinations of data, defect, "
+    evidence += f"pool and budget better in {(ahead > 0).sum()}, worse in {(ahead < 0).sum()}."
     return Verdict("The differential state chooses better than chance within a label", "MODE", verdict, evidence)
 
 
@@ -258,11 +230,9 @@ def wrong_labels_mislead(settings, share):
     verdict = CONFIRMED if len(more) == len(found) else "confirmed in part" if len(more) else REFUTED
     stories = ", ".join(f"{name} {value:.0%}" for name, value in found.items())
     gains = noisy.groupby("strategy", sort=False)["difference"].mean()
-    evidence = (
-        f"{share:.0%} of the pool's labels are wrong; among the first {first['samples'].iloc[0]:,.0f} that each "
-        f"strategy chooses: {stories}. Gain over control in the mean of noisy pools: {pp(gains.min())} "
-        f"({gains.idxmin()}) to {pp(gains.max())} ({gains.idxmax()})."
-    )
+    evidence = f"{share:.0%} of the pool's labels are wrong; among the first {first['samples'].iloc[0]:,.0f} that each "
+    evidence += f"strategy chooses: {stories}. Gain over control in the mean of noisy pools: {pp(gains.min())} "
+    evidence += f"({gains.idxmin()}) to {pp(gains.max())} ({gains.idxmax()})."
     return Verdict("What is selected is wrong more often than the pool", "pain of users", verdict, evidence)
 
 
@@ -274,10 +244,8 @@ def simpler_remedies_suffice(settings):
     verdict = CONFIRMED if known.max() >= own["final"] else f"{REFUTED} where labels are expensive"
     stories = "; ".join(f"{name} {value:.1%}" for name, value in known.items())
     n_whole = settings.loc[settings["strategy"] == WHOLE_POOL, "samples"].iloc[0]
-    evidence = (
-        f"MNIST with three labels starved: {own['initial']:.1%}; `recommended` with {own['samples']:,.0f} labels "
-        f"{own['final']:.1%}. The same network trained afresh: {stories} ({own['n_validation']:,.0f} labels); all "
-        f"{n_whole:,.0f} labels of the pool, {whole:.1%}. {pp(np.abs(whole - own['final'])).lstrip('+')} of accuracy "
-        "is what the other labels buy."
-    )
+    evidence = f"MNIST with three labels starved: {own['initial']:.1%}; `recommended` with {own['samples']:,.0f} "
+    evidence += f"labels {own['final']:.1%}. The same network trained afresh: {stories} ({own['n_validation']:,.0f} "
+    evidence += f"labels); all {n_whole:,.0f} labels of the pool, {whole:.1%}. "
+    evidence += f"{pp(np.abs(whole - own['final'])).lstrip('+')} of accuracy is what the other labels buy."
     return Verdict("Validation samples added to the training would do", "a question of experts", verdict, evidence)

@@ -14,16 +14,14 @@ from mode_utils.study.runs_table import configuration
 from mode_utils.study.significance import SIGNIFICANCE, check_enough_runs, describe, equivalence_p, holm, without_noise
 
 MARGIN = 0.002  # of accuracy: a smaller difference does not matter
-_VERDICTS = {  # whether there is a difference, not if there are too few runs to say, and whether they are equivalent
-    (True, True): "different, by less than the margin", (False, True): "equivalent",
-    (True, False): "different", (False, False): "undecided",
-}  # fmt: skip
-_ACCURACY_TABLE = {
-    "initial": "Initial Acc", "final": "Final Acc", "control": "Control Acc", "finished_early": "Finished Early",
-    "improvement": "Diff I-F", "difference": "Diff F-C", "runs": "Runs", "low": "CI Low", "high": "CI High",
-    "p_holm": "p (Holm)", "weakest_label": "Weakest Label Acc", "samples": "Samples Used",
-    "control_full_budget": "Control Acc (full budget)",
-}  # fmt: skip
+# whether there is a difference, not if there are too few runs to say, and whether they are equivalent
+_VERDICTS = {(True, True): "different, by less than the margin", (False, True): "equivalent",
+             (True, False): "different", (False, False): "undecided"}  # fmt: skip
+_ACCURACY_TABLE = {"initial": "Initial Acc", "final": "Final Acc", "control": "Control Acc",
+                   "finished_early": "Finished Early", "improvement": "Diff I-F", "difference": "Diff F-C",
+                   "runs": "Runs", "low": "CI Low", "high": "CI High", "p_holm": "p (Holm)",
+                   "weakest_label": "Weakest Label Acc", "samples": "Samples Used",
+                   "control_full_budget": "Control Acc (full budget)"}  # fmt: skip
 
 
 def compare_with_control(runs, by="metric", random_state=0):
@@ -34,12 +32,9 @@ def compare_with_control(runs, by="metric", random_state=0):
 
     A row a value of `by`: `runs`; `mean`, `low`, `high`, mean difference and its 95% interval, in shares; `p`, two-
     sided Wilcoxon signed-rank test without differences of 0; `p_holm`, adjusted for the number of rows, NaN where the
-    runs are too few for so many; `rank_biserial`, effect size in [-1, 1]; `won` and `lost`, shares of seeds above and
-    below 0.
+    runs are too few for so many; `rank_biserial`, effect size in [-1, 1]; `won`, `lost`, shares of seeds beyond 0.
     """
-    outcomes = _as_outcomes(runs)
-    _check_one_configuration(outcomes, by)
-    return compare_differences(outcomes, by, random_state)
+    return compare_differences(_outcomes_of_one_configuration(runs, by), by, random_state)
 
 
 def compare_differences(outcomes, by, random_state=0):
@@ -58,8 +53,7 @@ class MetricComparison:
     """Whether metrics differ from one another, all compared in the same runs.
 
     `statistic` and `p` are of Friedman's test that none differs (p is 1 if no run tells any two apart); `ranks` the
-    mean rank of each metric, 1 is the best; `pairs` as of `compare_differences`, `first` minus `second`, `p_holm` over
-    all.
+    mean rank of each metric, 1 is the best; `pairs` as of `compare_differences`, `first` minus `second`, Holm over all.
     """
 
     n_runs: int
@@ -80,19 +74,15 @@ class MetricComparison:
 def compare_metrics(runs, by="metric", value="difference", random_state=0):
     """Test whether at least three metrics differ by `value`, higher is better: Friedman's test first, then each pair.
 
-    Errors as of `compare_with_control`. Demsar, JMLR 7 (2006); signed-rank tests afterwards: Benavoli et al., JMLR 17
-    (2016).
+    Errors as of `compare_with_control`. Demsar, JMLR 7 (2006); signed-rank tests then: Benavoli et al., JMLR 17 (2016).
     """
-    outcomes = _as_outcomes(runs)
-    _check_one_configuration(outcomes, by)
-    wide = _pivot(outcomes, by, value)
+    wide = _pivot(_outcomes_of_one_configuration(runs, by), by, value)
     if wide.shape[1] < 3:
         raise ValueError(f"comparing metrics takes at least three, not {list(wide)}")
     pairs = combinations(wide, 2)
     pairs = [{"first": a, "second": b} | describe((wide[a] - wide[b]).to_numpy(), random_state) for a, b in pairs]
     wide = without_noise(wide)  # only now: of what is rounded, differences are not
-    equal = (wide.nunique(axis=1) == 1).all()
-    statistic, p = (0.0, 1.0) if equal else stats.friedmanchisquare(*wide.to_numpy().T)
+    statistic, p = (0.0, 1.0) if (wide.nunique(axis=1) == 1).all() else stats.friedmanchisquare(*wide.to_numpy().T)
     ranks = wide.rank(axis=1, ascending=False).mean()
     return MetricComparison(len(wide), float(statistic), float(p), ranks, _with_holm(pairs))
 
@@ -104,7 +94,8 @@ def compare_layer_selection(runs, by="metric", value="final", margin=MARGIN, ran
     sided tests, and `p_equivalence_holm`; `verdict`: "equivalent" or "different" at the 5% level after Holm, both
     ("different, by less than the margin"), or "undecided".
     """
-    means = _as_outcomes(runs).groupby([by, "seed", "layer_selection"], sort=False)[value].mean().unstack()
+    outcomes = paired_outcomes(runs) if "strategy" in runs else runs
+    means = outcomes.groupby([by, "seed", "layer_selection"], sort=False)[value].mean().unstack()
     if not {True, False} <= set(means) or means.isna().to_numpy().any():
         raise ValueError(f"each {by} and seed is needed with and without layer selection")
     effects = (means[True] - means[False]).rename("difference").reset_index()
@@ -132,8 +123,8 @@ def accuracy_table(runs, by="metric"):
 def format_accuracy_table(table):
     """Return the accuracy table as text: accuracies with four digits, differences in percentage points (pp)."""
     text = pd.DataFrame({table.columns[0]: table.iloc[:, 0]})
-    for name in ("Initial Acc", "Final Acc", "Control Acc"):
-        text[name] = table[name].map("{:.4f}".format)
+    accuracies = ["Initial Acc", "Final Acc", "Control Acc"]
+    text[accuracies] = table[accuracies].map("{:.4f}".format)
     text["Finished Early"] = table["Finished Early"]
     for name in ("Diff I-F", "Diff F-C"):
         text[f"{name} (pp)"] = table[name].map(points)
@@ -141,10 +132,6 @@ def format_accuracy_table(table):
     text["p (Holm)"] = table["p (Holm)"].map(p_value)
     weakest, samples = table["Weakest Label Acc"].map("{:.3f}".format), table["Samples Used"].map("{:.0f}".format)
     return text.assign(**{"Runs": table["Runs"], "Weakest Label": weakest, "Samples": samples})
-
-
-def _as_outcomes(runs):
-    return paired_outcomes(runs) if "strategy" in runs else runs
 
 
 def _with_holm(rows):
@@ -157,8 +144,7 @@ def _pivot(outcomes, by, value):
     for name, group in outcomes.groupby(by, sort=False):
         _check_seeds(group["seed"], f"{by} {name!r}")
     wide = outcomes.pivot(index="seed", columns=by, values=value)[list(outcomes[by].unique())]
-    lacking = wide.isna().stack()
-    if lacking.any():
+    if (lacking := wide.isna().stack()).any():
         seed, name = lacking.index[lacking.to_numpy().argmax()]
         raise ValueError(f"{by} {name!r} lacks seed {seed}: the runs are not paired")
     check_enough_runs(len(wide))
@@ -166,12 +152,12 @@ def _pivot(outcomes, by, value):
 
 
 def _check_seeds(seeds, name):
-    twice = seeds[seeds.duplicated()]
-    if len(twice):
+    if len(twice := seeds[seeds.duplicated()]):
         raise ValueError(f"{name} has seed {twice.iloc[0]} twice")
 
 
-def _check_one_configuration(outcomes, by):
+def _outcomes_of_one_configuration(runs, by):
+    outcomes = paired_outcomes(runs) if "strategy" in runs else runs
     if by not in outcomes:
         raise ValueError(f"unknown by {by!r}; choose from {', '.join(CONFIGURATION)}, or add a column of this name")
     options = [name for name in configuration(outcomes) if name != by]
@@ -181,3 +167,4 @@ def _check_one_configuration(outcomes, by):
         varying = [name for name in options if outcomes[name].nunique() > 1]
     if len(varying):
         raise ValueError(f"runs with different {', '.join(varying)} are mixed: take one value of each")
+    return outcomes

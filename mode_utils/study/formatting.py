@@ -46,8 +46,7 @@ def format_comparison(compared):
     text = compared.iloc[:, [0]].copy()
     text["difference (pp)"] = compared["mean"].map(points)
     text["95% interval (pp)"] = [interval(*ends) for ends in zip(compared["low"], compared["high"], strict=True)]
-    for name, title in {"p": "p", "p_holm": "p, adjusted (Holm)"}.items():
-        text[title] = compared[name].map(p_value)
+    text["p"], text["p, adjusted (Holm)"] = (compared[name].map(p_value) for name in ("p", "p_holm"))
     text["effect (rank-biserial)"] = compared["rank_biserial"].map("{:+.2f}".format)
     for name in ("won", "lost"):
         text[f"{name} (%)"] = compared[name].map("{:.0%}".format).str.rstrip("%")
@@ -70,18 +69,14 @@ def reader_table(table, index=False):
     """Return a table for readers, as Markdown: titles and units of `TITLES`, useful digits, a dash for nothing."""
     from IPython.display import Markdown  # only needed in notebooks, and slow to import
 
-    table = _with_intervals(table.reset_index() if index else table)
+    table = table.reset_index() if index else table
+    if {"low", "high"} <= set(table) and "ratio" not in table:
+        ends = [interval(low, high) for low, high in zip(table["low"], table["high"], strict=True)]
+        table = table.assign(low=ends).rename(columns={"low": "95% interval (pp)"}).drop(columns="high")
     titles = {name: TITLES[name][0] if name in TITLES else str(name).replace("_", " ") for name in table}
     text = pd.DataFrame({titles[name]: [_written(name, value) for value in table[name]] for name in table})
     sides = ["right" if _is_numeric(table[name]) else "left" for name in table]
     return Markdown(text.to_markdown(index=False, disable_numparse=True, colalign=sides))
-
-
-def _with_intervals(table):
-    if not {"low", "high"} <= set(table) or "ratio" in table:
-        return table
-    ends = [interval(low, high) for low, high in zip(table["low"], table["high"], strict=True)]
-    return table.assign(low=ends).rename(columns={"low": "95% interval (pp)"}).drop(columns="high")
 
 
 def _is_numeric(column):
@@ -100,10 +95,9 @@ def _written(name, value):
     return TITLES[name][1](value) if name in TITLES else significant(value)
 
 
-_OWN_NAMES = (
-    "accuracy", "test_accuracy", "validation_accuracy", "before", "after", "accuracy_before", "accuracy_after",
-    "test_accuracy_before", "test_accuracy_after", "confidence", "share of the label",
-)  # fmt: skip
+_OWN_NAMES = ("accuracy", "test_accuracy", "validation_accuracy", "before", "after", "accuracy_before",
+              "accuracy_after", "test_accuracy_before", "test_accuracy_after", "confidence",
+              "share of the label")  # fmt: skip
 _ACCURACIES = {name: name.replace("_", " ") for name in _OWN_NAMES} | {
     "initial": "before", "final": "after", "control": "control, at random", "weakest_label": "weakest label, after",
     "control_weakest_label": "weakest label, control", "diagnosis_accuracy": "validation accuracy",
@@ -112,10 +106,8 @@ _ACCURACIES = {name: name.replace("_", " ") for name in _OWN_NAMES} | {
     "initial_gap": "gap before", "gap": "gap after", "control_gap": "gap of control",
 }  # fmt: skip
 _DIFFERENCES = {"mean": "mean difference (pp)", "difference": "gain over control (pp)", "change": "change (pp)"}
-_NUMBERS = {
-    "samples": "samples added", "samples_added": "samples added", "n_underfit": "underfit labels",
-    "n_overfit": "overfit labels", "ratio": "times as many",
-}  # fmt: skip
+_NUMBERS = {"samples": "samples added", "samples_added": "samples added", "n_underfit": "underfit labels",
+            "n_overfit": "overfit labels", "ratio": "times as many"}  # fmt: skip
 TITLES = (  # by column: its title, and how its numbers are written
     {name: (title, percent) for name, title in _ACCURACIES.items()}
     | {name: (title, points) for name, title in _DIFFERENCES.items()}

@@ -20,8 +20,7 @@ PAYS = 0.003  # of accuracy: a smaller gain over random choice is none
 def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label_accuracy")):
     """Average accuracies by `name` and `samples_added`: means, 95% t intervals (`_low`, `_high`), number of `runs`."""
     check_runs_table(runs, ("name", "seed", "samples_added", *accuracies))
-    rows = runs[runs["samples_added"] <= n_samples]
-    parts = []
+    rows, parts = runs[runs["samples_added"] <= n_samples], []
     for name in rows["name"].unique():
         table = {}
         for accuracy in accuracies:
@@ -35,12 +34,9 @@ def learning_curves(runs, n_samples, accuracies=("test_accuracy", "weakest_label
 
 def samples_to_reach(samples, accuracies, goal):
     """Return at how many samples a curve reaches a goal, linear between its points; infinite if it never does."""
-    reached = np.flatnonzero(np.asarray(accuracies) >= goal)
-    if not reached.size:
-        return np.inf
-    place = int(reached[0])
-    if place == 0:
-        return float(samples[0])
+    place = next((place for place, accuracy in enumerate(accuracies) if accuracy >= goal), None)
+    if not place:  # at once, or never
+        return np.inf if place is None else float(samples[0])
     (x0, x1), (y0, y1) = (values[place - 1 : place + 1] for values in (samples, accuracies))
     return float(x0 + (goal - y0) / (y1 - y0) * (x1 - x0))
 
@@ -70,8 +66,7 @@ def surplus(errors):
     """Return how much more often, in [0, 1], samples meet a mistake if labels are served by (..., n_classes) errors."""
     errors = np.asarray(errors, dtype=np.float64)
     total, squares = np.nansum(errors, axis=-1), np.nansum(errors**2, axis=-1)
-    served = np.divide(squares, total, out=np.zeros_like(total), where=total > 0)
-    return served - np.nanmean(errors, axis=-1)
+    return np.divide(squares, total, out=np.zeros_like(total), where=total > 0) - np.nanmean(errors, axis=-1)
 
 
 def fit_payoff(settings):

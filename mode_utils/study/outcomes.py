@@ -5,10 +5,8 @@ import pandas as pd
 
 from mode_utils.study.runs_table import TIMES, check_runs_table, configuration
 
-_NEEDED = (
-    "seed", "strategy", "iteration", "samples_added", "test_accuracy", "diagnosis_accuracy", "train_accuracy",
-    "weakest_label_accuracy", "finished_early",
-)  # fmt: skip
+_NEEDED = ("seed", "strategy", "iteration", "samples_added", "test_accuracy", "diagnosis_accuracy", "train_accuracy",
+           "weakest_label_accuracy", "finished_early")  # fmt: skip
 
 
 def paired_outcomes(runs):
@@ -31,22 +29,17 @@ def paired_outcomes(runs):
     at_budget = control[control["samples_added"] == final["samples_added"].reindex(control.index)].reindex(names)
     _check(at_budget["iteration"].notna(), "control has no row at MODE's number of samples")
     outcomes = {
-        "initial": initial["test_accuracy"],
-        "final": final["test_accuracy"],
-        "control": at_budget["test_accuracy"],
+        "initial": initial["test_accuracy"], "final": final["test_accuracy"], "control": at_budget["test_accuracy"],
         "control_full_budget": full["test_accuracy"],
         "improvement": final["test_accuracy"] - initial["test_accuracy"],
         "difference": final["test_accuracy"] - at_budget["test_accuracy"],
         "diagnosis_difference": final["diagnosis_accuracy"] - at_budget["diagnosis_accuracy"],
         "weakest_label": final["weakest_label_accuracy"],
         "control_weakest_label": at_budget["weakest_label_accuracy"],
-        "initial_gap": _gap(initial),
-        "gap": _gap(final),
-        "control_gap": _gap(at_budget),
-        "samples": final["samples_added"],
-        "finished_early": final["finished_early"].astype(bool),
+        "initial_gap": _gap(initial), "gap": _gap(final), "control_gap": _gap(at_budget),
+        "samples": final["samples_added"], "finished_early": final["finished_early"].astype(bool),
         **{name: mode.groupby(level=keys)[name].sum().reindex(names) if name in mode else np.nan for name in TIMES},
-    }
+    }  # fmt: skip
     return pd.DataFrame(outcomes, index=names).reset_index()
 
 

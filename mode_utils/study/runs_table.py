@@ -54,8 +54,7 @@ def configuration(table):
 
 def check_runs_table(table, needed=_SAVED):
     """Return a table of runs; a ValueError if a needed column is missing or one of its numbers out of range."""
-    lacking = [name for name in needed if name not in table]
-    if lacking:
+    if lacking := [name for name in needed if name not in table]:
         names = ", ".join(map(repr, lacking))
         raise ValueError(f"the table of runs has no column {names}; it has: {', '.join(map(str, table))}")
     for name in needed:
@@ -67,11 +66,8 @@ def check_runs_table(table, needed=_SAVED):
 
 
 def _check_range(name, values, column):
-    least, largest = column.least, column.largest
-    if least is None:
-        return
-    outside = values[(values < least) | (values > (float("inf") if largest is None else largest))]
-    if len(outside):
-        needed = f"at least {least}" if largest is None else f"in [{least}, {largest}]"
+    least, largest = column.least, float("inf") if column.largest is None else column.largest
+    if least is not None and len(outside := values[(values < least) | (values > largest)]):
+        needed = f"at least {least}" if column.largest is None else f"in [{least}, {largest}]"
         where = f"column {name!r} of the table of runs has {outside.iloc[0]} in row {outside.index[0]}"
         raise ValueError(f"{where}; it must be {needed}")

@@ -48,8 +48,7 @@ def resampled_interval(statistic, n_runs, random_state=0, n_resamples=2_000):
     """Return both ends of the 95% expanded percentile interval of a statistic of runs; for a mean: `interval_of_mean`.
 
     `statistic` maps places (n_runs,) of runs to a number. For few runs it is as much wider than the plain one as
-    Student's than a normal one. Hesterberg, The American Statistician 69 (2015), section 4.3, doi
-    10.1080/00031305.2015.1089789.
+    Student's than a normal one. Hesterberg, Am. Stat. 69 (2015), section 4.3, doi 10.1080/00031305.2015.1089789.
     """
     check_enough_runs(n_runs)
     draws = np.random.default_rng(random_state).integers(n_runs, size=(n_resamples, n_runs))
@@ -62,10 +61,8 @@ def describe(differences, random_state=0):
     """Return mean difference, 95% interval, p and effect size, as `comparisons.compare_with_control` has them."""
     low, high = interval_of_mean(differences, random_state)
     (p, rank_biserial), signs = signed_rank(differences), np.sign(without_noise(differences))
-    return {
-        "runs": len(differences), "mean": differences.mean(), "low": low, "high": high,
-        "p": p, "rank_biserial": rank_biserial, "won": (signs > 0).mean(), "lost": (signs < 0).mean(),
-    }  # fmt: skip
+    return {"runs": len(differences), "mean": differences.mean(), "low": low, "high": high, "p": p,
+            "rank_biserial": rank_biserial, "won": (signs > 0).mean(), "lost": (signs < 0).mean()}  # fmt: skip
 
 
 def signed_rank(differences):
@@ -94,8 +91,7 @@ def holm(p_values, n_runs=None):
     p_values = np.asarray(p_values, dtype=float)  # not by statsmodels, which collects garbage each time: 60 ms a call
     order, adjusted = np.argsort(p_values), np.empty(len(p_values))
     adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)).clip(max=1)
-    can_show = n_runs is None or len(adjusted) * smallest_p(n_runs) < SIGNIFICANCE
-    return np.where(can_show, adjusted, np.nan)
+    return np.where(n_runs is None or len(adjusted) * smallest_p(n_runs) < SIGNIFICANCE, adjusted, np.nan)
 
 
 def smallest_p(n_runs):

@@ -12,8 +12,7 @@ def draw_single_run_studies(outcomes, n_studies=10_000, random_state=0):
     rng = np.random.default_rng(random_state)
     repaired = outcomes[outcomes["samples"] > 0].groupby("metric")["difference"]
     metrics = list(outcomes["metric"].unique())
-    lacking = [metric for metric in metrics if metric not in repaired.groups]
-    if lacking:
+    if lacking := [metric for metric in metrics if metric not in repaired.groups]:
         raise ValueError(f"no run of {', '.join(lacking)} has anything to repair")
     drawn = np.stack([rng.choice(repaired.get_group(metric).to_numpy(), n_studies) for metric in metrics], axis=1)
     winners = (drawn + 1e-9 * rng.random(drawn.shape)).argmax(axis=1)  # ties at random

@@ -17,8 +17,7 @@ def setting_rows(runs, samples):
     """Compare the strategies of one setting with control, after some numbers of added `samples`, a row each.
 
     Of `runs`: `initial`, `final`, `control`, mean test accuracies in [0, 1]; `difference` = final - control with its
-    95% interval `low`, `high`, and `p` (Wilcoxon, not adjusted); `POOL_COLUMNS` of all samples that were chosen up to
-    there.
+    95% interval `low`, `high`, and `p` (Wilcoxon, not adjusted); `POOL_COLUMNS` of all samples chosen up to there.
     """
     return pd.concat([_after(runs, n) for n in samples], ignore_index=True)
 

@@ -15,10 +15,9 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-LIBRARIES = (  # another version of these may compute something else
-    "tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "cleanlab", "dnn-tip",
-    "scikit-activeml", "pyarrow",
-)  # fmt: skip
+# another version of these may compute something else
+LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "cleanlab", "dnn-tip",
+             "scikit-activeml", "pyarrow")  # fmt: skip
 INPUTS = "NOTEBOOK_SWEEP_INPUTS"  # names the file that records what was read
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -66,14 +65,6 @@ def record_input(path):
             file.write(f"{json.dumps([str(path), content])}\n")
 
 
-def imported_modules(root, *modules):
-    """Return the sorted names of all modules that `code_hash` of these reads, themselves included."""
-    reader = _Reader(Path(root))
-    for module in modules:
-        reader.hash_of(module.split("."))
-    return sorted(map(".".join, reader.hashes))
-
-
 class _Reader(ast.NodeTransformer):
     """Reads each module of a package once."""
 
@@ -86,8 +77,7 @@ class _Reader(ast.NodeTransformer):
         if parts in self._reading:
             raise ValueError(f"modules import each other: {' -> '.join([*chain, chain[0]])}")
         if parts not in self.hashes:
-            file = self.find(parts)
-            if file is None:
+            if (file := self.find(parts)) is None:
                 raise ValueError(f"package {self.root.name} has no module {'.'.join(parts)}")
             self._reading.append(parts)
             self.hashes[parts] = _digest(ast.dump(self.visit(ast.parse(file.read_text(encoding="utf-8")))))

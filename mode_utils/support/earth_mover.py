@@ -19,9 +19,8 @@ def earth_mover_distances(images, target, blur=None):
     """
     images, target = (np.asarray(array, dtype=np.float64) for array in (images, target))
     if images.ndim not in (3, 4) or images.shape[1:] != target.shape:
-        needed = "images (n, height, width) and a target of their shape"
-        given = f"{images.shape} and {target.shape}"
-        raise ValueError(f"the earth mover distance on the grid needs {needed}, not {given}: use it in pixels")
+        needed = f"images (n, height, width) and a target of their shape, not {images.shape} and {target.shape}"
+        raise ValueError(f"the earth mover distance on the grid needs {needed}: use it in pixels")
     if images.ndim == 4:
         images, target = images.sum(axis=3), target.sum(axis=2)
     if images.min(initial=0) < 0 or target.min() < 0:
@@ -30,8 +29,7 @@ def earth_mover_distances(images, target, blur=None):
         raise ValueError("the target is empty: there is nothing to move to")
     rows, columns = ((images.max(axis=0, initial=0) + target).any(axis=axis) for axis in (1, 0))  # that hold any mass
     kernels = [_kernel(np.flatnonzero(used), blur or BLUR * sum(target.shape)) for used in (rows, columns)]
-    mass = images.sum(axis=(1, 2))
-    distances = np.full(len(images), sum(target.shape) - 2.0)
+    mass, distances = images.sum(axis=(1, 2)), np.full(len(images), sum(target.shape) - 2.0)
     target = target[np.ix_(rows, columns)] / target.sum()
     for chunk in np.array_split(np.flatnonzero(mass), -(-np.count_nonzero(mass) // _CHUNK) or 1):
         normalized = images[chunk][:, rows][:, :, columns] / mass[chunk, None, None]

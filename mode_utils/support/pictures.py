@@ -15,8 +15,7 @@ def shown_as(shape):
     """Return how a sample of this shape is shown everywhere, one of `KINDS`.
 
     (d,) are values. (a, b) is an image if both sides have 8 pixels or more and neither is longer than four times the
-    other, or if b is more than 16; else it is b curves. (h, w, channels) is an image if it has 1, 3 or 4 channels, or
-    such sides.
+    other, or if b is more than 16; else it is b curves. (h, w, c) is an image if c is 1, 3 or 4, or it has such sides.
     """
     if not shape or not min(shape) or len(shape) > 3:
         return "text"
@@ -32,10 +31,8 @@ def shown_as(shape):
 def pixel_range(samples):
     """Return what is black and what is white: of a usual range of pixels its ends, else the least and the most."""
     low, high = float(np.nanmin(samples)), float(np.nanmax(samples))
-    for usual in ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0)):
-        if usual[0] <= low and high <= usual[1]:
-            return usual
-    return low, high
+    usual = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0))
+    return next((ends for ends in usual if ends[0] <= low and high <= ends[1]), (low, high))
 
 
 def picture_size(shape, largest):

@@ -25,5 +25,4 @@ class _NotebookBar(tqdm):
 
 def progress_bar(iterable, **options):
     """Return the iterable with a progress bar; `options` are tqdm's."""
-    bar = _NotebookBar if hasattr(get_ipython(), "kernel") else tqdm
-    return bar(iterable, **options)
+    return (_NotebookBar if hasattr(get_ipython(), "kernel") else tqdm)(iterable, **options)

@@ -21,8 +21,7 @@ _MUTED: list[int] = []  # a copy of the file that errors go to, while they are m
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    first, _, rest = description.partition("\n\n")
-    texts = {"description": first, "epilog": rest.partition("\nFiles:")[0]}
+    texts = dict(zip(("description", "epilog"), description.split("\n\n", 1), strict=True))
     layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m mode_utils.sweep", formatter_class=layout, **texts)
     add = parser.add_argument

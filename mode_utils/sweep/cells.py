@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
-from distributed import Worker, get_worker
+from distributed import get_worker
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError, strip_color
 
@@ -32,7 +32,9 @@ _stopped: set[str] = set()  # sweeps that were told to stop
 
 def run_cell(task: Task) -> CellOutcome:
     """Execute a cell in a scratch folder and publish its result if it is complete; an error is part of the outcome."""
-    started, worker = time.monotonic(), _worker()
+    started, worker = time.monotonic(), None
+    with suppress(ValueError):  # not in a Dask worker: the function was called by hand
+        worker = get_worker()
     if worker:
         worker.log_event(task.sweep_id, {"cell": task.cell})  # the driver learns that the cell starts
     # Dask removes a worker's own scratch space at the next start if the worker is killed
@@ -89,8 +91,7 @@ def failed_outcome(cell: str, error: Exception, seconds: float, watch: Watch, sc
 def _explain(error: Exception, watch: Watch, scratch: Path) -> tuple[str, tuple[str, ...]]:
     message, lines = f"{type(error).__name__}: {error}", last_words(scratch, TRACEBACK_LINES)
     if isinstance(error, PapermillExecutionError):
-        message = f"{error.ename}: {error.evalue}"
-        text = strip_color("\n".join(error.traceback))
+        message, text = f"{error.ename}: {error.evalue}", strip_color("\n".join(error.traceback))
         lines = tuple(line for line in text.splitlines() if line.strip())[-TRACEBACK_LINES:]
     elif isinstance(error, DeadKernelError) and watch.exit_status() is not None:
         message = _describe_death(watch)
@@ -133,12 +134,6 @@ def _write_manifest(task: Task, outcome: CellOutcome, results: Path, inputs: dic
     finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     manifest |= {"peak_memory_bytes": outcome.peak_memory, "finished": finished}
     (results / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-
-
-def _worker() -> Worker | None:
-    with suppress(ValueError):  # not in a Dask worker: the function was called by hand
-        return get_worker()
-    return None
 
 
 def _log_file(task: Task):

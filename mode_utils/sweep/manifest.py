@@ -83,10 +83,8 @@ def _describe(path: Path) -> dict:
 def find_damage(files: dict[str, dict], folder: Path) -> str | None:
     """Say which file of a folder is not as `describe_files` described it, such as ``"runs.csv is missing"``."""
     sizes = {name: (folder / name).stat().st_size for name in files if (folder / name).is_file()}
-    if damage := find_size_damage(files, sizes):
-        return damage
-    changed = [name for name, described in files.items() if _describe(folder / name) != described]
-    return f"{changed[0]} has other content" if changed else None
+    other = (f"{name} has other content" for name, described in files.items() if _describe(folder / name) != described)
+    return find_size_damage(files, sizes) or next(other, None)
 
 
 def find_size_damage(files: dict[str, dict], sizes: dict[str, int]) -> str | None:
@@ -120,8 +118,7 @@ def why_outdated(manifest: dict | None, wanted: dict, outputs: Sequence = (), da
     # a driver may lack a library that its workers have; only what it knows is compared
     kept = manifest.get("versions") or {}
     changed += [name for name, number in wanted["versions"].items() if kept.get(name) != number]
-    inputs = manifest.get("inputs") or {}
-    found = describe_contents(inputs)
+    found = describe_contents(inputs := manifest.get("inputs") or {})
     changed += [Path(name).name for name in inputs if found.get(name) not in (None, inputs[name])]
     changed += ["outputs"] if not set(outputs).issubset(manifest.get("files", [])) else []
     return f"out of date: {', '.join(changed)} changed" if changed else None

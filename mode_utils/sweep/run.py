@@ -47,16 +47,14 @@ def _option(default: object = None, **settings: object):
 class Options:
     """How a sweep is run: the options of the command line, with what `add_argument` is given for them."""
 
-    output: Path = _option(  # noqa: RUF009
-        CHECKOUT or Path.cwd(), type=_folder, metavar="ROOT", help="parent of notebooks/, data/, figures/"
-    )
+    output: Path = _option(CHECKOUT or Path.cwd(), type=_folder, metavar="ROOT",  # noqa: RUF009
+                           help="parent of notebooks/, data/, figures/")  # fmt: skip
     store: str | None = _option(metavar="URL", help="keep cells on a remote filesystem, such as s3://bucket/prefix")
     workers: int | None = _option(type=_positive(int), help="cells at a time on this machine (default: one a core)")
     scheduler: str | None = _option(metavar="ADDRESS", help="use a running Dask cluster, such as tcp://10.0.0.1:8786")
     host: str = _option("127.0.0.1", help="address that the cluster on this machine binds to (default: %(default)s)")
-    timeout: float | None = _option(
-        type=_positive(float), metavar="SECONDS", help="end a cell, or the report, that takes more"
-    )
+    timeout: float | None = _option(type=_positive(float), metavar="SECONDS",
+                                    help="end a cell, or the report, that takes more")  # fmt: skip
     log_dir: Path | None = _option(type=Path, metavar="DIR", help="write what each cell prints to DIR/<cell>.log")  # noqa: RUF009
     fresh: bool = _option(False, action="store_true", help="discard all results of the sweep first")
 
@@ -94,9 +92,8 @@ def run_sweep(sweep: Sweep, options: Options) -> list[CellOutcome]:
         listed = list_cells(sweep, options)
         print(describe_plan(sweep, listed), flush=True)
         todo = [cell for cell, reason in listed if reason]
-        if options.fresh:
-            for cell in todo:  # now rather than when it is replaced: a fresh sweep that is killed can be resumed
-                store.discard(cell.name)
+        for cell in todo if options.fresh else ():  # now, not when it is replaced: if it is killed, it can be resumed
+            store.discard(cell.name)
         outcomes = _run_cells(sweep, options, store, todo) if todo else []
         if all(outcome.error is None for outcome in outcomes):
             outcomes += _finish(sweep, options, store)
@@ -146,8 +143,7 @@ def _confirm(outcome: CellOutcome, store: Store) -> CellOutcome:
 
 def summarise_time(outcomes: Sequence[CellOutcome], workers: int, wall: float) -> str:
     """Put wall time, which includes the start of the cluster, processor time and parallel efficiency into a line."""
-    busy = sum(outcome.seconds for outcome in outcomes)
-    cpu = sum(outcome.cpu_seconds for outcome in outcomes)
+    busy, cpu = (sum(getattr(each, name) for each in outcomes) for name in ("seconds", "cpu_seconds"))
     peak = max(outcome.peak_memory for outcome in outcomes)
     efficiency = f"{busy / (workers * wall):.0%} (cells' seconds / ({workers} workers x wall time))"
     times = f"wall time {wall:.1f} s, CPU time of the kernels {cpu:.1f} s"

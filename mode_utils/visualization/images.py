@@ -10,9 +10,8 @@ _CAPTION = 0.26  # room for a line of a caption, in heights of an image
 _LARGEST = 9  # letters of a caption, in points
 
 
-def plot_image_grid(
-    images, ax, row_labels, column_labels, title, diverging=False, colorbar_label=None, captions=None, right=None
-):
+def plot_image_grid(images, ax, row_labels, column_labels, title, diverging=False, colorbar_label=None, captions=None,
+                    right=None):  # fmt: skip
     """Draw images (n_rows, n_columns, height, width[, 3]) on one scale; one of NaN is grey, colours are in [0, 1].
 
     With `diverging`, white is 0, with equal limits on both sides; otherwise black is 0 or less. `colorbar_label` names

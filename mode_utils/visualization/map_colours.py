@@ -13,11 +13,8 @@ _COLOURS = sns.color_palette("colorblind", 10).as_hex()
 _MOST = 2 * len(_COLOURS)  # classes with a look of their own: ten colours, of circles and of squares
 _OTHERS, _YES, _NO, _UNKNOWN = "#949494", "#d55e00", "#8fa5b5", "#d3d9dd"
 _LONGEST = 40  # characters of a name in the legend
-_SHAPES = {
-    "circle": '<circle cx="6" cy="6" r="5" {}/>',
-    "square": '<rect x="1" y="1" width="10" height="10" {}/>',
-    "triangle": '<path d="M6 1L11.5 11H.5Z" {}/>',
-}
+_SHAPES = {"circle": '<circle cx="6" cy="6" r="5" {}/>', "square": '<rect x="1" y="1" width="10" height="10" {}/>',
+           "triangle": '<path d="M6 1L11.5 11H.5Z" {}/>'}  # fmt: skip
 
 
 class Flag(NamedTuple):
@@ -55,14 +52,13 @@ def colourings(table):
     ranked = ranked_classes([table[name] for name in present])
     found = [_by_class(name, table[name], ranked) for name in present]
     found += [_by_flag(name, table[name]) for name in FLAGS if name in table]
-    all_alike = ("inputs", "nothing", np.zeros(len(table), np.uint8), ["inputs"], [_COLOURS[0]], ["circle"])
-    return found or [_colouring(*all_alike)]
+    alike = np.zeros(len(table), np.uint8)
+    return found or [_colouring("inputs", "nothing", alike, ["inputs"], [_COLOURS[0]], ["circle"])]
 
 
 def ranked_classes(columns):
     """Return the names of the classes with a look of their own, in order, numbers as numbers."""
-    texts = [column.dropna().astype(str) for column in columns]
-    if not texts:
+    if not (texts := [column.dropna().astype(str) for column in columns]):
         return []
     counts = pd.concat(texts).value_counts(sort=False).sort_index().sort_values(ascending=False, kind="stable")
     return sorted(counts.index[:_MOST], key=_in_order)
@@ -70,8 +66,7 @@ def ranked_classes(columns):
 
 def _in_order(name):
     """Sort class 2 before class 11."""
-    parts = re.split(r"([0-9]+)", name)
-    return [(int(part), "") if place % 2 else (-1, part) for place, part in enumerate(parts)]
+    return [(int(part), "") if place % 2 else (-1, part) for place, part in enumerate(re.split(r"([0-9]+)", name))]
 
 
 def class_looks(n_classes):
@@ -84,8 +79,8 @@ def class_looks(n_classes):
 def _by_class(name, column, ranked):
     places = {text: place for place, text in enumerate(ranked)}
     codes = column.astype(object).where(column.notna(), "").map(lambda text: places.get(str(text), len(ranked)))
-    codes = codes.to_numpy(np.uint8)
-    return _colouring(name, _CLASSES[name], codes, [*ranked, "others"], *class_looks(len(ranked)))
+    names = [*ranked, "others"]
+    return _colouring(name, _CLASSES[name], codes.to_numpy(np.uint8), names, *class_looks(len(ranked)))
 
 
 def _by_flag(name, column):

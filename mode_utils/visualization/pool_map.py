@@ -35,10 +35,11 @@ _VALUES = 8  # that are shown of an input that is not an image
 _AT_ONCE = 16_000_000  # bytes of inputs that are read in one go
 _SCALED_BY = 512  # inputs whose values are black and white
 _SUSPICIONS = tuple(name for name in FLAGS if name != "chosen")
+_TOLD = {"chosen": ("chosen",), "suspected": _SUSPICIONS}  # flags by what is said of them
 _LISTED = ("index", "name", "label", "guess", "predicted", "confidence")  # of the selected inputs
 _TEXTS = ("name", "label", "guess", "predicted", "reason")
-_HELP = (
-    "Like inputs lie together; how far apart groups lie means nothing. A black ring: chosen. Draw a line around "
+_HELP = "Like inputs lie together; how far apart groups lie means nothing. A black ring: chosen. Draw a line around "
+_HELP += (
     "points, or a box with the tool beside it, and they are listed below; the arrows move the map, the wheel zooms."
 )
 _CARD = {"background-color": "white", "color": "#1b1b1b", "color-scheme": "light", "padding": "12px"}
@@ -52,9 +53,8 @@ def drawn_rows(table, max_points=MAX_POINTS, seed=0):
     return np.sort(_most_important_first(table, seed)[: max(max_points, int(_flags(table, ("chosen",)).sum()))])
 
 
-def plot_pool_map(
-    positions, table, inputs=None, *, n_inputs=None, max_points=MAX_POINTS, max_picture_bytes=4_000_000, seed=0
-):
+def plot_pool_map(positions, table, inputs=None, *, n_inputs=None, max_points=MAX_POINTS, max_picture_bytes=4_000_000,
+                  seed=0):  # fmt: skip
     """Draw a pool as a map, with what is known of each input: a bokeh.models.Column.
 
     `positions` (n, 2) are of `map_positions`, the rows of `table` described above. Its `index` points into `inputs`,
@@ -90,11 +90,9 @@ def _checked(positions, table, inputs):
         raise ValueError(f"positions have shape {positions.shape} and dtype {positions.dtype}: they must be (n, 2)")
     if len(table) != len(positions):
         raise ValueError(f"the table has {len(table)} rows for {len(positions)} positions: one each is needed")
-    bad = ~np.isfinite(positions).all(axis=1)
-    if bad.any():
+    if (bad := ~np.isfinite(positions).all(axis=1)).any():
         raise ValueError(f"position {bad.argmax()} is NaN or infinite: leave it out")
-    if "index" not in table:
-        table = table.assign(index=np.arange(len(table)))
+    table = table if "index" in table else table.assign(index=np.arange(len(table)))
     if inputs is not None and not (table["index"].min() >= 0 and table["index"].max() < len(inputs)):
         ends = f"{table['index'].min()} .. {table['index'].max()}"
         raise ValueError(f"index spans {ends}, but there are {len(inputs)} inputs: give the inputs of this table")
@@ -120,19 +118,15 @@ def _most_important_first(table, seed):
 def _say_drawn(table, rows, n_inputs, seed):
     if len(rows) == n_inputs:
         return [f"{n_inputs:,} inputs are drawn."]
-    kept = []
-    for what, flags in (("chosen", _flags(table, ("chosen",))), ("suspected", _flags(table, _SUSPICIONS))):
-        n, n_all = int(flags[rows].sum()), int(flags.sum())
-        kept += [f"{'all' if n == n_all else f'{n:,} of the'} {n_all:,} {what} ones"] * (n_all > 0)
-    some = f"{' and '.join(kept)}, and others" if kept else "some,"
+    kept = [_say_kept(_flags(table, flags), rows, what) for what, flags in _TOLD.items()]
+    some = f"{' and '.join(filter(None, kept))}, and others" if any(kept) else "some,"
     return [f"{len(rows):,} of {n_inputs:,} inputs are drawn: {some} at random (seed {seed})."]
 
 
 def _texts(table):
     data = {"index": table["index"].to_numpy(np.int32)}
-    for name in _TEXTS:
-        if name in table:
-            data[name] = table[name].astype(object).where(table[name].notna(), "").map(str).tolist()
+    for name in (name for name in _TEXTS if name in table):
+        data[name] = table[name].astype(object).where(table[name].notna(), "").map(str).tolist()
     if "confidence" in table:
         data["confidence"] = table["confidence"].to_numpy(float).round(4)
     remarks = np.full(len(table), "", dtype=object)
@@ -175,11 +169,10 @@ def describe_inputs(inputs, places, max_bytes):
     write = _picture_writer(inputs, places[: min(_SCALED_BY, step)])
     for start in range(0, len(places), step):
         for each in _read(inputs, places[start : start + step]):
-            text = write(each)
-            taken += len(text)
+            made.append(write(each))
+            taken += len(made[-1])
             if taken > max_bytes:
-                return made
-            made.append(text)
+                return made[:-1]
     return made
 
 
@@ -206,11 +199,14 @@ def _values(row):
 def _say_shown(table, has, what, max_bytes):
     if has.all():
         return ""
-    chosen = _flags(table, ("chosen",))
-    n, n_all = int((has & chosen).sum()), int(chosen.sum())
-    among = f"{'all' if n == n_all else f'{n:,} of the'} {n_all:,} chosen ones among them, " if n_all else ""
-    limit = f"as they may take {max_bytes / 1e6:g} MB"
+    among = _say_kept(_flags(table, ("chosen",)), has, "chosen")
+    among, limit = among and f"{among} among them, ", f"as they may take {max_bytes / 1e6:g} MB"
     return f"The page has {what} of {int(has.sum()):,} of {len(has):,} inputs, {among}{limit}."
+
+
+def _say_kept(flags, kept, what):
+    n, n_all = int(flags[kept].sum()), int(flags.sum())
+    return f"{'all' if n == n_all else f'{n:,} of the'} {n_all:,} {what} ones" if n_all else ""
 
 
 def _lay_out(positions, table, data, template, sentence):
@@ -221,8 +217,7 @@ def _lay_out(positions, table, data, template, sentence):
         "ring": chosen.astype(np.uint8), "colour": [first.colours[code] for code in first.codes],
         "marker": [first.markers[code] for code in first.codes],
     })  # fmt: skip
-    legend = models.Div(text=first.legend, **_TEXT)
-    options = [(each.key, each.title) for each in found]
+    legend, options = models.Div(text=first.legend, **_TEXT), [(each.key, each.title) for each in found]
     select = models.Select(title="Colour by", value=first.key, options=options, width=280)
     parts = {name: [list(getattr(each, name)) for each in found] for name in ("colours", "markers")}
     select.js_on_change("value", _script("recolour", {
@@ -231,16 +226,14 @@ def _lay_out(positions, table, data, template, sentence):
     }))  # fmt: skip
     above = models.Div(text=escape(sentence), **_TEXT)
     below = _selection(source, [name for name in _LISTED if name in data])
-    plot = _draw(source, template)
-    return column(above, select, legend, plot, *below, sizing_mode="stretch_width", styles=_CARD)
+    return column(above, select, legend, _draw(source, template), *below, sizing_mode="stretch_width", styles=_CARD)
 
 
 def _draw(source, template):
     plot = figure(
-        height=600, sizing_mode="stretch_width", output_backend="webgl", lod_threshold=2_000,
+        height=600, sizing_mode="stretch_width", output_backend="webgl", lod_threshold=2_000, toolbar_location="above",
         tools="pan,wheel_zoom,lasso_select,box_select,reset", active_drag="lasso_select", active_scroll="wheel_zoom",
         background_fill_color="white", border_fill_color="white", outline_line_color="#cccccc",
-        toolbar_location="above",
     )  # fmt: skip
     plot.axis.visible, plot.grid.visible, plot.toolbar.logo = False, False, None
     look = {"marker": "marker", "size": "size", "fill_color": "colour", "line_color": "black", "line_width": 1.5}

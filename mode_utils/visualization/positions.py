@@ -45,8 +45,7 @@ def _checked(features):
         given = f"shape {features.shape} and dtype {features.dtype}"
         raise ValueError(f"features have {given}: they must be (n, d) numbers, n > 0")
     for start in range(0, len(features), _AT_ONCE):
-        bad = ~np.isfinite(features[start : start + _AT_ONCE]).all(axis=1)
-        if bad.any():
+        if (bad := ~np.isfinite(features[start : start + _AT_ONCE]).all(axis=1)).any():
             raise ValueError(f"features of point {start + bad.argmax()} are NaN or infinite: replace them")
     return features
 
@@ -66,8 +65,7 @@ def _main_components(features, landmarks, seed):
 def _arrange(points, landmarks, seed):
     """Arrange the landmarks by t-SNE, and put each other point among those that are nearest to it."""
     known = np.unique(points[landmarks], axis=0)  # copies have one place
-    start = known[:, :2] / known[:, 0].std() * 1e-4
-    perplexity = min(_PERPLEXITY, (len(known) - 1) / 3)
+    start, perplexity = known[:, :2] / known[:, 0].std() * 1e-4, min(_PERPLEXITY, (len(known) - 1) / 3)
     arranged = TSNE(perplexity=perplexity, max_iter=_ITERATIONS, init=start, random_state=seed).fit_transform(known)
     distances, near = _nearest(known, points, _NEIGHBOURS)
     apart = np.linalg.norm(arranged[near] - arranged[near[:, :1]], axis=-1)

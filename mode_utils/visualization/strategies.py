@@ -17,10 +17,8 @@ def plot_learning_curves(runs, ax, accuracy="test_accuracy"):
     """Draw accuracy against samples added, MODE and control: mean and 95% interval, each point of the same runs."""
     filled, n_runs = _fill_finished_runs(runs, accuracy), runs["seed"].nunique()
     palette = {"mode": MODE, "control": CONTROL}
-    sns.lineplot(
-        filled, x="samples_added", y=accuracy, hue="strategy", style="strategy", markers=True, palette=palette,
-        hue_order=list(palette), style_order=list(palette), errorbar=("ci", 95), seed=0, ax=ax,
-    )  # fmt: skip
+    sns.lineplot(filled, x="samples_added", y=accuracy, hue="strategy", style="strategy", markers=True, palette=palette,
+                 hue_order=list(palette), style_order=list(palette), errorbar=("ci", 95), seed=0, ax=ax)  # fmt: skip
     what = f"mean and 95% interval of {n_runs} runs" if n_runs > 1 else "one run"
     ax.set(xlabel="samples added", ylabel=accuracy.replace("_", " "))
     ax.set_title(f"Retraining step by step ({what})")
@@ -150,11 +148,10 @@ def plot_rounds(rounds, ax):
     """Draw a row of `rounds` each: `total` added so far, (`test_`)`accuracy_before` and `accuracy_after`, in [0, 1]."""
     added = [0, *rounds["total"]]
     for name, prefix, colour in (("validation", "", MODE), ("test", "test_", CONTROL)):
-        if f"{prefix}accuracy_after" not in rounds:
-            continue
-        accuracies = [rounds[f"{prefix}accuracy_before"].iloc[0], *rounds[f"{prefix}accuracy_after"]]
-        ax.plot(added, 100 * np.array(accuracies), "o-", color=colour, label=name)
-        ax.annotate(f" {name}", (added[-1], 100 * accuracies[-1]), va="center", color=colour)
+        if f"{prefix}accuracy_after" in rounds:
+            accuracies = [rounds[f"{prefix}accuracy_before"].iloc[0], *rounds[f"{prefix}accuracy_after"]]
+            ax.plot(added, 100 * np.array(accuracies), "o-", color=colour, label=name)
+            ax.annotate(f" {name}", (added[-1], 100 * accuracies[-1]), va="center", color=colour)
     ax.set(title="Round after round", xlabel="samples added", ylabel="accuracy (%)", xticks=added)
     ax.margins(x=0.12)
     ax.spines[["top", "right"]].set_visible(False)

@@ -25,8 +25,7 @@ def turn(draw, **choices):
 
 def is_live():
     """Tell whether controls would work: JupyterLab and its like name the cell they run, executors do not."""
-    parent = getattr(get_ipython(), "get_parent", dict)()
-    return "cellId" in parent.get("metadata", {})
+    return "cellId" in getattr(get_ipython(), "get_parent", dict)().get("metadata", {})
 
 
 def _controls(choices):

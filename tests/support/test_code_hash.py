@@ -12,7 +12,7 @@ import pytest
 from mode_utils import repeated_runs
 from mode_utils.repeated_runs import DECIDING
 from mode_utils.support import code_hash as hashing
-from mode_utils.support.code_hash import LIBRARIES, code_hash, imported_modules, imports_hash, versions
+from mode_utils.support.code_hash import LIBRARIES, _Reader, code_hash, imports_hash, versions
 from mode_utils.sweep import manifest
 
 PACKAGE = Path(__file__).parents[2] / "mode_utils"
@@ -33,6 +33,14 @@ def small(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return tmp_path / "small"
+
+
+def imported_modules(root, *modules):
+    """Return the sorted names of all modules that `code_hash` of these reads, themselves included."""
+    reader = _Reader(root)
+    for module in modules:
+        reader.hash_of(module.split("."))
+    return sorted(map(".".join, reader.hashes))
 
 
 def edit(path, old, new):

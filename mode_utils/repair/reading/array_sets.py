@@ -20,11 +20,9 @@ class ArraySet(NamedTuple):
     together: tuple[tuple[str, tuple[str, ...]], ...]  # where the first is, one of the others has to be
 
 
-SAMPLES = ArraySet(
-    required=("x_train", "y_train", "x_validation", "y_validation", "x_pool"),
-    optional=("y_pool", "names_pool", "x_test", "y_test"),
-    together=(("x_test", ("y_test",)), ("y_test", ("x_test",))),
-)
+SAMPLES = ArraySet(required=("x_train", "y_train", "x_validation", "y_validation", "x_pool"),
+                   optional=("y_pool", "names_pool", "x_test", "y_test"),
+                   together=(("x_test", ("y_test",)), ("y_test", ("x_test",))))  # fmt: skip
 OUTPUTS = ArraySet(
     required=("probabilities_pool", "features_pool", "probabilities_validation", "features_validation", "y_validation"),
     optional=("y_pool", "names_pool", "class_names", "features_train", "probabilities_train", "y_train", "x_pool",
@@ -33,11 +31,9 @@ OUTPUTS = ArraySet(
               *((f"{kind}_train", ("y_train",)) for kind in ("features", "probabilities", "x")),
               ("y_train", ("features_train", "probabilities_train"))),
 )  # fmt: skip
-OUTPUTS_BESIDE_SHARDS = ArraySet(
-    required=tuple(name for name in OUTPUTS.required if not name.endswith("_pool")),
-    optional=("class_names", "features_train", "probabilities_train", "y_train"),
-    together=OUTPUTS.together,
-)
+OUTPUTS_BESIDE_SHARDS = ArraySet(tuple(name for name in OUTPUTS.required if not name.endswith("_pool")),
+                                 ("class_names", "features_train", "probabilities_train", "y_train"),
+                                 OUTPUTS.together)  # fmt: skip
 
 
 def check_set(arrays, names, where, class_names=None, n_classes=None, even_if_odd=False):
@@ -74,8 +70,8 @@ def check_outputs(arrays, where="the set of arrays", names=OUTPUTS, class_names=
 
 
 def of_kind(arrays, kind):
-    """Return the arrays of a kind by name, in the order of the roles."""
-    return {name: arrays[name] for role in ROLES if (name := f"{kind}_{role}") in arrays}
+    """Return the arrays of a kind that are there by name, in the order of the roles."""
+    return {name: arrays[name] for role in ROLES if arrays.get(name := f"{kind}_{role}") is not None}
 
 
 def _check_names(where, arrays, names):
@@ -97,8 +93,8 @@ def _check_rows(kind, arrays, even_if_odd):
     spans, first = {}, next(iter(arrays), None)
     for name, x in arrays.items():
         if kind == "features" and x.ndim > 2:
-            told = f"{name} has shape {x.shape}: features must be (n, n_features), feature maps averaged or flat"
-            raise ValueError(told)
+            needed = "features must be (n, n_features), feature maps averaged or flat"
+            raise ValueError(f"{name} has shape {x.shape}: {needed}")
         spans[name] = check_samples(name, x, arrays[first], first)
     if kind == "features" and spans and _are_alike(list(spans.values())):
         raise ValueError(f"{', '.join(spans)} have the same numbers in every row: nothing can be told from them")
@@ -116,12 +112,11 @@ def _are_alike(spans):
 
 def _classes(arrays, class_names, n_classes, have_columns):
     names = arrays.pop("class_names", None) if class_names is None else class_names
-    if names is None:
-        return find_classes(of_kind(arrays, "y"), None, n_classes)
-    names = [str(name) for name in np.asarray(names).ravel()]
-    check_class_names(names)
-    if have_columns and len(names) != n_classes:
-        raise ValueError(f"{len(names)} class names for {n_classes} columns of probabilities: one each is needed")
+    if names is not None:
+        names = [str(name) for name in np.asarray(names).ravel()]
+        check_class_names(names)
+        if have_columns and len(names) != n_classes:
+            raise ValueError(f"{len(names)} class names for {n_classes} columns of probabilities: one each is needed")
     return find_classes(of_kind(arrays, "y"), names, n_classes)
 
 

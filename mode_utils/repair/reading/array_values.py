@@ -46,8 +46,7 @@ def check_span(name, span, like, whose="x_train", even_if_odd=False):
     """Return sentences on what is odd about the numbers of samples; raise a ValueError if another scale explains it.
 
     `span` and `like` are of the samples and of others, called `whose`. Usual numbers count, not the largest one, of a
-    table in most columns. With `even_if_odd` another scale is only said; so are a column in another unit and one huge
-    number.
+    table in most columns. With `even_if_odd` another scale is only said, like a huge number or a column of other units.
     """
     ratios = span.typical / like.typical  # NaN where there is nothing but 0
     far = [np.all(ratios > _FAR, axis=0), np.all(ratios < 1 / _FAR, axis=0)]

@@ -103,16 +103,14 @@ def _side_by_side(part, own, inputs):
 
     ordered, left, known = [], dict(own), ", ".join(each.names[0] for each in inputs)
     for each in inputs:
-        name = next((name for name in each.names if name in left), None)
-        if name is None:
+        if (name := next((name for name in each.names if name in left), None)) is None:
             lacking = f"{part}.{each.names[0]}"
             raise ValueError(f"the model has the inputs {known}, but there is no array {lacking!r}: add it")
         ordered.append(_of_input(f"{part}.{name}", left.pop(name), each))
     if left:
         unused = f"{part}.{next(iter(left))}"
         raise ValueError(f"the model has the inputs {known}, so that {unused!r} is for none: remove it")
-    lengths = [len(array) for array in ordered]
-    if len(set(lengths)) > 1:
+    if len(set(lengths := [len(array) for array in ordered])) > 1:
         raise ValueError(f"the arrays {part}.{known} have {lengths} samples: they must have the same, in one order")
     return ordered[0] if len(ordered) == 1 else join_inputs(ordered)
 
@@ -140,11 +138,10 @@ def check_order(predicted, y, class_names, whose):
         return
     moved = np.intersect1d(np.flatnonzero(order != np.arange(len(order))), y)
     first = max(moved, key=lambda label: ((y == label) & (predicted == order[label])).sum())
-    raise ValueError(
-        f"the classes are probably in another order: the model gets {(predicted == y).mean():.0%} {whose} right, "
-        f"but {another:.0%} if {len(moved)} labels are exchanged; what the data call {class_names[first]!r} it takes "
-        f"for label {order[first]} ({class_names[order[first]]!r}): give the classes in its order (--class-names)"
-    )
+    told = f"the model gets {(predicted == y).mean():.0%} {whose} right, but {another:.0%} if {len(moved)} labels are"
+    told += f" exchanged; what the data call {class_names[first]!r} it takes for label {order[first]}"
+    remedy = f"({class_names[order[first]]!r}): give the classes in its order (--class-names)"
+    raise ValueError(f"the classes are probably in another order: {told} {remedy}")
 
 
 def check_left(budget, data, used=()):
@@ -161,8 +158,7 @@ def with_classes(data, n_classes):
         return replace(data, class_names=tuple(map(str, range(n_classes))))
     if data.n_classes != n_classes:
         told = f"the data have {data.n_classes} classes ({listed(data.class_names)}), but the model {n_classes}"
-        remedy = f"number the labels 0 .. {n_classes - 1} in its order, and give a name for each class"
-        raise ValueError(f"{told}: {remedy}")
+        raise ValueError(f"{told}: number the labels 0 .. {n_classes - 1} in its order, and give a name for each class")
     return data
 
 

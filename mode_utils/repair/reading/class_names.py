@@ -87,6 +87,5 @@ def check_class_names(names):
     names = [clean(name) for name in names]
     if "" in names:
         raise ValueError(f"the name of class {names.index('')} is empty: give each class a name")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    if (twice := next((name for name in names if names.count(name) > 1), None)) is not None:
         raise ValueError(f"the class name {twice!r} comes {names.count(twice)} times: give each class its own name")

@@ -108,8 +108,7 @@ def _read(folder, role, shape, names, skip_broken, notes):
 
 def _list(place, names, notes):
     classes = _classes(place) if names else {}
-    strange = next((name for name in classes if name not in names), None)
-    if strange is not None:
+    if (strange := next((name for name in classes if name not in names), None)) is not None:
         beside = "; images without labels belong right into it" if place.name == "pool" else ""
         told = f"{place} has a class {strange!r} that is not among {', '.join(names)}{guess(strange, names, 1)}"
         raise ValueError(f"{told}: rename or remove it{beside}")

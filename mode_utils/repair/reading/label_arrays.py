@@ -33,8 +33,7 @@ def _check_numbers_as_names(labels, names):
     found = sorted(set(np.unique(np.concatenate(numbers)).tolist()) - {NO_LABEL}) if numbers else []
     if not found or found[0] < 0 or found[-1] >= len(names) or not {str(label) for label in found} <= set(names):
         return
-    moved = next((label for label in found if names[label] != str(label)), None)
-    if moved is not None:
+    if (moved := next((label for label in found if names[label] != str(label)), None)) is not None:
         told = f"label {moved} may be the class called '{moved}', or the class at place {moved}, which is called"
         remedy = "give labels as texts, which are names, or names that are not such numbers"
         raise ValueError(f"{told} {names[moved]!r}: {remedy}")
@@ -67,9 +66,8 @@ def labels_of(name, y, n, class_names=None, n_classes=None):
     They may be integers, whole floats or names of classes (n,) or (n, 1), or one-hot rows. In `y_pool`, and `label` of
     shards, one may be missing, -1: as -1, NaN, None, or an empty text.
     """
-    given = y = as_plain(y)
-    if y.ndim == 2 and y.shape[1] == 1:
-        given = y = y[:, 0]
+    y = as_plain(y)
+    given = y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     n_classes = n_classes or (len(class_names) if class_names else None)
     if y.ndim not in (1, 2) or y.dtype.kind not in "fiubUMmO":
         raise ValueError(f"{name} has shape {y.shape} and dtype {y.dtype}: labels must be {_FORMS}")
@@ -80,8 +78,7 @@ def labels_of(name, y, n, class_names=None, n_classes=None):
         y = _of_texts(name, y, class_names or range(n_classes or 0))
     else:
         y = (_of_rows if y.ndim == 2 else _of_numbers)(name, y, n_classes)
-    lacking = np.flatnonzero(y == NO_LABEL)
-    if name not in _MAY_LACK and lacking.size:
+    if name not in _MAY_LACK and (lacking := np.flatnonzero(y == NO_LABEL)).size:
         told = f"{name} has label {given[lacking[0]].tolist()!r} at sample {lacking[0]}, which is none"
         raise ValueError(f"{told}, as {len(lacking)} of its {n}: give each a label, or leave the samples out")
     return y.astype(np.int32)
@@ -94,8 +91,7 @@ def names_of(names, n):
         told = f"names_pool has shape {names.shape} and dtype {names.dtype}"
         raise ValueError(f"{told}: it needs a text for each of the {n} samples")
     names = np.array([printable(name) for name in names.tolist()], str)
-    empty = np.flatnonzero(names == "")
-    if empty.size:
+    if (empty := np.flatnonzero(names == "")).size:
         told = f"names_pool has no name for {empty.size} of {n} samples, the first is sample {empty[0]}"
         raise ValueError(f"{told}: give each its own")
     values, counts = np.unique(names, return_counts=True)
@@ -109,12 +105,10 @@ def _of_rows(name, y, n_classes):
     if y.dtype.kind not in "fiub":
         raise ValueError(f"{name} has rows of {y.shape[1]} and dtype {y.dtype}: give one label for each sample")
     rows = np.where(np.isnan(y), 0, y) if y.dtype.kind == "f" else y
-    strange = np.flatnonzero(~np.isin(rows, (0, 1)).all(axis=1))
-    if strange.size:
+    if (strange := np.flatnonzero(~np.isin(rows, (0, 1)).all(axis=1))).size:
         raise ValueError(_not_one_hot(name, strange[0], y, rows))
     ones = rows.sum(axis=1)
-    row = int(ones.argmax())
-    if ones[row] > 1:
+    if ones[row := int(ones.argmax())] > 1:
         raise ValueError(f"row {row} of {name} has {int(ones[row])} labels: one label a sample is needed")
     if n_classes is not None and y.shape[1] != n_classes:
         told = f"{name} has one-hot rows of {y.shape[1]} columns for {n_classes} classes"

@@ -45,8 +45,7 @@ def load_model(path):
 def _problem_of(path):
     if path.is_dir():
         return _problem_of_folder(path)
-    start = _start_of(path)
-    if not start:
+    if not (start := _start_of(path)):
         return f"is empty: copy it again, or {_SAVE}"
     if _is_archive(path):
         return _problem_of_archive(path)

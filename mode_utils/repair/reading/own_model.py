@@ -23,8 +23,7 @@ def check_model(model):
     if not isinstance(model, keras.Model):
         what = type(model).__name__
         raise ValueError(f"the model is a {what}: give a compiled keras.Model, or the .keras file of one")
-    broken = next((weight.path for weight in model.weights if not np.isfinite(weight.numpy()).all()), None)
-    if broken:
+    if broken := next((weight.path for weight in model.weights if not np.isfinite(weight.numpy()).all()), None):
         raise ValueError(f"weight {broken!r} of model {model.name!r} is not finite: its training has diverged")
 
 
@@ -64,11 +63,10 @@ def check_fit(model, data, budget):
     """Raise a ValueError if a model does not take the samples, or too few are left of the pool for the budget."""
     wanted, found = tuple(model.inputs[0].shape[1:]), data.x_train.shape[1:]
     if not fits_shape(found, wanted):
-        told = f"a sample has shape {found}, but the model takes {wanted}: give samples as the model takes them"
-        raise ValueError(told)
-    samples = {name: x for name, x in of_kind(vars(data), "x").items() if x is not None}
+        told = f"a sample has shape {found}, but the model takes {wanted}"
+        raise ValueError(f"{told}: give samples as the model takes them")
     for layer, most in vocabulary(model).items():  # a larger number ends the prediction, or is taken for 0
-        for name, x in samples.items():
+        for name, x in of_kind(vars(data), "x").items():
             if (largest := max(chunk.max() for _, chunk in in_chunks(x))) >= most:
                 told = f"{name} has the number {largest:.0f}, but layer {layer!r} knows 0 .. {most - 1}"
                 raise ValueError(f"{told}: give in its place the number that stands for what is unknown")
@@ -92,8 +90,8 @@ def read_data(data, model, trainer, how, path="the data"):
         arrays, n_classes = join_arrays(data, model_inputs(model)), trainer.n_classes
         data = check_arrays(arrays, how.class_names, n_classes, path, trainer.dtype, how.even_if_weak)
     else:
-        samples = {name: x for name, x in of_kind(vars(data), "x").items() if x is not None}
-        data = replace(data, **{name: convert_samples(name, x, trainer.dtype) for name, x in samples.items()})
+        samples = of_kind(vars(data), "x").items()
+        data = replace(data, **{name: convert_samples(name, x, trainer.dtype) for name, x in samples})
     data = with_classes(data, trainer.n_classes)
     return data, (*notes, *data.notes)
 

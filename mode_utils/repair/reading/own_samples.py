@@ -35,13 +35,12 @@ PIXELS = {
     "torch": Scale(tuple(1 / (255 * spread) for spread in (0.229, 0.224, 0.225)),  # DenseNet
                    tuple(-mean / spread for mean, spread in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225)))),
 }  # fmt: skip
-_OTHER_SCALES = {
-    "divided by 255": Scale(1 / 255, 0.0), "brought into -1 .. 1": Scale(2 / 255, -1.0),
-    "times 255": Scale(255.0, 0.0), "from 0 .. 1 brought into -1 .. 1": Scale(2.0, -1.0),
-    "from -1 .. 1 brought into 0 .. 1": Scale(0.5, 0.5), "from -1 .. 1 brought into 0 .. 255": Scale(127.5, 127.5),
-    "standardised as keras.applications does for caffe": PIXELS["caffe"],
-    "standardised as keras.applications does for torch": PIXELS["torch"],
-}  # fmt: skip
+_OTHER_SCALES = {"divided by 255": Scale(1 / 255, 0.0), "brought into -1 .. 1": Scale(2 / 255, -1.0),
+                 "times 255": Scale(255.0, 0.0), "from 0 .. 1 brought into -1 .. 1": Scale(2.0, -1.0),
+                 "from -1 .. 1 brought into 0 .. 1": Scale(0.5, 0.5),
+                 "from -1 .. 1 brought into 0 .. 255": Scale(127.5, 127.5),
+                 "standardised as keras.applications does for caffe": PIXELS["caffe"],
+                 "standardised as keras.applications does for torch": PIXELS["torch"]}  # fmt: skip
 _ASKED = 2_000  # training samples
 _CLEARLY = 0.05  # lower loss (nats) that speaks against what the layers say
 _NOTABLY = 0.01  # of accuracy, by which standardised pixels explain the data
@@ -102,8 +101,7 @@ def check_known(predictions, y, class_names):
 def say_one_label(predictions, y, class_names):
     """Say whether a model takes nearly all training samples for one label; accuracy, the share of that, cannot tell."""
     y, rng = np.asarray(y), np.random.default_rng(0)
-    enough = np.flatnonzero(np.bincount(y, minlength=len(class_names)) >= _ENOUGH)
-    if len(enough) < 2:
+    if len(enough := np.flatnonzero(np.bincount(y, minlength=len(class_names)) >= _ENOUGH)) < 2:
         return ""
     each = max(_ENOUGH, _ASKED // len(enough))
     places = np.sort(np.concatenate([rng.permutation(np.flatnonzero(y == label))[:each] for label in enough]))

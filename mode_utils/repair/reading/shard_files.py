@@ -103,8 +103,7 @@ def _texts(names, start):
 
 def _npz(path):
     arrays = read_arrays(path)
-    lacking = next((name for name in ("probabilities_pool", "features_pool") if name not in arrays), None)
-    if lacking:
+    if lacking := next((name for name in ("probabilities_pool", "features_pool") if name not in arrays), None):
         raise ValueError(f"it has no array {lacking!r}, but {', '.join(arrays)}")
     arrays = {name: arrays[name] for name in _COLUMNS.values() if name in arrays}
     sizes = {array.shape[:1] for array in arrays.values()}
@@ -124,13 +123,10 @@ def _parquet(path):
     file = parquet.ParquetFile(path)
     known = file.schema_arrow.names
     found = {what: next((name for name in (what, other) if name in known), None) for what, other in _COLUMNS.items()}
-    lacking = next((what for what in ("probabilities", "features") if found[what] is None), None)
-    if lacking:
+    if lacking := next((what for what in ("probabilities", "features") if found[what] is None), None):
         put = f"put the numbers of a row into one list, as in table[{lacking!r}] = list(table[columns].to_numpy())"
         raise ValueError(f"it has no column {lacking!r}, but {listed(known, 8)}: {put}")
-    for batch in file.iter_batches(CHUNK, columns=[name for name in found.values() if name]):
-        if not len(batch):
-            continue
+    for batch in filter(len, file.iter_batches(CHUNK, columns=[name for name in found.values() if name])):
         rows = [_rows(name, batch.column(name)) for name in (found["features"], found["probabilities"])]
         yield *rows, *(_values(batch.column(found[what])) if found[what] else None for what in ("name", "label"))
 
@@ -145,8 +141,7 @@ def _rows(name, column):
         raise ValueError(f"its column {name!r} holds {kind}: a list of numbers a row is needed")
     if column.null_count:
         raise ValueError(f"its column {name!r} has empty rows")
-    lengths = compute.list_value_length(column).to_numpy(zero_copy_only=False)
-    if len(set(lengths.tolist())) > 1:
+    if len(set(compute.list_value_length(column).to_numpy(zero_copy_only=False).tolist())) > 1:
         raise ValueError(f"its column {name!r} has rows of different lengths")
     return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
 

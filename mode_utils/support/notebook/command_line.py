@@ -14,8 +14,7 @@ def add_options(parser: argparse.ArgumentParser, declared: Mapping[str, Declared
     """Add an option for each parameter of a notebook; `changes` are other arguments of `add_argument`, and `flags`."""
     for name, parameter in declared.items():
         more = dict(changes.get(name, {}))
-        flags = more.pop("flags", [f"--{name.replace('_', '-')}"])
-        kind = type(parameter.default)
+        flags, kind = more.pop("flags", [f"--{name.replace('_', '-')}"]), type(parameter.default)
         usual = {"action": "store_true"} if kind is bool else {"type": _split if kind is list else kind}
         usual |= {"default": argparse.SUPPRESS, "dest": name} if flags else {"default": None}
         usual["help"] = _help(parameter, with_default="required" not in more)

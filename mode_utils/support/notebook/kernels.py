@@ -107,10 +107,8 @@ def _high_water_mark(process: int) -> int:
     return 0
 
 
-def run_notebook(
-    source: Path, target: Path, parameters: dict, watch: Watch, environment: dict, log: IO[str] | None = None,
-    preload: Sequence[str] = (), cwd: Path | None = None,
-) -> None:  # fmt: skip
+def run_notebook(source: Path, target: Path, parameters: dict, watch: Watch, environment: dict, log: IO | None = None,
+                 preload: Sequence[str] = (), cwd: Path | None = None) -> None:  # fmt: skip
     """Execute a notebook in the folder `cwd`, or in ``work`` beside the target; leave the copy also if it fails."""
     if cwd is None:
         cwd = target.parent / "work"

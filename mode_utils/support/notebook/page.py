@@ -18,8 +18,6 @@ _TEMPLATE = Path(__file__).with_name("page_template")
 _DISTRIBUTION = "mode_nn_debugging"
 _SCALE = 0.77  # of a figure's pixels on the page: a 13 inch figure is as wide as the text
 _LONG = 80  # characters; a table with a longer cell turns into cards on a narrow screen
-
-
 # an entry of the contents (with where it leads, and the entries below it), and what the template takes
 Section, Page = namedtuple("Section", "anchor text below"), namedtuple("Page", "title heading contents body")
 
@@ -28,11 +26,9 @@ def render_page(notebook, origin, place="", beside=()):
     """Render an executed notebook as one page; links lead to the site, if it has a `place` there, or to `beside`."""
     from nbconvert import HTMLExporter  # only needed when a page is made
 
-    exporter = HTMLExporter(
-        template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)],
-        filters={"arranged": partial(_arrange, place=place, beside=beside)},
-        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True,
-    )  # fmt: skip
+    exporter = HTMLExporter(template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)],
+                            filters={"arranged": partial(_arrange, place=place, beside=beside)}, exclude_input=True,
+                            exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True)  # fmt: skip
     return exporter.from_notebook_node(notebook, {"origin": origin})[0]
 
 
@@ -46,8 +42,7 @@ def _arrange(html, place, beside):
     _wrap_tables(soup)
     contents = _number_figures(soup)
     heading = soup.h1.extract() if soup.h1 else ""
-    title = heading.get_text().rstrip("¶") if heading else "Report"
-    return Page(title, str(heading), contents, str(soup))
+    return Page(heading.get_text().rstrip("¶") if heading else "Report", str(heading), contents, str(soup))
 
 
 def describe_origin(folder):

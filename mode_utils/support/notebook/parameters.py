@@ -55,8 +55,7 @@ def notebook_cells(notebook: str, where: str = "notebook") -> list[tuple[str, st
         content = json.loads(notebook)
     except ValueError as error:
         raise ValueError(f"{where} is not a notebook: {error}") from None
-    found = content.get("nbformat") if isinstance(content, dict) else "none"
-    if found != 4:
+    if (found := content.get("nbformat") if isinstance(content, dict) else "none") != 4:
         raise ValueError(f"{where}: a notebook of format 4 is expected, not {found}")
     metadata = content["metadata"]
     language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get("language", "python")
@@ -82,8 +81,7 @@ def parse_cell(source: str) -> tuple[str, list[ast.stmt]]:
 def declared_parameters(notebook: str, where: str) -> dict[str, Declared]:
     """Read the parameters that a notebook, given as JSON, declares; a ValueError begins with `where`."""
     cells = notebook_cells(notebook, where)
-    tagged = [source for kind, source, tags in cells if kind == "code" and "parameters" in tags]
-    if len(tagged) != 1:
+    if len(tagged := [source for kind, source, tags in cells if kind == "code" and "parameters" in tags]) != 1:
         found = {tag for _, _, tags in cells for tag in tags if tag.strip().lower() == "parameters"} - {"parameters"}
         remedy = f" (one has the tag {min(found)!r}: papermill minds the case)" if found else ""
         raise ValueError(f"{where}: {len(tagged)} code cells are tagged 'parameters'; one must be{remedy}")
@@ -124,15 +122,8 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
 def check_injected(check: Callable[[dict], object] | None = None) -> None:
     """Check the parameters of the notebook that this is called in: papermill only warns of names not declared there.
 
-    Parameters
-    ----------
-    check : callable, optional
-        Is given all parameters, and raises a KeyError or a ValueError if they do not fit.
-
-    Raises
-    ------
-    ParameterError
-        If a name is not declared, a value does not fit its parameter, or `check` raises.
+    A name that is not declared, and a value that does not fit its parameter, are a `ParameterError`; so is a KeyError
+    or a ValueError of `check`, which is given all parameters.
     """
     from IPython import get_ipython
 

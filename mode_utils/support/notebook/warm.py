@@ -115,10 +115,8 @@ def serve(stream, modules: list[str]) -> dict | None:
         if "poll" in request:
             pid, status = os.waitpid(request["poll"], os.WNOHANG)
             answer = {"status": os.waitstatus_to_exitcode(status) if pid else None}
-        else:
-            answer = {"pid": _fork_in_session()}
-            if answer["pid"] == 0:
-                return request["start"]
+        elif (answer := {"pid": _fork_in_session()})["pid"] == 0:
+            return request["start"]
         stream.write(json.dumps(answer) + "\n")
         stream.flush()
     return None
