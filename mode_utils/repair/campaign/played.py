@@ -7,6 +7,7 @@ from sklearn.isotonic import IsotonicRegression
 from mode_utils.debugging import RandomRepair, Repair
 from mode_utils.repair.campaign.gain import PLANNED_ROUNDS
 from mode_utils.repair.campaign.next_round import LABEL_COST, decide, forecast_label, forecast_round
+from mode_utils.repair.campaign.pool_facts import describe_pool
 from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
 from mode_utils.selection.replay import Replay
 
@@ -67,6 +68,17 @@ class PlayedCampaign:
             if right[-1] < theta * (y == label).sum():
                 found[int(label)] = forecast_label(given[:, label], right, int((y == label).sum()), theta)
         return found
+
+    def right_by_label(self, label):
+        """Return the validation accuracies (n_rounds + 1,) of a label, before each round and in the end."""
+        return [self._right(n, "held_out")[self.splits.held_out.y == label].mean() for n in range(len(self.states))]
+
+    def describe_pool(self, class_names):
+        """Return sentences on the pool by its arm and the first model, see `pool_facts`."""
+        arm = np.sort(np.concatenate(self.arms))
+        x, y = self.splits.bug_fixing.take(arm)
+        with self.trainer.at(self.states[0]):
+            return describe_pool(self.trainer, (x, y), (self.splits.held_out.x, self.splits.held_out.y), 0, class_names)
 
     def true_gain(self, n_rounds, n_draws):
         """Return the gain that `judge` estimates, by the test set, of so many draws and parts of what was chosen."""

@@ -1,0 +1,141 @@
+"""What a round shows: gain over drawing at random, what the next one brings, labels needed, what the pool is like."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mode_utils.repair.campaign.gain import PLANNED_ROUNDS, Gain
+from mode_utils.repair.campaign.next_round import (
+    LABEL_COST,
+    Forecast,
+    LabelForecast,
+    decide,
+    forecast_label,
+    forecast_round,
+    say_label,
+)
+from mode_utils.repair.campaign.pool_facts import describe_pool
+from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
+from mode_utils.repair.retraining import train
+from mode_utils.repair.rounds import answered_arm, rounds_with
+
+FIRST = "first_model.npz"  # the state of the model that a campaign began with
+_SPREAD = 0.01  # of accuracy by training alone, where nothing was trained again: a typical one
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is known after a round of a campaign."""
+
+    gain: Gain | None  #: of choosing over drawing; None without an arm that is labelled
+    forecast: Forecast
+    advice: str  #: "choose", "draw" or "stop"
+    why: str  #: with its figures
+    labels: dict[str, LabelForecast] = field(default_factory=dict)  #: of each label below theta, by name
+    pool: tuple[str, ...] = ()  #: sentences
+    theta: float = 0.92
+
+    def say(self):
+        """Return sentences: on the gain, on what to do next, on the labels that fail, on the pool."""
+        said = [self.gain.say()] if self.gain else []
+        told = [say_label(name, each, self.theta) for name, each in self.labels.items()]
+        needed = [f"labels of its own until {self.theta:.0%}: {'; '.join(told)}"] if told else []
+        return [*said, self.why, *needed, *self.pool]
+
+
+def judge_round(case, outcome, gathered=None, planned=PLANNED_ROUNDS, label_cost=LABEL_COST):
+    """Judge a round of a `Case` after its retraining, and return the `Judgement`; the trainer's model stays as it is.
+
+    The first model of the campaign is retrained on what the arm and the choice have brought so far, as often as the
+    interval of the gain needs, and for as many epochs as the model was.
+
+    Parameters
+    ----------
+    case, outcome : Case, retraining.RepairOutcome
+    gathered : labelling.agreement.GatheredLabels, optional, of this round
+    planned : int, rounds of the campaign, at least 1
+    label_cost : float, at least 0, points of accuracy that 100 labels have to bring
+    """
+    first, known = first_case(case), _known_labels(case, outcome)
+    unsure = gathered.cannot_tell if gathered else np.empty(0, int)
+    answered = answered_arm(case, outcome.added[0], unsure)[0]
+    arm = answered[known[answered] >= 0]
+    chosen = np.setdiff1d(np.concatenate([case.used, outcome.added[0]]), arm).astype(int)
+    plan = plan_trainings(arm, chosen, known, np.random.default_rng([case.seed, len(case.used)])) if first else {}
+    gain, spread, y = None, _SPREAD, case.data.y_validation
+    if plan:
+        with case.trainer.at():
+            made = run_trainings(plan, _retrainer(first, outcome, known))
+        gain, spread = judge_trainings(made, y, len(plan["drawn"][0]), planned)
+    pool = _describe(first, np.sort(arm), known, len(answered) - len(arm)) if first and len(arm) else ()
+    return judge_lines(case, rounds_with(case, outcome), gain, spread, pool, planned, label_cost)
+
+
+def judge_lines(case, lines, gain, spread, pool=(), planned=PLANNED_ROUNDS, label_cost=LABEL_COST):
+    """Return the `Judgement` from the lines of rounds, see `rounds.round_of`, and what was found out beside them."""
+    y, names, theta = case.data.y_validation, case.data.class_names, case.options.theta
+    since = max([0, *(place + 1 for place, line in enumerate(lines) if "right" not in line)])  # an older version's
+    lines, n_before = lines[since:], since
+    given = np.cumsum([np.zeros(len(names), int), *(line["given"] for line in lines)], axis=0)
+    right = np.array([lines[0]["right_before"], *(line["right"] for line in lines)])
+    n_labels = [0, *np.cumsum([line["added"] for line in lines])]
+    forecast = forecast_round(n_labels, right.sum(axis=1), len(y), case.options.batch_size, spread)
+    advice, why = decide(gain, forecast, n_before + len(lines), planned, label_cost)
+    counts, failing = np.bincount(y, minlength=len(names)), {}
+    for label in np.flatnonzero((counts > 0) & (right[-1] < theta * counts) & (0 < theta < 1)):
+        failing[names[label]] = forecast_label(given[:, label], right[:, label], counts[label], theta)
+    return Judgement(gain, forecast, advice, why, failing, tuple(pool), theta)
+
+
+def first_case(case):
+    """Return a case as it was before the first round of its campaign; None if the first model was not kept."""
+    if case.earlier is None:
+        return case
+    path, n_added = case.earlier.folder / FIRST, len(case.used)
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as found:
+        state = tuple(found[name] for name in found.files)
+    x, y = case.data.x_train, case.data.y_train
+    data = replace(case.data, x_train=x[: len(x) - n_added], y_train=y[: len(y) - n_added])
+    return replace(case, data=data, initial_state=state)
+
+
+def save_first(folder, case):
+    """Keep the state of the first model of a campaign beside a round, so that later ones can be judged from it."""
+    first = first_case(case)
+    if first is not None:
+        np.savez(
+            folder / FIRST,
+            *(each if each.dtype.kind in "biuf" else each.astype(np.float32) for each in first.initial_state),
+        )
+
+
+def _known_labels(case, outcome):
+    """Return the labels (n_pool,) that are known after the round, -1 where none is."""
+    data = case.data
+    known = np.full(case.n_pool, -1) if data.y_pool is None else np.array(data.y_pool)
+    known[case.used] = data.y_train[len(data.y_train) - len(case.used) :]
+    known[outcome.added[0]] = outcome.added[1]
+    return known
+
+
+def _retrainer(first, outcome, known):
+    """Return a function that retrains the first model on some places, by a number, and predicts validation samples."""
+    splits, replay, training = first.data.splits(known), first.options.replay, outcome.training
+    rate = training.rate if training.replaced else first.learning_rate
+    alike = replace(first, options=replace(first.options, epochs=training.epochs), fixed_epochs=True)
+
+    def retrain(places, number):
+        seed = np.random.SeedSequence([first.seed, len(outcome.added[0]), number]).generate_state(1)[0]
+        train(replace(alike, seed=int(seed)), splits, places, replay, rate)
+        return first.trainer.predict(first.data.x_validation).argmax(axis=1)
+
+    return retrain
+
+
+def _describe(first, arm, known, n_unanswerable):
+    data = first.data
+    sides = (np.asarray(data.x_pool[arm]), known[arm]), (data.x_validation, data.y_validation)
+    with first.trainer.at(first.initial_state):
+        return describe_pool(first.trainer, *sides, n_unanswerable, data.class_names)
