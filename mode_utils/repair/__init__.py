@@ -5,7 +5,7 @@ import importlib
 _HOMES = {
     "case": ("Case", "make_example", "open_case"), "reading.model_files": ("load_model",),
     "outputs": ("ArraysChoice", "choose_from_arrays", "make_outputs_example", "open_outputs"),
-    "choosing.choice": ("Report", "assess_case", "choose_inputs", "say_expected_accuracy"),
+    "choosing.choice": ("Report", "arm_of", "assess_case", "choose_inputs", "say_expected_accuracy"),
     "choosing.sharded_pool": ("Shards",), "choosing.pool_faults": ("find_faults",),
     "choosing.mapped_pool": ("map_pool", "save_map"), "folder": ("next_folder", "save_repair", "save_tasks"),
     "retraining": ("RepairOutcome", "retrain"), "rounds": ("rounds_with", "say_next_round", "take_labels"),

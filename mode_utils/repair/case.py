@@ -14,7 +14,7 @@ from mode_utils.options import DebugOptions
 from mode_utils.repair.choosing.choice import PoolCase
 from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
 from mode_utils.repair.reading.arrays import OwnData, say_known, say_unseen
-from mode_utils.repair.reading.case_options import CaseOptions
+from mode_utils.repair.reading.case_options import CaseOptions, with_arm
 from mode_utils.repair.reading.model_files import load_model
 from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.repair.reading.own_model import check_fit, check_model, read_data, read_model
@@ -112,11 +112,12 @@ def open_case(model, data, budget, **options):
     trainer, whole, notes = read_model(model, source, how)
     check_trainable(whole)
     data, told = read_data(source, whole, trainer, how, sources.get("data", "the data"))
+    repair_options, of_arm = with_arm(repair_options, data.pool_labelled)
     initial_state = trainer.state()
     check_fit(trainer.model, data, budget)
     predictions = Predictions(trainer, data.x_train)
     weak = _say_weak(predictions, data, how.even_if_weak)  # before what is odd about the data
-    notes = (*weak, *notes, *told, *say_unseen(data), *say_known(data))
+    notes = (*weak, *notes, *told, *say_unseen(data), *say_known(data), *of_arm)
     if how.class_weights is None:
         weights, told = find_class_weights(predictions, data.y_train, data.class_names)
     else:

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mode_utils.repair.choosing.choice import arm_of
 from mode_utils.repair.conclusion import say_outcome, still_failing
 from mode_utils.repair.labelling.browser_page import write_label_page
 from mode_utils.repair.labelling.label_studio import write_tasks
-from mode_utils.repair.labelling.label_table import as_text
+from mode_utils.repair.labelling.label_table import CANNOT_TELL, as_text
 from mode_utils.repair.reading.model_files import check_model_file
-from mode_utils.repair.rounds import rounds_with, say_next_round
+from mode_utils.repair.rounds import answered_arm, rounds_with, say_next_round
 from mode_utils.support.files import hash_file
 
 PAGE = "label.html"  # where the chosen samples get their labels
@@ -74,7 +75,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     folder = Path(folder)
     check_new(folder / "selected.csv")
     folder.mkdir(parents=True, exist_ok=True)
-    _selected(case, chosen, outcome.added if outcome else None).to_csv(folder / "selected.csv", index=False)
+    _selected(case, chosen, outcome.added if outcome else None, labels).to_csv(folder / "selected.csv", index=False)
     asked = inputs_to_label(case, chosen, outcome, labels)
     if labels is not None and len(labels.disagreed):
         labels.disagreed.to_csv(folder / "disagreed.csv", index=False)
@@ -83,11 +84,12 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation")} | {"pool": case.n_pool}
     summary = case.about() | {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
     summary |= {"labels": _rows(report.labels), "confusions": _rows(report.confusions.head(20))}
+    summary |= {"drawn_at_random": len(arm_of(case).new) if len(chosen) else 0}
     summary |= {"chosen": len(chosen), "remarks": [each for each in remarks if each], "without_label": len(asked)}
     if outcome is not None:
         rounds = rounds_with(case, outcome)
         summary |= _told(case, report, outcome, rounds, keep_new_bugs, len(asked))
-        _write(folder / "origin.json", _origin(case, outcome, labels.files if labels else (), rounds))
+        _write(folder / "origin.json", _origin(case, outcome, labels, rounds))
     _write(folder / "diagnosis.json", summary)
     saved = outcome is not None and outcome.is_saved(keep_new_bugs)
     if saved:
@@ -110,6 +112,7 @@ def inputs_to_label(case, chosen, outcome=None, labels=None):
     asked = chosen[~chosen["index"].isin(outcome.added[0] if outcome else [])]
     if labels is None:
         return asked
+    asked = asked[~asked["index"].isin(labels.cannot_tell)]
     again = asked["index"].isin(labels.disagreed["index"])
     return asked.assign(reason=asked["reason"].where(~again, "people disagree on it; " + asked["reason"]))
 
@@ -123,7 +126,7 @@ def _write(path, summary):
     path.write_text(json.dumps(summary, indent=1) + "\n")
 
 
-def _selected(case, chosen, added):
+def _selected(case, chosen, added, labels):
     """Return the table of what was chosen and added; where a sample has no label, with a field to fill in."""
     table, names = chosen.copy(), case.data.class_names
     if not case.data.pool_labelled:
@@ -137,12 +140,18 @@ def _selected(case, chosen, added):
         table["rank"] = range(1, len(table) + 1)
         if case.data.names_pool is not None:
             table["name"] = case.data.names_pool[table["index"].to_numpy(int)]
+    if labels is not None and CANNOT_TELL not in names:
+        table.loc[table["index"].isin(labels.cannot_tell) & (table["label"] == ""), "label"] = CANNOT_TELL
     texts = [name for name in ("name", "label", "guess", "predicted") if name in table]
     return table.assign(**{name: table[name].map(as_text) for name in texts})
 
 
-def _origin(case, outcome, files, rounds):
-    names, tables = case.data.names_pool, [Path(path) for path in files]
+def _origin(case, outcome, labels, rounds):
+    names, tables = case.data.names_pool, [Path(path) for path in (labels.files if labels else ())]
+    cannot_tell = labels.cannot_tell if labels else np.empty(0, int)
+    arm = answered_arm(case, outcome.added[0], cannot_tell)[0].tolist()
+    cannot_tell = np.union1d(case.earlier.cannot_tell, cannot_tell) if case.earlier else cannot_tell
+    cannot_tell = np.setdiff1d(cannot_tell, np.concatenate([case.used, outcome.added[0]])).tolist()
     files = case.sources | {"labels" if n == 1 else f"labels {n}": path for n, path in enumerate(tables, start=1)}
     samples = [
         {"index": int(index), "label": case.data.class_names[label]} | ({} if names is None else {"name": names[index]})
@@ -150,6 +159,7 @@ def _origin(case, outcome, files, rounds):
     ]
     return {
         "samples": samples, "earlier_samples": case.earlier.samples if case.earlier else [],
+        "cannot_tell": cannot_tell, "arm": arm,
         "rounds": rounds, "seed": case.seed, "options": asdict(case.options), "batch_size": case.trainer.batch_size,
         "files": hash_files(files), "versions": versions_of("tensorflow", "keras", "numpy"),
     }  # fmt: skip

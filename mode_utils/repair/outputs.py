@@ -19,6 +19,7 @@ from mode_utils.repair.choosing.sharded_pool import ShardedOutputs, ShardedPool,
 from mode_utils.repair.folder import hash_files, save_repair, versions_of
 from mode_utils.repair.reading.array_sets import OUTPUTS, OUTPUTS_BESIDE_SHARDS, check_outputs
 from mode_utils.repair.reading.arrays import OwnData, check_left, check_order, say_known, say_unseen, thin_labels
+from mode_utils.repair.reading.case_options import CONTROL_SHARE, with_arm
 from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.support.checks import check_least
 from mode_utils.support.sample_parts import in_chunks
@@ -123,6 +124,7 @@ def open_outputs(
     even_if_weak : bool
         Go on with a pool that seems to be scaled in another way than validation samples, see `array_values`.
     **changes : options of the preset to change, see `options.DebugOptions`
+        Its `control_share` is .1 here, where a pool needs labels, see `selection.arm`; of others none is drawn.
     """
     check_least("budget", budget, 1)
     check_least("seed", seed, 0)
@@ -130,7 +132,7 @@ def open_outputs(
         raise ValueError(f"preset {preset!r} needs a model: choose from {', '.join(_PRESETS)}")
     if changes.pop("layer_selection", None):
         raise ValueError("layer_selection = True needs a model, whose layers are looked at: leave it out")
-    changes = {"reference": "states"} | changes
+    changes = {"reference": "states", "control_share": CONTROL_SHARE} | changes
     if changes["reference"] != "states":
         raise ValueError(f"reference {changes['reference']!r} needs a model, which is trained afresh: leave it out")
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, layer_selection=False, **changes)
@@ -148,6 +150,7 @@ def open_outputs(
         sharded = ShardedPool(pool if isinstance(pool, Shards) else Shards(str(pool)), n_features, n_classes, names)
         arrays |= {"features_pool": sharded.features, "names_pool": sharded.names, "y_pool": sharded.labels}
     data = _as_data(arrays, names)
+    options, of_arm = with_arm(options, data.pool_labelled)
     check_left(budget, data)
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
@@ -155,7 +158,7 @@ def open_outputs(
     if "probabilities_train" in arrays:
         parts = [np.asarray(chunk).argmax(axis=1) for _, chunk in in_chunks(arrays["probabilities_train"])]
         seen = label_accuracies(arrays["y_train"], np.concatenate(parts), data.n_classes)
-    notes, has_samples = told + _notes(arrays, data, predicted), "x_pool" in arrays
+    notes, has_samples = told + _notes(arrays, data, predicted) + of_arm, "x_pool" in arrays
     if sharded is not None:
         notes = (*notes, f"The pool: {len(sharded):,} rows in {len(sharded.rows):,} shards.")
     outputs = GivenOutputs(arrays, data.x_pool, has_samples) if sharded is None else ShardedOutputs(arrays, sharded)

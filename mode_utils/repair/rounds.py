@@ -1,12 +1,13 @@
 """Rounds of repair: go on from a folder, with its model, the labels so far, and the pool less what was used."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import binom
 
+from mode_utils.repair.choosing.choice import arm_of
 from mode_utils.repair.reading.arrays import check_left
 from mode_utils.study.formatting import pp
 from mode_utils.study.significance import SIGNIFICANCE
@@ -22,6 +23,8 @@ class Earlier:
     samples: list[dict]  # `index`, and `label`, a class name, of all that was added so far
     rounds: list[dict]  # of `round_of`
     data_hash: str | None  # of the file of data
+    cannot_tell: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # places that nobody can give a label
+    arm: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # places of the control arm that are answered
 
 
 def read_earlier(folder):
@@ -39,10 +42,11 @@ def read_earlier(folder):
         samples = [*found.get("earlier_samples", []), *found["samples"]]
         samples = [{"index": int(each["index"]), "label": str(each["label"])} for each in samples]
         rounds, data_hash = found["rounds"], found["files"].get("data", {}).get("sha256")
+        places = [np.array(found.get(name, []), int) for name in ("cannot_tell", "arm")]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{origin} is damaged ({type(error).__name__}: {error}): go on from another folder") from None
     model = folder / "repaired.keras"
-    return Earlier(folder, model if model.exists() else None, samples, rounds, data_hash)
+    return Earlier(folder, model if model.exists() else None, samples, rounds, data_hash, *places)
 
 
 def continue_case(case, earlier):
@@ -56,21 +60,24 @@ def continue_case(case, earlier):
     if unknown is not None:
         raise ValueError(f"{folder} has a label {unknown!r} that is not among the class names: give the same names")
     used = np.array([each["index"] for each in earlier.samples], int)
-    if used.size and used.max() >= len(data.x_pool):
-        raise ValueError(f"{folder} has added sample {used.max()} of a larger pool: go on with the same data")
-    check_left(case.options.batch_size, data, used)
+    closed = np.union1d(used, earlier.cannot_tell)
+    if (most := max([*closed, *earlier.arm], default=0)) >= len(data.x_pool):
+        raise ValueError(f"{folder} has sample {most} of a larger pool: go on with the same data")
+    check_left(case.options.batch_size, data, closed)
     labels = np.array([places[each["label"]] for each in earlier.samples], np.int32)
     x_train = np.concatenate([data.x_train, np.asarray(data.x_pool[used], data.x_train.dtype)])
     data = replace(data, x_train=x_train, y_train=np.concatenate([data.y_train, labels]))
-    notes = (*case.notes, f"Round {len(earlier.rounds) + 1}: {len(used)} samples were added before, and are kept.")
-    return replace(case, data=data, used=used, earlier=earlier, notes=notes)
+    told = f"Round {len(earlier.rounds) + 1}: {len(used)} samples were added before, and are kept."
+    if len(earlier.cannot_tell):
+        told += f" {len(earlier.cannot_tell)} that nobody could tell are not asked for again."
+    return replace(case, data=data, used=used, earlier=earlier, notes=(*case.notes, told))
 
 
 def take_labels(gathered, case):
     """Return gathered labels, a `labelling.agreement.GatheredLabels`, without those that earlier rounds have added.
 
-    Notes say what is left out, and what differs from the labels of the pool; nothing left, or another label, is a
-    ValueError.
+    Notes say what is left out, what differs from the labels of the pool, and what is missing of the control arm;
+    nothing left, or another label, is a ValueError.
     """
     data, old, notes = case.data, np.isin(gathered.indices, case.used), gathered.notes
     before = {each["index"]: each["label"] for each in case.earlier.samples} if case.earlier else {}
@@ -83,13 +90,32 @@ def take_labels(gathered, case):
         raise ValueError(f"all {len(old)} samples with a label were added in an earlier round: label others")
     if old.any():
         notes = (*notes, f"{old.sum()} samples were added in an earlier round, with the same labels: not added again.")
-    kept = replace(gathered, indices=gathered.indices[~old], labels=gathered.labels[~old])
+    cannot_tell = np.setdiff1d(gathered.cannot_tell, case.used)
+    kept = replace(gathered, indices=gathered.indices[~old], labels=gathered.labels[~old], cannot_tell=cannot_tell)
     given = np.full(len(kept.indices), -1) if data.y_pool is None else data.y_pool[kept.indices]
     other = kept.indices[(given >= 0) & (given != kept.labels)]
     if len(other):
         which = f"such as sample {data.call(other[0])}"
         notes = (*notes, f"{len(other)} samples have another label in y_pool, {which}: that of the table is taken.")
-    return replace(kept, notes=notes)
+    missing = answered_arm(case, kept.indices, cannot_tell)[1]
+    return replace(kept, notes=(*notes, missing) if missing else notes)
+
+
+def answered_arm(case, labelled, cannot_tell=()):
+    """Return the members of the control arm, earlier rounds included, that have an answer, and what to say of others.
+
+    `labelled` and `cannot_tell` are places of this round. If less than half of those that it asks for have an answer,
+    none of them is a member, as people may have left the others out for a reason. The sentence is "" if all have one.
+    """
+    arm, n_earlier = arm_of(case), len(case.earlier.arm) if case.earlier else 0
+    missing = arm.new[~np.isin(arm.new, np.concatenate([labelled, cannot_tell]))]
+    found = f"{len(arm.new) - len(missing)} of {len(arm.new)} inputs of the control arm have an answer"
+    if 2 * len(missing) > len(arm.new):
+        drawn = f"seed {case.seed}, a budget of {case.options.batch_size} and a share of {case.options.control_share:g}"
+        told = f"{found}: what choosing gains over drawing cannot be told in this round. The arm is drawn by {drawn}"
+        return arm.places[:n_earlier], f"{told}: are these the ones that the inputs were chosen with?"
+    told = f"{found}: these count, the others will be asked for again." if len(missing) else ""
+    return arm.places[~np.isin(arm.places, missing)], told
 
 
 def rounds_with(case, outcome):

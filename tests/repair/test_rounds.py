@@ -1,6 +1,7 @@
 """Round after round: what was used stays used, what was labelled stays training data, and nothing is lost between."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from sklearn.datasets import load_digits
 
 from mode_utils.networks.backend import keras
 from mode_utils.repair import (
+    arm_of,
     assess_case,
     choose_inputs,
     find_faults,
@@ -19,7 +21,8 @@ from mode_utils.repair import (
     say_next_round,
 )
 from mode_utils.repair.__main__ import main
-from mode_utils.repair.rounds import read_earlier
+from mode_utils.repair.labelling.agreement import GatheredLabels, gather_labels
+from mode_utils.repair.rounds import answered_arm, read_earlier, take_labels
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +102,71 @@ def test_the_command_goes_on_and_says_what_the_round_gained(campaign, played, tm
     assert [line["total"] for line in origin["rounds"]] == [25, 50, 70]
     table = pd.read_csv(tmp_path / "out/selected.csv")
     assert not set(table["index"]) & {each["index"] for each in origin["earlier_samples"]}
+
+
+def test_half_of_an_arm_counts_the_rest_is_asked_again_and_what_nobody_can_tell_never(campaign, tmp_path, capsys):
+    folder, hidden = campaign
+    data, budget = str(folder / "data.npz"), ["--budget", "40"]
+    model = str(folder / "model.keras")
+    assert main([model, data, str(tmp_path / "ask-1"), *budget]) == 0
+    assert "4 of 40 inputs are drawn at random from the whole pool" in (tmp_path / "ask-1/report.html").read_text()
+    assert json.loads((tmp_path / "ask-1/diagnosis.json").read_text())["drawn_at_random"] == 4
+    first = arm_of(open_case(model, data, 40)).new
+    table = pd.read_csv(tmp_path / "ask-1/selected.csv")
+    assert set(first) < set(table["index"]) and "score" not in table
+    others = np.setdiff1d(table["index"], first)
+    rows = pd.DataFrame({"index": [*others, first[0]], "label": [*hidden[others].astype(str), hidden[first[0]]]})
+    unsure = [others[5], first[1]]  # an answer, too
+    rows["note"] = ""
+    rows = pd.concat([rows[~rows["index"].isin(unsure)], pd.DataFrame({"index": unsure, "note": "cannot tell"})])
+    rows.to_csv(tmp_path / "labels.csv", index=False)
+    command = [
+        model,
+        data,
+        str(tmp_path / "out-1"),
+        *budget,
+        "--keep-new-bugs",
+        "--apply",
+        str(tmp_path / "labels.csv"),
+    ]
+    assert main(command) in (0, 1)
+    assert "2 chosen inputs have no label yet" in capsys.readouterr().out  # the other half of the arm
+    report = (tmp_path / "out-1/report.html").read_text()
+    assert "2 of 4 inputs of the control arm have an answer: these count, the others will be asked for again" in report
+    origin = json.loads((tmp_path / "out-1/origin.json").read_text())
+    assert origin["arm"] == first[:2].tolist() and sorted(origin["cannot_tell"]) == sorted(unsure)
+    assert len(origin["samples"]) == 36 and not {row["index"] for row in origin["samples"]} & {*unsure}
+    filled = gather_labels(tmp_path / "out-1/selected.csv", [*"0123456789"], 600)
+    assert set(filled.cannot_tell) == {*unsure} and len(filled.indices) == 36  # to go on from the table
+
+    assert main([data, str(tmp_path / "ask-2"), *budget, "--continue", str(tmp_path / "out-1")]) == 0
+    asked = pd.read_csv(tmp_path / "ask-2/selected.csv")["index"]
+    case = open_case(None, data, 40, continue_from=tmp_path / "out-1")
+    arm = arm_of(case)
+    assert "36 samples were added before, and are kept. 2 that nobody could tell are not" in case.notes[-1]
+    assert case.used.tolist() == [row["index"] for row in origin["samples"]] and len(case.data.y_train) < 500 + 36
+    assert arm.places[:2].tolist() == origin["arm"] and {*first[2:]} < {*arm.new} < {*asked} and len(arm.new) == 4
+    assert not {*asked} & {*unsure, *case.used}
+
+    told = take_labels(
+        GatheredLabels(np.setdiff1d(asked, arm.new), hidden[np.setdiff1d(asked, arm.new)], rows, ""), case
+    )
+    assert "0 of 4 inputs of the control arm have an answer: what choosing gains over drawing cannot" in told.notes[-1]
+    assert "seed 0, a budget of 40 and a share of 0.1: are these the ones" in told.notes[-1]
+    assert answered_arm(case, told.indices)[0].tolist() == origin["arm"]  # what was known before stays
+    places, said = answered_arm(case, asked)
+    assert places.tolist() == arm.places.tolist() and said == ""
+    late = replace(told, indices=np.array(unsure), labels=hidden[unsure].astype(np.int32))  # somebody can, after all
+    assert take_labels(late, case).indices.tolist() == unsure
+
+
+def test_folders_of_before_have_no_arm(campaign, played, tmp_path):
+    origin = json.loads((campaign[0] / "round-1/origin.json").read_text())
+    for name in ("arm", "cannot_tell"):
+        del origin[name]
+    (tmp_path / "origin.json").write_text(json.dumps(origin))
+    earlier = read_earlier(tmp_path)
+    assert not len(earlier.arm) and not len(earlier.cannot_tell)
 
 
 @pytest.mark.parametrize(

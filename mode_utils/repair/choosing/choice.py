@@ -13,10 +13,13 @@ from mode_utils.selection.next_batch import InputSelection
 from mode_utils.support.streams import repair_streams
 
 _BINS = 10  # of the model's confidence
+_UNRANKED = "drawn at random, as nothing ranks it; "
 
 
 class PoolCase:
     """What a case of a model and a case of outputs have in common: `data`, `options`, `seed`, `used` and `outputs`."""
+
+    earlier = None  # rounds, `rounds.Earlier`
 
     @property
     def n_pool(self):
@@ -33,7 +36,10 @@ class PoolCase:
 
     def new_selection(self):
         """Return what chooses from the pool, as the laboratory does in a run of the same seed."""
-        return InputSelection(self.outputs, self.data.splits(), self.options, repair_streams(self.seed)[1], self.used)
+        used, arm = self.used, ()
+        if self.earlier:
+            used, arm = np.union1d(used, self.earlier.cannot_tell), self.earlier.arm
+        return InputSelection(self.outputs, self.data.splits(), self.options, repair_streams(self.seed)[1], used, arm)
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,19 @@ def assess_case(case):
     return Report(labels, _confusions(data.y_validation, assessment.predictions, names), assessment)
 
 
+def arm_of(case):
+    """Return the control `selection.arm.Arm` of a `Case` or an `OutputsCase`: which of its inputs are drawn at random.
+
+    Its seed, budget, share and earlier rounds decide it, and the size of the pool; the model is not asked.
+    """
+    return case.new_selection().draw_arm()
+
+
 def choose_inputs(case, report):
     """Choose the samples of the pool that are worth adding, or worth a label where the pool has none.
+
+    The control arm, see `arm_of`, is among them where the pool has no labels; the table does not tell which it is, so
+    that nobody labels it in another way.
 
     Parameters
     ----------
@@ -81,7 +98,8 @@ def choose_inputs(case, report):
         names; `score`, the higher the more wanted among those of its label, NaN of those drawn at random; `label`, its
         true label, or `guess`, what the reference takes it for; `predicted` and `confidence`, the model's label and its
         probability; `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of the
-        table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any.
+        table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any. With a
+        control arm, whose samples stand anywhere, there is no `score`.
     """
     selection = case.new_selection()
     selection.known = case.scan
@@ -90,7 +108,9 @@ def choose_inputs(case, report):
         return _describe(case, report, np.empty(0, int), np.empty(0), np.empty(0, bool))
     every = np.full(len(case.scan.labels), np.nan)
     every[batch.candidates] = batch.scores
-    return _describe(case, report, batch.indices, every[batch.indices], np.isin(batch.indices, batch.candidates))
+    others = np.concatenate([batch.ranked, batch.random])
+    chosen = _describe(case, report, others, every[others], np.isin(others, batch.candidates))
+    return _mix(case, report, chosen, batch.arm) if len(batch.arm) else chosen
 
 
 def say_expected_accuracy(case):
@@ -129,10 +149,21 @@ def _describe(case, report, indices, scores, wanted):
     return table.assign(reason=reasons).sort_values("rank", ignore_index=True)
 
 
+def _mix(case, report, chosen, arm):
+    """Put the arm at random places among what is chosen, so that each part of the table has as much of it."""
+    rng, n = np.random.default_rng([case.seed, 2]), len(chosen) + len(arm)
+    drawn = _describe(case, report, arm, np.zeros(len(arm)), np.ones(len(arm), bool))
+    order, is_drawn = np.empty(n, int), np.isin(np.arange(n), rng.permutation(n)[: len(arm)])
+    order[~is_drawn], order[is_drawn] = np.arange(len(chosen)), len(chosen) + rng.permutation(len(arm))
+    table = pd.concat([chosen, drawn], ignore_index=True).iloc[order].reset_index(drop=True)
+    reason = table["reason"].str.removeprefix(_UNRANKED)
+    return table.assign(rank=np.arange(1, n + 1), reason=reason).drop(columns="score")
+
+
 def _reason(row, own, error):
     label = getattr(row, own)
     whose = f"the reference takes it for {label}" if own == "guess" else f"it is {label}"
     seen = "the model agrees" if row.predicted == label else f"the model takes it for {row.predicted}"
-    how = "drawn at random, as nothing ranks it; " if np.isnan(row.score) else ""
+    how = _UNRANKED if np.isnan(row.score) else ""
     fails = "no validation sample is known" if np.isnan(error) else f"the model gets {error:.0%} wrong"
     return f"{how}{whose}, of which {fails}; {seen} ({row.confidence:.0%} sure)"

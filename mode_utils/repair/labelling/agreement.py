@@ -1,13 +1,13 @@
 """Labels of several people: what they agree on is taken, what they disagree on is to be asked again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mode_utils.repair.labelling.label_studio import read_export
-from mode_utils.repair.labelling.label_table import as_text, read_labels
+from mode_utils.repair.labelling.label_table import CANNOT_TELL, as_text, read_labels
 from mode_utils.repair.reading.class_names import NO_LABEL
 
 
@@ -21,6 +21,7 @@ class GatheredLabels:
     agreement: str  # how far people agree, in a sentence; "" of one person
     notes: tuple[str, ...] = ()  # what is not read as it is written, see `label_table.read_labels`
     files: tuple[Path, ...] = ()
+    cannot_tell: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # (n,) places, that no one can
 
     def say_disagreed(self, most=20):
         """Return a line for each of the first samples with several labels, and how many more there are."""
@@ -43,13 +44,16 @@ def gather_labels(paths, class_names, n_pool, names_pool=None):
     table = pd.concat({who: pd.Series(labels, indices) for who, (indices, labels) in said.items()}, axis=1, sort=False)
     order, votes = table.index.to_numpy(), table.fillna(NO_LABEL).to_numpy(int)
     highest = votes.max(axis=1)
-    agreed = ((votes == highest[:, None]) | (votes == NO_LABEL)).all(axis=1)
+    agreed, unsure = ((votes == highest[:, None]) | (votes == NO_LABEL)).all(axis=1), highest == NO_LABEL
     disagreed = _table(order[~agreed], votes[~agreed], list(said), class_names, names_pool)
+    agreed &= ~unsure
+    if unsure.all():
+        raise ValueError(f"no label is given, as all {len(order)} answers are {CANNOT_TELL!r}: label others")
     if not agreed.any():
         first = "; ".join(map(_say, disagreed.head(3).to_dict("records")))
         raise ValueError(f"nothing is agreed on, so that no label is left: {first}")
     labels, agreement = highest[agreed].astype(np.int32), _agreement(votes, list(said))
-    return GatheredLabels(order[agreed], labels, disagreed, agreement, tuple(notes), tuple(paths))
+    return GatheredLabels(order[agreed], labels, disagreed, agreement, tuple(notes), tuple(paths), order[unsure])
 
 
 def _read_all(paths, class_names, n_pool, names_pool, notes):

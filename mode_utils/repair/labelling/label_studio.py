@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from mode_utils.repair.labelling.label_table import resolve_rows
+from mode_utils.repair.labelling.label_table import CANNOT_TELL, resolve_rows
 from mode_utils.repair.labelling.sample_views import view_samples
 from mode_utils.support.files import write_text
 from mode_utils.support.pictures import image_address
@@ -94,8 +94,8 @@ def _configuration(class_names, kind, channels):
         for number in range(1, channels + 1):
             ElementTree.SubElement(sample, "Channel", column=str(number), legend=str(number))
     choices = ElementTree.SubElement(view, "Choices", name=_LABEL, toName=_INPUT, choice="single", showInline="true")
-    for name in class_names:
-        ElementTree.SubElement(choices, "Choice", value=str(name))
+    for name in dict.fromkeys([*map(str, class_names), CANNOT_TELL]):
+        ElementTree.SubElement(choices, "Choice", value=name)
     ElementTree.indent(view)
     return ElementTree.tostring(view, encoding="unicode") + "\n"
 

@@ -6,13 +6,15 @@ spreadsheets make of names (see `rewritten`), and class numbers where names are 
 
 import csv
 import io
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
 from mode_utils.repair.labelling.rewritten import FORMULA, Originals, numbers, readings
-from mode_utils.repair.reading.class_names import is_number, listed, nearest_name
+from mode_utils.repair.reading.class_names import NO_LABEL, is_number, listed, nearest_name
 
+CANNOT_TELL = "cannot tell"  # as a label, or as a note beside none
 _COLUMNS = ("index", "name", "label")
 _NO_LABEL = ("-1", "nan", "none", "null", "na", "n/a", "<na>", "#n/a")  # what stands for an empty cell, in any case
 _SHOWN = 3  # examples in a sentence
@@ -26,6 +28,7 @@ def as_text(value):
 def read_labels(path, class_names, n_pool, names_pool=None, notes=None):
     """Return places in the pool and labels (n,) of the rows of a `selected.csv` in which `label` has been filled in.
 
+    The label of what people cannot tell is `class_names.NO_LABEL`; these come last, unless another row has a label.
     `notes`, a list, gets a sentence on each thing that is not read as it is written. A ValueError names what does not
     exist, comes twice, can be read in two ways, or does not fit another.
     """
@@ -34,23 +37,26 @@ def read_labels(path, class_names, n_pool, names_pool=None, notes=None):
         raise FileNotFoundError(f"there is no table {path}")
     rows = _rows(path)
     given = [row for row in rows if row["label"]]
+    unsure = [row for row in rows if not row["label"] and row.get("note", "").lower() == CANNOT_TELL]
     lost = [str(name) for name in class_names if str(name).strip().lower() in _NO_LABEL[1:]]
-    if lost and len(given) < len(rows):
+    if lost and len(given) + len(unsure) < len(rows):
         told = f"pandas reads and writes the class name {lost[0]!r} as an empty cell"
         remedy = "if it was meant, read the table with keep_default_na=False."
-        notes.append(f"{path}: {len(rows) - len(given)} rows have no label. {told}: {remedy}")
+        notes.append(f"{path}: {len(rows) - len(given) - len(unsure)} rows have no label. {told}: {remedy}")
     _check_twins(path, given, Originals(class_names))
-    return resolve_rows(path, given, class_names, n_pool, names_pool, notes)
+    return resolve_rows(path, given + unsure, class_names, n_pool, names_pool, notes)
 
 
 def resolve_rows(path, rows, class_names, n_pool, names_pool=None, notes=None):
     """Return what `read_labels` does, of rows with the texts `label`, `index` or `name`, and `where` ("line 2")."""
     notes, classes = [] if notes is None else notes, Originals(class_names)
-    rows = _with_label(path, rows, classes, notes)
-    labels = _labels(path, rows, classes, notes)
+    rows = sorted(_with_label(path, rows, classes, notes), key=lambda row: _is_unsure(row, classes))
+    labels = _labels(path, [row for row in rows if not _is_unsure(row, classes)], classes, notes)
     indices = _indices(path, rows, n_pool, None if names_pool is None else Originals(names_pool), notes)
     seen = {}
-    for row, index, label in zip(rows, indices, labels, strict=True):
+    for row, index, label in zip_longest(rows, indices, labels, fillvalue=NO_LABEL):
+        if label == NO_LABEL and index in seen:
+            continue
         where, before = seen.setdefault(index, (row["where"], label))
         if label != before:
             raise _fault(path, row, "index", f"{index} is in {where}, too, with another label: keep one")
@@ -74,7 +80,7 @@ def _rows(path):
         raise ValueError(f"{path} has no {columns}: fill in the labels of a selected.csv")
     if twice := next((name for name in _COLUMNS if header.count(name) > 1), None):
         raise ValueError(f"{path} has {header.count(twice)} columns {twice!r}: keep one of them")
-    places = {name: header.index(name) for name in _COLUMNS if name in header}
+    places = {name: header.index(name) for name in (*_COLUMNS, "note") if name in header}
     rows = []
     for cells in reader:
         if any(cell.strip() for cell in cells[len(header) :]):
@@ -95,6 +101,10 @@ def _with_label(path, rows, classes, notes):
     if len(words) == len(rows):
         raise ValueError(f"{path} has no label: fill in the column 'label'")
     return [row for row in rows if row["label"] not in words]
+
+
+def _is_unsure(row, classes):
+    return not row["label"] or (row["label"].lower() == CANNOT_TELL and not classes.named(row["label"]))
 
 
 def _labels(path, rows, classes, notes):

@@ -13,7 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from mode_utils.repair import Shards
+from mode_utils.repair import Shards, arm_of
 from mode_utils.repair.choose_command import main
 from mode_utils.repair.choosing.sharded_pool import ShardedPool
 from mode_utils.repair.outputs import choose_from_arrays
@@ -68,6 +68,7 @@ def test_workers_their_number_the_order_and_one_that_is_killed_change_nothing(ba
     one = choose_from_arrays(base, 120, pool=Shards(str(shards), workers=1))
     backwards = lambda pool: dict(reversed(find_shards(pool).items()))  # noqa: E731
     monkeypatch.setattr("mode_utils.repair.choosing.sharded_pool.find_shards", backwards)
+    assert len(arm_of(one.case).new) == 12 and set(arm_of(one.case).new) <= set(one.chosen["index"])
     killed = []
 
     def kill(done, total):

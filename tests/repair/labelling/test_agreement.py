@@ -57,6 +57,22 @@ def test_what_two_agree_on_is_taken_and_what_one_left_blank_comes_from_the_other
     assert "a.csv and b.csv: of 3 samples that both labelled, they agree on 2 (67%)" in gathered.agreement
 
 
+def test_places_that_nobody_can_tell_are_kept_apart_and_a_label_of_another_counts(tmp_path, write):
+    page = tmp_path / "page.csv"
+    page.write_text("index,label,note\n1,cat,\n2,,cannot tell\n3,,Cannot tell\n4,,\n5,,later\n2,,cannot tell\n")
+    filled = write("filled.csv", {3: "dog", 6: "Cannot tell", 1: "cat"})
+    gathered = gather_labels([page, filled], NAMES, 20)
+    assert taken(gathered) == {1: "cat", 3: "dog"} and gathered.cannot_tell.tolist() == [2, 6]
+    assert "of 1 samples that both labelled, they agree on 1" in gathered.agreement and not len(gathered.disagreed)
+    assert gather_labels(filled, (*NAMES, "cannot tell"), 20).labels.tolist() == [1, 3, 0]  # a class that is called so
+    studio = export(tmp_path / "export.json", {7: [("anna", "cannot tell")], 8: [("anna", "cat")]})
+    assert gather_labels(studio, NAMES, 20).cannot_tell.tolist() == [7]
+    with pytest.raises(ValueError, match="all 2 answers are 'cannot tell'"):
+        gather_labels(write("none.csv", {3: "cannot tell", 4: "cannot tell"}), NAMES, 20)
+    with pytest.raises(ValueError, match=r"line 2, column 'index': has index '20'"):
+        gather_labels(write("wrong.csv", {20: "cannot tell"}), NAMES, 20)
+
+
 def test_kappa_is_that_of_scikit_learn(write, rng):
     first = rng.integers(2, size=20)
     second = np.where(rng.random(20) < 0.3, 1 - first, first)

@@ -93,7 +93,8 @@ function takeTable(text) {
   const pairs = [];
   let strange = 0;
   for (const row of readTable(text)) {
-    const label = row.label ? readLabel(row.label, classes) : row.note === "cannot tell" ? CANNOT_TELL : null;
+    const unsure = row.label === "cannot tell" && !classes.has(row.label);
+    const label = row.label && !unsure ? readLabel(row.label, classes) : unsure || row.note === "cannot tell" ? CANNOT_TELL : null;
     if (label === null) continue;
     const name = row.name && [row.name, row.name.replace(/^'/, "")].find((each) => byName.has(each));
     const place = row.index ? places.get(row.index.replace(/\.0+$/, "")) : byName.get(name);
