@@ -8,8 +8,9 @@ _HOMES = {
     "choosing.choice": ("Report", "arm_of", "assess_case", "choose_inputs", "say_expected_accuracy"),
     "choosing.sharded_pool": ("Shards",), "choosing.pool_faults": ("find_faults",),
     "choosing.mapped_pool": ("map_pool", "save_map"), "folder": ("next_folder", "save_repair", "save_tasks"),
-    "retraining": ("RepairOutcome", "retrain"), "rounds": ("rounds_with", "say_next_round", "take_labels"),
-    "worth": ("check_comparable", "compare_with_random", "say_health", "say_worth"), "conclusion": ("say_outcome",),
+    "retraining": ("RepairOutcome", "retrain"), "campaign.rounds": ("rounds_with", "take_labels"),
+    "campaign.compared": ("check_comparable", "compare_with_random"), "campaign.judged": ("judge_round",),
+    "conclusion": ("say_health", "say_outcome"),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)

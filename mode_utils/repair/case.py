@@ -11,6 +11,7 @@ from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras
 from mode_utils.networks.trainer import Predictions, Trainer
 from mode_utils.options import DebugOptions
+from mode_utils.repair.campaign.rounds import Earlier, continue_case, read_earlier
 from mode_utils.repair.choosing.choice import PoolCase
 from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
 from mode_utils.repair.reading.arrays import OwnData, say_known, say_unseen
@@ -20,7 +21,6 @@ from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.repair.reading.own_model import check_fit, check_model, read_data, read_model
 from mode_utils.repair.reading.own_samples import check_known, say_one_label
 from mode_utils.repair.retraining import check_trainable, say_rate
-from mode_utils.repair.rounds import Earlier, continue_case, read_earlier
 from mode_utils.run_setup import RunSetup, split_for_run
 from mode_utils.selection.model_outputs import ModelOutputs
 from mode_utils.support.checks import check_least

@@ -9,7 +9,7 @@ def still_failing(outcome, report, theta):
     return outcome.labels[failed & (outcome.labels["after"] < theta)].sort_values("after", kind="stable")
 
 
-def say_outcome(outcome, report, theta, keep_new_bugs=False, next_round="", without_label=0):
+def say_outcome(outcome, report, theta, keep_new_bugs=False, without_label=0):
     """Return sentences on a repair and what to do next, the most important first.
 
     Parameters
@@ -18,14 +18,12 @@ def say_outcome(outcome, report, theta, keep_new_bugs=False, next_round="", with
     report : choosing.choice.Report, of the model before
     theta : float, validation accuracy below which a label still fails
     keep_new_bugs : bool, whether the model is saved even if it does not help
-    next_round : str, of `rounds.say_next_round`
     without_label : int, chosen samples that have no label yet
     """
     failing = still_failing(outcome, report, theta)
     return [
         _say_result(outcome), *_say_training(outcome), *_say_failing(outcome, failing, theta), *_say_labels(outcome),
-        *([outcome.worth] if outcome.worth else []), *([next_round] if next_round and outcome.changed else []),
-        *_say_saved(outcome, keep_new_bugs),
+        *(outcome.judged.say() if outcome.judged and outcome.changed else []), *_say_saved(outcome, keep_new_bugs),
         *([f"{without_label} chosen inputs have no label yet: label them"] if without_label else []),
     ]  # fmt: skip
 
@@ -102,3 +100,11 @@ def _say_saved(outcome, keep_new_bugs):
 def _names(names):
     names = [str(name) for name in names]
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+def say_health(assessment):
+    """Return a sentence if a model has no buggy label, so that there is little to gain; otherwise an empty text."""
+    if (assessment.labels["fault"] != "").any():
+        return ""
+    told = f"no label is underfit or overfit (largest error {(1 - assessment.labels['validation_accuracy']).max():.1%})"
+    return f"{told}: for such a model choosing gains hardly more than random inputs"

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mode_utils.repair.campaign.rounds import answered_arm, rounds_with, save_first
 from mode_utils.repair.choosing.choice import arm_of
 from mode_utils.repair.conclusion import say_outcome, still_failing
 from mode_utils.repair.labelling.browser_page import write_label_page
 from mode_utils.repair.labelling.label_studio import write_tasks
 from mode_utils.repair.labelling.label_table import CANNOT_TELL, as_text
 from mode_utils.repair.reading.model_files import check_model_file
-from mode_utils.repair.rounds import answered_arm, rounds_with, say_next_round
 from mode_utils.support.files import hash_file
 
 PAGE = "label.html"  # where the chosen samples get their labels
@@ -91,6 +91,8 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
         summary |= _told(case, report, outcome, rounds, keep_new_bugs, len(asked))
         _write(folder / "origin.json", _origin(case, outcome, labels, rounds))
     _write(folder / "diagnosis.json", summary)
+    if outcome is not None and not case.data.pool_labelled:
+        save_first(folder, case)
     saved = outcome is not None and outcome.is_saved(keep_new_bugs)
     if saved:
         with case.trainer.at(outcome.state):
@@ -176,15 +178,16 @@ def versions_of(*names):
 
 
 def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
-    next_round, training = say_next_round(rounds), asdict(outcome.training)
+    training, judged = asdict(outcome.training), outcome.judged
     training |= {"moved": None} if outcome.training.diverged else {}
-    said = {"keep_new_bugs": keep_new_bugs, "next_round": next_round, "without_label": without_label}
+    said = {"keep_new_bugs": keep_new_bugs, "without_label": without_label}
     failing = still_failing(outcome, report, case.options.theta)["label"].tolist()
     found = {name: getattr(outcome, name) for name in ("fixed", "broken", "new_bugs", "helps", "changed")}
     found = {"labels": _rows(outcome.labels)} | found | {"training": training, "still_failing": failing}
     found |= {"old_samples_per_new_one": outcome.replay}
     told = say_outcome(outcome, report, case.options.theta, **said)
-    return {"outcome": found, "told": told, "worth": outcome.worth, "next_round": next_round}
+    next_round = {"advice": judged.advice, "why": judged.why} if judged else {}
+    return {"outcome": found, "told": told, "next_round": next_round, "rounds": rounds}
 
 
 def _rows(table):

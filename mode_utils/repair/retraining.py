@@ -141,7 +141,7 @@ class RepairOutcome:
         one, `test_accuracy_before`, `test_accuracy_after`.
     tries : int, retrainings that this is the best of, by the same validation samples
     added : (indices, labels) of the samples that were added, by place in the pool
-    worth : str, what a comparison with random inputs says, see `worth.say_worth`
+    judged : campaign.judged.Judgement, optional, what the round shows
     """
 
     labels: pd.DataFrame
@@ -154,7 +154,7 @@ class RepairOutcome:
     accuracies: dict[str, float]
     tries: int = 1
     added: tuple[np.ndarray, np.ndarray] = ((), ())
-    worth: str = ""
+    judged: object = None
 
     @property
     def harms(self):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multinomial, norm
 
-from mode_utils.repair.rounds import say_next_round
+from mode_utils.repair.campaign.rounds import say_next_round
 from mode_utils.repair.verdicts import NEW_BUG, judge_labels, loss_p
 
 

@@ -15,11 +15,10 @@ from mode_utils.repair.campaign.next_round import (
     say_label,
 )
 from mode_utils.repair.campaign.pool_facts import describe_pool
+from mode_utils.repair.campaign.rounds import answered_arm, first_case, rounds_with
 from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
 from mode_utils.repair.retraining import train
-from mode_utils.repair.rounds import answered_arm, rounds_with
 
-FIRST = "first_model.npz"  # the state of the model that a campaign began with
 _SPREAD = 0.01  # of accuracy by training alone, where nothing was trained again: a typical one
 
 
@@ -29,21 +28,23 @@ class Judgement:
 
     gain: Gain | None  #: of choosing over drawing; None without an arm that is labelled
     forecast: Forecast
-    advice: str  #: "choose", "draw" or "stop"
+    advice: str  #: "choose", "draw", "stop", or "mend" after a round that did not help
     why: str  #: with its figures
     labels: dict[str, LabelForecast] = field(default_factory=dict)  #: of each label below theta, by name
+    points: dict[str, tuple] = field(default_factory=dict)  #: of each of them, labels and validation accuracies so far
     pool: tuple[str, ...] = ()  #: sentences
-    theta: float = 0.92
+    doubt: str = ""  #: about the gain
+    theta: float = 0.92  #: what labels are to reach
 
     def say(self):
         """Return sentences: on the gain, on what to do next, on the labels that fail, on the pool."""
-        said = [self.gain.say()] if self.gain else []
+        said = [self.gain.say() + self.doubt] if self.gain else []
         told = [say_label(name, each, self.theta) for name, each in self.labels.items()]
         needed = [f"labels of its own until {self.theta:.0%}: {'; '.join(told)}"] if told else []
         return [*said, self.why, *needed, *self.pool]
 
 
-def judge_round(case, outcome, gathered=None, planned=PLANNED_ROUNDS, label_cost=LABEL_COST):
+def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROUNDS, label_cost=LABEL_COST):
     """Judge a round of a `Case` after its retraining, and return the `Judgement`; the trainer's model stays as it is.
 
     The first model of the campaign is retrained on what the arm and the choice have brought so far, as often as the
@@ -53,6 +54,7 @@ def judge_round(case, outcome, gathered=None, planned=PLANNED_ROUNDS, label_cost
     ----------
     case, outcome : Case, retraining.RepairOutcome
     gathered : labelling.agreement.GatheredLabels, optional, of this round
+    compared : compared.Compared, optional, of a pool with labels, which needs no arm
     planned : int, rounds of the campaign, at least 1
     label_cost : float, at least 0, points of accuracy that 100 labels have to bring
     """
@@ -62,17 +64,20 @@ def judge_round(case, outcome, gathered=None, planned=PLANNED_ROUNDS, label_cost
     arm = answered[known[answered] >= 0]
     chosen = np.setdiff1d(np.concatenate([case.used, outcome.added[0]]), arm).astype(int)
     plan = plan_trainings(arm, chosen, known, np.random.default_rng([case.seed, len(case.used)])) if first else {}
-    gain, spread, y = None, _SPREAD, case.data.y_validation
-    if plan:
+    gain, spread, doubt, y = None, _SPREAD, "", case.data.y_validation
+    if compared is not None:
+        gain, spread, doubt = compared.gain, compared.table["chosen"].std(), compared.doubt
+    elif plan:
         with case.trainer.at():
             made = run_trainings(plan, _retrainer(first, outcome, known))
         gain, spread = judge_trainings(made, y, len(plan["drawn"][0]), planned)
     pool = _describe(first, np.sort(arm), known, len(answered) - len(arm)) if first and len(arm) else ()
-    return judge_lines(case, rounds_with(case, outcome), gain, spread, pool, planned, label_cost)
+    found = judge_lines(case, rounds_with(case, outcome), gain, spread, planned, label_cost)
+    return replace(found, pool=tuple(pool), doubt=doubt)
 
 
-def judge_lines(case, lines, gain, spread, pool=(), planned=PLANNED_ROUNDS, label_cost=LABEL_COST):
-    """Return the `Judgement` from the lines of rounds, see `rounds.round_of`, and what was found out beside them."""
+def judge_lines(case, lines, gain=None, spread=_SPREAD, planned=PLANNED_ROUNDS, label_cost=LABEL_COST):
+    """Return the `Judgement` from the lines of rounds, see `rounds.round_of`, and the gain that was found."""
     y, names, theta = case.data.y_validation, case.data.class_names, case.options.theta
     since = max([0, *(place + 1 for place, line in enumerate(lines) if "right" not in line)])  # an older version's
     lines, n_before = lines[since:], since
@@ -80,35 +85,14 @@ def judge_lines(case, lines, gain, spread, pool=(), planned=PLANNED_ROUNDS, labe
     right = np.array([lines[0]["right_before"], *(line["right"] for line in lines)])
     n_labels = [0, *np.cumsum([line["added"] for line in lines])]
     forecast = forecast_round(n_labels, right.sum(axis=1), len(y), case.options.batch_size, spread)
-    advice, why = decide(gain, forecast, n_before + len(lines), planned, label_cost)
-    counts, failing = np.bincount(y, minlength=len(names)), {}
+    advice, why = _say_outcome(lines[-1], right[-1].sum() == len(y)) or decide(
+        gain, forecast, n_before + len(lines), planned, label_cost
+    )
+    counts, failing, points = np.bincount(y, minlength=len(names)), {}, {}
     for label in np.flatnonzero((counts > 0) & (right[-1] < theta * counts) & (0 < theta < 1)):
         failing[names[label]] = forecast_label(given[:, label], right[:, label], counts[label], theta)
-    return Judgement(gain, forecast, advice, why, failing, tuple(pool), theta)
-
-
-def first_case(case):
-    """Return a case as it was before the first round of its campaign; None if the first model was not kept."""
-    if case.earlier is None:
-        return case
-    path, n_added = case.earlier.folder / FIRST, len(case.used)
-    if not path.exists():
-        return None
-    with np.load(path, allow_pickle=False) as found:
-        state = tuple(found[name] for name in found.files)
-    x, y = case.data.x_train, case.data.y_train
-    data = replace(case.data, x_train=x[: len(x) - n_added], y_train=y[: len(y) - n_added])
-    return replace(case, data=data, initial_state=state)
-
-
-def save_first(folder, case):
-    """Keep the state of the first model of a campaign beside a round, so that later ones can be judged from it."""
-    first = first_case(case)
-    if first is not None:
-        np.savez(
-            folder / FIRST,
-            *(each if each.dtype.kind in "biuf" else each.astype(np.float32) for each in first.initial_state),
-        )
+        points[names[label]] = given[:, label], right[:, label] / counts[label]
+    return Judgement(gain, forecast, advice, why, failing, points, theta=theta)
 
 
 def _known_labels(case, outcome):
@@ -122,7 +106,7 @@ def _known_labels(case, outcome):
 
 def _retrainer(first, outcome, known):
     """Return a function that retrains the first model on some places, by a number, and predicts validation samples."""
-    splits, replay, training = first.data.splits(known), first.options.replay, outcome.training
+    splits, replay, training = first.data.splits(np.maximum(known, 0)), first.options.replay, outcome.training
     rate = training.rate if training.replaced else first.learning_rate
     alike = replace(first, options=replace(first.options, epochs=training.epochs), fixed_epochs=True)
 
@@ -139,3 +123,13 @@ def _describe(first, arm, known, n_unanswerable):
     sides = (np.asarray(data.x_pool[arm]), known[arm]), (data.x_validation, data.y_validation)
     with first.trainer.at(first.initial_state):
         return describe_pool(first.trainer, *sides, n_unanswerable, data.class_names)
+
+
+def _say_outcome(line, all_right):
+    """Return an advice and a sentence on a round that cannot be gone on from, otherwise None."""
+    if all_right:
+        return "stop", "stop: no validation errors remain, so another round cannot show a gain"
+    if not line.get("helps", True):
+        told = f"fixed {line['fixed']} and broke {line['broken']} of {line['samples']} validation samples"
+        return "mend", f"round {line['round']} {told}: do not pay for labels of another before that is mended"
+    return None

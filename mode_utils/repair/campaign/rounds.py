@@ -1,17 +1,16 @@
 """Rounds of repair: go on from a folder, with its model, the labels so far, and the pool less what was used."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import binom
 
 from mode_utils.repair.choosing.choice import arm_of
 from mode_utils.repair.reading.arrays import check_left
-from mode_utils.study.formatting import pp
-from mode_utils.study.significance import SIGNIFICANCE
 from mode_utils.support.files import hash_file
+
+FIRST = "first_model.npz"  # the state of the model that a campaign began with
 
 
 @dataclass(frozen=True)
@@ -124,43 +123,45 @@ def rounds_with(case, outcome):
 
 
 def round_of(case, outcome):
-    """Return the line of a round from a `retraining.RepairOutcome`: counts, tries, whether it helps, accuracies."""
-    before = case.earlier.rounds if case.earlier else []
-    n_added, n_samples = len(outcome.added[0]), int(outcome.labels["samples"].sum())
-    line = {"round": len(before) + 1, "added": n_added, "total": n_added + len(case.used), "fixed": outcome.fixed}
-    line |= {"broken": outcome.broken, "samples": n_samples, "tries": outcome.tries, "helps": outcome.helps}
-    return line | {name: round(value, 6) for name, value in outcome.accuracies.items()}
+    """Return the line of a round from a `retraining.RepairOutcome`.
 
-
-def say_next_round(rounds):
-    """Return a sentence on the gain of the last of some lines, and whether another round is likely to pay."""
-    last, gain = rounds[-1], _gain(rounds[-1])
-    story = f"round {last['round']} fixed {last['fixed']} and broke {last['broken']} of {last['samples']} validation"
-    story += f" samples ({pp(gain)})"
-    if last["accuracy_after"] == 1:
-        return f"{story}: no validation errors remain, so another round cannot show a gain"
-    if not last.get("helps", True):
-        return f"{story}: it did not help, so do not pay for labels of another before that is mended"
-    if not _beyond_chance(rounds):
-        return f"{story}, no more than chance: it is not shown that another round of this size is worth its labels"
-    if len(rounds) > 1 and gain < _gain(rounds[-2]) / 2:
-        return f"{story}, less than half of the round before: another is likely to gain less"
-    return f"{story}, beyond chance: another round is likely to pay"
-
-
-def _beyond_chance(rounds):
-    """Return whether the last round fixed more than it broke, beyond chance: an exact sign test of the changed samples.
-
-    p counts the tries that the model is the best of. The first round is judged at half of the 5%, and each that shows
-    nothing halves the level for those after it: in a campaign of any length chance passes for a gain in at most 5%.
+    Counts of samples added and of validation samples fixed and broken, tries, whether it helps, accuracies; a number a
+    label: `given`, samples of it that were added, `right_before` and `right`, validation samples of it that are right;
+    and the `gain` over drawing at random, with the ends of its intervals, where that was judged.
     """
-    level = SIGNIFICANCE / 2
-    for line in rounds:
-        fixed, broken, tries = line["fixed"], line["broken"], line.get("tries", 1)
-        found = tries * binom.sf(fixed - 1, fixed + broken, 0.5) < level
-        level = level if found else level / 2
-    return bool(found)
+    before = case.earlier.rounds if case.earlier else []
+    labels, n_added = outcome.labels, len(outcome.added[0])
+    line = {"round": len(before) + 1, "added": n_added, "total": n_added + len(case.used), "fixed": outcome.fixed}
+    line |= {"broken": outcome.broken, "samples": int(labels["samples"].sum()), "tries": outcome.tries}
+    line |= {"helps": outcome.helps} | {name: round(value, 6) for name, value in outcome.accuracies.items()}
+    given = np.bincount(np.asarray(outcome.added[1], int), minlength=len(labels))
+    right = {"right_before": labels["before"], "right": labels["after"]}
+    line |= {name: (share.fillna(0) * labels["samples"]).round().astype(int).tolist() for name, share in right.items()}
+    gain = outcome.judged and outcome.judged.gain
+    told = {name: round(value, 6) for name, value in asdict(gain).items() if name != "labels"} if gain else {}
+    told = {"gain" if name == "mean" else name: value for name, value in told.items()}
+    return line | {"given": given.tolist()} | told
 
 
-def _gain(line):
-    return (line["fixed"] - line["broken"]) / line["samples"]
+def first_case(case):
+    """Return a case as it was before the first round of its campaign; None if the first model was not kept."""
+    if case.earlier is None:
+        return case
+    path, n_added = case.earlier.folder / FIRST, len(case.used)
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as found:
+        state = tuple(found[name] for name in found.files)
+    x, y = case.data.x_train, case.data.y_train
+    data = replace(case.data, x_train=x[: len(x) - n_added], y_train=y[: len(y) - n_added])
+    return replace(case, data=data, initial_state=state)
+
+
+def save_first(folder, case):
+    """Keep the state of the first model of a campaign beside a round, so that later ones can be judged from it."""
+    first = first_case(case)
+    if first is not None:
+        np.savez(
+            folder / FIRST,
+            *(each if each.dtype.kind in "biuf" else each.astype(np.float32) for each in first.initial_state),
+        )

@@ -1,0 +1,67 @@
+"""Comparison of a choice with random inputs where the whole pool has labels: the same budget, the same retraining."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from mode_utils.repair.campaign.gain import PLANNED_ROUNDS, Gain, estimate_gain
+
+SEEDS = 6  # repairs of each kind
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Repairs with the chosen inputs and with as many drawn at random, each time others."""
+
+    #: a row a seed: `chosen` and `random`, accuracy after the repair, in [0, 1], on the test set if there is one and
+    #: otherwise on validation samples; `difference`; `judged_on`, "test" or "validation"
+    table: pd.DataFrame
+    gain: Gain
+
+    @property
+    def doubt(self):
+        """What speaks against the comparison, in a clause that may be empty."""
+        on_test = (self.table["judged_on"] == "test").all()
+        return "" if on_test else ", on the validation samples that they were chosen by, which favours them"
+
+
+def compare_with_random(case, indices, labels, n_seeds=SEEDS, planned=PLANNED_ROUNDS):
+    """Repair with the chosen samples and with as many drawn at random, from several seeds, and return `Compared`.
+
+    Parameters
+    ----------
+    case : Case, of a fully labelled pool, or it is a ValueError; the model of its trainer stays as it is
+    indices, labels : (n,) int, the chosen samples
+    n_seeds : int, at least 2, of order, old samples, and what is drawn
+    planned : int, rounds of the campaign, see `gain.estimate_gain`
+    """
+    check_comparable(case)
+    data, right = case.data, {"random": [], "chosen": []}
+    left, seeds = np.setdiff1d(np.arange(len(data.x_pool)), case.used), np.arange(case.seed, case.seed + n_seeds)
+    for seed in seeds:
+        drawn = np.random.default_rng([seed, 1]).choice(left, len(indices), replace=False)
+        for kind, added in {"chosen": (indices, labels), "random": (drawn, data.y_pool[drawn])}.items():
+            with case.trainer.at():
+                right[kind].append(_right(replace(case, seed=int(seed)), *added))
+    means = {kind: np.mean(each, axis=1) for kind, each in right.items()}
+    table = {"seed": seeds, "chosen": means["chosen"], "random": means["random"]}
+    table |= {"difference": means["chosen"] - means["random"]}
+    table |= {"judged_on": "validation" if data.x_test is None else "test"}
+    gain = estimate_gain(len(indices), right["random"], right["chosen"], n_looks=planned)
+    return Compared(pd.DataFrame(table), gain)
+
+
+def check_comparable(case):
+    """Raise a ValueError unless the whole pool has labels: what is drawn at random needs them, too."""
+    if not case.data.pool_labelled:
+        told = "to compare with random choice, what is drawn needs labels, too: label the whole pool"
+        raise ValueError(f"{told}, or rely on the control arm, which is drawn at random for that (--control-share)")
+
+
+def _right(case, indices, labels):
+    from mode_utils.repair.retraining import retrain  # imports TensorFlow, which a choice without a model does without
+
+    retrain(case, indices, labels)
+    test = case.data.splits().test  # or validation samples
+    return case.trainer.predict(test.x).argmax(axis=1) == test.y
