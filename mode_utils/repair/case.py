@@ -14,8 +14,8 @@ from mode_utils.options import DebugOptions
 from mode_utils.repair.campaign.rounds import Earlier, continue_case, read_earlier
 from mode_utils.repair.choosing.choice import PoolCase
 from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
-from mode_utils.repair.reading.arrays import OwnData, say_known, say_unseen
-from mode_utils.repair.reading.case_options import CaseOptions, with_arm
+from mode_utils.repair.reading.arrays import OwnData, say_known, say_unseen, with_arm
+from mode_utils.repair.reading.case_options import CaseOptions
 from mode_utils.repair.reading.model_files import load_model
 from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.repair.reading.own_model import check_fit, check_model, read_data, read_model
@@ -112,7 +112,7 @@ def open_case(model, data, budget, **options):
     trainer, whole, notes = read_model(model, source, how)
     check_trainable(whole)
     data, told = read_data(source, whole, trainer, how, sources.get("data", "the data"))
-    repair_options, of_arm = with_arm(repair_options, data.pool_labelled)
+    repair_options, of_arm = with_arm(repair_options, data)
     initial_state = trainer.state()
     check_fit(trainer.model, data, budget)
     predictions = Predictions(trainer, data.x_train)

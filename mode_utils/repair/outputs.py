@@ -18,8 +18,16 @@ from mode_utils.repair.choosing.pool_faults import PoolFaults, find_faults
 from mode_utils.repair.choosing.sharded_pool import ShardedOutputs, ShardedPool, Shards
 from mode_utils.repair.folder import hash_files, save_repair, versions_of
 from mode_utils.repair.reading.array_sets import OUTPUTS, OUTPUTS_BESIDE_SHARDS, check_outputs
-from mode_utils.repair.reading.arrays import OwnData, check_left, check_order, say_known, say_unseen, thin_labels
-from mode_utils.repair.reading.case_options import CONTROL_SHARE, with_arm
+from mode_utils.repair.reading.arrays import (
+    CONTROL_SHARE,
+    OwnData,
+    check_left,
+    check_order,
+    say_known,
+    say_unseen,
+    thin_labels,
+    with_arm,
+)
 from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.support.checks import check_least
 from mode_utils.support.sample_parts import in_chunks
@@ -150,7 +158,7 @@ def open_outputs(
         sharded = ShardedPool(pool if isinstance(pool, Shards) else Shards(str(pool)), n_features, n_classes, names)
         arrays |= {"features_pool": sharded.features, "names_pool": sharded.names, "y_pool": sharded.labels}
     data = _as_data(arrays, names)
-    options, of_arm = with_arm(options, data.pool_labelled)
+    options, of_arm = with_arm(options, data)
     check_left(budget, data)
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")

@@ -162,7 +162,8 @@ def test_labels_against_what_is_known_are_refused_or_told(base, tmp_path):
     path = write(tmp_path / "other.csv", "page", "both", "nobody", [0, 1], case, wrong)
     taken = take_labels(gather_labels(path, case.data.class_names, N_POOL, case.data.names_pool), case)
     assert taken.labels.tolist() == wrong[:2].tolist()
-    assert "1 samples have another label in y_pool, such as sample 0 ('pool/IMG 0000.jpg')" in taken.notes[-1]
+    assert "1 samples have another label in y_pool, such as sample 0 ('pool/IMG 0000.jpg')" in taken.notes[-2]
+    assert taken.notes[-1].startswith("0 of 1 inputs of the control arm have an answer")
     outcome = replace(outcome, added=(taken.indices, taken.labels))
     save_repair(tmp_path / "out", case, assess_case(case), choose_inputs(case, assess_case(case)), outcome)
     case = continue_case(case, read_earlier(tmp_path / "out"))

@@ -104,7 +104,8 @@ def _with_label(path, rows, classes, notes):
 
 
 def _is_unsure(row, classes):
-    return not row["label"] or (row["label"].lower() == CANNOT_TELL and not classes.named(row["label"]))
+    own = any(name.strip().lower() == CANNOT_TELL for name in classes)  # a class that is called so
+    return not row["label"] or (row["label"].lower() == CANNOT_TELL and not own)
 
 
 def _labels(path, rows, classes, notes):

@@ -11,6 +11,7 @@ from mode_utils.splits import Splits, Subset
 from mode_utils.support.sample_parts import convert_samples
 
 FEW = 10  # validation samples of a label
+CONTROL_SHARE = 0.1  # of a budget, by default
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,19 @@ def check_left(budget, data, used=()):
     why = f" to choose from, as {closed} of {n} have a label or were added before" if closed else ""
     if budget > n - closed:
         raise ValueError(f"a budget of {budget} is larger than the pool, which has {n - closed} samples{why}")
+
+
+def with_arm(options, data):
+    """Return options with a control arm where a pool needs labels, see `selection.arm`; and a tuple of what to say."""
+    share, budget = options.control_share, options.batch_size
+    if data.pool_labelled or not share:
+        return replace(options, control_share=0.0), ()
+    n = round(share * budget)
+    if not n:
+        told = f"A budget of {budget} is too small for a control arm of {share:.0%}"
+        return options, (f"{told}: what choosing gains over drawing at random will not be told.",)
+    told = f"{n} of {budget} inputs are drawn at random from the whole pool: a control arm, whose labels tell what"
+    return options, (f"{told} the pool is like and what choosing gains; --control-share 0 leaves them out.",)
 
 
 def with_classes(data, n_classes):

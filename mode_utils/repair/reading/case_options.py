@@ -1,17 +1,16 @@
 """The options of a case: how a model and its data are read, and how the model is retrained."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
 from mode_utils.options import DebugOptions
+from mode_utils.repair.reading.arrays import CONTROL_SHARE
 from mode_utils.repair.reading.class_names import check_class_names
 from mode_utils.repair.reading.own_samples import PIXELS
 from mode_utils.support.checks import check_choice, check_least, check_share
-
-CONTROL_SHARE = 0.1  # of the budget, by default
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class CaseOptions:
     tolerance: float = 0.02  # validation accuracy that a label may lose before it is a new bug, in [0, 1]
     seed: int = 0
     batch_size: int = 32  # samples a step of the retraining
-    control_share: float = CONTROL_SHARE  # of the budget, in [0, 1), see `with_arm`
+    control_share: float = CONTROL_SHARE  # of the budget, in [0, 1), see `arrays.with_arm`
     continue_from: str | Path | None = None  # the folder of a repair with the same data, see `rounds`
     preset: str = "recommended"  # one of `options.PRESETS`
     epochs: int | None = None  # passes over the samples, by default 3, and more while it is slow
@@ -60,16 +59,3 @@ class CaseOptions:
         changes = {"reference": "states"} | self.changes  # which any model has, however it was trained
         changes |= {"control_share": self.control_share, "epochs": self.epochs}
         return DebugOptions.preset(self.preset, batch_size=budget, max_iterations=1, **changes)
-
-
-def with_arm(options, pool_labelled):
-    """Return options with a control arm where a pool needs labels, see `selection.arm`; and a tuple of what to say."""
-    share, budget = options.control_share, options.batch_size
-    if pool_labelled or not share:
-        return replace(options, control_share=0.0), ()
-    n = round(share * budget)
-    if not n:
-        told = f"A budget of {budget} is too small for a control arm of {share:.0%}"
-        return options, (f"{told}: what choosing gains over drawing at random will not be told.",)
-    told = f"{n} of {budget} inputs are drawn at random from the whole pool: a control arm, whose labels tell what"
-    return options, (f"{told} the pool is like and what choosing gains; --control-share 0 leaves them out.",)
