@@ -66,8 +66,7 @@ def judge_accuracies(predictions, seen, unseen, theta=0.92, gamma=0.10):
 def another_order(labels, predictions, n_classes):
     """Return the order of classes that explains predictions far better: by 40 points, and at least half of them.
 
-    The order (n_classes,) holds the prediction that each label stands for, None if there is none; with it comes the
-    share of the predictions that it explains, in [0, 1].
+    The order (n_classes,) holds the prediction of each label, or is None; with it comes the share that it explains.
     """
     from scipy.optimize import linear_sum_assignment  # takes longer to import than all else here
 
@@ -90,8 +89,7 @@ def label_accuracies(labels, predictions, n_classes):
 def find_underfit_labels(train_accuracies, held_out_accuracies, theta=0.92):
     """Return the labels whose accuracy is below theta on training *and* held-out samples, the lowest held-out first.
 
-    Of a label (n_classes,) without samples in one role (NaN), the other decides. Ma et al., ESEC/FSE 2018, doi
-    10.1145/3236024.3236082; the value of theta is the earlier replication's.
+    Of a label without samples in one role (NaN), the other decides. Ma et al., ESEC/FSE 2018; theta: the replication.
     """
     check_share("theta", theta)
     train, held_out = _either(train_accuracies, held_out_accuracies), _either(held_out_accuracies, train_accuracies)

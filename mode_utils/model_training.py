@@ -14,12 +14,8 @@ from mode_utils.support.streams import run_streams
 def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=1):
     """Build a softmax classifier, compiled with Adam and sparse categorical cross-entropy.
 
-    Parameters
-    ----------
-    architecture : {"dense", "cnn", "residual"}
-        784-28-28-10 of the replication; two convolutions, one dense layer; three blocks of two normalized convolutions.
-    input_shape : tuple of int, the shape of one sample, with or without a channel axis
-    width : int, factor on the number of units and filters
+    "dense" is 784-28-28-10 of the replication, "cnn" two convolutions and a dense layer, "residual" three blocks of two
+    normalized convolutions. `input_shape` is that of a sample, with or without channels; `width` is a factor on units.
     """
     check_choice("architecture", architecture, ARCHITECTURES)
     output, samples = keras.layers.Dense(n_classes, activation="softmax", name="output"), keras.Input(input_shape)
@@ -68,8 +64,7 @@ def train_yardsticks(trainer, splits, seed):
 def learning_curve_slope(trainer, splits, seed):
     """Return what the last doubling of the training samples gained; about 0 where more samples gain nothing.
 
-    It is the difference in held-out accuracy, in [-1, 1], of the network trained afresh on all and on half of them;
-    `seed` decides the half, weights and order.
+    It is the difference of held-out accuracies of the network trained afresh, by `seed`, on all and on half of them.
     """
     accuracies, places = [], run_streams(seed)["reference"].permutation(len(splits.train))
     for part in (splits.train.subset(places[: max(1, len(places) // 2)]), splits.train):
@@ -90,13 +85,10 @@ def _hidden_layers(architecture, input_shape, width):
         return [layers.Flatten(name="flatten"), *dense]
     return [
         layers.Reshape(_with_channel(input_shape), name="channels"),
-        layers.Conv2D(8 * width, 3, activation="relu", name="conv_1"),
-        layers.MaxPooling2D(name="pool_1"),
-        layers.Conv2D(16 * width, 3, activation="relu", name="conv_2"),
-        layers.MaxPooling2D(name="pool_2"),
-        layers.Flatten(name="flatten"),
-        layers.Dense(32 * width, activation="relu", name="hidden"),
-    ]
+        layers.Conv2D(8 * width, 3, activation="relu", name="conv_1"), layers.MaxPooling2D(name="pool_1"),
+        layers.Conv2D(16 * width, 3, activation="relu", name="conv_2"), layers.MaxPooling2D(name="pool_2"),
+        layers.Flatten(name="flatten"), layers.Dense(32 * width, activation="relu", name="hidden"),
+    ]  # fmt: skip
 
 
 def _residual_features(samples, width):

@@ -36,8 +36,7 @@ _SHARED_OPTIONS = ("batch_size", "max_iterations", "epochs", "replay", "theta", 
 class Run:
     """One seed and what its repairs share, computed once and kept.
 
-    Trainer and splits are those of the model, or of its last layer alone and its features, if the setup fine-tunes
-    that. `origin` stands for the data and the code in the cache's keys.
+    Trainer and splits are of the model, or of its last layer alone, if that is fine-tuned; `origin`: of data and code.
     """
 
     seed: int
@@ -80,9 +79,8 @@ class Run:
         return self.trainer, self.splits, self.initial_state
 
 
-def repeat_runs(
-    dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir=CACHE_DIR, progress=True, control_iterations=0
-):
+def repeat_runs(dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir=CACHE_DIR, progress=True,
+                control_iterations=0):  # fmt: skip
     """Repair `n_runs` models, at least 1, each against its own control.
 
     Parameters

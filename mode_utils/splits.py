@@ -95,9 +95,8 @@ class Splits:
                 each[:] = [False, None]
 
 
-def split_dataset(
-    dataset, rng, n_train=30_000, n_bug_fixing=25_000, n_validation=5_000, n_test=10_000, diagnose_on="validation"
-):
+def split_dataset(dataset, rng, n_train=30_000, n_bug_fixing=25_000, n_validation=5_000, n_test=10_000,
+                  diagnose_on="validation"):  # fmt: skip
     """Draw the four roles at random and without overlap, as `Splits`.
 
     Test samples come from the dataset's test part, all others from its training part. `diagnose_on="test"` reproduces

@@ -20,8 +20,7 @@ PHASES = ("underfit", "overfit", "underfit")
 class Schedule:
     """The order of a repair, which can take `most_iterations` in all.
 
-    Buggy labels: underfitting first, then overfitting, and if there was any, underfitting again; each until clean or at
-    its limit. The other allocations have one phase, and no fault.
+    Buggy labels: underfit, overfit, and if any was, underfit again, until clean or at the limit; others: one phase.
     """
 
     def __init__(self, options):

@@ -198,8 +198,7 @@ def loss(candidates):
 def k_center(candidates):
     """Choose, one after the other, the candidate farthest from all known states; its score is minus its turn.
 
-    Known are the states of 2,000 training samples, drawn at random, and of all chosen before, in any group. Those whose
-    turn does not come share the last place.
+    Known are the states of 2,000 random training samples, and of all chosen before. The others share the last place.
     """
     known, scores = candidates.training_states(_N_KNOWN), np.full(len(candidates), -float(len(candidates)))
     for place, n_wanted in candidates.by_group():

@@ -25,12 +25,10 @@ class Flag(NamedTuple):
     no: str
 
 
-FLAGS = {
-    "chosen": Flag("chosen or not", "chosen", "not chosen"),
-    "doubtful": Flag("suspected noise: doubtful labels", "doubtful label", "not doubted"),
-    "foreign": Flag("foreign inputs", "foreign", "like known inputs"),
-    "copy": Flag("copies", "copy", "no copy found"),
-}
+FLAGS = {"chosen": Flag("chosen or not", "chosen", "not chosen"),
+         "doubtful": Flag("suspected noise: doubtful labels", "doubtful label", "not doubted"),
+         "foreign": Flag("foreign inputs", "foreign", "like known inputs"),
+         "copy": Flag("copies", "copy", "no copy found")}  # fmt: skip
 _CLASSES = {"label": "label", "guess": "guess", "predicted": "prediction"}
 
 

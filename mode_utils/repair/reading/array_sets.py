@@ -39,8 +39,7 @@ OUTPUTS_BESIDE_SHARDS = ArraySet(tuple(name for name in OUTPUTS.required if not 
 def check_set(arrays, names, where, class_names=None, n_classes=None, even_if_odd=False):
     """Return a set of arrays as they are used, the names of classes (None if unknown), their number, and notes.
 
-    Labels become integers, names texts; `y_pool` without any label is left out. A ValueError says in one sentence what
-    is wrong and what to do, and `where` it is.
+    Labels become integers, names texts; `y_pool` without labels is left out. A ValueError says what is wrong, `where`.
     """
     _check_names(where, arrays, names)
     arrays = {name: as_plain(array) for name, array in arrays.items()}

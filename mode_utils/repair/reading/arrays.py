@@ -71,8 +71,7 @@ class OwnData:
 def check_arrays(arrays, class_names=None, n_classes=None, path="the data", dtype=None, even_if_odd=False):
     """Make `OwnData` of arrays by name, those of `array_sets.SAMPLES`; a ValueError says what is wrong.
 
-    Without class names these are the labels, texts in order. `dtype` is what the model takes; with `even_if_odd`,
-    another scale than that of training samples is only said.
+    Without class names these are the labels, texts in order. `dtype` is the model's; `even_if_odd`: see `check_span`.
     """
     arrays, class_names, n_classes, notes = check_set(arrays, SAMPLES, path, class_names, n_classes, even_if_odd)
     arrays |= {name: convert_samples(name, x, dtype) for name, x in of_kind(arrays, "x").items()}

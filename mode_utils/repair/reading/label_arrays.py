@@ -13,8 +13,7 @@ _SHOWN = 6  # classes in a sentence
 def find_classes(labels, class_names=None, n_classes=None):
     """Return names of classes (None of mere numbers), their number (None where unknown), and notes.
 
-    `labels` are arrays by name. Texts in no given order are classes in that of the alphabet; a ValueError says where
-    they may be read in two ways, or are not as many as there are classes.
+    `labels` are arrays by name. Texts in no given order are sorted; two readings, or another number, are a ValueError.
     """
     labels = {name: as_plain(y) for name, y in labels.items()}
     if class_names is not None and len(class_names):

@@ -122,8 +122,7 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
 def check_injected(check: Callable[[dict], object] | None = None) -> None:
     """Check the parameters of the notebook that this is called in: papermill only warns of names not declared there.
 
-    A name that is not declared, and a value that does not fit its parameter, are a `ParameterError`; so is a KeyError
-    or a ValueError of `check`, which is given all parameters.
+    An undeclared name, a value that does not fit, and an error of `check`, given all values, is a `ParameterError`.
     """
     from IPython import get_ipython
 
