@@ -16,11 +16,11 @@ from mode_utils.networks.backend import keras
 from mode_utils.networks.learning_rate import describe_rate
 from mode_utils.networks.trainer import Predictions, Trainer
 from mode_utils.repair import assess_case, choose_inputs, open_case, retrain, say_next_round, say_outcome
+from mode_utils.repair.campaign.rounds import round_of
 from mode_utils.repair.class_weights import find_class_weights, read_class_weights
 from mode_utils.repair.conclusion import still_failing
 from mode_utils.repair.reading.arrays import check_arrays
 from mode_utils.repair.retraining import RepairOutcome, Training
-from mode_utils.repair.campaign.rounds import round_of
 
 schedules = keras.optimizers.schedules
 OPTIMIZERS = keras.optimizers

@@ -20,11 +20,11 @@ from mode_utils.repair import (
     save_tasks,
     take_labels,
 )
+from mode_utils.repair.campaign.rounds import continue_case, read_earlier
 from mode_utils.repair.labelling.agreement import gather_labels
 from mode_utils.repair.labelling.label_table import as_text
 from mode_utils.repair.outputs import choose_from_arrays, make_outputs_example, open_outputs
 from mode_utils.repair.reading.arrays import check_arrays
-from mode_utils.repair.campaign.rounds import continue_case, read_earlier
 from mode_utils.selection.reference import StatesReference
 
 BUDGET, N_POOL = 8, 120

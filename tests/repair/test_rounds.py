@@ -21,8 +21,8 @@ from mode_utils.repair import (
     say_next_round,
 )
 from mode_utils.repair.__main__ import main
-from mode_utils.repair.labelling.agreement import GatheredLabels, gather_labels
 from mode_utils.repair.campaign.rounds import answered_arm, read_earlier, take_labels
+from mode_utils.repair.labelling.agreement import GatheredLabels, gather_labels
 
 
 @pytest.fixture(scope="module")
