@@ -86,7 +86,9 @@ class PlayedCampaign:
         arm = np.sort(np.concatenate(self.arms))
         x, y = self.splits.bug_fixing.take(arm)
         with self.trainer.at(self.states[0]):
-            return describe_pool(self.trainer, (x, y), (self.splits.held_out.x, self.splits.held_out.y), 0, class_names)
+            return describe_pool(
+                self.trainer, (x, y), (self.splits.held_out.x, self.splits.held_out.y), 0, class_names
+            )[0]
 
     def true_gain(self, n_rounds, n_draws):
         """Return the gain that `judge` estimates, by the test set, of so many draws and parts of what was chosen."""
