@@ -25,6 +25,7 @@ class Earlier:
     cannot_tell: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # places that nobody can give a label
     arm: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # places of the control arm that are answered
     checked: np.ndarray = field(default_factory=lambda: np.empty((0, 2), int))  # see `judged.Judgement`
+    strange_belong: bool = False  # see there
 
 
 def read_earlier(folder):
@@ -47,7 +48,8 @@ def read_earlier(folder):
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{origin} is damaged ({type(error).__name__}: {error}): go on from another folder") from None
     model = folder / "repaired.keras"
-    return Earlier(folder, model if model.exists() else None, samples, rounds, data_hash, *places)
+    belong = bool(found.get("strange_belong", False))
+    return Earlier(folder, model if model.exists() else None, samples, rounds, data_hash, *places, belong)
 
 
 def continue_case(case, earlier):
@@ -74,7 +76,11 @@ def continue_case(case, earlier):
     if len(earlier.checked):
         told += f" {len(earlier.checked)} of the control arm join the validation samples in the diagnosis,"
         told += " as models take them that were not trained on them."
-    return replace(case, data=data, used=used, earlier=earlier, notes=(*case.notes, told))
+    options = case.options
+    if earlier.strange_belong:
+        told += " Inputs unlike all known samples are not passed over: those in the control arm have labels."
+        options = replace(options, skip=tuple(each for each in options.skip if each != "foreign"))
+    return replace(case, data=data, used=used, earlier=earlier, options=options, notes=(*case.notes, told))
 
 
 def take_labels(gathered, case):
