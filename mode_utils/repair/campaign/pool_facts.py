@@ -11,13 +11,12 @@ _ENOUGH = 10  # answered inputs of a label, from which its accuracy is told
 _NAMED = 5  # labels in a sentence
 
 
-def describe_pool(trainer, arm, validation, n_unanswerable, class_names):
+def describe_pool(arm, validation, n_unanswerable, class_names):
     """Return sentences on the pool, and on validation samples beside it, by a model that has seen none of both.
 
-    `arm` and `validation` are samples (n, ...) and labels (n,); for the others see `describe_arm`.
+    `arm` and `validation` are labels (n,) and the model's probabilities (n, n_classes); others: see `describe_arm`.
     """
-    seen = [trainer.predict(np.asarray(x)) for x, _ in (arm, validation)]
-    sides = [(y, p.argmax(axis=1), p.max(axis=1)) for (_, y), p in zip((arm, validation), seen, strict=True)]
+    sides = [(y, p.argmax(axis=1), p.max(axis=1)) for y, p in (arm, validation)]
     accuracies = [(y == predicted).mean() for y, predicted, _ in sides]
     said = describe_arm(*sides[0][:2], n_unanswerable, class_names)
     return [*said, say_validation(compare_with_validation(*sides), *accuracies)]
