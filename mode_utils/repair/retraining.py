@@ -7,7 +7,7 @@ import pandas as pd
 
 from mode_utils.assessment import label_accuracies
 from mode_utils.networks.learning_rate import describe_rate, is_scheduled, rated_optimizers
-from mode_utils.repair.verdicts import NEW_BUG, judge_labels
+from mode_utils.repair.verdicts import NEW_BUG, count_changes, judge_labels
 from mode_utils.selection.replay import Replay
 
 
@@ -69,9 +69,7 @@ def _outcome(case, before, after, replay, training):
             columns[prefix + when] = label_accuracies(truth[part], predictions[part], data.n_classes)
             overall[f"{prefix}accuracy_{when}"] = float((predictions[part] == truth[part]).mean())
     labels = pd.DataFrame(columns)
-    was, is_ = (predictions["validation"] == data.y_validation for predictions in (before, after))
-    counts = {"samples": np.ones_like(was), "fixed": ~was & is_, "broken": was & ~is_}
-    counts = {name: np.bincount(data.y_validation[part], minlength=data.n_classes) for name, part in counts.items()}
+    counts = count_changes(data.y_validation, before["validation"], after["validation"], data.n_classes)
     found = {"change": labels["after"] - labels["before"], **counts}
     found |= {"verdict": judge_labels(**counts, tolerance=case.tolerance)}
     for place, (name, column) in enumerate(found.items(), start=3):

@@ -17,7 +17,6 @@ from mode_utils.repair.campaign.next_round import (
 from mode_utils.repair.campaign.pool_facts import describe_pool, say_strange
 from mode_utils.repair.campaign.rounds import answered_arm, first_case, rounds_with
 from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
-from mode_utils.repair.retraining import train
 from mode_utils.selection import screening
 
 _FEW = 20  # validation samples of a label in the middle, below which the arm joins them for the next diagnosis
@@ -120,6 +119,8 @@ def _known_labels(case, outcome):
 
 def _retrainer(first, outcome, known):
     """Return a function that retrains the first model on some places, by a number, and predicts validation samples."""
+    from mode_utils.repair.retraining import train  # imports TensorFlow, which a round of outputs does without
+
     splits, replay, training = first.data.splits(np.maximum(known, 0)), first.options.replay, outcome.training
     rate = training.rate if training.replaced else first.learning_rate
     alike = replace(first, options=replace(first.options, epochs=training.epochs), fixed_epochs=True)
@@ -146,7 +147,7 @@ def _describe(first, arm, known, n_unanswerable):
     data = first.data
     sides = (np.asarray(data.x_pool[arm]), known[arm]), (data.x_validation, data.y_validation)
     with first.trainer.at(first.initial_state):
-        return describe_pool(first.trainer, *sides, n_unanswerable, data.class_names)
+        return describe_pool(*((y, first.trainer.predict(x)) for x, y in sides), n_unanswerable, data.class_names)
 
 
 def _say_outcome(line, all_right):

@@ -84,11 +84,9 @@ class PlayedCampaign:
     def describe_pool(self, class_names):
         """Return sentences on the pool by its arm and the first model, see `pool_facts`."""
         arm = np.sort(np.concatenate(self.arms))
-        x, y = self.splits.bug_fixing.take(arm)
+        sides = self.splits.bug_fixing.take(arm), (self.splits.held_out.x, self.splits.held_out.y)
         with self.trainer.at(self.states[0]):
-            return describe_pool(
-                self.trainer, (x, y), (self.splits.held_out.x, self.splits.held_out.y), 0, class_names
-            )[0]
+            return describe_pool(*((y, self.trainer.predict(x)) for x, y in sides), 0, class_names)[0]
 
     def true_gain(self, n_rounds, n_draws):
         """Return the gain that `judge` estimates, by the test set, of so many draws and parts of what was chosen."""

@@ -11,14 +11,13 @@ _ENOUGH = 10  # answered inputs of a label, from which its accuracy is told
 _NAMED = 5  # labels in a sentence
 
 
-def describe_pool(trainer, arm, validation, n_unanswerable, class_names):
+def describe_pool(arm, validation, n_unanswerable, class_names):
     """Return sentences on the pool, and on validation samples beside it, and whether these are unlike it.
 
-    `trainer` holds a model that has seen neither. `arm` and `validation` are samples (n, ...) and labels (n,); for the
+    `arm` and `validation` are labels (n,), and probabilities (n, n_classes) of a model that has seen neither; for the
     others see `describe_arm`.
     """
-    seen = [trainer.predict(np.asarray(x)) for x, _ in (arm, validation)]
-    sides = [(y, p.argmax(axis=1), p.max(axis=1)) for (_, y), p in zip((arm, validation), seen, strict=True)]
+    sides = [(y, p.argmax(axis=1), p.max(axis=1)) for y, p in (arm, validation)]
     accuracies = [(y == predicted).mean() for y, predicted, _ in sides]
     said, p = describe_arm(*sides[0][:2], n_unanswerable, class_names), compare_with_validation(*sides)
     return [*said, say_validation(p, *accuracies)], min(p.values()) < SIGNIFICANCE
