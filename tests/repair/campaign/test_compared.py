@@ -1,4 +1,4 @@
-"""Comparison of a choice with random inputs: other draws each time, and an interval for draws, trainings and samples."""
+"""Comparison of a choice with random inputs: other draws each time, and an interval for all that differs."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -63,12 +63,15 @@ def test_who_judges_by_what_the_choice_was_made_by_is_told(retrainings):
 
 @pytest.mark.parametrize(
     ("n_samples", "of_draws", "of_training", "of_samples"),
-    [(100, 0.0, 0.1, 0.5), (400, 0.3, 0.1, 0.5), (900, 0.1, 0.3, 0.9), (200, 0.5, 0.0, 0.0)],
+    [(100, 0.0, 0.1, 0.5), (400, 0.3, 0.1, 0.5), (900, 0.1, 0.3, 0.9), (200, 0.2, 0.2, 0.0)],
 )
 def test_the_interval_covers_for_other_draws_other_trainings_and_other_samples(
     n_samples, of_draws, of_training, of_samples, retrainings
 ):
-    """Samples are easier or harder for what was chosen, in all repairs: over seeds alone an interval covers less."""
+    """Samples are easier or harder for what was chosen, in all repairs: over seeds alone an interval covers less.
+
+    Of draws that differ by 5 points, skewed as accuracies near 1 are, six tell the interval to 92%: Student's limit.
+    """
     rng, hits, truth = np.random.default_rng(n_samples), [], []
     for _ in range(200):
         easy, gained = _population(rng, n_samples, of_samples)
