@@ -161,7 +161,7 @@ def _origin(case, outcome, labels, rounds):
     ]
     return {
         "samples": samples, "earlier_samples": case.earlier.samples if case.earlier else [],
-        "cannot_tell": cannot_tell, "arm": arm,
+        "cannot_tell": cannot_tell, "arm": arm, "checked": outcome.judged.checked.tolist() if outcome.judged else [],
         "rounds": rounds, "seed": case.seed, "options": asdict(case.options), "batch_size": case.trainer.batch_size,
         "files": hash_files(files), "versions": versions_of("tensorflow", "keras", "numpy"),
     }  # fmt: skip

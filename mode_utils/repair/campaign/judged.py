@@ -19,6 +19,7 @@ from mode_utils.repair.campaign.rounds import answered_arm, first_case, rounds_w
 from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
 from mode_utils.repair.retraining import train
 
+_FEW = 20  # validation samples of a label in the middle, below which the arm joins them for the next diagnosis
 _SPREAD = 0.01  # of accuracy by training alone, where nothing was trained again: a typical one
 
 
@@ -34,6 +35,9 @@ class Judgement:
     points: dict[str, tuple] = field(default_factory=dict)  #: of each of them, labels and validation accuracies so far
     pool: tuple[str, ...] = ()  #: sentences
     doubt: str = ""  #: about the gain
+    #: (n, 2) int, places of the arm and what models that were not trained on them take them for: where validation
+    #: samples are few or unlike the pool, they join them in the diagnosis of the next round
+    checked: np.ndarray = field(default_factory=lambda: np.empty((0, 2), int))
     theta: float = 0.92  #: what labels are to reach
 
     def say(self):
@@ -71,9 +75,15 @@ def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROU
         with case.trainer.at():
             made = run_trainings(plan, _retrainer(first, outcome, known))
         gain, spread = judge_trainings(made, y, len(plan["drawn"][0]), planned)
-    pool = _describe(first, np.sort(arm), known, len(answered) - len(arm)) if first and len(arm) else ()
+    pool, differs, checked = (), False, np.empty((0, 2), int)
+    if first and len(arm):
+        pool, differs = _describe(first, np.sort(arm), known, len(answered) - len(arm))
+        counts = np.bincount(y)
+        if differs or np.median(counts[counts > 0]) < _FEW:
+            added = np.concatenate([case.used, outcome.added[0]])
+            checked = _check_arm(first, outcome, known, arm[np.isin(arm, added)], chosen)
     found = judge_lines(case, rounds_with(case, outcome), gain, spread, planned, label_cost)
-    return replace(found, pool=tuple(pool), doubt=doubt)
+    return replace(found, pool=tuple(pool), doubt=doubt, checked=checked)
 
 
 def judge_lines(case, lines, gain=None, spread=_SPREAD, planned=PLANNED_ROUNDS, label_cost=LABEL_COST):
@@ -110,12 +120,22 @@ def _retrainer(first, outcome, known):
     rate = training.rate if training.replaced else first.learning_rate
     alike = replace(first, options=replace(first.options, epochs=training.epochs), fixed_epochs=True)
 
-    def retrain(places, number):
+    def retrain(places, number, x=first.data.x_validation):
         seed = np.random.SeedSequence([first.seed, len(outcome.added[0]), number]).generate_state(1)[0]
         train(replace(alike, seed=int(seed)), splits, places, replay, rate)
-        return first.trainer.predict(first.data.x_validation).argmax(axis=1)
+        return first.trainer.predict(x).argmax(axis=1)
 
     return retrain
+
+
+def _check_arm(first, outcome, known, arm, chosen):
+    """Return each half of the arm, and what models take it for that were retrained on all labels but those of it."""
+    retrain, found = _retrainer(first, outcome, known), []
+    with first.trainer.at():
+        for number, half in enumerate((arm[::2], arm[1::2])):
+            rest = np.setdiff1d(np.concatenate([arm, chosen]), half)
+            found.append(np.column_stack([half, retrain(rest, 10_000 + number, np.asarray(first.data.x_pool[half]))]))
+    return np.concatenate(found)
 
 
 def _describe(first, arm, known, n_unanswerable):

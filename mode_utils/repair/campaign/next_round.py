@@ -10,8 +10,9 @@ from mode_utils.study.formatting import interval, pp
 from mode_utils.study.significance import SIGNIFICANCE
 
 LABEL_COST = 0.25  # points of accuracy that 100 labels have to bring, unless the user knows better
-_OF_TRAINING = 0.5  # of the variance between retrained models that counts in what a round brings
-_SURE = 2 / 3  # probability that a round is not worth its labels, from which the advice is to stop
+_OF_TRAINING = 0.7  # of the variance between retrained models that counts in what a round brings
+_LUCK = 0.25  # of how far the model lies above its curve, that the next round is expected to lose again
+_SURE = 0.75  # probability that a round is not worth its labels, from which the advice is to stop
 _WIDE, _FEW = 4, 10  # an interval whose end is more than so many times its beginning, at least so many, tells nothing
 _SHOWN = 0.05  # accuracy below theta that validation samples are to rule out
 
@@ -45,8 +46,10 @@ def forecast_round(labels, right, n_samples, n_next, of_training):
     n_next : int, labels of the next round
     of_training : float, standard deviation of the accuracies of models that were trained alike, see `tracks`
     """
-    mean, deviation = LearningCurve(labels, right, n_samples, OF_ROUNDS).gain(labels[-1], n_next)
-    return Forecast(n_next, float(mean), float(np.sqrt(deviation**2 + _OF_TRAINING * of_training**2)))
+    curve = LearningCurve(labels, right, n_samples, OF_ROUNDS)
+    mean, deviation = curve.gain(labels[-1], n_next)
+    luck = _LUCK * (right[-1] / n_samples - curve.accuracy(labels[-1])[0])
+    return Forecast(n_next, float(mean - luck), float(np.sqrt(deviation**2 + _OF_TRAINING * of_training**2)))
 
 
 def decide(gain, forecast, n_rounds, n_planned, label_cost=LABEL_COST):

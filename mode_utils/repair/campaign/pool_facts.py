@@ -12,15 +12,15 @@ _NAMED = 5  # labels in a sentence
 
 
 def describe_pool(trainer, arm, validation, n_unanswerable, class_names):
-    """Return sentences on the pool, and on validation samples beside it, by a model that has seen none of both.
+    """Return sentences on the pool, and on validation samples beside it, and whether these are unlike it.
 
-    `arm` and `validation` are samples (n, ...) and labels (n,); for the others see `describe_arm`.
+    `trainer` holds a model that has seen neither. `arm` and `validation` are samples (n, ...) and labels (n,); for the others see `describe_arm`.
     """
     seen = [trainer.predict(np.asarray(x)) for x, _ in (arm, validation)]
     sides = [(y, p.argmax(axis=1), p.max(axis=1)) for (_, y), p in zip((arm, validation), seen, strict=True)]
     accuracies = [(y == predicted).mean() for y, predicted, _ in sides]
-    said = describe_arm(*sides[0][:2], n_unanswerable, class_names)
-    return [*said, say_validation(compare_with_validation(*sides), *accuracies)]
+    said, p = describe_arm(*sides[0][:2], n_unanswerable, class_names), compare_with_validation(*sides)
+    return [*said, say_validation(p, *accuracies)], min(p.values()) < SIGNIFICANCE
 
 
 def describe_arm(y, predicted, n_unanswerable, class_names):

@@ -24,6 +24,7 @@ class Earlier:
     data_hash: str | None  # of the file of data
     cannot_tell: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # places that nobody can give a label
     arm: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # places of the control arm that are answered
+    checked: np.ndarray = field(default_factory=lambda: np.empty((0, 2), int))  # see `judged.Judgement`
 
 
 def read_earlier(folder):
@@ -42,6 +43,7 @@ def read_earlier(folder):
         samples = [{"index": int(each["index"]), "label": str(each["label"])} for each in samples]
         rounds, data_hash = found["rounds"], found["files"].get("data", {}).get("sha256")
         places = [np.array(found.get(name, []), int) for name in ("cannot_tell", "arm")]
+        places.append(np.array(found.get("checked", []), int).reshape(-1, 2))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{origin} is damaged ({type(error).__name__}: {error}): go on from another folder") from None
     model = folder / "repaired.keras"
@@ -69,6 +71,9 @@ def continue_case(case, earlier):
     told = f"Round {len(earlier.rounds) + 1}: {len(used)} samples were added before, and are kept."
     if len(earlier.cannot_tell):
         told += f" {len(earlier.cannot_tell)} that nobody could tell are not asked for again."
+    if len(earlier.checked):
+        told += f" {len(earlier.checked)} of the control arm join the validation samples in the diagnosis,"
+        told += " as models take them that were not trained on them."
     return replace(case, data=data, used=used, earlier=earlier, notes=(*case.notes, told))
 
 
