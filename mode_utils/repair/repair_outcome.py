@@ -35,10 +35,10 @@ class RepairOutcome:
     fixed: int
     broken: int
     new_bugs: list[str]
+    replay: float
+    state: tuple[np.ndarray, ...]
+    training: object
     accuracies: dict[str, float]
-    replay: float = 0
-    state: tuple[np.ndarray, ...] = ()
-    training: object = None
     tries: int = 1
     added: tuple[np.ndarray, np.ndarray] = ((), ())
     judged: object = None
@@ -81,4 +81,4 @@ def compare_predictions(data, before, after, tolerance):
         labels.insert(place, name, column)
     new_bugs = labels.loc[labels["verdict"] == NEW_BUG, "label"].tolist()
     fixed, broken = (int(counts[name].sum()) for name in ("fixed", "broken"))
-    return RepairOutcome(labels, fixed, broken, new_bugs, overall)
+    return RepairOutcome(labels, fixed, broken, new_bugs, 0, (), None, overall)
