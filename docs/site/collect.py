@@ -32,7 +32,8 @@ CONTENTS = {  # what stands where in the contents; a page that is named nowhere 
         "docs/anywhere",
     ],
     "Your own model": [
-        "docs/own-model", "docs/labelling", "notebooks/repair", "docs/any-framework", "notebooks/choose",
+        "docs/own-model", "docs/labelling", "notebooks/repair", "docs/campaigns", "notebooks/campaign",
+        "docs/any-framework", "notebooks/choose",
     ],
     "Evidence": [
         "docs/claims", "notebooks/results", "docs/which-inputs", "docs/accuracy-tables", "docs/questions",
@@ -46,6 +47,7 @@ TITLES = {  # in the contents, where a page's own title would not tell it from a
     "docs/walkthrough": "The walkthrough and its parameters",
     "notebooks/walkthrough": "Notebook: MODE, step by step",
     "notebooks/repair": "Notebook: repair, step by step",
+    "notebooks/campaign": "Notebook: a campaign, round after round",
     "notebooks/choose": "Notebook: choose, from any framework",
     "notebooks/results": "Notebook: the results",
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mode_utils.assessment import assess
+from mode_utils.assessment import assess, judge_accuracies, label_accuracies
 from mode_utils.data import load_dataset
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.networks.backend import keras
@@ -73,8 +73,17 @@ class Case(PoolCase):
 
     def assess(self):
         """Return what the model as it came gets wrong on validation samples, an `Assessment`."""
+        data, limits = self.data, (self.options.theta, self.options.gamma)
         with self.trainer.at(self.initial_state):
-            return assess(self.trainer, self.data.splits(), self.options.theta, self.options.gamma)
+            found = assess(self.trainer, data.splits(), *limits)
+        if self.earlier is None or not len(self.earlier.checked):
+            return found
+        places, predicted = self.earlier.checked.T
+        given = dict(zip(self.used.tolist(), data.y_train[len(data.y_train) - len(self.used) :], strict=True))
+        y = np.concatenate([data.y_validation, [given[place] for place in places.tolist()]])
+        unseen = label_accuracies(y, np.concatenate([found.predictions, predicted]), data.n_classes)
+        joined = judge_accuracies(found.predictions, found.train_accuracies, unseen, *limits)
+        return replace(joined, scores=found.scores)
 
     def step_options(self, n_steps):
         """Return the options of a repair that spends the budget in some steps, for a learning curve."""

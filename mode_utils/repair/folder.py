@@ -167,11 +167,16 @@ def _origin(case, outcome, labels, rounds):
     ]
     return {
         "samples": samples, "earlier_samples": case.earlier.samples if case.earlier else [],
-        "cannot_tell": cannot_tell, "arm": arm,
+        "cannot_tell": cannot_tell, "arm": arm, **_of_arm(outcome.judged),
         "rounds": rounds, "seed": case.seed, "options": asdict(case.options), "files": hash_files(files),
         **({"batch_size": case.trainer.batch_size} if outcome.training else {}),
         "versions": versions_of(*case.libraries),
     }  # fmt: skip
+
+
+def _of_arm(judged):
+    """Return what the next round is to know from the arm, see `campaign.judged.Judgement`."""
+    return {"checked": judged.checked.tolist(), "strange_belong": judged.strange_belong} if judged else {}
 
 
 def hash_files(files):

@@ -1,6 +1,7 @@
 """Plots of a campaign: the gain of choosing over drawing, what the next round brings, what a label needs."""
 
 import numpy as np
+import seaborn as sns
 
 from mode_utils.visualization.style import CONTROL, HELD_OUT, MARK, MODE
 
@@ -29,7 +30,7 @@ def plot_forecasts(rounds, ax):
     low, mean, high = (
         seen[told] + 100 * rounds.loc[told, name] for name in ("forecast_low", "forecast", "forecast_high")
     )
-    ax.vlines(total[told] + size, low, high, color=HELD_OUT, linewidth=5, alpha=0.5)
+    ax.vlines(total[told] + size, low, high, color=MODE, linewidth=5, alpha=0.4)
     ax.plot(
         total[told] + size,
         mean,
@@ -38,7 +39,7 @@ def plot_forecasts(rounds, ax):
         markersize=16,
         label="expected one round before, with 95% interval",
     )
-    ax.plot(total, seen, "o-", color=MODE, label="validation")
+    ax.plot(total, seen, "o-", color=HELD_OUT, label="validation")
     if "test_accuracy" in rounds:
         ax.plot(total, 100 * rounds["test_accuracy"], "o--", color=MARK, label="test, hidden in a real campaign")
     ax.set(title="Accuracy after each round, and what was expected of it")
@@ -74,3 +75,28 @@ def _finished(ax, xlabel, ylabel):
     ax.legend(frameon=False, fontsize="small")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def plot_shown(gains, ax, looks=(1, 3, 5)):
+    """Draw the share of campaigns in which choosing was shown to be better, a line a setting of `summarise_gains`."""
+    for row, colour in zip(gains.itertuples(), sns.color_palette("colorblind", len(gains)), strict=True):
+        shown = [100 * getattr(row, f"better_{look}") for look in looks]
+        ax.plot(looks, shown, "o-", color=colour, label=f"{row.dataset}, {row.scenario}: {row.true_gain:+.1f} in truth")
+    ax.set(title="Choosing is shown to be better", xticks=looks, ylim=(-3, 103))
+    return _finished(ax, "after round", "% of campaigns")
+
+
+def plot_arm_costs(costs, ax):
+    """Draw what arms of some shares cost, with 95% intervals, a colour a setting of `summarise_costs`."""
+    costs = costs[costs["control_share"] < 1]
+    settings = costs.groupby(["dataset", "scenario"], sort=False)
+    for place, (setting, part) in enumerate(settings):
+        x, colour = (
+            100 * part["control_share"] + (place - len(settings) / 2) * 0.3,
+            sns.color_palette("colorblind")[place % 10],
+        )
+        ax.vlines(x, part["low"], part["high"], color=colour, linewidth=2)
+        ax.plot(x, part["cost"], "o", color=colour, label=", ".join(setting))
+    ax.axhline(0, color=CONTROL, linewidth=1)
+    ax.set(title="What an arm costs", xticks=100 * costs["control_share"].unique())
+    return _finished(ax, "share of the budget that is drawn at random (%)", "points of accuracy lost")

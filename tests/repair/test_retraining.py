@@ -15,7 +15,8 @@ from sklearn.neural_network import MLPClassifier
 from mode_utils.networks.backend import keras
 from mode_utils.networks.learning_rate import describe_rate
 from mode_utils.networks.trainer import Predictions, Trainer
-from mode_utils.repair import assess_case, choose_inputs, open_case, retrain, say_next_round, say_outcome
+from mode_utils.repair import assess_case, choose_inputs, open_case, retrain, say_health, say_outcome
+from mode_utils.repair.campaign.judged import judge_lines, judge_round
 from mode_utils.repair.campaign.rounds import round_of
 from mode_utils.repair.class_weights import find_class_weights, read_class_weights
 from mode_utils.repair.conclusion import still_failing
@@ -125,9 +126,10 @@ def test_a_rate_that_is_stated_is_taken_even_if_it_moves_nothing_which_is_no_rep
     weights = model.get_weights()
     case, outcome = repaired(model, arrays, learning_rate=1e-10)
     assert not outcome.changed and not outcome.helps and not outcome.is_saved(keep_new_bugs=True)
-    said = say_outcome(outcome, assess_case(case), 0.92, next_round=say_next_round([round_of(case, outcome)]))
+    outcome = replace(outcome, judged=judge_round(case, outcome))
+    said = say_outcome(outcome, assess_case(case), 0.92)
     assert said[0].startswith("nothing was repaired") and "at a learning rate of 1e-10" in said[0]
-    assert not any("likely to pay" in sentence for sentence in said)
+    assert outcome.judged.advice == "mend" and not any("go on choosing" in sentence for sentence in said)
     model.set_weights(weights)
     _, outcome = repaired(model, arrays, learning_rate=0.003)
     assert outcome.helps and outcome.training.rate == 0.003
@@ -276,9 +278,7 @@ def outcome_of(before, after, fixed, broken, verdicts, training):
     bugs = [label for label, verdict in zip("ab", verdicts, strict=True) if verdict == "new bug"]
     added = np.arange(60), np.zeros(60, int)
     accuracies = {"accuracy_before": float(np.mean(before)), "accuracy_after": float(np.mean(after))}
-    return RepairOutcome(
-        labels, fixed, broken, bugs, 4.0, (), training, accuracies, added=added, worth="chosen inputs are worth it"
-    )
+    return RepairOutcome(labels, fixed, broken, bugs, 4.0, (), training, accuracies, added=added)
 
 
 MOVED = Training(3, 30, 0.001, 0.001, moved=0.1, loss_before=2.0, loss_after=0.5, known=0.2)
@@ -291,6 +291,10 @@ TRAININGS = {
 COUNTS = [(0, 0), (40, 0), (3, 3), (9, 12)]
 VERDICTS = [["", ""], ["new bug", ""], ["cannot tell: no validation samples", ""]]
 AFTERS = [[0.9, 0.0], [0.9, 0.5], [0.99, 0.95], [1.0, 1.0]]
+CASE = SimpleNamespace(
+    earlier=None, used=(), options=SimpleNamespace(theta=0.92, batch_size=60),
+    data=SimpleNamespace(y_validation=np.repeat([0, 1], 50), class_names=["a", "b"]),
+)  # fmt: skip
 CASES = list(product(COUNTS, VERDICTS, AFTERS, [(False, 0), (True, 3), (False, 3)]))[::5]  # all pairs of values
 
 
@@ -300,15 +304,14 @@ def test_what_is_said_of_an_outcome_never_contradicts_itself(training):
         outcome = outcome_of([0.95, 0.0], after, fixed, broken, verdicts, TRAININGS[training])
         labels = pd.DataFrame({"label": list("ab"), "fault": ["", "underfit"]})
         report = type("Report", (), {"labels": labels})
-        case = type("Case", (), {"earlier": None, "used": ()})
-        next_round = say_next_round([round_of(case, outcome)])
-        said = say_outcome(outcome, report, 0.92, keep, next_round, without)
+        outcome = replace(outcome, judged=judge_lines(CASE, [round_of(CASE, outcome)]))
+        said = say_outcome(outcome, report, 0.92, keep, without)
         text = "\n".join(said)
         saved = outcome.is_saved(keep)
         assert ("not saved" in text) == (not saved) and ("saved all the same" in text or not saved or outcome.helps)
         assert outcome.helps == (training not in ("still", "known", "diverged") and fixed > 0 and fixed >= broken
                                  and "new bug" not in verdicts)  # fmt: skip
-        assert not ("likely to pay" in text and not outcome.helps) and ("did not help" in text) == (not outcome.helps)
+        assert not ("go on choosing" in text and not outcome.helps) and ("did not help" in text) == (not outcome.helps)
         assert text.startswith("nothing was repaired") == (not outcome.changed)
         assert ("still at 0%: b" in text) == (outcome.changed and after[1] == 0)
         assert ("still below 92%: b" in text) == (outcome.changed and 0 < after[1] < 0.92)
@@ -318,3 +321,9 @@ def test_what_is_said_of_an_outcome_never_contradicts_itself(training):
         assert len(still_failing(outcome, report, 0.92)) == (after[1] < 0.92) and len(set(said)) == len(said)
         if training == "slow" and after[1] < 0.92:
             assert "after 64 epochs the loss of b still falls: a higher --learning-rate may reach them" in text
+
+
+def test_of_a_healthy_model_it_says_that_little_is_to_be_gained_and_of_a_sick_one_nothing():
+    labels = pd.DataFrame({"fault": ["", ""], "validation_accuracy": [0.97, 0.99]})
+    assert "largest error 3.0%" in say_health(SimpleNamespace(labels=labels))
+    assert say_health(SimpleNamespace(labels=labels.assign(fault=["underfit", ""]))) == ""

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.stats import multinomial, norm
 
-from mode_utils.repair.campaign.rounds import say_next_round
 from mode_utils.repair.verdicts import NEW_BUG, judge_labels, loss_p
 
 
@@ -78,29 +77,3 @@ def test_a_loss_beyond_chance_is_a_new_bug_whatever_the_number_of_samples(sample
 def test_nothing_changed_and_everything_tolerated_are_no_bugs(tolerance):
     assert judge_labels([40, 1], [0, 0], [0, 0], tolerance) == ["", ""]
     assert judge_labels([40], [0], [40], 1) == [""]
-
-
-@pytest.mark.parametrize("tries", [1, 4])
-@pytest.mark.parametrize("stops", [False, True])
-def test_in_a_whole_campaign_chance_is_taken_for_a_gain_in_at_most_5_percent(tries, stops):
-    """Each of six rounds keeps the best of some retrainings that change as much for the better as for the worse."""
-    rng, campaigns, taken = np.random.default_rng(tries), 200, 0
-    fixed, broken = rng.binomial(400, 0.06, (2, campaigns, 6, tries))
-    best = (fixed - broken).argmax(axis=2)[..., None]
-    fixed, broken = (np.take_along_axis(counts, best, axis=2)[..., 0] for counts in (fixed, broken))
-    for campaign in range(campaigns):
-        rounds = []
-        for number in range(6):
-            line = {"fixed": int(fixed[campaign, number]), "broken": int(broken[campaign, number]), "tries": tries}
-            rounds.append({"round": number + 1, "samples": 400, "accuracy_after": 0.9, **line})
-            chance = "no more than chance" in say_next_round(rounds)
-            if not chance or stops:
-                break
-        taken += not chance
-    assert taken / campaigns <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / campaigns)
-
-
-def test_a_gain_in_the_first_round_and_after_it_is_seen():
-    line = {"samples": 400, "accuracy_after": 0.9, "fixed": 40, "broken": 15}
-    rounds = [{"round": number, "tries": tries, **line} for number, tries in enumerate((1, 3, 2), start=1)]
-    assert all("likely to pay" in say_next_round(rounds[:n]) for n in (1, 2, 3))

@@ -123,7 +123,7 @@ def test_the_rooms_that_training_and_selection_come_from_do_nothing_themselves()
 
 
 @pytest.mark.parametrize(
-    "name", ["study/comparisons.py", "visualization/images.py", "repair/rounds.py", "sweep/run.py"]
+    "name", ["study/comparisons.py", "visualization/images.py", "repair/campaign/rounds.py", "sweep/run.py"]
 )
 def test_tables_plots_repairs_and_sweeps_discard_no_trained_model(name, tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "mode_utils", ignore=shutil.ignore_patterns("__pycache__"))

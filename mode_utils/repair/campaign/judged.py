@@ -14,10 +14,12 @@ from mode_utils.repair.campaign.next_round import (
     forecast_round,
     say_label,
 )
-from mode_utils.repair.campaign.pool_facts import describe_pool
+from mode_utils.repair.campaign.pool_facts import describe_pool, say_strange
 from mode_utils.repair.campaign.rounds import answered_arm, first_case, rounds_with
 from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
+from mode_utils.selection import screening
 
+_FEW = 20  # validation samples of a label in the middle, below which the arm joins them for the next diagnosis
 _SPREAD = 0.01  # of accuracy by training alone, where nothing was trained again: a typical one
 
 
@@ -33,6 +35,10 @@ class Judgement:
     points: dict[str, tuple] = field(default_factory=dict)  #: of each of them, labels and validation accuracies so far
     pool: tuple[str, ...] = ()  #: sentences
     doubt: str = ""  #: about the gain
+    #: (n, 2) int, places of the arm and what models that were not trained on them take them for: where validation
+    #: samples are few or unlike the pool, they join them in the diagnosis of the next round
+    checked: np.ndarray = field(default_factory=lambda: np.empty((0, 2), int))
+    strange_belong: bool = False  #: whether inputs that are unlike all known samples are not to be passed over
     theta: float = 0.92  #: what labels are to reach
 
     def say(self):
@@ -70,9 +76,17 @@ def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROU
         with case.trainer.at():
             made = run_trainings(plan, _retrainer(first, outcome, known))
         gain, spread = judge_trainings(made, y, len(plan["drawn"][0]), planned)
-    pool = _describe(first, np.sort(arm), known, len(answered) - len(arm)) if first and len(arm) else ()
+    pool, belongs, checked = (), "", np.empty((0, 2), int)
+    if first and len(arm):
+        pool, differs = _describe(first, np.sort(arm), known, len(answered) - len(arm))
+        strange = [_count_strange(first, places) for places in (arm, np.setdiff1d(answered, arm))]
+        pool = [*pool, *filter(None, [belongs := say_strange(*strange, len(answered))])]
+        counts = np.bincount(y)
+        if differs or np.median(counts[counts > 0]) < _FEW:
+            added = np.concatenate([case.used, outcome.added[0]])
+            checked = _check_arm(first, outcome, known, arm[np.isin(arm, added)], chosen)
     found = judge_lines(case, rounds_with(case, outcome), gain, spread, planned, label_cost)
-    return replace(found, pool=tuple(pool), doubt=doubt)
+    return replace(found, pool=tuple(pool), doubt=doubt, checked=checked, strange_belong=bool(belongs))
 
 
 def judge_lines(case, lines, gain=None, spread=_SPREAD, planned=PLANNED_ROUNDS, label_cost=LABEL_COST):
@@ -111,12 +125,22 @@ def _retrainer(first, outcome, known):
     rate = training.rate if training.replaced else first.learning_rate
     alike = replace(first, options=replace(first.options, epochs=training.epochs), fixed_epochs=True)
 
-    def retrain(places, number):
+    def retrain(places, number, x=first.data.x_validation):
         seed = np.random.SeedSequence([first.seed, len(outcome.added[0]), number]).generate_state(1)[0]
         train(replace(alike, seed=int(seed)), splits, places, replay, rate)
-        return first.trainer.predict(first.data.x_validation).argmax(axis=1)
+        return first.trainer.predict(x).argmax(axis=1)
 
     return retrain
+
+
+def _check_arm(first, outcome, known, arm, chosen):
+    """Return each half of the arm, and what models take it for that were retrained on all labels but those of it."""
+    retrain, found = _retrainer(first, outcome, known), []
+    with first.trainer.at():
+        for number, half in enumerate((arm[::2], arm[1::2])):
+            rest = np.setdiff1d(np.concatenate([arm, chosen]), half)
+            found.append(np.column_stack([half, retrain(rest, 10_000 + number, np.asarray(first.data.x_pool[half]))]))
+    return np.concatenate(found)
 
 
 def _describe(first, arm, known, n_unanswerable):
@@ -134,3 +158,12 @@ def _say_outcome(line, all_right):
         told = f"fixed {line['fixed']} and broke {line['broken']} of {line['samples']} validation samples"
         return "mend", f"round {line['round']} {told}: do not pay for labels of another before that is mended"
     return None
+
+
+def _count_strange(first, places):
+    """Return how many inputs are unlike all samples that were known before the first round."""
+    if not len(places):
+        return 0
+    known = screening.outlines(screening.known_samples(first.data.splits(), np.random.default_rng(first.seed)))
+    own = screening.outlines(np.asarray(first.data.x_pool[np.sort(places)]))
+    return int((screening.nearest(own, known) > screening.foreign_limit(known)).sum())

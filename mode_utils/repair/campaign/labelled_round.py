@@ -199,5 +199,5 @@ def _describe(labelled):
         return ()
     sides = [(labelled.known[arm], case.outputs.at(arm, ("probabilities",))[0])]
     sides.append((case.data.y_validation, case.outputs.of_validation()[1]))
-    said = describe_pool(*sides, len(new) - len(arm), case.data.class_names)
+    said, _ = describe_pool(*sides, len(new) - len(arm), case.data.class_names)
     return (*said, *(["The pool is here what had no label before this round"] if case.earlier else []))

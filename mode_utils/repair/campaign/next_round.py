@@ -10,8 +10,9 @@ from mode_utils.study.formatting import interval, pp
 from mode_utils.study.significance import SIGNIFICANCE
 
 LABEL_COST = 0.25  # points of accuracy that 100 labels have to bring, unless the user knows better
-_OF_TRAINING = 0.5  # of the variance between retrained models that counts in what a round brings
-_SURE = 2 / 3  # probability that a round is not worth its labels, from which the advice is to stop
+_OF_TRAINING = 0.7  # of the variance between retrained models that counts in what a round brings
+_LUCK = 0.25  # of how far the model lies above its curve, that the next round is expected to lose again
+_SURE = 0.75  # probability that a round is not worth its labels, from which the advice is to stop
 _WIDE, _FEW = 4, 10  # an interval whose end is more than so many times its beginning, at least so many, tells nothing
 _SHOWN = 0.05  # accuracy below theta that validation samples are to rule out
 
@@ -45,8 +46,10 @@ def forecast_round(labels, right, n_samples, n_next, of_training):
     n_next : int, labels of the next round
     of_training : float, standard deviation of the accuracies of models that were trained alike, see `tracks`
     """
-    mean, deviation = LearningCurve(labels, right, n_samples, OF_ROUNDS).gain(labels[-1], n_next)
-    return Forecast(n_next, float(mean), float(np.sqrt(deviation**2 + _OF_TRAINING * of_training**2)))
+    curve = LearningCurve(labels, right, n_samples, OF_ROUNDS)
+    mean, deviation = curve.gain(labels[-1], n_next)
+    luck = _LUCK * (right[-1] / n_samples - curve.accuracy(labels[-1])[0])
+    return Forecast(n_next, float(mean - luck), float(np.sqrt(deviation**2 + _OF_TRAINING * of_training**2)))
 
 
 def decide(gain, forecast, n_rounds, n_planned, label_cost=LABEL_COST):
@@ -64,12 +67,12 @@ def decide(gain, forecast, n_rounds, n_planned, label_cost=LABEL_COST):
     told += f" (95% interval {interval(*forecast.ends)})"
     if forecast.below(cost) >= _SURE:
         return "stop", f"stop: {told}, probably less than the {pp(cost)} that they have to be worth"
-    shown = gain is not None and gain.verdict == "better"
-    over = gain is not None and n_rounds >= n_planned and not shown and gain.mean <= 0
-    if gain is not None and (gain.verdict == "worse" or over):
-        return "draw", f"draw at random from now on: {gain.say()}; {told}"
-    why = "" if gain is None else f"; {gain.say()}"
-    return "choose", f"go on choosing: {told}{why}"
+    if gain is not None and gain.verdict == "worse":
+        return "draw", f"draw at random from now on (--control-share 1), as choosing is worse: {told}"
+    if gain is not None and gain.verdict != "better" and gain.mean <= 0 and n_rounds >= n_planned:
+        why = f"as {n_rounds} rounds do not show that choosing is better"
+        return "draw", f"draw at random from now on (--control-share 1), {why}: {told}"
+    return "choose", f"go on choosing: {told}"
 
 
 @dataclass(frozen=True)

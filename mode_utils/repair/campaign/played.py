@@ -5,10 +5,12 @@ import pandas as pd
 from sklearn.isotonic import IsotonicRegression
 
 from mode_utils.debugging import RandomRepair, Repair
+from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.repair.campaign.gain import PLANNED_ROUNDS
 from mode_utils.repair.campaign.next_round import LABEL_COST, decide, forecast_label, forecast_round
 from mode_utils.repair.campaign.pool_facts import describe_pool
 from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
+from mode_utils.run_setup import split_for_run
 from mode_utils.selection.replay import Replay
 
 _AGAIN = 4  # trainings that the true gain of the next round is the mean of
@@ -41,6 +43,12 @@ class PlayedCampaign:
         self._repair.retrain(np.sort(batch.indices))
         self._look()
         return True
+
+    def play_rounds(self, n_rounds):
+        """Play some rounds, or as many as there is something to choose in, and return the table of `rounds`."""
+        while len(self.arms) < n_rounds and self.play_round():
+            pass
+        return self.rounds()
 
     def rounds(self):
         """Return a table, a row a round, 0 being the model before: `labels`, `validation_accuracy`, `test_accuracy`."""
@@ -78,7 +86,7 @@ class PlayedCampaign:
         arm = np.sort(np.concatenate(self.arms))
         sides = self.splits.bug_fixing.take(arm), (self.splits.held_out.x, self.splits.held_out.y)
         with self.trainer.at(self.states[0]):
-            return describe_pool(*((y, self.trainer.predict(x)) for x, y in sides), 0, class_names)
+            return describe_pool(*((y, self.trainer.predict(x)) for x, y in sides), 0, class_names)[0]
 
     def true_gain(self, n_rounds, n_draws):
         """Return the gain that `judge` estimates, by the test set, of so many draws and parts of what was chosen."""
@@ -142,10 +150,17 @@ class PlayedCampaign:
         return self._predicted[n_rounds][part] == getattr(self.splits, part).y
 
 
+def start_campaign(dataset, setup, options, seed, at_random=False):
+    """Train the model of a run's setup by its seed, and return the `PlayedCampaign` that begins with it."""
+    trainer, splits = new_trainer(dataset, setup), split_for_run(dataset, setup, seed)
+    train_initial_model(trainer, splits, setup, seed)
+    return PlayedCampaign(trainer, splits, options, seed, at_random)
+
+
 def play_campaign(campaign, n_rounds, planned=PLANNED_ROUNDS, label_cost=LABEL_COST, n_draws=0):
     """Play some rounds of a `PlayedCampaign`, and say after each what can be said then.
 
-    With `n_draws` above 0, one more round is played, and what is said is scored.
+    With `n_draws` above 0, what is said is scored: the gain after one of the rounds, the next one of all but the last.
 
     Returns
     -------
@@ -157,7 +172,7 @@ def play_campaign(campaign, n_rounds, planned=PLANNED_ROUNDS, label_cost=LABEL_C
         A row a round and label below theta: `given`, `needed`, `low`, `high`, `is_told` of `next_round.LabelForecast`;
         `true`, labels after which it was reached, and `given_in_all`.
     """
-    rounds, labels = [{"round": 0}], []
+    rounds, labels = [{"round": 0, "advice": "", "why": ""}], []
     for number in range(1, n_rounds + 1):
         if not campaign.play_round():
             break
@@ -183,7 +198,7 @@ def _score(campaign, rounds, labels, n_draws):
     if n_draws and n_rounds:
         scored = 1 + campaign.seed % n_rounds
         rounds.loc[scored, "true_gain"] = campaign.true_gain(scored, n_draws)
-        for number in range(1, n_rounds + campaign.play_round()):
+        for number in range(1, n_rounds):
             rounds.loc[number, "true_next"] = campaign.true_next(number)
     if len(labels):
         in_all = campaign.given()[-1]

@@ -24,6 +24,8 @@ class Earlier:
     data_hash: str | None  # of the file of data
     cannot_tell: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # places that nobody can give a label
     arm: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # places of the control arm that are answered
+    checked: np.ndarray = field(default_factory=lambda: np.empty((0, 2), int))  # see `judged.Judgement`
+    strange_belong: bool = False  # see there
 
 
 def read_earlier(folder):
@@ -44,10 +46,12 @@ def read_earlier(folder):
         samples = [{"index": int(each["index"]), "label": str(each["label"])} for each in samples]
         rounds, data_hash = found["rounds"], found["files"].get("data", {}).get("sha256")
         places = [np.array(found.get(name, []), int) for name in ("cannot_tell", "arm")]
+        places.append(np.array(found.get("checked", []), int).reshape(-1, 2))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{origin} is damaged ({type(error).__name__}: {error}): go on from another folder") from None
     model = folder / "repaired.keras"
-    return Earlier(folder, model if model.exists() else None, samples, rounds, data_hash, *places)
+    belong = bool(found.get("strange_belong", False))
+    return Earlier(folder, model if model.exists() else None, samples, rounds, data_hash, *places, belong)
 
 
 def continue_case(case, earlier):
@@ -58,7 +62,10 @@ def continue_case(case, earlier):
     used, labels, told = _read_used(case, earlier)
     x_train = np.concatenate([data.x_train, np.asarray(data.x_pool[used], data.x_train.dtype)])
     data = replace(data, x_train=x_train, y_train=np.concatenate([data.y_train, labels]))
-    return replace(case, data=data, used=used, earlier=earlier, notes=(*case.notes, told))
+    options, skip = case.options, case.options.skip
+    if earlier.strange_belong:
+        options = replace(options, skip=tuple(each for each in skip if each != "foreign"))
+    return replace(case, data=data, used=used, earlier=earlier, options=options, notes=(*case.notes, told))
 
 
 def continue_outputs(case, earlier):
@@ -90,6 +97,11 @@ def _read_used(case, earlier):
     told = f"Round {len(earlier.rounds) + 1}: {len(used)} samples were added before, and are kept."
     if len(earlier.cannot_tell):
         told += f" {len(earlier.cannot_tell)} that nobody could tell are not asked for again."
+    if len(earlier.checked):
+        told += f" {len(earlier.checked)} of the control arm join the validation samples in the diagnosis,"
+        told += " as models take them that were not trained on them."
+    if earlier.strange_belong:
+        told += " Inputs unlike all known samples are not passed over: those in the control arm have labels."
     return used, labels, told
 
 

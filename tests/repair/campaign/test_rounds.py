@@ -18,7 +18,6 @@ from mode_utils.repair import (
     retrain,
     rounds_with,
     save_repair,
-    say_next_round,
 )
 from mode_utils.repair.__main__ import main
 from mode_utils.repair.campaign.rounds import answered_arm, read_earlier, take_labels
@@ -167,24 +166,6 @@ def test_folders_of_before_have_no_arm(campaign, played, tmp_path):
     (tmp_path / "origin.json").write_text(json.dumps(origin))
     earlier = read_earlier(tmp_path)
     assert not len(earlier.arm) and not len(earlier.cannot_tell)
-
-
-@pytest.mark.parametrize(
-    ("last", "message"),
-    [
-        ({"fixed": 30, "broken": 2, "accuracy_after": 0.95}, "likely to pay"),
-        ({"fixed": 5, "broken": 4, "accuracy_after": 0.95}, "it is not shown that another round"),
-        ({"fixed": 0, "broken": 0, "accuracy_after": 0.95}, "it is not shown that another round"),
-        ({"fixed": 3, "broken": 9, "accuracy_after": 0.95}, "it is not shown that another round"),
-        ({"fixed": 12, "broken": 1, "accuracy_after": 0.95}, "less than half of the round before"),
-        ({"fixed": 12, "broken": 3, "accuracy_after": 0.95}, "less than half of the round before"),
-        ({"fixed": 12, "broken": 3, "accuracy_after": 0.95, "tries": 4}, "it is not shown that another round"),
-        ({"fixed": 12, "broken": 0, "accuracy_after": 1.0}, "no validation errors remain"),
-    ],
-)
-def test_what_is_said_of_the_next_round(last, message):
-    before = {"round": 1, "fixed": 40, "broken": 2, "samples": 400}
-    assert message in say_next_round([before, {"round": 2, "samples": 400, **last}])
 
 
 def test_a_killed_round_loses_itself_alone_and_wrong_folders_are_told(campaign, played, tmp_path, monkeypatch):
