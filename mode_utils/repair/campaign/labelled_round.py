@@ -71,16 +71,12 @@ class LabelledRound:
     def say_next(self):
         """Return sentences on what to retrain, and how to have it judged."""
         n, n_added = len(self.case.data.y_validation), len(self.case.used) + len(self.gathered.indices)
-        said = [
-            f"Retrain on added.csv, the {n_added} inputs of this campaign with a label, beside the old training data"
-        ]
+        said = [f"Retrain on added.csv, the {n_added} inputs of this campaign with a label, beside old training data"]
         wanted = f"`now` ({n},), of the model that was retrained on added.csv"
         if self.plan:
             counts, size = {kind: len(every) for kind, every in self.plan.items()}, len(self.plan["drawn"][0])
-            told = (
-                f"To judge the choice, retrain the first model of the campaign {sum(counts.values())} times, once for"
-            )
-            told += f" each model in trainings.csv, on its {size} inputs beside the data that it was trained on"
+            told = f"To judge the choice, retrain the first model of the campaign {sum(counts.values())} times, once"
+            told += f" for each model in trainings.csv, on its {size} inputs beside the data that it was trained on"
             said.append(f"{told}; one that comes twice counts twice")
             wanted += "".join(f", `{kind}` ({number}, {n})" for kind, number in counts.items())
         else:
@@ -190,10 +186,8 @@ def _labels_in(where, name, array, shape, class_names):
 
 def _describe(labelled):
     """Return sentences on the pool by the new members of the arm, and the model that they were chosen with."""
-    case = labelled.case
-    new = np.intersect1d(
-        arm_of(case).new, answered_arm(case, labelled.gathered.indices, labelled.gathered.cannot_tell)[0]
-    )
+    case, gathered = labelled.case, labelled.gathered
+    new = np.intersect1d(arm_of(case).new, answered_arm(case, gathered.indices, gathered.cannot_tell)[0])
     arm = new[labelled.known[new] >= 0]
     if not len(arm):
         return ()
