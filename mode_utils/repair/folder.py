@@ -61,7 +61,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     folder : path, made if it does not exist; a ValueError if it has a repair already
     case, report : Case or OutputsCase, and its choosing.choice.Report
     chosen : pandas.DataFrame, see `choosing.choice.choose_inputs`
-    outcome : retraining.RepairOutcome, None while the chosen samples have no labels, and without a model
+    outcome : repair_outcome.RepairOutcome, None while the chosen samples have no labels, and without a model
     labels : labelling.agreement.GatheredLabels, optional
         That people have given; what they disagree on is written to `disagreed.csv`.
     remarks : sequence of str, sentences to tell
@@ -190,15 +190,14 @@ def versions_of(*names):
 
 
 def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
-    judged, theta, told = outcome.judged, case.options.theta, None
+    judged, theta = outcome.judged, case.options.theta
     found = {name: getattr(outcome, name) for name in ("fixed", "broken", "new_bugs", "helps", "changed")}
     found = {"labels": _rows(outcome.labels)} | found
     found |= {"still_failing": still_failing(outcome, report, theta)["label"].tolist()}
     if outcome.training:
         training = asdict(outcome.training) | ({"moved": None} if outcome.training.diverged else {})
         found |= {"training": training, "old_samples_per_new_one": outcome.replay}
-        told = say_outcome(outcome, report, theta, keep_new_bugs, without_label)
-    told = outcome.say() if told is None else told
+    told = say_outcome(outcome, report, theta, keep_new_bugs, without_label)
     next_round = {"advice": judged.advice, "why": judged.why} if judged else {}
     return {"outcome": found, "told": told, "next_round": next_round, "rounds": rounds}
 

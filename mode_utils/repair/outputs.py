@@ -12,12 +12,13 @@ import pandas as pd
 
 from mode_utils.assessment import judge_accuracies, label_accuracies
 from mode_utils.options import DebugOptions
-from mode_utils.repair.campaign.labelled_round import LabelledRound, OwnOutcome, judge_outcome, take_round
+from mode_utils.repair.campaign.labelled_round import LabelledRound, judge_outcome, take_round
 from mode_utils.repair.campaign.rounds import Earlier, continue_outputs, read_earlier
 from mode_utils.repair.choosing.choice import PoolCase, Report, assess_case, choose_inputs, say_expected_accuracy
 from mode_utils.repair.choosing.given_outputs import GivenOutputs
 from mode_utils.repair.choosing.pool_faults import PoolFaults, find_faults
 from mode_utils.repair.choosing.sharded_pool import ShardedOutputs, ShardedPool, Shards
+from mode_utils.repair.conclusion import say_outcome
 from mode_utils.repair.folder import hash_files, save_repair, versions_of
 from mode_utils.repair.reading.array_sets import OUTPUTS, OUTPUTS_BESIDE_SHARDS, check_outputs
 from mode_utils.repair.reading.arrays import (
@@ -31,6 +32,7 @@ from mode_utils.repair.reading.arrays import (
     with_arm,
 )
 from mode_utils.repair.reading.npz_files import read_arrays
+from mode_utils.repair.repair_outcome import RepairOutcome
 from mode_utils.support.checks import check_least
 from mode_utils.support.sample_parts import in_chunks
 
@@ -48,7 +50,7 @@ class ArraysChoice:
     chosen : pandas.DataFrame, see `choosing.choice.choose_inputs`
         Of a pool in shards, `index` counts the rows of all in the order of their names, and `name` is the row's own, or
         that of its shard with the row's number.
-    labelled, outcome : campaign.labelled_round.LabelledRound, OwnOutcome, where labels and outcome were given
+    labelled, outcome : campaign.labelled_round.LabelledRound, RepairOutcome, where labels and outcome were given
     """
 
     case: object
@@ -56,13 +58,17 @@ class ArraysChoice:
     faults: PoolFaults
     chosen: pd.DataFrame
     labelled: LabelledRound | None = None
-    outcome: OwnOutcome | None = None
+    outcome: RepairOutcome | None = None
 
     @property
     def remarks(self):
         """Sentences on the model on the pool, and on the pool."""
         todo = self.labelled.say_next() if self.labelled and not self.outcome else []
         return [say_expected_accuracy(self.case), *self.faults.sentences(), *todo]
+
+    def say_outcome(self):
+        """Return sentences on what models show that were retrained on the labels."""
+        return say_outcome(self.outcome, self.report, self.case.options.theta)
 
 
 def choose_from_arrays(arrays, budget, folder=None, apply=(), outcome=None, **options):

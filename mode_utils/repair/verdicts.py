@@ -20,13 +20,6 @@ _SHARES = 32  # of changed samples, that are tried
 _FEW, _MANY = 40, 400  # changed samples, from which the score is nearly normal, and as good as normal
 
 
-def count_changes(y, before, after, n_classes):
-    """Return counts (n_classes,) of `samples`, and of those that other predictions (n,) have `fixed` and `broken`."""
-    was, is_ = before == y, after == y
-    parts = {"samples": np.ones_like(was), "fixed": ~was & is_, "broken": was & ~is_}
-    return {name: np.bincount(y[part], minlength=n_classes) for name, part in parts.items()}
-
-
 def judge_labels(samples, fixed, broken, tolerance):
     """Return a verdict for each label, from its validation samples (n_classes,), and those fixed and broken.
 

@@ -57,7 +57,7 @@ def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROU
 
     Parameters
     ----------
-    case, outcome : Case, retraining.RepairOutcome
+    case, outcome : Case, repair_outcome.RepairOutcome
     gathered : labelling.agreement.GatheredLabels, optional, of this round
     compared : compared.Compared, optional, of a pool with labels, which needs no arm
     planned : int, rounds of the campaign, at least 1

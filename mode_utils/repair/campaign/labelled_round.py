@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mode_utils.assessment import label_accuracies
 from mode_utils.repair.campaign.gain import PLANNED_ROUNDS
-from mode_utils.repair.campaign.judged import Judgement, judge_lines
+from mode_utils.repair.campaign.judged import judge_lines
 from mode_utils.repair.campaign.next_round import LABEL_COST
 from mode_utils.repair.campaign.pool_facts import describe_pool
 from mode_utils.repair.campaign.rounds import answered_arm, rounds_with, take_labels
@@ -20,7 +19,7 @@ from mode_utils.repair.reading.array_values import check_probabilities
 from mode_utils.repair.reading.arrays import check_order
 from mode_utils.repair.reading.label_arrays import labels_of
 from mode_utils.repair.reading.npz_files import as_plain, read_arrays
-from mode_utils.repair.verdicts import NEW_BUG, count_changes, judge_labels
+from mode_utils.repair.repair_outcome import compare_predictions
 from mode_utils.support.checks import check_least
 
 N_MODELS = 3  # of each kind of `tracks.plan_trainings`, and one more of redrawn arms
@@ -72,16 +71,12 @@ class LabelledRound:
     def say_next(self):
         """Return sentences on what to retrain, and how to have it judged."""
         n, n_added = len(self.case.data.y_validation), len(self.case.used) + len(self.gathered.indices)
-        said = [
-            f"Retrain on added.csv, the {n_added} inputs of this campaign with a label, beside the old training data"
-        ]
+        said = [f"Retrain on added.csv, the {n_added} inputs of this campaign with a label, beside old training data"]
         wanted = f"`now` ({n},), of the model that was retrained on added.csv"
         if self.plan:
             counts, size = {kind: len(every) for kind, every in self.plan.items()}, len(self.plan["drawn"][0])
-            told = (
-                f"To judge the choice, retrain the first model of the campaign {sum(counts.values())} times, once for"
-            )
-            told += f" each model in trainings.csv, on its {size} inputs beside the data that it was trained on"
+            told = f"To judge the choice, retrain the first model of the campaign {sum(counts.values())} times, once"
+            told += f" for each model in trainings.csv, on its {size} inputs beside the data that it was trained on"
             said.append(f"{told}; one that comes twice counts twice")
             wanted += "".join(f", `{kind}` ({number}, {n})" for kind, number in counts.items())
         else:
@@ -121,46 +116,8 @@ def take_round(case, paths, n_models=N_MODELS):
     return LabelledRound(case, gathered, known, arm, plan_trainings(arm, chosen, known, rng, n_models, n_models + 1))
 
 
-@dataclass(frozen=True)
-class OwnOutcome:
-    """What became of a round whose user has retrained; for the attributes see `retraining.RepairOutcome`."""
-
-    labels: pd.DataFrame
-    fixed: int
-    broken: int
-    new_bugs: list
-    accuracies: dict
-    added: tuple
-    judged: Judgement | None = None
-    tries, training = 1, None
-
-    @property
-    def changed(self):
-        """Whether the model predicts anything else than before."""
-        return self.fixed + self.broken > 0
-
-    @property
-    def helps(self):
-        """Whether validation samples were fixed, not more were broken, and no label is a new bug."""
-        return self.fixed > 0 and self.broken <= self.fixed and not self.new_bugs
-
-    def is_saved(self, keep_new_bugs=False):
-        """Return False: the model is with its user."""
-        return False
-
-    def say(self):
-        """Return sentences on what was fixed and broken, and what the round shows."""
-        before, after = self.accuracies.values()
-        said = [
-            f"{self.fixed} validation samples fixed, {self.broken} broken: {before:.1%} right before, {after:.1%} now"
-        ]
-        if self.new_bugs:
-            said.append(f"new bugs: {', '.join(self.new_bugs)} lost more than {TOLERANCE:.0%}, beyond chance")
-        return [*said, *(self.judged.say() if self.judged else [])]
-
-
 def judge_outcome(labelled, outcome, planned=PLANNED_ROUNDS, label_cost=LABEL_COST):
-    """Judge a round by what retrained models predict for the validation samples; return the `OwnOutcome`.
+    """Judge a round by what retrained models predict for the validation samples; return the `RepairOutcome`.
 
     Parameters
     ----------
@@ -178,17 +135,9 @@ def judge_outcome(labelled, outcome, planned=PLANNED_ROUNDS, label_cost=LABEL_CO
     case, plan = labelled.case, labelled.plan
     where = Path(outcome) if isinstance(outcome, (str, Path)) else "the outcome"
     now, made = read_outcome(read_arrays(where) if isinstance(where, Path) else outcome, where, case, plan)
-    y, n_classes, names = case.data.y_validation, case.data.n_classes, case.data.class_names
-    before = case.outputs.of_validation()[1].argmax(axis=1)
-    counts = count_changes(y, before, now, n_classes)
-    shares = {when: label_accuracies(y, p, n_classes) for when, p in (("before", before), ("after", now))}
-    labels = pd.DataFrame({"label": names, **shares, "change": shares["after"] - shares["before"], **counts})
-    labels["verdict"] = judge_labels(**counts, tolerance=TOLERANCE)
-    bugs = labels.loc[labels["verdict"] == NEW_BUG, "label"].tolist()
-    accuracies = {"accuracy_before": float((before == y).mean()), "accuracy_after": float((now == y).mean())}
-    fixed, broken = (int(counts[name].sum()) for name in ("fixed", "broken"))
-    added = labelled.gathered.indices, labelled.gathered.labels
-    found = OwnOutcome(labels, fixed, broken, bugs, accuracies, added)
+    y, before = case.data.y_validation, case.outputs.of_validation()[1].argmax(axis=1)
+    found = compare_predictions(case.data, {"validation": before}, {"validation": now}, TOLERANCE)
+    found = replace(found, added=(labelled.gathered.indices, labelled.gathered.labels))
     shown = judge_trainings(made, y, len(plan["drawn"][0]), planned) if made else ()
     judged = judge_lines(case, rounds_with(case, found), *(shown or (None,)), planned=planned, label_cost=label_cost)
     return replace(found, judged=replace(judged, pool=_describe(labelled)))
@@ -237,10 +186,8 @@ def _labels_in(where, name, array, shape, class_names):
 
 def _describe(labelled):
     """Return sentences on the pool by the new members of the arm, and the model that they were chosen with."""
-    case = labelled.case
-    new = np.intersect1d(
-        arm_of(case).new, answered_arm(case, labelled.gathered.indices, labelled.gathered.cannot_tell)[0]
-    )
+    case, gathered = labelled.case, labelled.gathered
+    new = np.intersect1d(arm_of(case).new, answered_arm(case, gathered.indices, gathered.cannot_tell)[0])
     arm = new[labelled.known[new] >= 0]
     if not len(arm):
         return ()

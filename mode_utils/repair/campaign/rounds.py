@@ -151,12 +151,12 @@ def answered_arm(case, labelled, cannot_tell=()):
 
 
 def rounds_with(case, outcome):
-    """Return a line for each round of a case, that of a `retraining.RepairOutcome` included, see `round_of`."""
+    """Return a line for each round of a case, that of a `repair_outcome.RepairOutcome` included, see `round_of`."""
     return [*(case.earlier.rounds if case.earlier else []), round_of(case, outcome)]
 
 
 def round_of(case, outcome):
-    """Return the line of a round from a `retraining.RepairOutcome`.
+    """Return the line of a round from a `repair_outcome.RepairOutcome`.
 
     Counts of samples added and of validation samples fixed and broken, tries, whether it helps, accuracies; a number a
     label: `given`, samples of it that were added, `right_before` and `right`, validation samples of it that are right;

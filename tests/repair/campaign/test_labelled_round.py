@@ -157,7 +157,7 @@ def test_a_round_that_breaks_more_than_it_fixes_is_to_be_mended(round_of_labels,
     now = first["probabilities_validation"].argmax(axis=1)
     now[:40] = (Y_VALIDATION[:40] + 1) % 10
     found = judge_outcome(round_of_labels, {"now": now})
-    assert found.judged.advice == "mend" and not found.helps and f"{found.broken} broken" in found.say()[0]
+    assert found.judged.advice == "mend" and not found.helps and found.broken > found.fixed
 
 
 def test_without_half_of_the_arm_the_choice_is_not_judged(labelled, tmp_path):
@@ -236,7 +236,7 @@ def test_a_pool_in_shards_goes_the_same_way(labelled, first, tmp_path):
         out = choose_from_arrays(arrays, 60, tmp_path / f"out-{round_of}", **how)
         how = {name: each for name, each in how.items() if name == "pool"}
         again = choose_from_arrays(arrays, 60, **how, continue_from=tmp_path / f"out-{round_of}").chosen
-        found = todo.labelled.trainings.to_numpy().tolist(), out.outcome.say(), again["index"].tolist()
+        found = todo.labelled.trainings.to_numpy().tolist(), out.say_outcome(), again["index"].tolist()
         assert given is None or found == given
         given = found
 
@@ -244,7 +244,8 @@ def test_a_pool_in_shards_goes_the_same_way(labelled, first, tmp_path):
 def test_the_example_of_the_page_needs_no_framework(tmp_path):
     section = PAGE.read_text().split("## Was it worth it?")[1]
     code = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
+    code = f"import os, mode_utils.repair\nos.chdir({str(tmp_path)!r})\n{code}"  # of this checkout
     code += "\nimport sys\nassert not {'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)\n"
     code += "print(*[line['total'] for line in found.case.earlier.rounds], len(found.chosen))"
-    told = subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True, text=True).stdout
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert told.splitlines()[-1] == "100 100" and "of accuracy after 10 labels of each kind" in told
