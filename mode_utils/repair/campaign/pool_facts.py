@@ -14,7 +14,8 @@ _NAMED = 5  # labels in a sentence
 def describe_pool(trainer, arm, validation, n_unanswerable, class_names):
     """Return sentences on the pool, and on validation samples beside it, and whether these are unlike it.
 
-    `trainer` holds a model that has seen neither. `arm` and `validation` are samples (n, ...) and labels (n,); for the others see `describe_arm`.
+    `trainer` holds a model that has seen neither. `arm` and `validation` are samples (n, ...) and labels (n,); for the
+    others see `describe_arm`.
     """
     seen = [trainer.predict(np.asarray(x)) for x, _ in (arm, validation)]
     sides = [(y, p.argmax(axis=1), p.max(axis=1)) for (_, y), p in zip((arm, validation), seen, strict=True)]
