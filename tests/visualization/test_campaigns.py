@@ -19,7 +19,7 @@ ROUNDS = pd.DataFrame(
         "true_gain": [np.nan, 0.025, np.nan],
     }
 )  # fmt: skip
-UNKNOWN = {name: np.nan for name in ("gain", "true_gain", "forecast", "forecast_low", "forecast_high")}
+UNKNOWN = dict.fromkeys(("gain", "true_gain", "forecast", "forecast_low", "forecast_high"), np.nan)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def ax():
 @pytest.mark.parametrize("plot", [viz.plot_gains, viz.plot_forecasts])
 def test_axes_come_back_with_title_and_labels_also_where_nothing_is_known(plot, rounds, ax):
     before = rounds.copy()
-    assert plot(rounds, ax) is ax and ax.get_title() and ax.get_xlabel() and "points" in ax.get_ylabel() + "points"
+    assert plot(rounds, ax) is ax and ax.get_title() and ax.get_xlabel() and ax.get_ylabel()
     pd.testing.assert_frame_equal(rounds, before)
 
 
