@@ -124,6 +124,19 @@ def test_the_repair_makes_its_own_example_and_leaves_a_repaired_model(tmp_path):
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.parametrize("share", [0.1, 0.0])
+def test_a_campaign_is_a_function_of_its_parameters_with_an_arm_and_without(share, tmp_path):
+    sizes = {"n_train": 600, "n_bug_fixing": 400, "n_validation": 200, "n_test": 300, "budget": 60, "rounds": 2}
+    copy = tmp_path / "copy.ipynb"
+    more = {"control_share": share, "n_draws": 2, "shares": [1], "output_dir": str(tmp_path)}
+    execute("campaign", copy, sizes | more, tmp_path)
+    rounds, costs = (pd.read_csv(tmp_path / f"{table}.csv") for table in ("rounds", "costs"))
+    assert rounds["labels"].tolist() == [0, 60, 120] and ("gain" in rounds) == (share > 0)
+    assert set(costs["control_share"]) == {share, 1} and (tmp_path / "labels.csv").exists()
+    assert rounds["advice"][1:].isin(["choose", "draw", "stop"]).all()
+    assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
+
+
 def test_the_ratio_study_is_a_function_of_its_parameters(tmp_path):
     parameters = {"n_classes": [2, 3, 4], "alphas": [0.2, 0.5, 0.8], "n_runs": 6, "per_class": 100, "batch_size": 40}
     parameters |= {"replays": [0, 1], "epochs": 1, "output_dir": str(tmp_path)}

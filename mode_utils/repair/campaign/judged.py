@@ -15,7 +15,7 @@ from mode_utils.repair.campaign.next_round import (
     say_label,
 )
 from mode_utils.repair.campaign.pool_facts import describe_pool, say_strange
-from mode_utils.repair.campaign.rounds import answered_arm, first_case, rounds_with
+from mode_utils.repair.campaign.rounds import FIRST, answered_arm, first_case, rounds_with
 from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
 from mode_utils.selection import screening
 
@@ -76,7 +76,7 @@ def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROU
         with case.trainer.at():
             made = run_trainings(plan, _retrainer(first, outcome, known))
         gain, spread = judge_trainings(made, y, len(plan["drawn"][0]), planned)
-    pool, belongs, checked = (), "", np.empty((0, 2), int)
+    pool, belongs, checked = _say_lost(case, first), "", np.empty((0, 2), int)
     if first and len(arm):
         pool, differs = _describe(first, np.sort(arm), known, len(answered) - len(arm))
         strange = [_count_strange(first, places) for places in (arm, np.setdiff1d(answered, arm))]
@@ -148,6 +148,13 @@ def _describe(first, arm, known, n_unanswerable):
     sides = (np.asarray(data.x_pool[arm]), known[arm]), (data.x_validation, data.y_validation)
     with first.trainer.at(first.initial_state):
         return describe_pool(*((y, first.trainer.predict(x)) for x, y in sides), n_unanswerable, data.class_names)
+
+
+def _say_lost(case, first):
+    if first or case.data.pool_labelled:
+        return ()
+    told = f"{case.earlier.folder} has no {FIRST}, the model that the campaign began with"
+    return (f"{told}: what choosing gains over drawing, and what the pool is like, cannot be told",)
 
 
 def _say_outcome(line, all_right):

@@ -31,15 +31,15 @@ class PlayedCampaign:
     def __init__(self, trainer, splits, options, seed, at_random=False):
         self.trainer, self.splits, self.options, self.seed = trainer, splits, options, seed
         self._repair = (RandomRepair if at_random else Repair)(trainer, splits, options, seed)
-        self.arms, self.chosen, self.states, self._predicted = [], [], [], []
+        self.arms, self.batches, self.states, self._predicted = [], [], [], []
         self._look()
 
     def play_round(self):
         """Choose, uncover the labels, and retrain; return False, and change nothing, if there is nothing to choose."""
         if (batch := self._repair.next_batch()) is None:
             return False
-        self.arms.append(batch.arm)
-        self.chosen.append(np.setdiff1d(batch.indices, batch.arm))
+        self.arms.append(self._repair.draw_arm().places if len(batch.arm) else batch.arm)  # so far, earlier ones, too
+        self.batches.append(batch.indices)
         self._repair.retrain(np.sort(batch.indices))
         self._look()
         return True
@@ -82,16 +82,20 @@ class PlayedCampaign:
         return [self._right(n, "held_out")[self.splits.held_out.y == label].mean() for n in range(len(self.states))]
 
     def describe_pool(self, class_names):
-        """Return sentences on the pool by its arm and the first model, see `pool_facts`."""
-        arm = np.sort(np.concatenate(self.arms))
-        sides = self.splits.bug_fixing.take(arm), (self.splits.held_out.x, self.splits.held_out.y)
+        """Return sentences on the pool by its arm and the first model, see `pool_facts`; none without an arm."""
+        if not self.arms or not len(self.arms[-1]):
+            return []
+        sides = self.splits.bug_fixing.take(np.sort(self.arms[-1])), (self.splits.held_out.x, self.splits.held_out.y)
         with self.trainer.at(self.states[0]):
             return describe_pool(*((y, self.trainer.predict(x)) for x, y in sides), 0, class_names)[0]
 
     def true_gain(self, n_rounds, n_draws):
-        """Return the gain that `judge` estimates, by the test set, of so many draws and parts of what was chosen."""
-        rng, n = np.random.default_rng([self.seed, n_rounds, 1]), len(self._plan(n_rounds)["drawn"][0])
-        pools, means = (np.concatenate(self.chosen[:n_rounds]), np.arange(len(self.splits.bug_fixing))), []
+        """Return the gain that `judge` estimates, by the test set and so many draws and parts; NaN without an arm."""
+        plan, rng = self._plan(n_rounds), np.random.default_rng([self.seed, n_rounds, 1])
+        if not plan:
+            return np.nan
+        n = len(plan["drawn"][0])
+        pools, means = (self._chosen(n_rounds), np.arange(len(self.splits.bug_fixing))), []
         for kind, places in enumerate(pools):
             drawn = [rng.choice(places, n, replace=False) for _ in range(n_draws)]
             with self.trainer.at():
@@ -101,8 +105,7 @@ class PlayedCampaign:
 
     def true_next(self, n_rounds):
         """Return what the next round, which has been played, adds to the test accuracy, the mean of some trainings."""
-        before = np.concatenate([*self.arms[:n_rounds], *self.chosen[:n_rounds]])
-        batch = np.concatenate([self.arms[n_rounds], self.chosen[n_rounds]])
+        before, batch = np.concatenate(self.batches[:n_rounds]), self.batches[n_rounds]
         numbers, start = range(2_000, 2_000 + _AGAIN), self.states[n_rounds]
         with self.trainer.at():
             made = [self._retrained(batch, (n_rounds, number), "test", start, before) for number in numbers]
@@ -121,14 +124,16 @@ class PlayedCampaign:
         return reached
 
     def _plan(self, n_rounds):
-        arm, chosen = (np.concatenate(each[:n_rounds]) for each in (self.arms, self.chosen))
-        return plan_trainings(arm, chosen, self.splits.bug_fixing.y, np.random.default_rng([self.seed, n_rounds]))
+        rng, arm, chosen = np.random.default_rng([self.seed, n_rounds]), self.arms[n_rounds - 1], self._chosen(n_rounds)
+        return plan_trainings(arm, chosen, self.splits.bug_fixing.y, rng)
+
+    def _chosen(self, n_rounds):
+        return np.setdiff1d(np.concatenate(self.batches[:n_rounds]), self.arms[n_rounds - 1])
 
     def given(self):
         """Return how many samples of each label were added before each round and in all, (n_rounds + 1, n_classes)."""
-        rounds = [np.concatenate(each) for each in zip(self.arms, self.chosen, strict=True)]
         n_classes = self.splits.n_classes
-        counts = [np.bincount(self.splits.bug_fixing.y[places], minlength=n_classes) for places in rounds]
+        counts = [np.bincount(self.splits.bug_fixing.y[places], minlength=n_classes) for places in self.batches]
         return np.cumsum([np.zeros(n_classes, int), *counts], axis=0)
 
     def _retrained(self, places, number, part, state=None, before=()):
@@ -172,7 +177,8 @@ def play_campaign(campaign, n_rounds, planned=PLANNED_ROUNDS, label_cost=LABEL_C
         A row a round and label below theta: `given`, `needed`, `low`, `high`, `is_told` of `next_round.LabelForecast`;
         `true`, labels after which it was reached, and `given_in_all`.
     """
-    rounds, labels = [{"round": 0, "advice": "", "why": ""}], []
+    unknown = dict.fromkeys(("forecast", "forecast_low", "forecast_high"), np.nan)
+    rounds, labels = [{"round": 0, "advice": "", "why": ""} | unknown], []
     for number in range(1, n_rounds + 1):
         if not campaign.play_round():
             break
