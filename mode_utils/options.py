@@ -50,7 +50,7 @@ class DebugOptions:
     skip: tuple[str, ...] = ()  #: what is passed over in a ranking: some of `selection.screening.SKIPS`
     reference: str = "states"  #: what gives pool labels probabilities; or "network", see `selection.reference`
     replay: float = 0.0  #: at least 0, old samples per new one in a retraining; the control has as many
-    control_share: float = 0.0  #: in [0, 1): share of a batch that is drawn from the whole pool, see `selection.arm`
+    control_share: float = 0.0  #: in [0, 1]: share of a batch that is drawn from the whole pool, see `selection.arm`
     batch_size: int = 2_000  #: new samples an iteration
     max_iterations: int = 5  #: against one kind of fault
     epochs: int = 3  #: passes over the batch in a retraining
@@ -64,9 +64,8 @@ class DebugOptions:
         object.__setattr__(self, "skip", (self.skip,) if isinstance(self.skip, str) else tuple(self.skip))
         for each in self.skip:
             check_choice("skip", each, SKIPS)
-        for name in ("theta", "gamma", "alpha"):
+        for name in ("theta", "gamma", "alpha", "control_share"):
             check_share(name, getattr(self, name))
-        check_share("control_share", self.control_share, below=True)
         least = {"temperature": 0, "replay": 0, "minkowski_p": 1, "similarity_threshold": 0}
         for name, value in (least | {"batch_size": 1, "max_iterations": 1, "epochs": 1}).items():
             check_least(name, getattr(self, name), value)

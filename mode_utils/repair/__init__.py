@@ -8,8 +8,9 @@ _HOMES = {
     "choosing.choice": ("Report", "arm_of", "assess_case", "choose_inputs", "say_expected_accuracy"),
     "choosing.sharded_pool": ("Shards",), "choosing.pool_faults": ("find_faults",),
     "choosing.mapped_pool": ("map_pool", "save_map"), "folder": ("next_folder", "save_repair", "save_tasks"),
-    "retraining": ("RepairOutcome", "retrain"), "campaign.rounds": ("rounds_with", "take_labels"),
+    "repair_outcome": ("RepairOutcome",), "retraining": ("retrain",), "campaign.rounds": ("rounds_with", "take_labels"),
     "campaign.compared": ("check_comparable", "compare_with_random"), "campaign.judged": ("judge_round",),
+    "campaign.labelled_round": ("judge_outcome", "take_round"),
     "conclusion": ("say_health", "say_outcome"),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -59,6 +59,7 @@ class Case(PoolCase):
     fixed_epochs: bool = False
     class_weights: ClassWeights | None = None
     has_samples = True  # which people can look at
+    libraries = ("tensorflow", "keras", "numpy")
 
     @property
     def outputs(self):

@@ -14,6 +14,8 @@ _DATA = f".npz file with {', '.join(OUTPUTS.required)}, and any of {', '.join(OU
 _CHANGES = {
     "data_path": FILE | {"metavar": "data", "help": _DATA}, "output_dir": FOLDER, "budget": {"required": True},
     "class_names": {"metavar": "A,B,..."}, "pool": {"metavar": "URL"}, "scheduler": {"metavar": "ADDRESS"},
+    "apply": {"type": Path, "nargs": "+", "metavar": "FILE"}, "outcome": {"type": Path, "metavar": "FILE"},
+    "continue_from": {"type": Path, "metavar": "FOLDER", "flags": ["--continue-from", "--continue"]},
 }  # fmt: skip
 _TEXTS = {
     "prog": "python -m mode_utils.repair.choose_command",
@@ -30,7 +32,12 @@ def main(arguments=None):
 def _choose(given, declared):
     folder = given.output_dir
     check_new(folder)
-    check_files(data=given.data_path)
+    tables, outcome = getattr(given, "apply", []), getattr(given, "outcome", None)
+    check_files(data=given.data_path, labels=tables)
+    if outcome:
+        check_files(data=outcome)
+        if not tables:
+            raise ValueError("--outcome needs the labels that its models were retrained on: give them with --apply")
     parameters = read_options(given, declared, "mode-choose")
     if pool := parameters.get("pool"):
         find_shards(pool)
@@ -45,6 +52,7 @@ def _choose(given, declared):
     if not summary["chosen"]:
         print("nothing to add: the model gets all validation samples right")
     print(f"{summary['chosen']} samples chosen: see {folder / 'report.html'}")
+    print(*summary.get("told", []), sep="\n")
     if summary["without_label"]:
         print(f"label them in {folder / PAGE}, or fill in {folder / 'selected.csv'}")
     return REPAIRED

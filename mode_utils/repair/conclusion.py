@@ -14,7 +14,7 @@ def say_outcome(outcome, report, theta, keep_new_bugs=False, without_label=0):
 
     Parameters
     ----------
-    outcome : retraining.RepairOutcome
+    outcome : repair_outcome.RepairOutcome
     report : choosing.choice.Report, of the model before
     theta : float, validation accuracy below which a label still fails
     keep_new_bugs : bool, whether the model is saved even if it does not help
@@ -30,7 +30,7 @@ def say_outcome(outcome, report, theta, keep_new_bugs=False, without_label=0):
 
 def _say_result(outcome):
     training = outcome.training
-    if training.diverged:
+    if training and training.diverged:
         return "nothing was repaired: the retraining diverged, its weights are no longer finite; lower --learning-rate"
     if not outcome.changed:
         moved = f"the retraining hardly moved the model's weights ({training.moved:.2g} of their size)"
@@ -54,6 +54,8 @@ def _cause(training):
 
 def _say_training(outcome):
     training, said = outcome.training, []
+    if training is None:
+        return said
     if training.replaced:
         told = f"at the learning rate that was saved with the model, {training.own_rate:.3g}, the retraining moved"
         said.append(f"{told} nothing: it was done at {training.rate:.3g}; --learning-rate takes another")
@@ -70,7 +72,8 @@ def _say_failing(outcome, failing, theta):
     said = [f"still at 0%: {_names(none['label'])}"] if len(none) else []
     each = [f"{label} ({after:.0%})" for label, after in zip(some["label"], some["after"], strict=True)]
     said += [f"still below {theta:.0%}: {_names(each)}"] if each else []
-    return [f"{'; '.join(said)}; {_advice(outcome.training, failing[failing.index.isin(outcome.training.slow)])}"]
+    slow = outcome.training.slow if outcome.training else ()
+    return [f"{'; '.join(said)}; {_advice(outcome.training, failing[failing.index.isin(slow)])}"]
 
 
 def _advice(training, slow):
@@ -89,7 +92,7 @@ def _say_labels(outcome):
 
 
 def _say_saved(outcome, keep_new_bugs):
-    if outcome.helps:
+    if outcome.helps or not outcome.training:
         return []
     if outcome.is_saved(keep_new_bugs):
         return ["the repair did not help: the model is saved all the same"]

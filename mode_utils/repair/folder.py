@@ -61,7 +61,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     folder : path, made if it does not exist; a ValueError if it has a repair already
     case, report : Case or OutputsCase, and its choosing.choice.Report
     chosen : pandas.DataFrame, see `choosing.choice.choose_inputs`
-    outcome : retraining.RepairOutcome, None while the chosen samples have no labels, and without a model
+    outcome : repair_outcome.RepairOutcome, None while the chosen samples have no labels, and without a model
     labels : labelling.agreement.GatheredLabels, optional
         That people have given; what they disagree on is written to `disagreed.csv`.
     remarks : sequence of str, sentences to tell
@@ -75,7 +75,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     folder = Path(folder)
     check_new(folder / "selected.csv")
     folder.mkdir(parents=True, exist_ok=True)
-    _selected(case, chosen, outcome.added if outcome else None, labels).to_csv(folder / "selected.csv", index=False)
+    _selected(case, chosen, _added(outcome, labels), labels).to_csv(folder / "selected.csv", index=False)
     asked = inputs_to_label(case, chosen, outcome, labels)
     if labels is not None and len(labels.disagreed):
         labels.disagreed.to_csv(folder / "disagreed.csv", index=False)
@@ -91,7 +91,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
         summary |= _told(case, report, outcome, rounds, keep_new_bugs, len(asked))
         _write(folder / "origin.json", _origin(case, outcome, labels, rounds))
     _write(folder / "diagnosis.json", summary)
-    if outcome is not None and not case.data.pool_labelled:
+    if outcome is not None and outcome.training and not case.data.pool_labelled:
         save_first(folder, case)
     saved = outcome is not None and outcome.is_saved(keep_new_bugs)
     if saved:
@@ -111,7 +111,8 @@ def inputs_to_label(case, chosen, outcome=None, labels=None):
     """Return the rows of what was chosen that have no label yet, with the reason to look at them."""
     if case.data.pool_labelled:
         return chosen[:0]
-    asked = chosen[~chosen["index"].isin(outcome.added[0] if outcome else [])]
+    added = _added(outcome, labels)
+    asked = chosen[~chosen["index"].isin(added[0] if added else [])]
     if labels is None:
         return asked
     asked = asked[~asked["index"].isin(labels.cannot_tell)]
@@ -122,6 +123,11 @@ def inputs_to_label(case, chosen, outcome=None, labels=None):
 def samples_of(case, rows):
     """Return the samples of some rows of what was chosen; None where only their outputs are known."""
     return np.asarray(case.data.x_pool[rows["index"].to_numpy()]) if case.has_samples else None
+
+
+def _added(outcome, labels):
+    """Return places and labels of what is added, by a retraining or, of outputs, before there is one; None if not."""
+    return outcome.added if outcome else (labels.indices, labels.labels) if labels else None
 
 
 def _write(path, summary):
@@ -161,10 +167,16 @@ def _origin(case, outcome, labels, rounds):
     ]
     return {
         "samples": samples, "earlier_samples": case.earlier.samples if case.earlier else [],
-        "cannot_tell": cannot_tell, "arm": arm, "checked": outcome.judged.checked.tolist() if outcome.judged else [],
-        "rounds": rounds, "seed": case.seed, "options": asdict(case.options), "batch_size": case.trainer.batch_size,
-        "files": hash_files(files), "versions": versions_of("tensorflow", "keras", "numpy"),
+        "cannot_tell": cannot_tell, "arm": arm, **_of_arm(outcome.judged),
+        "rounds": rounds, "seed": case.seed, "options": asdict(case.options), "files": hash_files(files),
+        **({"batch_size": case.trainer.batch_size} if outcome.training else {}),
+        "versions": versions_of(*case.libraries),
     }  # fmt: skip
+
+
+def _of_arm(judged):
+    """Return what the next round is to know from the arm, see `campaign.judged.Judgement`."""
+    return {"checked": judged.checked.tolist(), "strange_belong": judged.strange_belong} if judged else {}
 
 
 def hash_files(files):
@@ -178,14 +190,14 @@ def versions_of(*names):
 
 
 def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
-    training, judged = asdict(outcome.training), outcome.judged
-    training |= {"moved": None} if outcome.training.diverged else {}
-    said = {"keep_new_bugs": keep_new_bugs, "without_label": without_label}
-    failing = still_failing(outcome, report, case.options.theta)["label"].tolist()
+    judged, theta = outcome.judged, case.options.theta
     found = {name: getattr(outcome, name) for name in ("fixed", "broken", "new_bugs", "helps", "changed")}
-    found = {"labels": _rows(outcome.labels)} | found | {"training": training, "still_failing": failing}
-    found |= {"old_samples_per_new_one": outcome.replay}
-    told = say_outcome(outcome, report, case.options.theta, **said)
+    found = {"labels": _rows(outcome.labels)} | found
+    found |= {"still_failing": still_failing(outcome, report, theta)["label"].tolist()}
+    if outcome.training:
+        training = asdict(outcome.training) | ({"moved": None} if outcome.training.diverged else {})
+        found |= {"training": training, "old_samples_per_new_one": outcome.replay}
+    told = say_outcome(outcome, report, theta, keep_new_bugs, without_label)
     next_round = {"advice": judged.advice, "why": judged.why} if judged else {}
     return {"outcome": found, "told": told, "next_round": next_round, "rounds": rounds}
 

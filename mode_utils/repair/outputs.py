@@ -12,10 +12,13 @@ import pandas as pd
 
 from mode_utils.assessment import judge_accuracies, label_accuracies
 from mode_utils.options import DebugOptions
+from mode_utils.repair.campaign.labelled_round import LabelledRound, judge_outcome, take_round
+from mode_utils.repair.campaign.rounds import Earlier, continue_outputs, read_earlier
 from mode_utils.repair.choosing.choice import PoolCase, Report, assess_case, choose_inputs, say_expected_accuracy
 from mode_utils.repair.choosing.given_outputs import GivenOutputs
 from mode_utils.repair.choosing.pool_faults import PoolFaults, find_faults
 from mode_utils.repair.choosing.sharded_pool import ShardedOutputs, ShardedPool, Shards
+from mode_utils.repair.conclusion import say_outcome
 from mode_utils.repair.folder import hash_files, save_repair, versions_of
 from mode_utils.repair.reading.array_sets import OUTPUTS, OUTPUTS_BESIDE_SHARDS, check_outputs
 from mode_utils.repair.reading.arrays import (
@@ -29,6 +32,7 @@ from mode_utils.repair.reading.arrays import (
     with_arm,
 )
 from mode_utils.repair.reading.npz_files import read_arrays
+from mode_utils.repair.repair_outcome import RepairOutcome
 from mode_utils.support.checks import check_least
 from mode_utils.support.sample_parts import in_chunks
 
@@ -46,20 +50,28 @@ class ArraysChoice:
     chosen : pandas.DataFrame, see `choosing.choice.choose_inputs`
         Of a pool in shards, `index` counts the rows of all in the order of their names, and `name` is the row's own, or
         that of its shard with the row's number.
+    labelled, outcome : campaign.labelled_round.LabelledRound, RepairOutcome, where labels and outcome were given
     """
 
     case: object
     report: Report
     faults: PoolFaults
     chosen: pd.DataFrame
+    labelled: LabelledRound | None = None
+    outcome: RepairOutcome | None = None
 
     @property
     def remarks(self):
         """Sentences on the model on the pool, and on the pool."""
-        return [say_expected_accuracy(self.case), *self.faults.sentences()]
+        todo = self.labelled.say_next() if self.labelled and not self.outcome else []
+        return [say_expected_accuracy(self.case), *self.faults.sentences(), *todo]
+
+    def say_outcome(self):
+        """Return sentences on what models show that were retrained on the labels."""
+        return say_outcome(self.outcome, self.report, self.case.options.theta)
 
 
-def choose_from_arrays(arrays, budget, folder=None, **options):
+def choose_from_arrays(arrays, budget, folder=None, apply=(), outcome=None, **options):
     """Choose the samples of a pool that are worth adding, or worth a label, from outputs of any model: `ArraysChoice`.
 
     Parameters
@@ -69,16 +81,26 @@ def choose_from_arrays(arrays, budget, folder=None, **options):
         `features_validation`, `y_validation`; see `outputs` for what else there may be.
     budget : int, samples to choose, at least 1
     folder : path, optional
-        Gets `selected.csv`, `diagnosis.json` and, of a pool without labels, `label.html`; must not have them.
+        Gets `selected.csv`, `diagnosis.json` and, of a pool without labels, `label.html`; must not have them. With
+        `apply`, `added.csv` and `trainings.csv`, too; with `outcome`, `origin.json`, to continue from.
+    apply, outcome : labels of what was chosen, and what models predict that were retrained on them
+        See `campaign.labelled_round.take_round` and `judge_outcome`; the other arguments are those of the choice.
     **options
         Of `outputs.open_outputs`: `pool` (in shards; a scheduler that is not there is a ConnectionError),
-        `class_names`, `preset`, `seed`, and any of `options.DebugOptions`.
+        `class_names`, `preset`, `seed`, `continue_from`, and any of `options.DebugOptions`.
     """
     case = open_outputs(arrays, budget, **options)
     report = assess_case(case)
-    found = ArraysChoice(case, report, find_faults(case), choose_inputs(case, report))
+    if outcome is not None and not apply:
+        raise ValueError("an outcome needs the labels that its models were retrained on: apply them, too")
+    labelled = take_round(case, apply) if apply else None
+    judged = None if outcome is None else judge_outcome(labelled, outcome)
+    found = ArraysChoice(case, report, find_faults(case), choose_inputs(case, report), labelled, judged)
     if folder is not None:
-        save_repair(folder, case, report, found.chosen, remarks=found.remarks)
+        gathered = labelled and labelled.gathered
+        save_repair(folder, case, report, found.chosen, judged, gathered, found.remarks)
+        if labelled:
+            labelled.save(folder)
     return found
 
 
@@ -95,6 +117,8 @@ class OutputsCase(PoolCase):
     sources: dict[str, Path] = field(default_factory=dict)  # the file of `data`, if there is one
     used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)  # places that are not chosen
     has_samples: bool = False  # whether `data` has the samples themselves
+    earlier: Earlier | None = field(default=None, repr=False)  # rounds of the same campaign
+    libraries = ("numpy", "scikit-learn")
 
     @property
     def rows(self):
@@ -103,7 +127,7 @@ class OutputsCase(PoolCase):
 
     def about(self):
         """Return what a file about the case says of its data and options."""
-        versions, files = versions_of("numpy", "scikit-learn"), hash_files(self.sources)
+        versions, files = versions_of(*self.libraries), hash_files(self.sources)
         return {"notes": self.notes, "options": asdict(self.options), "versions": versions, "files": files}
 
     def assess(self):
@@ -115,7 +139,8 @@ class OutputsCase(PoolCase):
 
 
 def open_outputs(
-    arrays, budget, *, pool=None, class_names=None, preset="recommended", seed=0, even_if_weak=False, **changes
+    arrays, budget, *, pool=None, class_names=None, preset="recommended", seed=0, even_if_weak=False,
+    continue_from=None, **changes,
 ):  # fmt: skip
     """Check outputs of a model, return an `OutputsCase`; an error says in one sentence what is wrong and what to do.
 
@@ -131,6 +156,8 @@ def open_outputs(
     preset, seed : {"recommended", "adaptive"}, int
     even_if_weak : bool
         Go on with a pool that seems to be scaled in another way than validation samples, see `array_values`.
+    continue_from : path, optional
+        The folder of an earlier round that was judged, of the same pool and validation samples in the same order.
     **changes : options of the preset to change, see `options.DebugOptions`
         Its `control_share` is .1 here, where a pool needs labels, see `selection.arm`; of others none is drawn.
     """
@@ -170,7 +197,8 @@ def open_outputs(
     if sharded is not None:
         notes = (*notes, f"The pool: {len(sharded):,} rows in {len(sharded.rows):,} shards.")
     outputs = GivenOutputs(arrays, data.x_pool, has_samples) if sharded is None else ShardedOutputs(arrays, sharded)
-    return OutputsCase(outputs, data, options, seed, seen, notes, sources, has_samples=has_samples)
+    case = OutputsCase(outputs, data, options, seed, seen, notes, sources, has_samples=has_samples)
+    return continue_outputs(case, read_earlier(continue_from)) if continue_from else case
 
 
 def make_outputs_example(seed=0):

@@ -3,11 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
-from mode_utils.assessment import label_accuracies
 from mode_utils.networks.learning_rate import describe_rate, is_scheduled, rated_optimizers
-from mode_utils.repair.verdicts import NEW_BUG, judge_labels
+from mode_utils.repair.repair_outcome import compare_predictions
 from mode_utils.selection.replay import Replay
 
 
@@ -52,33 +50,13 @@ def retrain(case, indices, labels):
 
 def _retrain_once(case, splits, indices, replay, before, learning_rate):
     training = train(case, splits, indices, replay, learning_rate)
-    return _outcome(case, before, _predictions(case), replay, training)
+    outcome = compare_predictions(case.data, before, _predictions(case), case.tolerance)
+    return replace(outcome, replay=replay, state=case.trainer.state(), training=training)
 
 
 def _predictions(case):
     parts = {"validation": case.data.x_validation, "test": case.data.x_test}
     return {part: case.trainer.predict(x).argmax(axis=1) for part, x in parts.items() if x is not None}
-
-
-def _outcome(case, before, after, replay, training):
-    data, truth = case.data, {"validation": case.data.y_validation, "test": case.data.y_test}
-    columns, overall = {"label": data.class_names}, {}
-    for part in before:
-        prefix = "" if part == "validation" else f"{part}_"
-        for when, predictions in (("before", before), ("after", after)):
-            columns[prefix + when] = label_accuracies(truth[part], predictions[part], data.n_classes)
-            overall[f"{prefix}accuracy_{when}"] = float((predictions[part] == truth[part]).mean())
-    labels = pd.DataFrame(columns)
-    was, is_ = (predictions["validation"] == data.y_validation for predictions in (before, after))
-    counts = {"samples": np.ones_like(was), "fixed": ~was & is_, "broken": was & ~is_}
-    counts = {name: np.bincount(data.y_validation[part], minlength=data.n_classes) for name, part in counts.items()}
-    found = {"change": labels["after"] - labels["before"], **counts}
-    found |= {"verdict": judge_labels(**counts, tolerance=case.tolerance)}
-    for place, (name, column) in enumerate(found.items(), start=3):
-        labels.insert(place, name, column)
-    new_bugs = labels.loc[labels["verdict"] == NEW_BUG, "label"].tolist()
-    fixed, broken = (int(counts[name].sum()) for name in ("fixed", "broken"))
-    return RepairOutcome(labels, fixed, broken, new_bugs, replay, case.trainer.state(), training, overall)
 
 
 _MOST_EPOCHS = 64  # of a training that goes on by itself
@@ -120,60 +98,6 @@ class Training:
     def diverged(self):
         """Whether weights are no longer finite."""
         return not np.isfinite(self.moved)
-
-
-@dataclass(frozen=True)
-class RepairOutcome:
-    """What became of a repair.
-
-    Attributes
-    ----------
-    labels : pandas.DataFrame
-        A row a label: `label`, `before`, `after`, validation accuracies, and `change`; `samples`, `fixed`, `broken` of
-        it; `verdict`, see `verdicts.judge_labels`; `test_before` and `test_after` where there is a test set.
-    fixed, broken : int, validation samples that were wrong and are right, and the other way round
-    new_bugs : list of str, names of the labels that have lost more than the tolerance, beyond chance
-    replay : float, old samples for each new one, in the retraining that this is the outcome of
-    state : tuple of arrays, of the repaired model, for `Trainer.restore`
-    training : retraining.Training, how the retraining went
-    accuracies : dict of str to float
-        Shares of all samples that are right, in [0, 1]: `accuracy_before`, `accuracy_after`; of a test set, if there is
-        one, `test_accuracy_before`, `test_accuracy_after`.
-    tries : int, retrainings that this is the best of, by the same validation samples
-    added : (indices, labels) of the samples that were added, by place in the pool
-    judged : campaign.judged.Judgement, optional, what the round shows
-    """
-
-    labels: pd.DataFrame
-    fixed: int
-    broken: int
-    new_bugs: list[str]
-    replay: float
-    state: tuple[np.ndarray, ...]
-    training: Training
-    accuracies: dict[str, float]
-    tries: int = 1
-    added: tuple[np.ndarray, np.ndarray] = ((), ())
-    judged: object = None
-
-    @property
-    def harms(self):
-        """Whether a label is a new bug, or more validation samples were broken than fixed."""
-        return bool(self.new_bugs) or self.broken > self.fixed
-
-    @property
-    def changed(self):
-        """Whether the model is another one than before, and one that can be used."""
-        return not self.training.stands_still and not self.training.diverged
-
-    @property
-    def helps(self):
-        """Whether validation samples were fixed, not more were broken, and no label is a new bug."""
-        return self.changed and self.fixed > 0 and not self.harms
-
-    def is_saved(self, keep_new_bugs=False):
-        """Tell whether the repaired model is worth a file: it helps, or it is another one and wanted all the same."""
-        return self.helps or (keep_new_bugs and self.changed)
 
 
 def train(case, splits, indices, replay, learning_rate=None):

@@ -10,7 +10,7 @@ from mode_utils.heatmaps import class_heatmaps
 from mode_utils.selection.allocation import Schedule, allocate
 from mode_utils.selection.arm import Arm, draw_arm
 from mode_utils.selection.candidates import Candidates, Comparison
-from mode_utils.selection.pool import Pool, draw_batch
+from mode_utils.selection.pool import Batch, Pool, draw_batch
 from mode_utils.selection.pool_scan import PoolScan, scan_pool
 from mode_utils.selection.reference import learn_reference
 from mode_utils.selection.screening import Screen
@@ -206,6 +206,8 @@ class InputSelection:
             return None
         screen, arm = self.screen, self.draw_arm().new
         pool, size = self.pool.without(arm), self.options.batch_size - len(arm)
+        if not size:
+            return Batch(arm[:0], arm[:0], candidates=arm[:0], scores=np.empty(0), arm=arm)
         groups = allocate(pool, needs, size, self.options.alpha)
         candidates = look_at_candidates(self, groups, fault, assessment)
         scores = selector_scores(candidates)

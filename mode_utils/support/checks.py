@@ -15,7 +15,7 @@ def check_least(name, value, least):
         raise ValueError(f"{name} = {value}; it must be at least {least}")
 
 
-def check_share(name, value, below=False):
-    """Raise a ValueError unless `value` lies in [0, 1], or in [0, 1) if it must stay `below`."""
-    if not 0 <= value <= 1 or (below and value == 1):
-        raise ValueError(f"{name} = {value}; it must lie in [0, 1{')' if below else ']'}")
+def check_share(name, value):
+    """Raise a ValueError unless `value` lies in [0, 1]."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} = {value}; it must lie in [0, 1]")

@@ -21,7 +21,8 @@ from mode_utils.repair.campaign.rounds import round_of
 from mode_utils.repair.class_weights import find_class_weights, read_class_weights
 from mode_utils.repair.conclusion import still_failing
 from mode_utils.repair.reading.arrays import check_arrays
-from mode_utils.repair.retraining import RepairOutcome, Training
+from mode_utils.repair.repair_outcome import RepairOutcome
+from mode_utils.repair.retraining import Training
 
 schedules = keras.optimizers.schedules
 OPTIMIZERS = keras.optimizers

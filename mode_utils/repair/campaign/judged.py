@@ -14,10 +14,10 @@ from mode_utils.repair.campaign.next_round import (
     forecast_round,
     say_label,
 )
-from mode_utils.repair.campaign.pool_facts import describe_pool
+from mode_utils.repair.campaign.pool_facts import describe_pool, say_strange
 from mode_utils.repair.campaign.rounds import FIRST, answered_arm, first_case, rounds_with
 from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
-from mode_utils.repair.retraining import train
+from mode_utils.selection import screening
 
 _FEW = 20  # validation samples of a label in the middle, below which the arm joins them for the next diagnosis
 _SPREAD = 0.01  # of accuracy by training alone, where nothing was trained again: a typical one
@@ -38,6 +38,7 @@ class Judgement:
     #: (n, 2) int, places of the arm and what models that were not trained on them take them for: where validation
     #: samples are few or unlike the pool, they join them in the diagnosis of the next round
     checked: np.ndarray = field(default_factory=lambda: np.empty((0, 2), int))
+    strange_belong: bool = False  #: whether inputs that are unlike all known samples are not to be passed over
     theta: float = 0.92  #: what labels are to reach
 
     def say(self):
@@ -56,7 +57,7 @@ def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROU
 
     Parameters
     ----------
-    case, outcome : Case, retraining.RepairOutcome
+    case, outcome : Case, repair_outcome.RepairOutcome
     gathered : labelling.agreement.GatheredLabels, optional, of this round
     compared : compared.Compared, optional, of a pool with labels, which needs no arm
     planned : int, rounds of the campaign, at least 1
@@ -75,15 +76,17 @@ def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROU
         with case.trainer.at():
             made = run_trainings(plan, _retrainer(first, outcome, known))
         gain, spread = judge_trainings(made, y, len(plan["drawn"][0]), planned)
-    pool, differs, checked = _say_lost(case, first), False, np.empty((0, 2), int)
+    pool, belongs, checked = _say_lost(case, first), "", np.empty((0, 2), int)
     if first and len(arm):
         pool, differs = _describe(first, np.sort(arm), known, len(answered) - len(arm))
+        strange = [_count_strange(first, places) for places in (arm, np.setdiff1d(answered, arm))]
+        pool = [*pool, *filter(None, [belongs := say_strange(*strange, len(answered))])]
         counts = np.bincount(y)
         if differs or np.median(counts[counts > 0]) < _FEW:
             added = np.concatenate([case.used, outcome.added[0]])
             checked = _check_arm(first, outcome, known, arm[np.isin(arm, added)], chosen)
     found = judge_lines(case, rounds_with(case, outcome), gain, spread, planned, label_cost)
-    return replace(found, pool=tuple(pool), doubt=doubt, checked=checked)
+    return replace(found, pool=tuple(pool), doubt=doubt, checked=checked, strange_belong=bool(belongs))
 
 
 def judge_lines(case, lines, gain=None, spread=_SPREAD, planned=PLANNED_ROUNDS, label_cost=LABEL_COST):
@@ -116,6 +119,8 @@ def _known_labels(case, outcome):
 
 def _retrainer(first, outcome, known):
     """Return a function that retrains the first model on some places, by a number, and predicts validation samples."""
+    from mode_utils.repair.retraining import train  # imports TensorFlow, which a round of outputs does without
+
     splits, replay, training = first.data.splits(np.maximum(known, 0)), first.options.replay, outcome.training
     rate = training.rate if training.replaced else first.learning_rate
     alike = replace(first, options=replace(first.options, epochs=training.epochs), fixed_epochs=True)
@@ -142,7 +147,7 @@ def _describe(first, arm, known, n_unanswerable):
     data = first.data
     sides = (np.asarray(data.x_pool[arm]), known[arm]), (data.x_validation, data.y_validation)
     with first.trainer.at(first.initial_state):
-        return describe_pool(first.trainer, *sides, n_unanswerable, data.class_names)
+        return describe_pool(*((y, first.trainer.predict(x)) for x, y in sides), n_unanswerable, data.class_names)
 
 
 def _say_lost(case, first):
@@ -160,3 +165,12 @@ def _say_outcome(line, all_right):
         told = f"fixed {line['fixed']} and broke {line['broken']} of {line['samples']} validation samples"
         return "mend", f"round {line['round']} {told}: do not pay for labels of another before that is mended"
     return None
+
+
+def _count_strange(first, places):
+    """Return how many inputs are unlike all samples that were known before the first round."""
+    if not len(places):
+        return 0
+    known = screening.outlines(screening.known_samples(first.data.splits(), np.random.default_rng(first.seed)))
+    own = screening.outlines(np.asarray(first.data.x_pool[np.sort(places)]))
+    return int((screening.nearest(own, known) > screening.foreign_limit(known)).sum())

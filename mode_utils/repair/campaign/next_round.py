@@ -67,12 +67,12 @@ def decide(gain, forecast, n_rounds, n_planned, label_cost=LABEL_COST):
     told += f" (95% interval {interval(*forecast.ends)})"
     if forecast.below(cost) >= _SURE:
         return "stop", f"stop: {told}, probably less than the {pp(cost)} that they have to be worth"
-    shown = gain is not None and gain.verdict == "better"
-    over = gain is not None and n_rounds >= n_planned and not shown and gain.mean <= 0
-    if gain is not None and (gain.verdict == "worse" or over):
-        return "draw", f"draw at random from now on: {gain.say()}; {told}"
-    why = "" if gain is None else f"; {gain.say()}"
-    return "choose", f"go on choosing: {told}{why}"
+    if gain is not None and gain.verdict == "worse":
+        return "draw", f"draw at random from now on (--control-share 1), as choosing is worse: {told}"
+    if gain is not None and gain.verdict != "better" and gain.mean <= 0 and n_rounds >= n_planned:
+        why = f"as {n_rounds} rounds do not show that choosing is better"
+        return "draw", f"draw at random from now on (--control-share 1), {why}: {told}"
+    return "choose", f"go on choosing: {told}"
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,9 @@ class PlayedCampaign:
         """Return sentences on the pool by its arm and the first model, see `pool_facts`; none without an arm."""
         if not self.arms or not len(self.arms[-1]):
             return []
-        x, y = self.splits.bug_fixing.take(np.sort(self.arms[-1]))
+        sides = self.splits.bug_fixing.take(np.sort(self.arms[-1])), (self.splits.held_out.x, self.splits.held_out.y)
         with self.trainer.at(self.states[0]):
-            return describe_pool(
-                self.trainer, (x, y), (self.splits.held_out.x, self.splits.held_out.y), 0, class_names
-            )[0]
+            return describe_pool(*((y, self.trainer.predict(x)) for x, y in sides), 0, class_names)[0]
 
     def true_gain(self, n_rounds, n_draws):
         """Return the gain that `judge` estimates, by the test set and so many draws and parts; NaN without an arm."""

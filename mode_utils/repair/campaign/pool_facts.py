@@ -11,14 +11,13 @@ _ENOUGH = 10  # answered inputs of a label, from which its accuracy is told
 _NAMED = 5  # labels in a sentence
 
 
-def describe_pool(trainer, arm, validation, n_unanswerable, class_names):
+def describe_pool(arm, validation, n_unanswerable, class_names):
     """Return sentences on the pool, and on validation samples beside it, and whether these are unlike it.
 
-    `trainer` holds a model that has seen neither. `arm` and `validation` are samples (n, ...) and labels (n,); for the
+    `arm` and `validation` are labels (n,), and probabilities (n, n_classes) of a model that has seen neither; for the
     others see `describe_arm`.
     """
-    seen = [trainer.predict(np.asarray(x)) for x, _ in (arm, validation)]
-    sides = [(y, p.argmax(axis=1), p.max(axis=1)) for (_, y), p in zip((arm, validation), seen, strict=True)]
+    sides = [(y, p.argmax(axis=1), p.max(axis=1)) for y, p in (arm, validation)]
     accuracies = [(y == predicted).mean() for y, predicted, _ in sides]
     said, p = describe_arm(*sides[0][:2], n_unanswerable, class_names), compare_with_validation(*sides)
     return [*said, say_validation(p, *accuracies)], min(p.values()) < SIGNIFICANCE
@@ -86,6 +85,19 @@ def say_validation(p_values, arm_accuracy, accuracy):
         return f"Nothing tells validation samples from the pool: {told}"
     remedy = "have more of the pool labelled that is drawn at random, and validate on it, where the model is used there"
     return f"Validation samples are not like the pool, by {', '.join(differ)}: {told}; {remedy}"
+
+
+def say_strange(n_labelled, n_unanswerable, n):
+    """Return a sentence if inputs of the arm that are unlike all known samples belong to the pool; otherwise "".
+
+    They do if they are a tenth of the arm's n inputs or more, and most of them have a label: `n_labelled`, at least 3,
+    and not `n_unanswerable`, which nobody could tell.
+    """
+    found = n_labelled + n_unanswerable
+    if n_labelled < 3 or 10 * found < n or 2 * n_labelled <= found:
+        return ""
+    told = f"{found} of {n} inputs of the arm are unlike all known samples, and {n_labelled} of these have a label"
+    return f"{told}: such inputs belong to the pool, and the next rounds do not pass over them"
 
 
 def _share(count, n):

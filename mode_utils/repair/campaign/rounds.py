@@ -25,6 +25,7 @@ class Earlier:
     cannot_tell: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # places that nobody can give a label
     arm: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # places of the control arm that are answered
     checked: np.ndarray = field(default_factory=lambda: np.empty((0, 2), int))  # see `judged.Judgement`
+    strange_belong: bool = False  # see there
 
 
 def read_earlier(folder):
@@ -33,6 +34,8 @@ def read_earlier(folder):
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder} to go on from")
     origin = folder / "origin.json"
+    if not origin.exists() and (folder / "added.csv").exists():
+        raise ValueError(f"{folder} waits for an outcome: give it with --outcome first, and go on from that folder")
     if not origin.exists() and (folder / "selected.csv").exists():
         raise ValueError(f"{folder} waits for labels: give them with --apply first, and go on from that folder")
     if not origin.exists():
@@ -47,15 +50,40 @@ def read_earlier(folder):
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{origin} is damaged ({type(error).__name__}: {error}): go on from another folder") from None
     model = folder / "repaired.keras"
-    return Earlier(folder, model if model.exists() else None, samples, rounds, data_hash, *places)
+    belong = bool(found.get("strange_belong", False))
+    return Earlier(folder, model if model.exists() else None, samples, rounds, data_hash, *places, belong)
 
 
 def continue_case(case, earlier):
     """Return a case with the samples of `earlier` rounds of the same data in its training data, not in the pool."""
-    data, folder = case.data, earlier.folder
-    own = case.sources.get("data")
+    data, own = case.data, case.sources.get("data")
     if own and earlier.data_hash and hash_file(own) != earlier.data_hash:
-        raise ValueError(f"{own} is not what {folder} was made with: go on with the same data")
+        raise ValueError(f"{own} is not what {earlier.folder} was made with: go on with the same data")
+    used, labels, told = _read_used(case, earlier)
+    x_train = np.concatenate([data.x_train, np.asarray(data.x_pool[used], data.x_train.dtype)])
+    data = replace(data, x_train=x_train, y_train=np.concatenate([data.y_train, labels]))
+    options, skip = case.options, case.options.skip
+    if earlier.strange_belong:
+        options = replace(options, skip=tuple(each for each in skip if each != "foreign"))
+    return replace(case, data=data, used=used, earlier=earlier, options=options, notes=(*case.notes, told))
+
+
+def continue_outputs(case, earlier):
+    """Return an `OutputsCase` that knows the labels of `earlier` rounds of the same pool, and does not choose them."""
+    data, n = case.data, len(case.data.y_validation)
+    used, labels, told = _read_used(case, earlier)
+    before = earlier.rounds[-1].get("samples", n) if earlier.rounds else n
+    if before != n:
+        raise ValueError(f"{earlier.folder} was judged by {before} validation samples, not by {n}: give the same ones")
+    y_pool = np.full(case.n_pool, -1, np.int32) if data.y_pool is None else np.array(data.y_pool)
+    y_pool[used] = labels
+    data = replace(data, y_pool=y_pool)
+    return replace(case, data=data, used=used, earlier=earlier, notes=(*case.notes, told))
+
+
+def _read_used(case, earlier):
+    """Return places and labels of what earlier rounds have added, and a sentence; a ValueError if they do not fit."""
+    data, folder = case.data, earlier.folder
     places = {name: label for label, name in enumerate(data.class_names)}
     unknown = next((each["label"] for each in earlier.samples if each["label"] not in places), None)
     if unknown is not None:
@@ -66,15 +94,15 @@ def continue_case(case, earlier):
         raise ValueError(f"{folder} has sample {most} of a larger pool: go on with the same data")
     check_left(case.options.batch_size, data, closed)
     labels = np.array([places[each["label"]] for each in earlier.samples], np.int32)
-    x_train = np.concatenate([data.x_train, np.asarray(data.x_pool[used], data.x_train.dtype)])
-    data = replace(data, x_train=x_train, y_train=np.concatenate([data.y_train, labels]))
     told = f"Round {len(earlier.rounds) + 1}: {len(used)} samples were added before, and are kept."
     if len(earlier.cannot_tell):
         told += f" {len(earlier.cannot_tell)} that nobody could tell are not asked for again."
     if len(earlier.checked):
         told += f" {len(earlier.checked)} of the control arm join the validation samples in the diagnosis,"
         told += " as models take them that were not trained on them."
-    return replace(case, data=data, used=used, earlier=earlier, notes=(*case.notes, told))
+    if earlier.strange_belong:
+        told += " Inputs unlike all known samples are not passed over: those in the control arm have labels."
+    return used, labels, told
 
 
 def take_labels(gathered, case):
@@ -123,12 +151,12 @@ def answered_arm(case, labelled, cannot_tell=()):
 
 
 def rounds_with(case, outcome):
-    """Return a line for each round of a case, that of a `retraining.RepairOutcome` included, see `round_of`."""
+    """Return a line for each round of a case, that of a `repair_outcome.RepairOutcome` included, see `round_of`."""
     return [*(case.earlier.rounds if case.earlier else []), round_of(case, outcome)]
 
 
 def round_of(case, outcome):
-    """Return the line of a round from a `retraining.RepairOutcome`.
+    """Return the line of a round from a `repair_outcome.RepairOutcome`.
 
     Counts of samples added and of validation samples fixed and broken, tries, whether it helps, accuracies; a number a
     label: `given`, samples of it that were added, `right_before` and `right`, validation samples of it that are right;

@@ -179,6 +179,13 @@ def _find_foreign(search):
     return _in_pool(search.some[strange[np.argsort(-far[strange])]], len(own))
 
 
+def _say_passed(skip, what, search, finding):
+    options = search.case.options
+    passes = "passes" if skip in options.skip else "does not pass"
+    return f"{what}: this choice {passes} over them"
+
+
+_UNLIKE = f"unlike all known samples ({screening.FOREIGN_SHARE:.0%} of those would be, too)"
 _JUDGED = "do not add what the repair is judged by"
 _TOO_MUCH = "the model was trained on them: its accuracy there says too much"
 _HARMS = {"train": "it adds nothing new", "validation": _JUDGED, "test": _JUDGED}
@@ -191,7 +198,6 @@ FAULTS = {
     **{f"also in {role}": Fault(partial(_find_shared, role), f"the same as a sample of {role}: {harm}")
        for role, harm in _HARMS.items()},
     **{f"{role} also in train": Fault(partial(_find_trained, role), _TOO_MUCH) for role in ("validation", "test")},
-    "near copies": Fault(_find_near, "nearly the same as another of them: recommended passes over such copies"),
-    "foreign": Fault(_find_foreign, f"unlike all known samples ({screening.FOREIGN_SHARE:.0%} of those would be, too): "
-                                    "recommended passes over them"),
+    "near copies": Fault(_find_near, partial(_say_passed, "copies", "nearly the same as another of them")),
+    "foreign": Fault(_find_foreign, partial(_say_passed, "foreign", _UNLIKE)),
 }  # fmt: skip

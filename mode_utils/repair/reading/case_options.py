@@ -26,7 +26,7 @@ class CaseOptions:
     tolerance: float = 0.02  # validation accuracy that a label may lose before it is a new bug, in [0, 1]
     seed: int = 0
     batch_size: int = 32  # samples a step of the retraining
-    control_share: float = CONTROL_SHARE  # of the budget, in [0, 1), see `arrays.with_arm`
+    control_share: float = CONTROL_SHARE  # of the budget, in [0, 1], see `arrays.with_arm`
     continue_from: str | Path | None = None  # the folder of a repair with the same data, see `rounds`
     preset: str = "recommended"  # one of `options.PRESETS`
     epochs: int | None = None  # passes over the samples, by default 3, and more while it is slow

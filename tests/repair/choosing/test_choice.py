@@ -77,5 +77,5 @@ def test_what_is_drawn_is_said_with_what_it_is_good_for(example, tmp_path):
     assert pd.read_csv(tmp_path / "out/selected.csv")["index"].tolist() == found.chosen["index"].tolist()
     small = open_outputs(example, 4)
     assert not len(arm_of(small).new) and "A budget of 4 is too small for a control arm of 10%" in " ".join(small.notes)
-    with pytest.raises(ValueError, match=r"control_share = 1; it must lie in \[0, 1\)"):
-        open_outputs(example, 50, control_share=1)
+    with pytest.raises(ValueError, match=r"control_share = 1.1; it must lie in \[0, 1\]"):
+        open_outputs(example, 50, control_share=1.1)
