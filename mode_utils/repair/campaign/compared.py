@@ -8,26 +8,29 @@ import pandas as pd
 from mode_utils.repair.campaign.gain import PLANNED_ROUNDS, Gain, estimate_gain
 
 SEEDS = 6  # repairs of each kind
+_LEAST, _MOST = 200, 5_000  # inputs of the pool that judge; fewer than a fifth of it
 
 
 @dataclass(frozen=True)
 class Compared:
     """Repairs with the chosen inputs and with as many drawn at random, each time others."""
 
-    #: a row a seed: `chosen` and `random`, accuracy after the repair, in [0, 1], on the test set if there is one and
-    #: otherwise on validation samples; `difference`; `judged_on`, "test" or "validation"
+    #: a row a seed: `chosen` and `random`, accuracy after the repair, in [0, 1], `difference`; `judged_on`: "test" if
+    #: there is a test set, otherwise "pool", inputs that are neither chosen nor drawn, or "validation" in a small pool
     table: pd.DataFrame
     gain: Gain
 
     @property
     def doubt(self):
         """What speaks against the comparison, in a clause that may be empty."""
-        on_test = (self.table["judged_on"] == "test").all()
-        return "" if on_test else ", on the validation samples that they were chosen by, which favours them"
+        on_unseen = (self.table["judged_on"] != "validation").all()
+        return "" if on_unseen else ", on the validation samples that they were chosen by, which favours them"
 
 
 def compare_with_random(case, indices, labels, n_seeds=SEEDS, planned=PLANNED_ROUNDS):
     """Repair with the chosen samples and with as many drawn at random, from several seeds, and return `Compared`.
+
+    Validation samples judge only where nothing else can: what was chosen by them looks better on them than it is.
 
     Parameters
     ----------
@@ -39,15 +42,17 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS, planned=PLANNED_RO
     check_comparable(case)
     data, right = case.data, {"random": [], "chosen": []}
     left, seeds = np.setdiff1d(np.arange(len(data.x_pool)), case.used), np.arange(case.seed, case.seed + n_seeds)
+    judged_on, x, y, held = _judges(case, np.setdiff1d(left, indices))
+    left = np.setdiff1d(left, held)
     for seed in seeds:
         drawn = np.random.default_rng([seed, 1]).choice(left, len(indices), replace=False)
         for kind, added in {"chosen": (indices, labels), "random": (drawn, data.y_pool[drawn])}.items():
             with case.trainer.at():
-                right[kind].append(_right(replace(case, seed=int(seed)), *added))
+                right[kind].append(_right(replace(case, seed=int(seed)), *added, x, y))
     means = {kind: np.mean(each, axis=1) for kind, each in right.items()}
     table = {"seed": seeds, "chosen": means["chosen"], "random": means["random"]}
     table |= {"difference": means["chosen"] - means["random"]}
-    table |= {"judged_on": "validation" if data.x_test is None else "test"}
+    table |= {"judged_on": judged_on}
     gain = estimate_gain(len(indices), right["random"], right["chosen"], n_looks=planned)
     return Compared(pd.DataFrame(table), gain)
 
@@ -59,9 +64,19 @@ def check_comparable(case):
         raise ValueError(f"{told}, or rely on the control arm, which is drawn at random for that (--control-share)")
 
 
-def _right(case, indices, labels):
+def _judges(case, others):
+    """Return what judges: its name, samples, labels, and their places among `others` of the pool, if they are its."""
+    data, n = case.data, min(len(others) // 5, _MOST)
+    if data.x_test is not None:
+        return "test", data.x_test, data.y_test, others[:0]
+    if n < _LEAST:
+        return "validation", data.x_validation, data.y_validation, others[:0]
+    held = np.sort(np.random.default_rng([case.seed, 3]).choice(others, n, replace=False))
+    return "pool", np.asarray(data.x_pool[held]), data.y_pool[held], held
+
+
+def _right(case, indices, labels, x, y):
     from mode_utils.repair.retraining import retrain  # imports TensorFlow, which a choice without a model does without
 
     retrain(case, indices, labels)
-    test = case.data.splits().test  # or validation samples
-    return case.trainer.predict(test.x).argmax(axis=1) == test.y
+    return case.trainer.predict(x).argmax(axis=1) == y

@@ -21,9 +21,10 @@ class MadeCase:
     trainer: object = None
 
 
-def made_case(n_test=400, x_test=True):
-    data = SimpleNamespace(x_pool=np.zeros(2_000), y_pool=np.arange(2_000) % 10, pool_labelled=True)
-    data.x_test = np.zeros(n_test) if x_test else None
+def made_case(n_test=400, x_test=True, n_pool=2_000):
+    data = SimpleNamespace(x_pool=np.zeros(n_pool), y_pool=np.arange(n_pool) % 10, pool_labelled=True)
+    data.x_test, data.y_test = (np.zeros(n_test), np.zeros(n_test, int)) if x_test else (None, None)
+    data.x_validation, data.y_validation = np.zeros(60), np.zeros(60, int)
     return MadeCase(data, trainer=SimpleNamespace(at=nullcontext))
 
 
@@ -32,7 +33,7 @@ def retrainings(monkeypatch):
     """Return what each retraining was given, and let `right` say which samples are right after it."""
     seen = SimpleNamespace(calls=[], right=lambda case, indices: np.ones(5, bool))
 
-    def take(case, indices, labels):
+    def take(case, indices, labels, x, y):
         np.testing.assert_array_equal(labels, case.data.y_pool[indices])
         seen.calls.append((case.seed, np.asarray(indices)))
         return seen.right(case, indices)
@@ -53,11 +54,11 @@ def test_each_seed_draws_others_of_what_was_not_used_and_the_choice_stays(retrai
 
 
 def test_who_judges_by_what_the_choice_was_made_by_is_told(retrainings):
-    on_test, on_validation = (
-        compare_with_random(made_case(x_test=given), np.arange(9), np.arange(9) % 10, n_seeds=2)
-        for given in (True, False)
+    on_test, on_pool, on_validation = (
+        compare_with_random(made_case(x_test=given, n_pool=n), np.arange(9), np.arange(9) % 10, n_seeds=2)
+        for given, n in ((True, 2_000), (False, 2_000), (False, 900))
     )
-    assert on_test.doubt == "" and (on_test.table["judged_on"] == "test").all()
+    assert on_test.doubt == on_pool.doubt == "" and (on_test.table["judged_on"] == "test").all()
     assert "which favours them" in on_validation.doubt
 
 
@@ -99,3 +100,13 @@ def test_to_compare_takes_labels():
     case = SimpleNamespace(data=SimpleNamespace(pool_labelled=False))
     with pytest.raises(ValueError, match="to compare with random choice, what is drawn needs labels"):
         compare_with_random(case, np.arange(3), np.zeros(3, int))
+
+
+def test_inputs_of_the_pool_that_judge_are_neither_chosen_nor_drawn(retrainings, monkeypatch):
+    judged, take = [], module._right
+    monkeypatch.setattr(module, "_right", lambda *given: judged.append(given[-1]) or take(*given))
+    case, seen = made_case(x_test=False), retrainings.calls
+    case.data.y_pool = np.arange(2_000)
+    found = compare_with_random(case, np.arange(50), np.arange(50), n_seeds=3)
+    assert (found.table["judged_on"] == "pool").all() and all((y == judged[0]).all() for y in judged)
+    assert len(judged[0]) == 390 and not np.isin(judged[0], np.concatenate([each for _, each in seen])).any()
