@@ -18,6 +18,7 @@ from mode_utils.repair.campaign.pool_facts import describe_pool, say_strange
 from mode_utils.repair.campaign.rounds import FIRST, answered_arm, first_case, rounds_with
 from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
 from mode_utils.selection import screening
+from mode_utils.support.checks import check_least
 
 _FEW = 20  # validation samples of a label in the middle, below which the arm joins them for the next diagnosis
 _SPREAD = 0.01  # of accuracy by training alone, where nothing was trained again: a typical one
@@ -63,12 +64,15 @@ def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROU
     planned : int, rounds of the campaign, at least 1
     label_cost : float, at least 0, points of accuracy that 100 labels have to bring
     """
+    check_least("planned_rounds", planned, 1)
+    check_least("label_cost", label_cost, 0)
     first, known = first_case(case), _known_labels(case, outcome)
     unsure = gathered.cannot_tell if gathered else np.empty(0, int)
     answered = answered_arm(case, outcome.added[0], unsure)[0]
     arm = answered[known[answered] >= 0]
     chosen = np.setdiff1d(np.concatenate([case.used, outcome.added[0]]), arm).astype(int)
-    plan = plan_trainings(arm, chosen, known, np.random.default_rng([case.seed, len(case.used)])) if first else {}
+    plan = plan_trainings(arm, chosen, known, np.random.default_rng([case.seed, len(case.used)]))
+    plan = plan if first and outcome.changed else {}
     gain, spread, doubt, y = None, _SPREAD, "", case.data.y_validation
     if compared is not None:
         gain, spread, doubt = compared.gain, compared.table["chosen"].std(), compared.doubt
