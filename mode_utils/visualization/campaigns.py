@@ -35,7 +35,7 @@ def plot_forecasts(rounds, ax):
         total[told] + size,
         mean,
         "_",
-        color=HELD_OUT,
+        color=MODE,
         markersize=16,
         label="expected one round before, with 95% interval",
     )
