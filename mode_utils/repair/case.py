@@ -79,7 +79,7 @@ class Case(PoolCase):
         if self.earlier is None or not len(self.earlier.checked):
             return found
         places, predicted = self.earlier.checked.T
-        given = dict(zip(self.used.tolist(), data.y_train[len(data.y_train) - len(self.used) :], strict=True))
+        given = dict(zip(self.used.tolist(), self.earlier.labels(data.class_names), strict=True))
         y = np.concatenate([data.y_validation, [given[place] for place in places.tolist()]])
         unseen = label_accuracies(y, np.concatenate([found.predictions, predicted]), data.n_classes)
         joined = judge_accuracies(found.predictions, found.train_accuracies, unseen, *limits)

@@ -204,10 +204,11 @@ class InputSelection:
             fault, needs = "overfit" if overfit else "underfit", np.eye(self.splits.n_classes)[target_label]
         if needs is not None and not needs.any():
             return None
-        screen, arm = self.screen, self.draw_arm().new
-        pool, size = self.pool.without(arm), self.options.batch_size - len(arm)
-        if not size:
+        arm = self.draw_arm().new
+        size = self.options.batch_size - len(arm)
+        if not size:  # before anything is asked of a reference
             return Batch(arm[:0], arm[:0], candidates=arm[:0], scores=np.empty(0), arm=arm)
+        screen, pool = self.screen, self.pool.without(arm)
         groups = allocate(pool, needs, size, self.options.alpha)
         candidates = look_at_candidates(self, groups, fault, assessment)
         scores = selector_scores(candidates)

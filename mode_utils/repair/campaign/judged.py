@@ -15,7 +15,7 @@ from mode_utils.repair.campaign.next_round import (
     say_label,
 )
 from mode_utils.repair.campaign.pool_facts import describe_pool, say_strange
-from mode_utils.repair.campaign.rounds import FIRST, answered_arm, first_case, rounds_with
+from mode_utils.repair.campaign.rounds import FIRST, first_case, labelled_so_far, rounds_with
 from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
 from mode_utils.selection import screening
 from mode_utils.support.checks import check_least
@@ -66,11 +66,8 @@ def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROU
     """
     check_least("planned_rounds", planned, 1)
     check_least("label_cost", label_cost, 0)
-    first, known = first_case(case), _known_labels(case, outcome)
-    unsure = gathered.cannot_tell if gathered else np.empty(0, int)
-    answered = answered_arm(case, outcome.added[0], unsure)[0]
-    arm = answered[known[answered] >= 0]
-    chosen = np.setdiff1d(np.concatenate([case.used, outcome.added[0]]), arm).astype(int)
+    first, unsure = first_case(case), gathered.cannot_tell if gathered else ()
+    known, arm, chosen, unanswerable = labelled_so_far(case, outcome.added, unsure)
     plan = plan_trainings(arm, chosen, known, np.random.default_rng([case.seed, len(case.used)]))
     plan = plan if first and outcome.changed else {}
     gain, spread, doubt, y = None, _SPREAD, "", case.data.y_validation
@@ -82,9 +79,9 @@ def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROU
         gain, spread = judge_trainings(made, y, len(plan["drawn"][0]), planned)
     pool, belongs, checked = _say_lost(case, first), "", np.empty((0, 2), int)
     if first and len(arm):
-        pool, differs = _describe(first, np.sort(arm), known, len(answered) - len(arm))
-        strange = [_count_strange(first, places) for places in (arm, np.setdiff1d(answered, arm))]
-        pool = [*pool, *filter(None, [belongs := say_strange(*strange, len(answered))])]
+        pool, differs = _describe(first, np.sort(arm), known, len(unanswerable))
+        strange = [_count_strange(first, places) for places in (arm, unanswerable)]
+        pool = [*pool, *filter(None, [belongs := say_strange(*strange, len(arm) + len(unanswerable))])]
         counts = np.bincount(y)
         if differs or np.median(counts[counts > 0]) < _FEW:
             added = np.concatenate([case.used, outcome.added[0]])
@@ -110,15 +107,6 @@ def judge_lines(case, lines, gain=None, spread=_SPREAD, planned=PLANNED_ROUNDS, 
         failing[names[label]] = forecast_label(given[:, label], right[:, label], counts[label], theta)
         points[names[label]] = given[:, label], right[:, label] / counts[label]
     return Judgement(gain, forecast, advice, why, failing, points, theta=theta)
-
-
-def _known_labels(case, outcome):
-    """Return the labels (n_pool,) that are known after the round, -1 where none is."""
-    data = case.data
-    known = np.full(case.n_pool, -1) if data.y_pool is None else np.array(data.y_pool)
-    known[case.used] = data.y_train[len(data.y_train) - len(case.used) :]
-    known[outcome.added[0]] = outcome.added[1]
-    return known
 
 
 def _retrainer(first, outcome, known):

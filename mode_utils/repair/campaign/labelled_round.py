@@ -10,7 +10,7 @@ from mode_utils.repair.campaign.gain import PLANNED_ROUNDS
 from mode_utils.repair.campaign.judged import judge_lines
 from mode_utils.repair.campaign.next_round import LABEL_COST
 from mode_utils.repair.campaign.pool_facts import describe_pool
-from mode_utils.repair.campaign.rounds import answered_arm, rounds_with, take_labels
+from mode_utils.repair.campaign.rounds import answered_arm, labelled_so_far, rounds_with, take_labels
 from mode_utils.repair.campaign.tracks import LEAST, judge_trainings, plan_trainings
 from mode_utils.repair.choosing.choice import arm_of
 from mode_utils.repair.labelling.agreement import GatheredLabels, gather_labels
@@ -107,11 +107,7 @@ def take_round(case, paths, n_models=N_MODELS):
         raise ValueError("each input of the pool has a label: there is none to apply")
     names = data.names_pool if isinstance(data.names_pool, np.ndarray) else None  # those of shards are not read whole
     gathered = take_labels(gather_labels(paths, data.class_names, case.n_pool, names), case)
-    known = np.full(case.n_pool, -1) if data.y_pool is None else np.array(data.y_pool, int)
-    known[gathered.indices] = gathered.labels
-    answered = answered_arm(case, gathered.indices, gathered.cannot_tell)[0]
-    arm = answered[known[answered] >= 0]
-    chosen = np.setdiff1d(np.concatenate([case.used, gathered.indices]), arm).astype(int)
+    known, arm, chosen, _ = labelled_so_far(case, (gathered.indices, gathered.labels), gathered.cannot_tell)
     rng = np.random.default_rng([case.seed, len(case.used)])
     return LabelledRound(case, gathered, known, arm, plan_trainings(arm, chosen, known, rng, n_models, n_models + 1))
 

@@ -27,6 +27,15 @@ class Earlier:
     checked: np.ndarray = field(default_factory=lambda: np.empty((0, 2), int))  # see `judged.Judgement`
     strange_belong: bool = False  # see there
 
+    def labels(self, class_names):
+        """Return the labels (n,) of `samples`, as places among the class names; a ValueError names one that is none."""
+        places = {name: label for label, name in enumerate(class_names)}
+        unknown = next((each["label"] for each in self.samples if each["label"] not in places), None)
+        if unknown is not None:
+            told = f"{self.folder} has a label {unknown!r} that is not among the class names"
+            raise ValueError(f"{told}: give the same names")
+        return np.array([places[each["label"]] for each in self.samples], np.int32)
+
 
 def read_earlier(folder):
     """Read `Earlier` from the folder of a repair; another folder, or one that waits for labels, is an error."""
@@ -84,16 +93,12 @@ def continue_outputs(case, earlier):
 def _read_used(case, earlier):
     """Return places and labels of what earlier rounds have added, and a sentence; a ValueError if they do not fit."""
     data, folder = case.data, earlier.folder
-    places = {name: label for label, name in enumerate(data.class_names)}
-    unknown = next((each["label"] for each in earlier.samples if each["label"] not in places), None)
-    if unknown is not None:
-        raise ValueError(f"{folder} has a label {unknown!r} that is not among the class names: give the same names")
+    labels = earlier.labels(data.class_names)
     used = np.array([each["index"] for each in earlier.samples], int)
     closed = np.union1d(used, earlier.cannot_tell)
     if (most := max([*closed, *earlier.arm], default=0)) >= len(data.x_pool):
         raise ValueError(f"{folder} has sample {most} of a larger pool: go on with the same data")
     check_left(case.options.batch_size, data, closed)
-    labels = np.array([places[each["label"]] for each in earlier.samples], np.int32)
     told = f"Round {len(earlier.rounds) + 1}: {len(used)} samples were added before, and are kept."
     if len(earlier.cannot_tell):
         told += f" {len(earlier.cannot_tell)} that nobody could tell are not asked for again."
@@ -148,6 +153,30 @@ def answered_arm(case, labelled, cannot_tell=()):
         return arm.places[:n_earlier], f"{told}: are these the ones that the inputs were chosen with?"
     told = f"{found}: these count, the others will be asked for again." if len(missing) else ""
     return arm.places[~np.isin(arm.places, missing)], told
+
+
+def labelled_so_far(case, added, cannot_tell=()):
+    """Return what is known after a round: the labels of the pool, and its arm and what was chosen, as far as labelled.
+
+    Parameters
+    ----------
+    case : Case or OutputsCase
+    added : (indices, labels) of this round; cannot_tell : places of it that nobody could tell
+
+    Returns
+    -------
+    known : (n_pool,) int, -1 where there is no label
+    arm, chosen : (n,) int, places with a label
+    unanswerable : (n,) int, places of the arm that nobody could tell
+    """
+    known = np.full(case.n_pool, -1) if case.data.y_pool is None else np.array(case.data.y_pool, int)
+    if case.earlier:
+        known[case.used] = case.earlier.labels(case.data.class_names)
+    known[added[0]] = added[1]
+    answered = answered_arm(case, added[0], cannot_tell)[0]
+    arm, unanswerable = answered[known[answered] >= 0], answered[known[answered] < 0]
+    chosen = np.setdiff1d(np.concatenate([case.used, added[0]]), arm).astype(int)
+    return known, arm, chosen, unanswerable
 
 
 def rounds_with(case, outcome):

@@ -180,8 +180,7 @@ def _find_foreign(search):
 
 
 def _say_passed(skip, what, search, finding):
-    options = search.case.options
-    passes = "passes" if skip in options.skip else "does not pass"
+    passes = "passes" if skip in search.case.options.skip else "does not pass"
     return f"{what}: this choice {passes} over them"
 
 
