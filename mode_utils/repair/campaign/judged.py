@@ -16,7 +16,7 @@ from mode_utils.repair.campaign.next_round import (
 )
 from mode_utils.repair.campaign.pool_facts import describe_pool, say_strange
 from mode_utils.repair.campaign.rounds import FIRST, first_case, labelled_so_far, rounds_with
-from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
+from mode_utils.repair.campaign.tracks import LEAST, judge_trainings, plan_trainings, run_trainings
 from mode_utils.selection import screening
 from mode_utils.support.checks import check_least
 
@@ -86,6 +86,9 @@ def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROU
         if differs or np.median(counts[counts > 0]) < _FEW:
             added = np.concatenate([case.used, outcome.added[0]])
             checked = _check_arm(first, outcome, known, arm[np.isin(arm, added)], chosen)
+    if gain is None and len(arm) + len(unanswerable) and len(arm) < LEAST:
+        told = f"the arm has {len(arm)} labels, and {len(unanswerable)} inputs that nobody could tell"
+        pool = [*pool, f"{told}: what choosing gains takes {LEAST} labels of it"]
     found = judge_lines(case, rounds_with(case, outcome), gain, spread, planned, label_cost)
     return replace(found, pool=tuple(pool), doubt=doubt, checked=checked, strange_belong=bool(belongs))
 

@@ -140,6 +140,17 @@ def test_no_arm_no_gain_and_no_crash(campaign):
     assert found.gain is None and not found.pool and len(found.say()) >= 1
 
 
+def test_an_arm_that_nobody_could_tell_is_told(campaign):
+    folder, hidden = campaign
+    case = open_case(folder / "model.keras", folder / "data.npz", 60)
+    chosen, arm = choose_inputs(case, assess_case(case))["index"].to_numpy(), arm_of(case).new
+    indices = np.setdiff1d(chosen, arm)
+    gathered = SimpleNamespace(cannot_tell=arm)
+    found = judge_round(case, retrain(case, indices, hidden[indices]), gathered)
+    told = f"the arm has 0 labels, and {len(arm)} inputs that nobody could tell: what choosing gains takes 5 labels"
+    assert found.gain is None and len(arm) == 6 and any(told in each for each in found.say())
+
+
 @pytest.mark.parametrize("answered", [1, 2, 3])
 def test_an_arm_of_hardly_any_answers_is_described_and_checked_without_a_crash(answered, campaign, tmp_path):
     """Few validation samples: the arm joins them in the next diagnosis, half after half, of which one may be empty."""
