@@ -2,12 +2,12 @@
 
 data             datasets
 splits           the four roles of data
-pools            the bug-fixing pool as users have it
 run_setup        sizes, defect and random streams of a run
 model_training   build and train the model under repair
 assessment       which labels fail, and how
 layer_selection  the target layer
 heatmaps         HCI, HMI, HWI and their differentials
+failure_modes    where in a label it fails
 similarity       the nine metrics
 input_selection  the next batch, in one call
 debugging        the MODE loop and its control
@@ -37,6 +37,7 @@ _STAGES = {
     "data": ("load_dataset",), "run_setup": ("RunSetup", "check_study", "check_study_parameters", "split_for_run"),
     "support.streams": ("run_streams",), "model_training": ("new_trainer", "train_initial_model"),
     "assessment": ("assess",), "layer_selection": ("select_target_layer",), "heatmaps": ("class_heatmaps",),
+    "failure_modes": ("find_failure_modes",),
     "similarity": ("METRICS", "similarity_scores"), "input_selection": ("extreme_inputs", "select_inputs"),
     "debugging": ("Repair", "debug_model", "retrain_at_random"), "repeated_runs": ("repeat_runs",),
     "options": ("DebugOptions", "PRESETS"), "support.notebook.parameters": ("check_injected",),

@@ -8,8 +8,8 @@ overfit    a wide network, trained to the end on 1,000 samples (a convolutional 
            generalizes too well on MNIST for any label to be overfit)
 ========== =====================================================================================================
 
-Validation and test are those of a healthy run, and so is the pool, unless another is asked for (see `pools`). Nothing
-here needs TensorFlow, so that a sweep can check a whole grid in a moment.
+Validation and test are those of a healthy run, and so is the pool, unless another is asked for (see
+`selection.pool_kinds`). Nothing here needs TensorFlow, so that a sweep can check a whole grid in a moment.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -19,7 +19,7 @@ import numpy as np
 
 from mode_utils.data import dataset_name, load_dataset
 from mode_utils.options import PRESETS, DebugOptions, check_budget
-from mode_utils.pools import POOLS, keep_some, make_pool
+from mode_utils.selection.pool_kinds import POOLS, keep_some, make_pool
 from mode_utils.selection.selectors import SELECTORS
 from mode_utils.splits import DIAGNOSE_ON, split_dataset
 from mode_utils.support.checks import MIN_RUNS, check_choice, check_least
@@ -59,7 +59,7 @@ class RunSetup:
     architecture: str = "dense"  #: or "cnn", "residual", see `model_training.build_model`
     scenario: str = "healthy"  #: or "starved", "underfit", "overfit"
     initial_epochs: int = 0  #: of the first training; 0 stands for the scenario's own
-    pool: str = "clean"  #: one of `pools.POOLS`
+    pool: str = "clean"  #: one of `selection.pool_kinds.POOLS`
     labelled: bool = True  #: whether the labels of the pool are known before its samples are chosen, as MODE assumes
     width: int = 1  #: factor on the width of the network's layers, beside the scenario's
     fine_tune: str = "all"  #: or "head": the weights that a repair trains, see `networks.feature_models`

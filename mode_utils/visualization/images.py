@@ -51,6 +51,28 @@ def prediction_captions(probabilities, labels, class_names):
     return "is " + names[labels] + ", says " + names[said] + "\n" + percent(sure), said == labels
 
 
+def plot_failure_modes(modes, samples, labels, probabilities, ax, class_names, width=8):
+    """Draw the `failure_modes.FailureMode`s of images, a row each: means of right and of its wrong ones, then some.
+
+    `samples` (n, height, width[, channels]), `labels` (n,), `probabilities` (n, n_classes): all that were searched.
+    """
+    images = np.asarray(samples, float)
+    images = images.mean(axis=-1) if images.ndim == 4 else images
+    grid = np.full((len(modes), 2 + width, *images.shape[1:]), np.nan)
+    captions = np.full(grid.shape[:2], "", dtype=object)
+    right = probabilities.argmax(axis=1) == labels
+    for row, mode in enumerate(modes):
+        of_label, some = right & (labels == mode.label), mode.wrong[:width]
+        grid[row, 0] = images[of_label].mean(axis=0) if of_label.any() else np.nan
+        grid[row, 1], grid[row, 2 : 2 + len(some)] = images[mode.wrong].mean(axis=0), images[some]
+        captions[row, :2] = f"mean of\n{of_label.sum()} right", f"mean of\n{len(mode.wrong)} wrong"
+        for place, each in enumerate(probabilities[some], start=2):
+            captions[row, place] = f"says {class_names[each.argmax()]}\n{each.max():.0%} sure"
+    rows = [f"{class_names[mode.label]}: {mode.error:.0%} wrong\n(else {mode.elsewhere:.0%})" for mode in modes]
+    title = "Failure modes: where a label fails, and the most typical of what is wrong there"
+    return plot_image_grid(grid, ax, rows, [""] * grid.shape[1], title, captions=captions)
+
+
 def _with_room(images, limit, captions):
     """Put white room for a caption below images, and grey where there is none."""
     grey = np.where(np.isnan(images), 0.85 * limit, images)

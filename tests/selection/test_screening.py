@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mode_utils.pools import make_pool
 from mode_utils.selection.allocation import Group
 from mode_utils.selection.pool import Pool, draw_batch
+from mode_utils.selection.pool_kinds import make_pool
 from mode_utils.selection.screening import SKIPS, Screen, outlines, spectra
 from mode_utils.splits import Subset
 

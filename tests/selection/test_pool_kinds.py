@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mode_utils.pools import COPIES, POOLS, like_images, make_pool
 from mode_utils.run_setup import RunSetup, split_for_run
+from mode_utils.selection.pool_kinds import COPIES, POOLS, like_images, make_pool
 
 SIZES = {"n_train": 3_000, "n_bug_fixing": 2_000, "n_validation": 500, "n_test": 100}
 

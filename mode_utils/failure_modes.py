@@ -1,0 +1,176 @@
+"""Failure modes: regions of a label in which a model fails, though it does not fail in the rest of the label.
+
+A label's samples, right and wrong ones, are joined into a tree (Ward) in each space that is given: pixels, states. Each
+branch is a region, and the one whose wrong samples exceed what was expected most is a mode if chance does not do that
+in any branch (a tree-based scan statistic: Kulldorff et al., Biometrics 59, 2003, doi 10.1111/1541-0420.00039). What is
+expected of a sample is how often samples of the *other* labels are wrong that lie as far among strangers as it does: at
+the border of a label every model fails, and that alone is no mode. The search goes on in what is left of the label.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.cluster.hierarchy import linkage
+from scipy.special import xlogy
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import NearestNeighbors
+from statsmodels.stats.proportion import proportion_confint
+
+from mode_utils.assessment import check_labels
+
+LEAST_WRONG = 10  # samples of a mode
+LEAST_GAP = 0.3  # by which its share of wrong samples exceeds that in the rest of the label
+_ALPHA = 0.05  # of a mode that is not there, in any label
+_MOST = 4  # modes of a label
+_LARGEST = 0.75  # share of a label that is still a region of it
+_DRAWS = 999  # of wrong samples by chance
+_DIMENSIONS, _NEIGHBOURS = 20, 15
+_SURE = 1e-4  # probability that a sample is wrong, at least, and that it is right
+
+
+@dataclass(frozen=True)
+class FailureMode:
+    """A region of a label in which a model fails.
+
+    Attributes
+    ----------
+    label : int
+    members : (n,) int, places of its samples among those that were searched, right and wrong ones
+    wrong : (n_wrong,) int, those that are wrong, the most typical of the mode first
+    taken_for : (n_classes,) int, how many of these each label was predicted for
+    error, elsewhere : float in [0, 1], share of wrong samples in the mode, and in the rest of the label
+    share : tuple of float, 95% interval (Wilson) of the share of the label's samples that are wrong and in the mode
+    p : float in (0, 1], of a region as bad as this by chance, in any branch of the label
+    space : str, name of the space in which it is a branch
+    """
+
+    label: int
+    members: np.ndarray
+    wrong: np.ndarray
+    taken_for: np.ndarray
+    error: float
+    elsewhere: float
+    share: tuple[float, float]
+    p: float
+    space: str
+
+
+def find_failure_modes(spaces, labels, predictions, n_classes, seed=0):
+    """Return the `FailureMode`s of all labels, a list, label by label, the clearest first; an empty one if none is.
+
+    In a model without modes one is found with a probability of at most 5%, as far as its labels are alike.
+
+    Parameters
+    ----------
+    spaces : dict of str to (n, ...) float, what the samples are in each, such as pixels and states of a layer; the
+        first tells how far a sample lies among strangers
+    labels, predictions : (n,) int, true and predicted labels 0 .. n_classes - 1
+    seed : int, draws wrong samples by chance
+    """
+    labels, predictions = check_labels(labels, predictions, n_classes)
+    if not spaces:
+        raise ValueError("no space is given: name at least one, such as {'states': states}")
+    for name, features in spaces.items():
+        if len(features) != len(labels) or not np.isfinite(features).all():
+            raise ValueError(f"space {name!r}: {len(features)} samples for {len(labels)} labels, all must be finite")
+    wrong = labels != predictions
+    searched = [label for label in range(n_classes) if wrong[labels == label].sum() >= LEAST_WRONG]
+    if not searched:
+        return []
+    reduced = {name: _reduce(features) for name, features in spaces.items()}
+    among, modes = _share_of_own(next(iter(reduced.values())), labels), []
+    for label in searched:
+        own = np.flatnonzero(labels == label)
+        expected = _expected(among, wrong, labels == label)
+        rng = np.random.default_rng([seed, label])
+        branches = {name: _branches(z[own]) for name, z in reduced.items()}
+        for inside, name, p in _scan(branches, wrong[own], expected, rng, _ALPHA / len(searched)):
+            modes.append(_describe(label, own, inside, reduced[name], labels, predictions, n_classes, name, p))
+    return modes
+
+
+def mode_heatmap(features, mode):
+    """Return the HWI of a mode: the mean features of its wrong samples, from features (n, ...) of all samples."""
+    return np.asarray(features)[mode.wrong].reshape(len(mode.wrong), -1).mean(axis=0)
+
+
+def _describe(label, own, inside, z, labels, predictions, n_classes, space, p):
+    members, rest = own[inside], own[~inside]
+    bad = members[predictions[members] != label]
+    typical = np.argsort(((z[bad] - z[bad].mean(axis=0)) ** 2).sum(axis=1), kind="stable")
+    counts = np.bincount(predictions[bad], minlength=n_classes)
+    errors = (float((predictions[part] != label).mean()) for part in (members, rest))
+    share = tuple(float(end) for end in proportion_confint(len(bad), len(own), method="wilson"))
+    return FailureMode(label, members, bad[typical], counts, *errors, share, p, space)
+
+
+def _reduce(features):
+    z = np.asarray(features, np.float64).reshape(len(features), -1)
+    with np.errstate(invalid="ignore"):  # of features that are all the same, shares of variance are unknown
+        return PCA(min(_DIMENSIONS, *z.shape), random_state=0).fit_transform(z)
+
+
+def _share_of_own(z, labels):
+    """Return which share of a sample's nearest neighbours have its label, (n,), strictly between 0 and 1."""
+    n_neighbours = min(_NEIGHBOURS, len(z) - 1)
+    near = NearestNeighbors(n_neighbors=n_neighbours + 1).fit(z).kneighbors(z, return_distance=False)[:, 1:]
+    return ((labels[near] == labels[:, None]).sum(axis=1) + 0.5) / (n_neighbours + 1)
+
+
+def _expected(among, wrong, own):
+    """Return the probability that a sample of a label is wrong, by those of the others that lie among as many alike."""
+    odds, others = np.log(among / (1 - among)), wrong[~own]
+    columns, expected = np.column_stack([odds, odds**2]), np.full(own.sum(), wrong.mean())
+    if others.any() and not others.all():
+        expected = LogisticRegression(C=10).fit(columns[~own], others).predict_proba(columns[own])[:, 1]
+    return np.clip(expected, _SURE, 1 - _SURE)
+
+
+def _branches(z):
+    """Return which samples each branch of the tree of z (n, ...) holds, (n_branches, n) bool."""
+    joined, n = linkage(z, "ward")[:, :2].astype(int), len(z)
+    inside = np.vstack([np.eye(n, dtype=bool), np.zeros((n - 1, n), bool)])
+    for place, (first, second) in enumerate(joined, start=n):
+        inside[place] = inside[first] | inside[second]
+    return inside[inside.sum(axis=1) >= LEAST_WRONG]
+
+
+def _scan(branches, wrong, expected, rng, alpha):
+    """Yield the regions of a label, (n,) bool, the space of each, and its p, while p is at most alpha."""
+    names = np.repeat(list(branches), [len(each) for each in branches.values()])
+    inside, left = np.concatenate(list(branches.values())).astype(np.float32), np.ones(len(wrong), np.float32)
+    for _ in range(_MOST):
+        bad, kept, places = wrong * left, inside * left, np.flatnonzero(left)
+        n_bad, size = int(bad.sum()), kept.sum(axis=1)
+        kept, own = kept[is_region := (size >= LEAST_WRONG) & (size <= _LARGEST * left.sum())], names[is_region]
+        if n_bad < LEAST_WRONG or not len(kept):
+            return
+        counts, sizes, hoped = kept @ bad, kept.sum(axis=1), kept @ expected
+        scores = _excess(counts, hoped, n_bad, left @ expected)
+        gap = counts / sizes - (n_bad - counts) / (left.sum() - sizes)
+        scores[(counts < LEAST_WRONG) | (gap < LEAST_GAP)] = 0
+        best = scores.argmax()
+        drawn = kept[:, places] @ _draw(expected[places], n_bad, rng)
+        chance = _excess(drawn, hoped[:, None], n_bad, left @ expected).max(axis=0)
+        p = (1 + (chance >= scores[best]).sum()) / (_DRAWS + 1)
+        if not scores[best] or p > alpha:
+            return
+        region = kept[best] > 0
+        yield region, str(own[best]), float(p)
+        left[region] = 0
+
+
+def _excess(counts, hoped, n_bad, hoped_in_all):
+    """Return the log likelihood ratio of more wrong samples in a region than are expected of it (Kulldorff, 1997)."""
+    hoped = hoped * n_bad / hoped_in_all
+    score = xlogy(counts, counts / hoped) + xlogy(n_bad - counts, (n_bad - counts) / np.maximum(n_bad - hoped, 1e-9))
+    return np.where(counts > hoped, score, 0.0)
+
+
+def _draw(expected, n_bad, rng):
+    """Draw which samples are wrong, n_bad each time, by the odds of what is expected, (n, n_draws) float32."""
+    keys = np.log(expected / (1 - expected))[:, None] + rng.gumbel(size=(len(expected), _DRAWS))
+    drawn = np.zeros(keys.shape, np.float32)
+    np.put_along_axis(drawn, np.argpartition(-keys, n_bad - 1, axis=0)[:n_bad], 1, axis=0)
+    return drawn

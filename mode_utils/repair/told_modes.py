@@ -1,0 +1,93 @@
+"""Failure modes of a case: where they are sought, what tells them apart, and what is said of them."""
+
+import numpy as np
+import pandas as pd
+from sklearn.tree import DecisionTreeClassifier
+
+from mode_utils.failure_modes import find_failure_modes
+from mode_utils.repair.reading.array_values import are_numbers_of_things
+
+_MOST_COLUMNS = 200  # of a table, in which a rule is sought
+_MOST_VALUES = 50  # of a column of texts
+_CLEAR = 0.8  # share of a rule's samples that are in the mode, at least
+
+
+def case_modes(case, report):
+    """Return the `failure_modes.FailureMode`s of a `Case` or an `OutputsCase`, among its validation samples.
+
+    They are sought in the samples themselves, where these are numbers, and in states; `report` is the case's Report.
+    """
+    data, spaces = case.data, {}
+    if getattr(case, "has_samples", True) and not are_numbers_of_things(data.x_validation):
+        spaces["samples"] = np.asarray(data.x_validation, np.float32)
+    spaces["states"] = case.outputs.of_validation()[0]
+    predictions = report.assessment.predictions
+    return find_failure_modes(spaces, data.y_validation, predictions, data.n_classes, case.seed)
+
+
+def say_mode(mode, labels, names, columns=None):
+    """Return a sentence on a mode: how many are wrong, what they are taken for, and a rule by `tell_apart`.
+
+    Parameters
+    ----------
+    mode : failure_modes.FailureMode
+    labels : (n,) int, of the samples that were searched
+    names : sequence of str, of the labels
+    columns : pandas.DataFrame, optional; what is known of each of the samples, a row each, such as a table's columns
+    """
+    most, n_own = int(mode.taken_for.argmax()), int((labels == mode.label).sum())
+    low, high = mode.share
+    told = f"{names[mode.label]}: of {len(mode.members)} samples that lie together {len(mode.wrong)} are wrong"
+    told += f" ({mode.error:.0%}; {mode.elsewhere:.0%} of its other {n_own - len(mode.members)})"
+    told += f", {mode.taken_for[most]} of them taken for {names[most]}"
+    told += f"; they are {len(mode.wrong) / n_own:.0%} of the label, {low:.0%} to {high:.0%}"
+    rule = None if columns is None else tell_apart(columns, mode, labels)
+    return f"{told}; {rule}" if rule else told
+
+
+def tell_apart(columns, mode, labels):
+    """Return what sets a mode apart from the rest of its label in words, by at most two conditions; None if nothing.
+
+    `columns` is a table with a row a sample: numbers are cut, texts are compared.
+    """
+    own = np.flatnonzero(labels == mode.label)
+    inside, table = np.isin(own, mode.members), _as_numbers(columns.iloc[own])
+    if not table.shape[1]:
+        return None
+    tree = DecisionTreeClassifier(max_depth=2, min_samples_leaf=5, class_weight="balanced", random_state=0)
+    values = table.to_numpy(np.float64)
+    leaves = tree.fit(values, inside).apply(values)
+    best = max(np.unique(leaves), key=lambda leaf: inside[leaves == leaf].sum() - (~inside)[leaves == leaf].sum())
+    there = leaves == best
+    if inside[there].mean() < _CLEAR or inside[there].sum() < inside.sum() / 2:
+        return None
+    found = f"{inside[there].sum()} of its {inside.sum()} samples and {(~inside)[there].sum()} others"
+    return f"{' and '.join(_conditions(tree.tree_, best, list(table)))}: {found}"
+
+
+def _as_numbers(columns):
+    """Return the columns in numbers: texts of few values become a column a value, others are left out."""
+    parts = []
+    for name, column in columns.items():
+        if pd.api.types.is_numeric_dtype(column) and column.notna().all():
+            parts.append(column.astype(float))
+        elif column.nunique() <= _MOST_VALUES:
+            parts += [(column == value).astype(float).rename((name, value)) for value in column.dropna().unique()]
+    return pd.concat(parts[:_MOST_COLUMNS], axis=1) if parts else pd.DataFrame(index=columns.index)
+
+
+def _conditions(tree, leaf, names):
+    """Return the conditions on the way to a leaf, the last one of each column and side."""
+    above = {}
+    for node in range(tree.node_count):
+        for child, sign in ((tree.children_left[node], "at most"), (tree.children_right[node], "above")):
+            above[child] = node, sign
+    found, node = {}, leaf
+    while node in above:
+        node, sign = above[node]
+        name = names[tree.feature[node]]
+        if isinstance(name, tuple):
+            found.setdefault((name, sign), f"{name[0]} is {'' if sign == 'above' else 'not '}{name[1]}")
+        else:
+            found.setdefault((name, sign), f"{name} is {sign} {tree.threshold[node]:.3g}")
+    return list(found.values())[::-1]

@@ -1,0 +1,144 @@
+"""Failure modes: planted ones are found, and where a label fails alike, or at its border, or by chance, none is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mode_utils as mode
+from mode_utils.failure_modes import LEAST_GAP, find_failure_modes, mode_heatmap
+from mode_utils.repair.told_modes import say_mode, tell_apart
+
+N_CLASSES, EACH = 4, 200
+
+
+def labelled_points(rng, spread=1.0):
+    """Return points (n, 5) of four labels around centres far apart, and their labels."""
+    centres = 4 * np.eye(5)[:N_CLASSES]
+    labels = np.repeat(np.arange(N_CLASSES), EACH)
+    return centres[labels] + spread * rng.normal(size=(len(labels), 5)), labels
+
+
+def with_errors(labels, wrong, to=1):
+    return np.where(wrong, (labels + to) % N_CLASSES, labels)
+
+
+def planted(rng, n_modes=1, rate=0.9, elsewhere=0.03):
+    """Label 0 has groups of 30 samples apart from the others, in which most are wrong."""
+    x, labels = labelled_points(rng)
+    truth = np.full(len(labels), -1)
+    for number in range(n_modes):
+        truth[30 * number : 30 * (number + 1)] = number
+        x[truth == number] += np.array([0, 0, 0, 0, [5, -5][number]])
+    wrong = rng.random(len(labels)) < np.where(truth >= 0, rate, elsewhere)
+    return x, labels, with_errors(labels, wrong, to=1 + np.maximum(truth, 0)), truth
+
+
+@pytest.mark.parametrize("n_modes", [1, 2])
+@pytest.mark.parametrize("seed", range(5))
+def test_planted_modes_are_found_each_by_itself(seed, n_modes):
+    x, labels, predictions, truth = planted(np.random.default_rng(seed), n_modes)
+    found = find_failure_modes({"states": x}, labels, predictions, N_CLASSES)
+    assert len(found) == n_modes and {each.label for each in found} == {0}
+    owners = [int(np.bincount(truth[each.wrong] + 1).argmax()) - 1 for each in found]
+    assert sorted(owners) == list(range(n_modes))
+    for each, owner in zip(found, owners, strict=True):
+        assert (truth[each.wrong[:10]] == owner).mean() >= 0.8
+        assert each.error > each.elsewhere + LEAST_GAP and each.taken_for.sum() == len(each.wrong)
+        assert each.taken_for.argmax() == 1 + owner and (predictions[each.wrong] != 0).all()
+        assert each.share[0] < len(each.wrong) / EACH < each.share[1] and each.p <= 0.05
+        np.testing.assert_allclose(mode_heatmap(x, each), x[each.wrong].mean(axis=0))
+
+
+def test_the_same_is_found_twice_and_in_any_order_of_the_samples():
+    x, labels, predictions, _ = planted(np.random.default_rng(0), 2)
+    order = np.random.default_rng(1).permutation(len(labels))
+    first, again = (find_failure_modes({"states": x}, labels, predictions, N_CLASSES) for _ in range(2))
+    shuffled = find_failure_modes({"states": x[order]}, labels[order], predictions[order], N_CLASSES)
+    for one, two, three in zip(first, again, shuffled, strict=True):
+        np.testing.assert_array_equal(one.wrong, two.wrong)
+        assert set(one.members) == set(order[three.members])
+
+
+@pytest.mark.parametrize("kind", ["anywhere", "whole label", "border"])
+def test_where_there_is_no_mode_about_one_model_in_twenty_gets_one_at_most(kind):
+    told = 0
+    for seed in range(40):
+        rng = np.random.default_rng([seed, 7])
+        x, labels = labelled_points(rng, spread=1.6 if kind == "border" else 1.0)
+        if kind == "border":  # the nearest centre errs where labels meet
+            predictions = ((x[:, None] - 4 * np.eye(5)[:N_CLASSES]) ** 2).sum(axis=2).argmin(axis=1)
+        else:
+            rate = 0.1 if kind == "anywhere" else np.where(labels == 0, 0.6, 0.02)
+            predictions = with_errors(labels, rng.random(len(labels)) < rate)
+        assert (predictions != labels).sum() > 30
+        told += bool(find_failure_modes({"states": x}, labels, predictions, N_CLASSES, seed))
+    assert told <= 5  # of 40: more than 2 are expected in one of 80 tests
+
+
+def test_a_label_with_few_wrong_samples_is_not_searched_and_bad_input_is_named():
+    x, labels, predictions, truth = planted(np.random.default_rng(0))
+    few = np.where((truth == 0) & (np.arange(len(labels)) >= 9), labels, predictions)
+    assert find_failure_modes({"states": x}, labels, np.where(truth == 0, few, labels), N_CLASSES) == []
+    assert find_failure_modes({"states": x}, labels, labels, N_CLASSES) == []
+    with pytest.raises(ValueError, match="no space"):
+        find_failure_modes({}, labels, predictions, N_CLASSES)
+    with pytest.raises(ValueError, match="space 'pixels'"):
+        find_failure_modes({"pixels": x[:-1]}, labels, predictions, N_CLASSES)
+    with pytest.raises(ValueError, match="finite"):
+        find_failure_modes({"pixels": np.where(x > 3, np.nan, x)}, labels, predictions, N_CLASSES)
+
+
+def test_everything_wrong_constant_features_and_two_samples_give_no_mode_and_no_warning(recwarn):
+    x, labels = labelled_points(np.random.default_rng(0))
+    for features, predictions in [(x, with_errors(labels, labels >= 0)), (0 * x, with_errors(labels, x[:, 0] > 4))]:
+        assert find_failure_modes({"states": features}, labels, predictions, N_CLASSES) == []
+    assert not [each for each in recwarn if "divide" in str(each.message) or "invalid" in str(each.message)]
+
+
+def test_a_rule_of_two_conditions_tells_a_mode_apart_and_none_is_made_up():
+    rng = np.random.default_rng(3)
+    x, labels, predictions, truth = planted(rng)
+    (found,) = find_failure_modes({"states": x}, labels, predictions, N_CLASSES)
+    site = np.where(truth == 0, "north", rng.choice(["south", "west"], len(labels)))
+    noise = pd.DataFrame({"age": rng.normal(size=len(labels)), "of": rng.choice(["a", "b"], len(labels))})
+    assert tell_apart(noise, found, labels) is None
+    told = say_mode(found, labels, list("abcd"), noise.assign(site=site))
+    assert "site is north" in told and f"{len(found.wrong)} are wrong" in told and "taken for b" in told
+    assert "width is above" in tell_apart(noise.assign(width=x[:, 4]), found, labels)
+
+
+def test_a_style_that_training_lacks_is_a_mode_of_a_network():
+    """Sevens of MNIST that lie on their side, as no training sample does."""
+    data = mode.load_dataset("mnist")
+    setup = mode.RunSetup(n_train=6_000, n_bug_fixing=100, n_validation=4_000, n_test=100)
+    splits = mode.split_for_run(data, setup, 0)
+    train, unseen = splits.train, splits.held_out
+    turned = (unseen.y == 7) & is_turned(unseen.y, 2)
+    x = np.where(turned[:, None, None], np.transpose(unseen.x, (0, 2, 1)), unseen.x)
+    trainer = mode.new_trainer(data, setup)
+    trainer.initialize(np.random.default_rng(0))
+    trainer.fit(train.x, train.y, epochs=3, rng=np.random.default_rng(0))
+    states, probabilities = trainer.activations(x, ["hidden_1", trainer.output_layer])
+    found = find_failure_modes({"pixels": x, "states": states}, unseen.y, probabilities.argmax(axis=1), 10)
+    (of_seven,) = [each for each in found if each.label == 7]
+    assert turned[of_seven.wrong[:10]].mean() >= 0.8 and len(found) <= 2
+
+
+def is_turned(y, seed):
+    return np.random.default_rng(seed).random(len(y)) < 0.2
+
+
+def test_modes_are_drawn(tmp_path):
+    import matplotlib.pyplot as plt
+
+    import mode_utils.visualization as viz
+
+    x, labels, predictions, _ = planted(np.random.default_rng(0), 2)
+    found = find_failure_modes({"states": x}, labels, predictions, N_CLASSES)
+    probabilities = np.eye(N_CLASSES)[predictions]
+    fig, ax = plt.subplots(figsize=(10, 3), layout="constrained")
+    images = np.repeat(x[:, :, None], 5, axis=2)
+    viz.plot_failure_modes(found, images, labels, probabilities, ax, "abcd")
+    fig.savefig(tmp_path / "modes.png")
+    assert len(ax.texts) == 20 and len(ax.get_yticklabels()) == 2
+    plt.close(fig)
