@@ -17,11 +17,15 @@ DIAGNOSE_ON = ("validation", "test")
 
 @dataclass(frozen=True)
 class Subset:
-    """Samples in one role: their places `index` (n,) in all samples `source`, and their labels `y` (n,) int32."""
+    """Samples in one role: their places `index` (n,) in all samples `source`, and their labels `y` (n,) int32.
+
+    `groups` (n,) int, if they are known, say what samples share beside their label; a number is one group in all roles.
+    """
 
     source: np.ndarray
     y: np.ndarray
     index: np.ndarray
+    groups: np.ndarray | None = None
     _copy: list = field(default_factory=lambda: [lambda: None], init=False, repr=False, compare=False)
     _held: list = field(default_factory=lambda: [False, None], init=False, repr=False, compare=False)
 
@@ -42,11 +46,12 @@ class Subset:
 
     def subset(self, positions):
         """Return the subset at some positions."""
-        return Subset(self.source, self.y[positions], self.index[positions])
+        groups = None if self.groups is None else self.groups[positions]
+        return Subset(self.source, self.y[positions], self.index[positions], groups)
 
     def transformed(self, function):
         """Return the subset with a function of its samples, (n, ...) to (n, ...), in their place."""
-        return Subset(function(self.x), self.y, np.arange(len(self)))
+        return Subset(function(self.x), self.y, np.arange(len(self)), self.groups)
 
     def take(self, positions):
         """Return the samples and labels at some positions 0 .. n - 1, without a copy of the others."""

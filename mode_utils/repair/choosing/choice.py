@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix
 
 from mode_utils.assessment import Assessment
+from mode_utils.repair.choosing.group_report import GroupReport, assess_groups
 from mode_utils.repair.reading.arrays import check_order
 from mode_utils.selection.next_batch import InputSelection
 from mode_utils.support.streams import repair_streams
@@ -20,6 +21,7 @@ class PoolCase:
     """What a case of a model and a case of outputs have in common: `data`, `options`, `seed`, `used` and `outputs`."""
 
     earlier = None  # rounds, `rounds.Earlier`
+    only = None  # what alone may be chosen, `selection.eligible.Only`
 
     @property
     def n_pool(self):
@@ -39,7 +41,8 @@ class PoolCase:
         used, arm = self.used, ()
         if self.earlier:
             used, arm = np.union1d(used, self.earlier.cannot_tell), self.earlier.arm
-        return InputSelection(self.outputs, self.data.splits(), self.options, repair_streams(self.seed)[1], used, arm)
+        rng = repair_streams(self.seed)[1]
+        return InputSelection(self.outputs, self.data.splits(), self.options, rng, used, arm, self.only)
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,13 @@ class Report:
     confusions : pandas.DataFrame
         `label`, `predicted`, `samples` and `share` of the label's validation samples, the most frequent first.
     assessment : assessment.Assessment
+    groups : group_report.GroupReport, where groups are given
     """
 
     labels: pd.DataFrame
     confusions: pd.DataFrame
     assessment: Assessment
+    groups: GroupReport | None = None
 
 
 def assess_case(case):
@@ -70,7 +75,8 @@ def assess_case(case):
     seen, unseen = assessment.train_accuracies, assessment.held_out_accuracies
     accuracies = ({} if seen is unseen else {"train_accuracy": seen}) | {"validation_accuracy": unseen}
     labels = pd.DataFrame({"label": names, **accuracies, "fault": faults})
-    return Report(labels, _confusions(data.y_validation, assessment.predictions, names), assessment)
+    groups = assess_groups(data, assessment.predictions)
+    return Report(labels, _confusions(data.y_validation, assessment.predictions, names), assessment, groups)
 
 
 def arm_of(case):
