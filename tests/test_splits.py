@@ -96,7 +96,7 @@ def test_impossible_splits_are_errors_that_name_the_value(changes, message, mnis
 
 
 def with_groups(n=900, n_groups=60):
-    """Return digits of scikit-learn by made writers: who writes alike is found by clustering; some write in both parts."""
+    """Return digits of scikit-learn by made writers, who write alike: clusters; some of them write in both parts."""
     x, y = load_digits(return_X_y=True)
     writers = KMeans(n_groups, n_init=1, random_state=0).fit_predict(x)
     x = (x / 16).astype(np.float32).reshape(-1, 8, 8)
@@ -131,13 +131,11 @@ def test_no_group_has_two_roles(seed, diagnose_on):
 
 def test_groups_that_fit_nowhere_are_told_and_so_are_groups_of_one_part():
     data = with_groups(n_groups=3)
-    with pytest.raises(
-        ValueError, match="no group is left that fits into a role of 20 samples: of 3 groups, the smallest"
-    ):
+    with pytest.raises(ValueError, match="no group is left that fits into a role of 20 samples: of 3 groups"):
         split_dataset(data, np.random.default_rng(0), 20, 20, 20, 20)
-    with pytest.raises(ValueError, match="groups_test has shape .., not .897,.: give groups of both parts, or none"):
+    with pytest.raises(ValueError, match=r"groups_test has shape .., not .897,.: give groups of both parts, or none"):
         replace(data, groups_test=None)
-    with pytest.raises(ValueError, match="groups_train has shape .10,., not .900,."):
+    with pytest.raises(ValueError, match=r"groups_train has shape .10,., not .900,."):
         replace(data, groups_train=np.arange(10))
 
 
