@@ -54,7 +54,7 @@ def say_choice(case, chosen):
     known = np.concatenate([np.empty(0, int), *(each for each in known if each is not None)])
     n = 0 if groups is None else np.isin(groups[places], known).sum()
     told = f"{n} of {len(places)} chosen inputs are of groups of validation or test samples: once they are added"
-    return [*([f"{told}, accuracy there says too much."] if n else []), *say_fewer(case, chosen)]
+    return [*([f"{told}, accuracy there says too much about new groups."] if n else []), *say_fewer(case, chosen)]
 
 
 def _say_validation(data, right, own):
@@ -74,17 +74,14 @@ def _say_validation(data, right, own):
 
 
 def _say_others(data):
-    said = []
-    for role, other in (("test", "train"), ("test", "validation"), ("pool", "validation"), ("pool", "test")):
-        own, others = data.groups_in(role), data.groups.of.get(other)
-        if own is None or others is None or not (n := np.isin(own, others).sum()):
-            continue
-        told = f"{n} of {len(own)} samples of {role} are of groups that are in {other}, too"
-        if role == "pool":
-            said.append(f"{told}: once such samples are added, accuracy on {other} samples says too much.")
-        else:
-            said.append(f"{told}: accuracy there says too much; {_REMEDY}.")
-    return said
+    for role, others, when in (("test", ("train", "validation"), ""), ("pool", ("validation", "test"), "once added, ")):
+        own, known = data.groups_in(role), {other: data.groups.of.get(other) for other in others}
+        shared = {} if own is None else {other: np.isin(own, each) for other, each in known.items() if each is not None}
+        where = " or ".join(other for other, each in shared.items() if each.any())
+        if where:
+            n = np.any(list(shared.values()), axis=0).sum()
+            told = f"{n} of {len(own)} samples of {role} are of groups that are in {where}, too"
+            yield f"{told}: {when}accuracy there says too much about new groups; {_REMEDY}."
 
 
 def _table(data, right, own):

@@ -36,8 +36,9 @@ def test_accuracy_that_known_groups_pretend_is_told_with_an_interval():
         (("train", "validation"), ["3 of 3 groups of validation .* cannot be told, as no other group is there"]),
         (("train", "test"), ["600 of 600 samples of test are of groups that are in train, too"]),
         (("validation", "test"), ["600 of 600 samples of test are of groups that are in validation, too"]),
-        (("validation", "pool"), ["50 of 50 samples of pool are of groups that are in validation, too: once"]),
-        (("pool", "test"), ["50 of 50 samples of pool are of groups that are in test, too: once"]),
+        (("validation", "pool"), ["50 of 50 samples of pool are of groups that are in validation, too: once added"]),
+        (("pool", "test"), ["50 of 50 samples of pool are of groups that are in test, too: once added"]),
+        (("validation", "pool", "test"), ["600 of 600 samples of test", "50 of 50 .* in validation or test, too"]),
         (("train", "pool"), []), (("validation",), []), (("pool",), []),
     ],
 )  # fmt: skip
