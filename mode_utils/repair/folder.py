@@ -159,7 +159,7 @@ def _selected(case, chosen, added, labels):
             table["name"] = case.data.names_pool[table["index"].to_numpy(int)]
     if labels is not None and CANNOT_TELL not in map(str.lower, names):
         table.loc[table["index"].isin(labels.cannot_tell) & (table["label"] == ""), "label"] = CANNOT_TELL
-    texts = [name for name in ("name", "label", "guess", "predicted") if name in table]
+    texts = [name for name in ("name", "group", "label", "guess", "predicted") if name in table]
     return table.assign(**{name: table[name].map(as_text) for name in texts})
 
 

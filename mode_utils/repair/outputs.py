@@ -95,7 +95,7 @@ def choose_from_arrays(arrays, budget, folder=None, apply=(), outcome=None, **op
         See `campaign.labelled_round.take_round` and `judge_outcome`; the other arguments are those of the choice.
     **options
         Of `outputs.open_outputs`: `pool` (in shards; a scheduler that is not there is a ConnectionError),
-        `class_names`, `preset`, `seed`, `continue_from`, and any of `options.DebugOptions`.
+        `class_names`, `preset`, `seed`, `continue_from`, `only`, and any of `options.DebugOptions`.
     """
     case = open_outputs(arrays, budget, **options)
     report = assess_case(case)
@@ -168,7 +168,7 @@ def open_outputs(
     continue_from : path, optional
         The folder of an earlier round that was judged, of the same pool and validation samples in the same order.
     **changes : options of the preset to change, see `options.DebugOptions`
-        Its `control_share` is .1 here, where a pool needs labels, see `selection.arm`; of others none is drawn.
+        And `only`, see `restricted.read_only`. `control_share` is .1 here, where a pool needs labels, see `selection.arm`; of others none is drawn.
     """
     check_least("budget", budget, 1)
     check_least("seed", seed, 0)

@@ -100,11 +100,11 @@ def choose_inputs(case, report):
     Returns
     -------
     pandas.DataFrame
-        A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `name`, if the pool has
-        names; `score`, the higher the more wanted among those of its label, NaN of those drawn at random; `label`, its
-        true label, or `guess`, what the reference takes it for; `predicted` and `confidence`, the model's label and its
-        probability; `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of the
-        table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any. With a
+        A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `name`, `group`, if it has
+        some; `score`, the higher the more wanted among those of its label, NaN of those drawn at random;
+        `label`, its true label, or `guess`, what the reference takes it for; `predicted`, `confidence`, the model's and
+        its probability; `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of
+        the table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any. With a
         control arm, whose samples stand anywhere, there is no `score`.
     """
     selection = case.new_selection()
@@ -148,6 +148,8 @@ def _describe(case, report, indices, scores, wanted):
     })  # fmt: skip
     if case.data.names_pool is not None:
         table.insert(2, "name", case.data.names_pool[indices])
+    if (groups := case.data.groups_in("pool")) is not None:
+        table.insert(2, "group", case.data.groups.names[groups[indices]])
     turns = table.groupby(own)["score"].rank(ascending=False, method="first", na_option="bottom") - 0.5
     shares = turns / table.groupby(own)["index"].transform("size")
     table["rank"] = shares.where(wanted, np.inf).rank(method="first").astype(int)
