@@ -168,7 +168,8 @@ def open_outputs(
     continue_from : path, optional
         The folder of an earlier round that was judged, of the same pool and validation samples in the same order.
     **changes : options of the preset to change, see `options.DebugOptions`
-        And `only`, see `restricted.read_only`. `control_share` is .1 here, where a pool needs labels, see `selection.arm`; of others none is drawn.
+        And `only`, see `restricted.read_only`. `control_share` is .1 here, where a pool needs labels, see
+        `selection.arm`; of others none is drawn.
     """
     check_least("budget", budget, 1)
     check_least("seed", seed, 0)

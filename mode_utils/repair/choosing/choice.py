@@ -100,12 +100,12 @@ def choose_inputs(case, report):
     Returns
     -------
     pandas.DataFrame
-        A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `name`, `group`, if it has
-        some; `score`, the higher the more wanted among those of its label, NaN of those drawn at random;
-        `label`, its true label, or `guess`, what the reference takes it for; `predicted`, `confidence`, the model's and
+        A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `name`, `group`, if there
+        are any; `score`, the higher the more wanted among those of its label, NaN of those drawn at random; `label`,
+        its true label, or `guess`, what the reference takes it for; `predicted` and `confidence`, the model's label and
         its probability; `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of
-        the table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any. With a
-        control arm, whose samples stand anywhere, there is no `score`.
+        the table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any.
+        With a control arm, whose samples stand anywhere, there is no `score`.
     """
     selection = case.new_selection()
     selection.known = case.scan
