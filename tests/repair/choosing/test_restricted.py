@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mode_utils.repair.choosing.choice import arm_of
 from mode_utils.repair.outputs import choose_from_arrays, make_outputs_example, open_outputs
 
 
@@ -56,13 +57,14 @@ def test_the_least_sure_of_a_label_that_does_not_fail_are_chosen_by_rank(arrays)
 def test_of_a_group_at_most_so_many_are_chosen_and_fewer_than_the_budget_is_told(most, share, arrays):
     many = arrays | {"groups_pool": np.arange(len(arrays["x_pool"])) % 9}
     found = choose_from_arrays(many, 40, at_most_per_group=most, control_share=share)
-    n_arm = round(40 * share)
     counts = np.bincount(many["groups_pool"][found.chosen["index"]], minlength=9)
     if not share:
         assert counts.max() <= most and len(found.chosen) == min(40, 9 * most)
         assert any("inputs are chosen: there are no more with at most" in each for each in found.remarks) == (most < 5)
-    else:
-        assert n_arm <= len(found.chosen) <= 40
+    else:  # the arm is drawn from the whole pool, whatever is allowed, and counts
+        arm = arm_of(found.case).new
+        of_arm = np.bincount(many["groups_pool"][arm], minlength=9)
+        assert (counts <= np.maximum(most, of_arm)).all() and len(arm) == round(40 * share)
 
 
 def test_holes_are_groups_of_their_own_and_not_limited(arrays):
@@ -103,3 +105,12 @@ def test_bad_values_are_named_with_the_choices(options, match, arrays):
 def test_what_needs_groups_says_so_where_there_are_none(options):
     with pytest.raises(ValueError, match=r"needs the groups of .*: give groups_pool"):
         choose_from_arrays(make_outputs_example(), 20, **options)
+
+
+def test_the_arm_is_the_same_whatever_alone_may_be_chosen(arrays):
+    places = [arm_of(open_outputs(arrays, 50, **each)).new.tolist()
+              for each in ({}, {"only": "label=3"}, {"only": "group=siteA", "at_most_per_group": 2})]  # fmt: skip
+    assert places[0] == places[1] == places[2] and len(places[0]) == 5
+    found = choose_from_arrays(arrays, 50, only="group=siteA")
+    others = found.chosen["index"][arrays["groups_pool"][found.chosen["index"]] != "siteA"]
+    assert set(others) <= set(places[0]) and set(places[0]) <= set(found.chosen["index"])
