@@ -7,7 +7,7 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from mode_utils.repair.choosing.restricted import say_fewer
-from mode_utils.repair.reading.class_names import listed
+from mode_utils.repair.reading.class_names import listed, shown
 from mode_utils.study.clustered import accuracy_interval, difference_interval, holm_of_possible, more_wrong_p
 from mode_utils.study.formatting import interval, percent, pp
 from mode_utils.study.significance import SIGNIFICANCE, holm
@@ -88,8 +88,8 @@ def _table(data, right, own):
     names, rows = ("label", "group", "samples", "accuracy", "low", "high", "rest", "p_holm", "fails"), []
     if own is None:
         return pd.DataFrame(columns=names)
-    for label, part in [("", np.ones(len(own), bool)), *((name, None) for name in data.class_names)]:
-        part = data.y_validation == data.class_names.index(label) if part is None else part
+    of_labels = ((name, data.y_validation == label) for label, name in enumerate(data.class_names))
+    for label, part in (("", np.ones(len(own), bool)), *of_labels):
         if part.any():
             rows.append(_rows_of(data, label, right[part], own[part]))
     table = pd.concat(rows, ignore_index=True)
@@ -136,7 +136,7 @@ def _say_failing(table):
     if not len(failing):
         return [f"No group is shown to fail more than the rest, nor a label in one ({len(table)} looked at)."]
     each = [
-        f"{f'label {row.label} in ' if row.label else ''}group {row.group} "
+        f"{f'label {row.label} in ' if row.label else ''}group {shown(row.group)} "
         f"({row.accuracy:.0%} of {row.samples}, the rest {row.rest:.0%})"
         for row in failing.itertuples()
     ]
