@@ -79,7 +79,8 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     asked = inputs_to_label(case, chosen, outcome, labels)
     if report.groups:
         table = report.groups.table
-        table.assign(group=table["group"].map(as_text)).to_csv(folder / "groups.csv", index=False)
+        texts = {name: table[name].map(as_text) for name in ("label", "group")}
+        table.assign(**texts).to_csv(folder / "groups.csv", index=False)
     if labels is not None and len(labels.disagreed):
         labels.disagreed.to_csv(folder / "disagreed.csv", index=False)
     if len(asked):
