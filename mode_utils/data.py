@@ -22,7 +22,7 @@ _FASHION_MNIST_CLASSES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sa
                           "Ankle boot")  # fmt: skip
 _CIFAR10_SIZES = (50_000, 10_000)
 _CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-_PARTS = ("x_train", "y_train", "x_test", "y_test")
+_PARTS, _GROUPS = ("x_train", "y_train", "x_test", "y_test"), ("groups_train", "groups_test")
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,11 @@ class Dataset:
     x_test: np.ndarray
     y_test: np.ndarray
     class_names: tuple[str, ...]
+    groups_train: np.ndarray | None = None  #: (n,) texts or integers, what samples share beside their label; both parts
+    groups_test: np.ndarray | None = None
 
     def __post_init__(self):
+        _check_groups(self)
         for part in ("train", "test"):
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
             _check_samples(f"{self.name} {part}", x, y, len(self.class_names))
@@ -49,12 +52,16 @@ class Dataset:
         """Number of labels."""
         return len(self.class_names)
 
+    @property
+    def has_groups(self):
+        """Whether it is known what samples share beside their label."""
+        return self.groups_train is not None
+
     @cached_property
     def fingerprint(self):
         """SHA-256 of samples and labels: what a cached result depends on."""
         digest = hashlib.sha256(str(self.n_classes).encode())
-        for part in _PARTS:
-            array = getattr(self, part)
+        for array in (getattr(self, part) for part in (*_PARTS, *(_GROUPS if self.has_groups else ()))):
             digest.update(f"{array.shape} {array.dtype}".encode())
             digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()
@@ -81,20 +88,24 @@ def keep_classes(dataset, labels):
     labels = [int(label) for label in labels]
     if len(labels) < 2 or len(set(labels)) < len(labels) or not set(labels) <= set(range(dataset.n_classes)):
         raise ValueError(f"labels {labels}: choose at least two of 0 .. {dataset.n_classes - 1}, each once")
-    new, parts = np.full(dataset.n_classes, -1, dtype=np.int32), []
+    new, parts, groups = np.full(dataset.n_classes, -1, dtype=np.int32), [], []
     new[labels] = np.arange(len(labels))
-    for x, y in ((dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)):
+    for part in ("train", "test"):
+        x, y, own = (getattr(dataset, f"{kind}_{part}") for kind in ("x", "y", "groups"))
         kept = np.isin(y, labels)
         parts += [x[kept], new[y[kept]]]
-    return Dataset(f"{dataset.name} {labels}", *parts, tuple(dataset.class_names[label] for label in labels))
+        groups += [own if own is None else np.asarray(own)[kept]]
+    return Dataset(f"{dataset.name} {labels}", *parts, tuple(dataset.class_names[label] for label in labels), *groups)
 
 
 def hold_out_samples(dataset, n):
     """Return the dataset with its last n training samples in place of its test part, which is then still unseen."""
     if not 0 < n < len(dataset.y_train):
         raise ValueError(f"n = {n} samples to hold out; there are {len(dataset.y_train)}, some of them must stay")
-    parts = (each[part] for part in (slice(-n), slice(-n, None)) for each in (dataset.x_train, dataset.y_train))
-    return Dataset(f"{dataset.name}, held out", *parts, dataset.class_names)
+    sides, own = (slice(-n), slice(-n, None)), dataset.groups_train
+    parts = (each[part] for part in sides for each in (dataset.x_train, dataset.y_train))
+    groups = (None if own is None else own[part] for part in sides)
+    return Dataset(f"{dataset.name}, held out", *parts, dataset.class_names, *groups)
 
 
 def dataset_name(name):
@@ -163,6 +174,14 @@ def _read_idx(path):
     raw = gzip.decompress(path.read_bytes())
     shape = np.frombuffer(raw, ">i4", raw[3], offset=4)
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
+
+
+def _check_groups(dataset):
+    for name, n in zip(_GROUPS, (len(dataset.y_train), len(dataset.y_test)), strict=True):
+        shape = np.shape(getattr(dataset, name))
+        if dataset.has_groups != (getattr(dataset, name) is not None) or (dataset.has_groups and shape != (n,)):
+            told = f"{dataset.name}: {name} has shape {shape}, not {(n,)}"
+            raise ValueError(f"{told}: give groups of both parts, or none")
 
 
 def _check_digest(what, content, expected):

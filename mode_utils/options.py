@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mode_utils.heatmaps import HEATMAPS, SPACES
-from mode_utils.selection.allocation import ALLOCATIONS
+from mode_utils.selection.allocation import ALLOCATIONS, SERVED
 from mode_utils.selection.pool import RANKINGS
 from mode_utils.selection.reference import REFERENCES
 from mode_utils.selection.screening import SKIPS
@@ -45,6 +45,8 @@ class DebugOptions:
     alpha: float = 0.25  #: in [0, 1]: share of a batch that is selected
     selector: str = "similarity"  #: what makes a sample wanted, one of `selection.selectors.SELECTORS`
     allocation: str = "faultiest label"  #: which labels the selected share goes to, see `selection.allocation`
+    serve: str = "labels"  #: what places are shared among; "groups": of "all labels", see `allocation.parts_by_group`
+    at_most_per_group: int = 0  #: at least 0, samples of one group in a batch; 0: any number
     temperature: float = 0.0  #: at least 0, how far the ranking is softened, see `selection.pool.soften`
     scale_temperature: bool = False  #: whether to multiply it by the label's error on held-out samples
     skip: tuple[str, ...] = ()  #: what is passed over in a ranking: some of `selection.screening.SKIPS`
@@ -58,7 +60,8 @@ class DebugOptions:
     def __post_init__(self):
         object.__setattr__(self, "metric", metric_name(self.metric))
         choices = {"space": SPACES, "heatmap": HEATMAPS, "ranking": RANKINGS, "reference": REFERENCES}
-        choices |= {"selector": SELECTORS, "allocation": ALLOCATIONS, "overfit_selection": OVERFIT_SELECTIONS}
+        choices |= {"selector": SELECTORS, "allocation": ALLOCATIONS, "serve": SERVED}
+        choices |= {"overfit_selection": OVERFIT_SELECTIONS}
         for name, allowed in choices.items():
             check_choice(name, getattr(self, name), allowed)
         object.__setattr__(self, "skip", (self.skip,) if isinstance(self.skip, str) else tuple(self.skip))
@@ -66,7 +69,9 @@ class DebugOptions:
             check_choice("skip", each, SKIPS)
         for name in ("theta", "gamma", "alpha", "control_share"):
             check_share(name, getattr(self, name))
-        least = {"temperature": 0, "replay": 0, "minkowski_p": 1, "similarity_threshold": 0}
+        if self.serve == "groups" and self.allocation != "all labels":
+            raise ValueError(f"serve 'groups' needs allocation 'all labels', not {self.allocation!r}")
+        least = {"at_most_per_group": 0, "temperature": 0, "replay": 0, "minkowski_p": 1, "similarity_threshold": 0}
         for name, value in (least | {"batch_size": 1, "max_iterations": 1, "epochs": 1}).items():
             check_least(name, getattr(self, name), value)
         if self.metric == SPATIAL:

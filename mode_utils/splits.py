@@ -17,11 +17,15 @@ DIAGNOSE_ON = ("validation", "test")
 
 @dataclass(frozen=True)
 class Subset:
-    """Samples in one role: their places `index` (n,) in all samples `source`, and their labels `y` (n,) int32."""
+    """Samples in one role: their places `index` (n,) in all samples `source`, and their labels `y` (n,) int32.
+
+    `groups` (n,) int, if they are known, say what samples share beside their label; a number is one group in all roles.
+    """
 
     source: np.ndarray
     y: np.ndarray
     index: np.ndarray
+    groups: np.ndarray | None = None
     _copy: list = field(default_factory=lambda: [lambda: None], init=False, repr=False, compare=False)
     _held: list = field(default_factory=lambda: [False, None], init=False, repr=False, compare=False)
 
@@ -42,11 +46,12 @@ class Subset:
 
     def subset(self, positions):
         """Return the subset at some positions."""
-        return Subset(self.source, self.y[positions], self.index[positions])
+        groups = None if self.groups is None else self.groups[positions]
+        return Subset(self.source, self.y[positions], self.index[positions], groups)
 
     def transformed(self, function):
         """Return the subset with a function of its samples, (n, ...) to (n, ...), in their place."""
-        return Subset(function(self.x), self.y, np.arange(len(self)))
+        return Subset(function(self.x), self.y, np.arange(len(self)), self.groups)
 
     def take(self, positions):
         """Return the samples and labels at some positions 0 .. n - 1, without a copy of the others."""
@@ -101,16 +106,42 @@ def split_dataset(dataset, rng, n_train=30_000, n_bug_fixing=25_000, n_validatio
 
     Test samples come from the dataset's test part, all others from its training part. `diagnose_on="test"` reproduces
     the leak of the original replication: no validation, its share goes to the pool, and the test set has both uses.
+    A group never has two roles: where there are groups, roles are drawn as whole groups, and may be a bit smaller.
     """
     check_choice("diagnose_on", diagnose_on, DIAGNOSE_ON)
     _check_sizes(dataset, n_test, n_train=n_train, n_bug_fixing=n_bug_fixing, n_validation=n_validation)
     if diagnose_on == "test":
         n_bug_fixing, n_validation = n_bug_fixing + n_validation, 0
-    *parts, _ = np.split(rng.permutation(len(dataset.y_train)), np.cumsum([n_train, n_bug_fixing, n_validation]))
-    train, bug_fixing, validation = (Subset(dataset.x_train, dataset.y_train[part], part) for part in parts)
-    index = np.sort(rng.permutation(len(dataset.y_test))[:n_test])
-    test = Subset(dataset.x_test, dataset.y_test[index], index)
+    sizes, groups, of_test = [n_train, n_bug_fixing, n_validation], None, None
+    if dataset.has_groups:
+        both = np.concatenate([dataset.groups_train, dataset.groups_test])
+        groups, of_test = np.split(np.unique(both, return_inverse=True)[1], [len(dataset.y_train)])
+        index = np.sort(_draw_groups(of_test, rng, [n_test])[0])
+        parts = _draw_groups(groups, rng, sizes, of_test[index])
+    else:
+        *parts, _ = np.split(rng.permutation(len(dataset.y_train)), np.cumsum(sizes))
+        index = np.sort(rng.permutation(len(dataset.y_test))[:n_test])
+    whole = Subset(dataset.x_train, dataset.y_train, np.arange(len(dataset.y_train)), groups)
+    train, bug_fixing, validation = map(whole.subset, parts)
+    test = Subset(dataset.x_test, dataset.y_test, np.arange(len(dataset.y_test)), of_test).subset(index)
     return Splits(train, bug_fixing, validation if n_validation else None, test, dataset.n_classes)
+
+
+def _draw_groups(groups, rng, sizes, taken=()):
+    """Return places (at most a size each) of as many parts of whole groups (n,) int, without those that are taken."""
+    counts, sizes = np.bincount(groups), np.array(sizes)
+    left, part_of = sizes.astype(float), np.full(len(counts), -1)
+    for group in rng.permutation(np.setdiff1d(groups, taken)):
+        shares = np.where((left >= counts[group]) & (sizes > 0), left / np.maximum(sizes, 1), -1)
+        if shares.max() >= 0:
+            part_of[group] = shares.argmax()
+            left[part_of[group]] -= counts[group]
+    parts = [rng.permutation(np.flatnonzero(part_of[groups] == part)) for part in range(len(sizes))]
+    for part, size in zip(parts, sizes, strict=True):
+        if size and not len(part):
+            told = f"no group is left that fits into a role of {size} samples: of {len(counts)} groups, the smallest"
+            raise ValueError(f"{told} has {counts[counts > 0].min()}")
+    return parts
 
 
 def _check_sizes(dataset, n_test, **sizes):

@@ -1,9 +1,13 @@
 import weakref
+from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits
 
-from mode_utils.data import Dataset
+from mode_utils.data import Dataset, hold_out_samples, keep_classes
 from mode_utils.splits import Subset, split_dataset
 
 SIZES = {"n_train": 300, "n_bug_fixing": 200, "n_validation": 50, "n_test": 100}
@@ -89,3 +93,55 @@ def test_diagnosing_on_test_gives_the_validation_samples_to_the_pool(mnist, rng)
 def test_impossible_splits_are_errors_that_name_the_value(changes, message, mnist, rng):
     with pytest.raises(ValueError, match=message):
         split_dataset(mnist, rng, **(SIZES | changes))
+
+
+def with_groups(n=900, n_groups=60):
+    """Return digits of scikit-learn by made writers, who write alike: clusters; some of them write in both parts."""
+    x, y = load_digits(return_X_y=True)
+    writers = KMeans(n_groups, n_init=1, random_state=0).fit_predict(x)
+    x = (x / 16).astype(np.float32).reshape(-1, 8, 8)
+    names = np.array([f"writer {writer}" for writer in writers])
+    names_of_classes = tuple(map(str, range(10)))
+    return Dataset("digits", x[:n], y[:n].astype(np.int32), x[n:], y[n:].astype(np.int32), names_of_classes,
+                   names[:n], names[n:])  # fmt: skip
+
+
+@pytest.mark.parametrize("diagnose_on", ["validation", "test"])
+@pytest.mark.parametrize("seed", range(5))
+def test_no_group_has_two_roles(seed, diagnose_on):
+    data = with_groups()
+    sizes = {"n_train": 300, "n_bug_fixing": 200, "n_validation": 100, "n_test": 300}
+    splits = split_dataset(data, np.random.default_rng(seed), **sizes, diagnose_on=diagnose_on)
+    parts = {role: getattr(splits, role) for role in ("train", "bug_fixing", "validation", "test")}
+    parts = {role: part for role, part in parts.items() if part is not None}
+    writers = {role: set((data.groups_test if role == "test" else data.groups_train)[part.index])
+               for role, part in parts.items()}  # fmt: skip
+    for one, other in combinations(parts, 2):
+        assert not writers[one] & writers[other] and not set(parts[one].groups) & set(parts[other].groups)
+    assert len(parts) == (4 if diagnose_on == "validation" else 3)
+    wanted = dict(zip(("train", "bug_fixing", "validation", "test"), sizes.values(), strict=True))
+    wanted |= {"bug_fixing": 300, "validation": 0} if diagnose_on == "test" else {}
+    for role, part in parts.items():
+        assert 0.4 * wanted[role] <= len(part) <= wanted[role]
+        kept = (data.groups_test if role == "test" else data.groups_train)[part.index]
+        assert len(set(zip(kept, part.groups.tolist(), strict=True))) == len(set(kept))
+    again = split_dataset(data, np.random.default_rng(seed), **sizes, diagnose_on=diagnose_on)
+    assert np.array_equal(again.train.index, splits.train.index)
+
+
+def test_groups_that_fit_nowhere_are_told_and_so_are_groups_of_one_part():
+    data = with_groups(n_groups=3)
+    with pytest.raises(ValueError, match="no group is left that fits into a role of 20 samples: of 3 groups"):
+        split_dataset(data, np.random.default_rng(0), 20, 20, 20, 20)
+    with pytest.raises(ValueError, match=r"groups_test has shape .., not .897,.: give groups of both parts, or none"):
+        replace(data, groups_test=None)
+    with pytest.raises(ValueError, match=r"groups_train has shape .10,., not .900,."):
+        replace(data, groups_train=np.arange(10))
+
+
+def test_groups_stay_with_their_samples_and_count_in_the_fingerprint():
+    data = with_groups()
+    some, held = keep_classes(data, [3, 5]), hold_out_samples(data, 100)
+    assert np.array_equal(some.groups_train, data.groups_train[np.isin(data.y_train, [3, 5])])
+    assert np.array_equal(held.groups_test, data.groups_train[-100:]) and len(held.groups_train) == 800
+    assert replace(data, groups_train=data.groups_train[::-1]).fingerprint != data.fingerprint

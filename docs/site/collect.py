@@ -32,7 +32,7 @@ CONTENTS = {  # what stands where in the contents; a page that is named nowhere 
         "docs/anywhere",
     ],
     "Your own model": [
-        "docs/own-model", "docs/labelling", "notebooks/repair", "docs/campaigns", "notebooks/campaign",
+        "docs/own-model", "docs/labelling", "docs/groups", "notebooks/repair", "docs/campaigns", "notebooks/campaign",
         "docs/any-framework", "notebooks/choose",
     ],
     "Evidence": [

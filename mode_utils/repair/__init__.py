@@ -10,6 +10,7 @@ _HOMES = {
     "choosing.mapped_pool": ("map_pool", "save_map"), "folder": ("next_folder", "save_repair", "save_tasks"),
     "repair_outcome": ("RepairOutcome",), "retraining": ("retrain",), "campaign.rounds": ("rounds_with", "take_labels"),
     "campaign.compared": ("check_comparable", "compare_with_random"), "campaign.judged": ("judge_round",),
+    "choosing.group_report": ("GroupReport", "say_choice"),
     "campaign.labelled_round": ("judge_outcome", "take_round"),
     "conclusion": ("say_health", "say_outcome"),
 }  # fmt: skip

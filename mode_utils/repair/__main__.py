@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from mode_utils.repair.command import FILE, FOLDER, NOT_SAVED, REPAIRED, STATUSES, report_notebook, run_command
+from mode_utils.repair.command import FILE, FOLDER, NOT_SAVED, ONLY, REPAIRED, STATUSES, report_notebook, run_command
 from mode_utils.repair.folder import MAP, PAGE, check_files, check_new
 from mode_utils.support.notebook.command_line import read_options
 
@@ -12,7 +12,7 @@ _CHANGES = {
     "model_path": FILE | {"metavar": "model", "nargs": "?"}, "data_path": FILE | {"metavar": "data"},
     "output_dir": FOLDER, "budget": {"required": True}, "apply": {"type": Path, "nargs": "+", "metavar": "FILE"},
     "continue_from": {"type": Path, "flags": ["--continue"], "metavar": "FOLDER"},
-    "class_names": {"metavar": "A,B,..."}, "class_weights": {"metavar": "balanced|none|1,5,..."},
+    "only": ONLY, "class_names": {"metavar": "A,B,..."}, "class_weights": {"metavar": "balanced|none|1,5,..."},
 }  # fmt: skip
 _TEXTS = {
     "prog": "python -m mode_utils.repair",

@@ -13,6 +13,7 @@ from mode_utils.networks.trainer import Predictions, Trainer
 from mode_utils.options import DebugOptions
 from mode_utils.repair.campaign.rounds import Earlier, continue_case, read_earlier
 from mode_utils.repair.choosing.choice import PoolCase
+from mode_utils.repair.choosing.restricted import read_only
 from mode_utils.repair.class_weights import ClassWeights, find_class_weights, read_class_weights
 from mode_utils.repair.reading.arrays import OwnData, say_known, say_unseen, with_arm
 from mode_utils.repair.reading.case_options import CaseOptions
@@ -22,6 +23,7 @@ from mode_utils.repair.reading.own_model import check_fit, check_model, read_dat
 from mode_utils.repair.reading.own_samples import check_known, say_one_label
 from mode_utils.repair.retraining import check_trainable, say_rate
 from mode_utils.run_setup import RunSetup, split_for_run
+from mode_utils.selection.eligible import Only
 from mode_utils.selection.model_outputs import ModelOutputs
 from mode_utils.support.checks import check_least
 
@@ -41,6 +43,7 @@ class Case(PoolCase):
     sources : dict of str to path, the files of `model` and `data`, of what came as a file
     used : (n_used,) int, places in the pool of what earlier rounds have added, which is not chosen again
     earlier : rounds.Earlier, optional, those rounds
+    only : selection.eligible.Only, what alone may be chosen
     fixed_epochs, class_weights : whether epochs are stated; ClassWeights of the retraining, optional
     """
 
@@ -58,6 +61,7 @@ class Case(PoolCase):
     learning_rate: float | None = None
     fixed_epochs: bool = False
     class_weights: ClassWeights | None = None
+    only: Only | None = None
     has_samples = True  # which people can look at
     libraries = ("tensorflow", "keras", "numpy")
 
@@ -123,18 +127,19 @@ def open_case(model, data, budget, **options):
     check_trainable(whole)
     data, told = read_data(source, whole, trainer, how, sources.get("data", "the data"))
     repair_options, of_arm = with_arm(repair_options, data)
+    only, restricted = read_only(how.only, data, repair_options)
     initial_state = trainer.state()
     check_fit(trainer.model, data, budget)
     predictions = Predictions(trainer, data.x_train)
     weak = _say_weak(predictions, data, how.even_if_weak)  # before what is odd about the data
-    notes = (*weak, *notes, *told, *say_unseen(data), *say_known(data), *of_arm)
+    notes = (*weak, *notes, *told, *say_unseen(data), *say_known(data), *of_arm, *restricted)
     if how.class_weights is None:
         weights, told = find_class_weights(predictions, data.y_train, data.class_names)
     else:
         weights, told = read_class_weights(how.class_weights, data.class_names), ()
     case = Case(
         model, trainer, data, repair_options, how.tolerance, how.seed, initial_state, (*notes, *told), sources,
-        learning_rate=how.learning_rate, fixed_epochs=how.epochs is not None, class_weights=weights,
+        learning_rate=how.learning_rate, fixed_epochs=how.epochs is not None, class_weights=weights, only=only,
     )  # fmt: skip
     case = replace(case, notes=(*case.notes, *say_rate(case)))
     return continue_case(case, earlier) if earlier else case

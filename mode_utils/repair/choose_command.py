@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from mode_utils.repair.command import FILE, FOLDER, REPAIRED, STATUSES, report_notebook, run_command
+from mode_utils.repair.command import FILE, FOLDER, ONLY, REPAIRED, STATUSES, report_notebook, run_command
 from mode_utils.repair.folder import MAP, PAGE, check_files, check_new
 from mode_utils.repair.reading.array_sets import OUTPUTS
 from mode_utils.repair.reading.shard_files import find_shards
@@ -13,7 +13,8 @@ from mode_utils.support.notebook.command_line import read_options
 _DATA = f".npz file with {', '.join(OUTPUTS.required)}, and any of {', '.join(OUTPUTS.optional)}"
 _CHANGES = {
     "data_path": FILE | {"metavar": "data", "help": _DATA}, "output_dir": FOLDER, "budget": {"required": True},
-    "class_names": {"metavar": "A,B,..."}, "pool": {"metavar": "URL"}, "scheduler": {"metavar": "ADDRESS"},
+    "only": ONLY, "class_names": {"metavar": "A,B,..."},
+    "pool": {"metavar": "URL"}, "scheduler": {"metavar": "ADDRESS"},
     "apply": {"type": Path, "nargs": "+", "metavar": "FILE"}, "outcome": {"type": Path, "metavar": "FILE"},
     "continue_from": {"type": Path, "metavar": "FOLDER", "flags": ["--continue-from", "--continue"]},
 }  # fmt: skip

@@ -14,6 +14,7 @@ REPAIRED, NOT_SAVED = 0, 1  # exit status, beside those of `failures`
 STATUSES = "2 bad input; 3 no room or no permission; 4 an error that was not foreseen, whose traceback is kept; "
 STATUSES += "130 interrupted."
 FILE = {"type": Path, "flags": []}  # by its position
+ONLY = {"type": str, "nargs": "+", "metavar": "KIND=A,B"}
 FOLDER = FILE | {"metavar": "folder", "help": "where tables, pages and report.html go; must not exist"}
 
 

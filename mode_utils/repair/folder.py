@@ -77,6 +77,10 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     folder.mkdir(parents=True, exist_ok=True)
     _selected(case, chosen, _added(outcome, labels), labels).to_csv(folder / "selected.csv", index=False)
     asked = inputs_to_label(case, chosen, outcome, labels)
+    if report.groups:
+        table = report.groups.table
+        texts = {name: table[name].map(as_text) for name in ("label", "group")}
+        table.assign(**texts).to_csv(folder / "groups.csv", index=False)
     if labels is not None and len(labels.disagreed):
         labels.disagreed.to_csv(folder / "disagreed.csv", index=False)
     if len(asked):
@@ -84,6 +88,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation")} | {"pool": case.n_pool}
     summary = case.about() | {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
     summary |= {"labels": _rows(report.labels), "confusions": _rows(report.confusions.head(20))}
+    summary |= _groups(report.groups) if report.groups else {}
     summary |= {"drawn_at_random": len(arm_of(case).new) if len(chosen) else 0}
     summary |= {"chosen": len(chosen), "remarks": [each for each in remarks if each], "without_label": len(asked)}
     if outcome is not None:
@@ -98,6 +103,11 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
         with case.trainer.at(outcome.state):
             case.model.save(folder / "repaired.keras")
     return saved
+
+
+def _groups(found):
+    failing = found.table[found.table["fails"].astype(bool)]
+    return {"groups": {"shared": found.shared, "facts": found.facts, "failing": _rows(failing)}}
 
 
 def save_tasks(folder, case, chosen, outcome=None, labels=None):
@@ -150,7 +160,7 @@ def _selected(case, chosen, added, labels):
             table["name"] = case.data.names_pool[table["index"].to_numpy(int)]
     if labels is not None and CANNOT_TELL not in map(str.lower, names):
         table.loc[table["index"].isin(labels.cannot_tell) & (table["label"] == ""), "label"] = CANNOT_TELL
-    texts = [name for name in ("name", "label", "guess", "predicted") if name in table]
+    texts = [name for name in ("name", "group", "label", "guess", "predicted") if name in table]
     return table.assign(**{name: table[name].map(as_text) for name in texts})
 
 

@@ -16,7 +16,9 @@ from mode_utils.repair.campaign.labelled_round import LabelledRound, judge_outco
 from mode_utils.repair.campaign.rounds import Earlier, continue_outputs, read_earlier
 from mode_utils.repair.choosing.choice import PoolCase, Report, assess_case, choose_inputs, say_expected_accuracy
 from mode_utils.repair.choosing.given_outputs import GivenOutputs
+from mode_utils.repair.choosing.group_report import say_choice
 from mode_utils.repair.choosing.pool_faults import PoolFaults, find_faults
+from mode_utils.repair.choosing.restricted import read_only
 from mode_utils.repair.choosing.sharded_pool import ShardedOutputs, ShardedPool, Shards
 from mode_utils.repair.conclusion import say_outcome
 from mode_utils.repair.folder import hash_files, save_repair, versions_of
@@ -24,6 +26,7 @@ from mode_utils.repair.reading.array_sets import OUTPUTS, OUTPUTS_BESIDE_SHARDS,
 from mode_utils.repair.reading.arrays import (
     CONTROL_SHARE,
     OwnData,
+    arrays_of_groups,
     check_left,
     check_order,
     say_known,
@@ -31,8 +34,10 @@ from mode_utils.repair.reading.arrays import (
     thin_labels,
     with_arm,
 )
+from mode_utils.repair.reading.group_arrays import gather_groups
 from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.repair.repair_outcome import RepairOutcome
+from mode_utils.selection.eligible import Only
 from mode_utils.support.checks import check_least
 from mode_utils.support.sample_parts import in_chunks
 
@@ -64,7 +69,10 @@ class ArraysChoice:
     def remarks(self):
         """Sentences on the model on the pool, and on the pool."""
         todo = self.labelled.say_next() if self.labelled and not self.outcome else []
-        return [say_expected_accuracy(self.case), *self.faults.sentences(), *todo]
+        groups = self.report.groups
+        told = [*groups.shared, *groups.facts] if groups else []
+        told += [*say_choice(self.case, self.chosen), say_expected_accuracy(self.case)]
+        return [*told, *self.faults.sentences(), *todo]
 
     def say_outcome(self):
         """Return sentences on what models show that were retrained on the labels."""
@@ -87,7 +95,7 @@ def choose_from_arrays(arrays, budget, folder=None, apply=(), outcome=None, **op
         See `campaign.labelled_round.take_round` and `judge_outcome`; the other arguments are those of the choice.
     **options
         Of `outputs.open_outputs`: `pool` (in shards; a scheduler that is not there is a ConnectionError),
-        `class_names`, `preset`, `seed`, `continue_from`, and any of `options.DebugOptions`.
+        `class_names`, `preset`, `seed`, `continue_from`, `only`, and any of `options.DebugOptions`.
     """
     case = open_outputs(arrays, budget, **options)
     report = assess_case(case)
@@ -118,6 +126,7 @@ class OutputsCase(PoolCase):
     used: np.ndarray = field(default_factory=lambda: np.empty(0, int), repr=False)  # places that are not chosen
     has_samples: bool = False  # whether `data` has the samples themselves
     earlier: Earlier | None = field(default=None, repr=False)  # rounds of the same campaign
+    only: Only | None = None  # what alone may be chosen
     libraries = ("numpy", "scikit-learn")
 
     @property
@@ -159,7 +168,8 @@ def open_outputs(
     continue_from : path, optional
         The folder of an earlier round that was judged, of the same pool and validation samples in the same order.
     **changes : options of the preset to change, see `options.DebugOptions`
-        Its `control_share` is .1 here, where a pool needs labels, see `selection.arm`; of others none is drawn.
+        And `only`, see `restricted.read_only`. `control_share` is .1 here, where a pool needs labels, see
+        `selection.arm`; of others none is drawn.
     """
     check_least("budget", budget, 1)
     check_least("seed", seed, 0)
@@ -167,6 +177,7 @@ def open_outputs(
         raise ValueError(f"preset {preset!r} needs a model: choose from {', '.join(_PRESETS)}")
     if changes.pop("layer_selection", None):
         raise ValueError("layer_selection = True needs a model, whose layers are looked at: leave it out")
+    only = changes.pop("only", ())
     changes = {"reference": "states", "control_share": CONTROL_SHARE} | changes
     if changes["reference"] != "states":
         raise ValueError(f"reference {changes['reference']!r} needs a model, which is trained afresh: leave it out")
@@ -186,6 +197,7 @@ def open_outputs(
         arrays |= {"features_pool": sharded.features, "names_pool": sharded.names, "y_pool": sharded.labels}
     data = _as_data(arrays, names)
     options, of_arm = with_arm(options, data)
+    only, restricted = read_only(only, data, options)
     check_left(budget, data)
     predicted = np.asarray(arrays["probabilities_validation"]).argmax(axis=1)
     check_order(predicted, data.y_validation, data.class_names, "of the validation samples")
@@ -193,11 +205,11 @@ def open_outputs(
     if "probabilities_train" in arrays:
         parts = [np.asarray(chunk).argmax(axis=1) for _, chunk in in_chunks(arrays["probabilities_train"])]
         seen = label_accuracies(arrays["y_train"], np.concatenate(parts), data.n_classes)
-    notes, has_samples = told + _notes(arrays, data, predicted) + of_arm, "x_pool" in arrays
+    notes, has_samples = told + _notes(arrays, data, predicted) + of_arm + restricted, "x_pool" in arrays
     if sharded is not None:
         notes = (*notes, f"The pool: {len(sharded):,} rows in {len(sharded.rows):,} shards.")
     outputs = GivenOutputs(arrays, data.x_pool, has_samples) if sharded is None else ShardedOutputs(arrays, sharded)
-    case = OutputsCase(outputs, data, options, seed, seen, notes, sources, has_samples=has_samples)
+    case = OutputsCase(outputs, data, options, seed, seen, notes, sources, has_samples=has_samples, only=only)
     return continue_outputs(case, read_earlier(continue_from)) if continue_from else case
 
 
@@ -232,9 +244,10 @@ def _as_data(arrays, names):
     validation = np.asarray(arrays[f"{what}_validation"], np.float32)
     train = np.asarray(arrays.get(f"{what}_train", validation[:0]), np.float32)
     y_train = arrays["y_train"] if len(train) else np.empty(0, np.int32)
+    groups, told = gather_groups(arrays_of_groups(arrays))
     return OwnData(
         train, y_train, validation, arrays["y_validation"], arrays[f"{what}_pool"], arrays.get("y_pool"),
-        None, None, names, arrays.get("names_pool"),
+        None, None, names, arrays.get("names_pool"), told, groups,
     )  # fmt: skip
 
 
@@ -244,7 +257,7 @@ def _notes(arrays, data, predicted):
     notes = [f"The model gets {right:.1%} of {len(predicted)} validation samples right."]
     if right <= chance:
         notes.append(f"That is no more than always saying the most frequent label ({chance:.1%}): is it the right y?")
-    notes += say_known(data)
+    notes += [*data.notes, *say_known(data)]
     if "x_pool" not in arrays:
         notes.append("Copies and foreign samples are looked for among features, as the samples are not given.")
     if "probabilities_train" not in arrays:

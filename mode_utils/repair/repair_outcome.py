@@ -7,6 +7,7 @@ import pandas as pd
 
 from mode_utils.assessment import label_accuracies
 from mode_utils.repair.verdicts import NEW_BUG, judge_labels
+from mode_utils.study.clustered import excess_p
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,12 @@ def compare_predictions(data, before, after, tolerance):
     counts = {"samples": np.ones_like(was), "fixed": ~was & is_, "broken": was & ~is_}
     counts = {name: np.bincount(data.y_validation[part], minlength=data.n_classes) for name, part in counts.items()}
     found = {"change": labels["after"] - labels["before"], **counts}
-    found |= {"verdict": judge_labels(**counts, tolerance=tolerance)}
+    lost, groups = was.astype(int) - is_, data.groups_in("validation")
+    least = None if groups is None else [
+        excess_p(lost[part], groups[part], tolerance) if part.any() else 1.0
+        for part in (data.y_validation == label for label in range(data.n_classes))
+    ]  # fmt: skip
+    found |= {"verdict": judge_labels(**counts, tolerance=tolerance, least_p=least)}
     for place, (name, column) in enumerate(found.items(), start=3):
         labels.insert(place, name, column)
     new_bugs = labels.loc[labels["verdict"] == NEW_BUG, "label"].tolist()

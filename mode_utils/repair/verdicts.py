@@ -20,24 +20,25 @@ _SHARES = 32  # of changed samples, that are tried
 _FEW, _MANY = 40, 400  # changed samples, from which the score is nearly normal, and as good as normal
 
 
-def judge_labels(samples, fixed, broken, tolerance):
+def judge_labels(samples, fixed, broken, tolerance, least_p=None):
     """Return a verdict for each label, from its validation samples (n_classes,), and those fixed and broken.
 
     It is "new bug" if the label has lost more than the tolerance, in [0, 1], beyond chance (p < 0.05, adjusted by Holm
     for all labels with samples); "cannot tell: ..." if it seems to, with the number of samples that it would take, or
-    if it has none; "" otherwise.
+    if it has none; "" otherwise. `least_p` (n_classes,) is what p is at least where samples come in groups.
     """
     samples, fixed, broken = (np.asarray(counts, int) for counts in (samples, fixed, broken))
     judged = samples > 0
     p = np.ones(len(samples))
     if judged.any():
-        p[judged] = holm(loss_p(samples[judged], fixed[judged], broken[judged], tolerance))
+        p[judged] = loss_p(samples[judged], fixed[judged], broken[judged], tolerance)
+        p[judged] = holm(p[judged] if least_p is None else np.maximum(p, least_p)[judged])
     lost = broken - fixed > tolerance * samples
     return [
         "cannot tell: no validation samples" if not judged[label]
         else "" if not lost[label]
         else NEW_BUG if p[label] < SIGNIFICANCE
-        else f"cannot tell: it would take {_needed(*counts, float(tolerance), int(judged.sum()))} samples"
+        else f"cannot tell: {_lacking(counts, float(tolerance), int(judged.sum()), least_p is not None)}"
         for label, counts in enumerate(zip(samples.tolist(), fixed.tolist(), broken.tolist(), strict=True))
     ]  # fmt: skip
 
@@ -86,6 +87,13 @@ def _least_broken(n, changed, score, tolerance):
         reached = _score(n, middle, changed - middle, tolerance) >= score - 1e-9
         low, high = np.where(reached | (low == high), low, middle + 1), np.where(reached, middle, high)
     return low
+
+
+def _lacking(counts, tolerance, n_judged, in_groups):
+    alone = _exact_p(*counts, tolerance) < SIGNIFICANCE / n_judged  # with each sample a group of its own
+    if in_groups and alone:
+        return "it would take more groups"
+    return f"it would take {_needed(*counts, tolerance, n_judged)} samples{' of more groups' if in_groups else ''}"
 
 
 @lru_cache(maxsize=4_096)

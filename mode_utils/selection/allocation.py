@@ -6,6 +6,8 @@ buggy labels     every buggy label, by its deficit: how far it lies below theta,
 all labels       every label, by its error on the held-out samples, buggy or not
 whole pool       no label is counted: one ranking of all that is left
 ================ ===================================================================================================
+
+Where groups fail, `parts_by_group` shares the places of each label among these.
 """
 
 from typing import NamedTuple
@@ -54,7 +56,10 @@ class Schedule:
 
 ALLOCATIONS = ("faultiest label", "buggy labels", "all labels", "whole pool")
 SERVE_BUGS = ALLOCATIONS[:2]  # these end when no label is buggy
+SERVED = ("labels", "groups")
 _UNKNOWN = 0.01  # least error of a label of which nothing is known
+_ENOUGH = 5  # held-out samples of a label in a group, from which the group has places of its own
+_SHRUNK = 5  # samples more that such a group is taken to have, with the error of the label
 
 
 class Group(NamedTuple):
@@ -85,6 +90,35 @@ def label_needs(allocation, errors, deficits, buggy):
     else:
         needs[buggy] = np.asarray(deficits)[buggy]
     return needs
+
+
+def parts_by_group(pool, held_out, wrong, needs):
+    """Divide what is in need by groups; return the part (n_pool,) int of each sample, and what each part needs.
+
+    A group with `_ENOUGH` held-out samples of a label is a part of it, and all other groups together are one. Each part
+    of a label needs its own error, drawn towards the label's need as few samples say little, over the number of parts:
+    where groups fail alike, a label gets as much as without them.
+
+    Parameters
+    ----------
+    pool, held_out : (labels (n,), groups (n,)), int
+    wrong : (n_held_out,) bool
+    needs : (n_classes,) float, see `label_needs`
+    """
+    (labels, groups), (y, own) = pool, held_out
+    parts, found = np.array(labels), list(needs)
+    for label in np.flatnonzero(needs):
+        here = labels == label
+        seen, places, counts = np.unique(own[y == label], return_inverse=True, return_counts=True)
+        errors = (np.bincount(places, wrong[y == label]) + _SHRUNK * needs[label]) / (counts + _SHRUNK)
+        large = (counts >= _ENOUGH) & np.isin(seen, groups[here])
+        others = large.sum() < len(np.unique(groups[here])) or not here.any()
+        n = large.sum() + others
+        found[label] = others * needs[label] / n
+        for group, error in zip(seen[large], errors[large], strict=True):
+            parts[here & (groups == group)] = len(found)
+            found.append(error / n)
+    return parts, np.array(found, float)
 
 
 def share_by_need(n, needs, available):

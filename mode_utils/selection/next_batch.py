@@ -1,15 +1,16 @@
 """The next batch of a pool, by the outputs of a model, and what is known of the pool, found out once."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
 
 from mode_utils.heatmaps import class_heatmaps
-from mode_utils.selection.allocation import Schedule, allocate
+from mode_utils.selection.allocation import Schedule, allocate, parts_by_group
 from mode_utils.selection.arm import Arm, draw_arm
 from mode_utils.selection.candidates import Candidates, Comparison
+from mode_utils.selection.eligible import Only, draw_at_most
 from mode_utils.selection.pool import Batch, Pool, draw_batch
 from mode_utils.selection.pool_scan import PoolScan, scan_pool
 from mode_utils.selection.reference import learn_reference
@@ -23,6 +24,8 @@ from mode_utils.selection.selectors import (
     selector_scores,
 )
 from mode_utils.support.streams import reference_stream
+
+_LEAST = 0.01  # need of a label that is asked for
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,12 @@ class InputSelection:
 
     `outputs` are `Outputs`. `rng` draws the batches; what is drawn to get to know the pool comes from streams
     apart: one that it spawns, and that of the run's reference if it is a run's. `used` are places that are not chosen;
-    `arm` are members of the control arm in earlier rounds, see `arm.draw_arm`.
+    `arm` are members of the control arm in earlier rounds, see `arm.draw_arm`; `only` is what alone may be chosen.
     """
 
-    def __init__(self, outputs, splits, options, rng, used=(), arm=()):
-        self.outputs, self.splits, self.options, self.rng = outputs, splits, options, rng
+    def __init__(self, outputs, splits, options, rng, used=(), arm=(), only=None):
+        self.outputs, self.splits, self.options, self.rng, self.only = outputs, splits, options, rng, only or Only()
+        _check_groups(splits, options, self.only)
         self.schedule, self.choose_view = Schedule(options), outputs.choose_view
         (self._apart, self._of_arm), self._used, self._arm = rng.spawn(2), used, arm
 
@@ -202,20 +206,59 @@ class InputSelection:
             buggy = assessment.buggy
             overfit = target_label in buggy["overfit"] and target_label not in buggy["underfit"]
             fault, needs = "overfit" if overfit else "underfit", np.eye(self.splits.n_classes)[target_label]
+        if self.only and needs is not None:  # then these are what is in need
+            needs = np.maximum(np.zeros(self.splits.n_classes) + needs, _LEAST)
         if needs is not None and not needs.any():
             return None
         arm = self.draw_arm().new
         size = self.options.batch_size - len(arm)
         if not size:  # before anything is asked of a reference
             return Batch(arm[:0], arm[:0], candidates=arm[:0], scores=np.empty(0), arm=arm)
-        screen, pool = self.screen, self.pool.without(arm)
+        target = None if needs is None else int(np.argmax(needs))
+        screen, pool, needs = self.screen, *self._eligible(arm, assessment, needs)
+        most = self.options.at_most_per_group
+        size = min(size, len(pool)) if self.only or most else size
         groups = allocate(pool, needs, size, self.options.alpha)
         candidates = look_at_candidates(self, groups, fault, assessment)
-        scores = selector_scores(candidates)
-        batch = draw_batch(pool, groups, scores, self.rng, size, candidates.temperature, screen)
-        target = None if needs is None else int(np.argmax(needs))
-        return replace(batch, fault=fault, target_label=target, target_layer=candidates.target_layer, arm=arm)
+        scores, members = selector_scores(candidates), np.concatenate([group.members for group in groups])
+        draw = partial(draw_batch, rng=self.rng, temperature=candidates.temperature, screen=screen)
+        if most:
+            every = np.full(self.outputs.n_pool, np.nan)
+            every[members] = scores
+            of_pool, alpha = self.splits.bug_fixing.groups, self.options.alpha
+            batch = draw_at_most(most, of_pool, pool, size, partial(_draw_again, draw, every, needs, alpha), arm)
+        else:
+            batch = draw(pool, groups, scores, batch_size=size)
+        of_all = {"candidates": members, "scores": np.asarray(scores, float)}
+        layer = candidates.target_layer
+        return replace(batch, **of_all, fault=fault, target_label=target, target_layer=layer, arm=arm)
+
+    def _eligible(self, arm, assessment, needs):
+        """Return the pool of what may be chosen, and what each of its parts needs: labels, or groups of labels."""
+        groups, held_out, parts = self.splits.bug_fixing.groups, self.splits.held_out, None
+        pool = self.pool.without(arm)
+        closed = ~self.only.allows(self.known, self.splits.labelled, groups)
+        if self.only and not (pool.available & ~closed).any():
+            raise ValueError("no sample of the pool is left that may be chosen: allow others, too")
+        if self.options.serve == "groups" and needs is not None:
+            wrong = assessment.predictions != held_out.y
+            parts, needs = parts_by_group((pool.labels, groups), (held_out.y, held_out.groups), wrong, needs)
+        return pool.closed_to(closed, parts), needs
 
     def _reference(self):
         rng = reference_stream(self.rng) or self._apart
         return learn_reference(self.outputs, self.splits, rng, self.options.reference)
+
+
+def _draw_again(draw, scores, needs, alpha, pool, size):
+    groups = allocate(pool, needs, size, alpha)
+    return draw(pool, groups, scores[np.concatenate([group.members for group in groups])], batch_size=size)
+
+
+def _check_groups(splits, options, only):
+    lacks = splits.bug_fixing.groups is None
+    for wish, wanted in (("at_most_per_group", options.at_most_per_group), ("only group", only.groups)):
+        if wanted and lacks:
+            raise ValueError(f"{wish} needs the groups of the pool: give groups_pool")
+    if options.serve == "groups" and (lacks or splits.held_out.groups is None):
+        raise ValueError("serve 'groups' needs the groups of pool and validation: give groups_pool, groups_validation")

@@ -11,11 +11,16 @@ RANKINGS = ("best", "worst")
 
 
 class Pool:
-    """The samples that are left: `labels` (n,) int as far as they are known, and `available` (n,) bool, by place."""
+    """The samples that are left: `labels` (n,) int as far as they are known, and `available` (n,) bool, by place.
 
-    def __init__(self, labels):
+    `parts` (n,) int is what places are shared among; by default the labels.
+    """
+
+    def __init__(self, labels, parts=None):
         self.labels = np.asarray(labels)
+        self.parts = self.labels if parts is None else parts
         self.available = np.ones(len(self.labels), dtype=bool)
+        self.closed = ~self.available
 
     def __len__(self):
         return int(self.available.sum())
@@ -24,9 +29,9 @@ class Pool:
         """Return the places (n_remaining,) of all samples left."""
         return np.flatnonzero(self.available)
 
-    def candidates(self, label):
-        """Return the places of the samples left that have this label, in increasing order."""
-        return np.flatnonzero(self.available & (self.labels == label))
+    def candidates(self, part):
+        """Return the places of the samples left that have this label, or are of this part, in increasing order."""
+        return np.flatnonzero(self.available & (self.parts == part))
 
     def take(self, indices):
         """Remove samples; a ValueError, and nothing removed, if one is asked for twice or has left before."""
@@ -40,10 +45,20 @@ class Pool:
 
     def without(self, indices):
         """Return a pool from which these have been taken, too; this one keeps them."""
-        other = Pool(self.labels)
-        other.available = self.available.copy()
+        other = Pool(self.labels, self.parts)
+        other.available, other.closed = self.available.copy(), self.closed
         other.take(indices)
         return other
+
+    def closed_to(self, marked, parts=None):
+        """Return a pool without the `marked` (n,) bool, which are not taken, maybe with other `parts`."""
+        other = Pool(self.labels, self.parts if parts is None else parts)
+        other.available, other.closed = self.available & ~marked, self.closed | (self.available & marked)
+        return other
+
+    def taken(self):
+        """Return the places of all samples that have left."""
+        return np.flatnonzero(~self.available & ~self.closed)
 
 
 @dataclass(frozen=True)
@@ -119,7 +134,7 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, scr
     ]
     wanted = [group.n_wanted for group in groups]
     if screen:
-        chosen = _screened(screen, members, orders, wanted, np.flatnonzero(~pool.available))
+        chosen = _screened(screen, members, orders, wanted, pool.taken())
     else:
         chosen = np.concatenate([order[:n] for order, n in zip(orders, wanted, strict=True)])
     others = np.setdiff1d(pool.remaining(), members, assume_unique=True)

@@ -102,7 +102,7 @@ def _duplicated(splits, rng, foreign):
 
 def _shifted(splits, rng, foreign):
     places = _tenfold(splits.bug_fixing, rng)
-    samples, labels = splits.bug_fixing.take(places)
+    samples, _ = splits.bug_fixing.take(places)
     like_images(samples[:0], samples.shape[1:])  # raises, if they are not images
     shifts = rng.integers(-LARGEST_SHIFT, LARGEST_SHIFT + 1, (len(places), 2))
     shifts[np.unique(places, return_index=True)[1]] = 0  # the first of each
@@ -110,7 +110,7 @@ def _shifted(splits, rng, foreign):
     wide = np.pad(samples, [(0, 0), *[(LARGEST_SHIFT, LARGEST_SHIFT)] * 2, *[(0, 0)] * (samples.ndim - 3)])
     corners = zip(wide, *(LARGEST_SHIFT - shifts).T, strict=True)
     moved = np.stack([image[top : top + height, left : left + width] for image, top, left in corners])
-    return Subset(moved, labels, np.arange(len(places))), {"original": places}
+    return replace(splits.bug_fixing.subset(places), source=moved, index=np.arange(len(places))), {"original": places}
 
 
 def _foreign(splits, rng, foreign):
@@ -121,7 +121,8 @@ def _foreign(splits, rng, foreign):
     samples, labels = pool.x.copy(), pool.y.copy()
     samples[places], labels[places] = strange, rng.integers(0, splits.n_classes, n)
     is_foreign = np.isin(np.arange(len(pool)), places)
-    return Subset(samples, labels, np.arange(len(pool))), {"wrong": is_foreign, "foreign": is_foreign}
+    made = Subset(samples, labels, np.arange(len(pool)), pool.groups)
+    return made, {"wrong": is_foreign, "foreign": is_foreign}
 
 
 def _rare(splits, rng, foreign):

@@ -103,6 +103,7 @@ _ACCURACIES = {name: name.replace("_", " ") for name in _OWN_NAMES} | {
     "control_weakest_label": "weakest label, control", "diagnosis_accuracy": "validation accuracy",
     "train_accuracy": "training accuracy", "weakest_label_accuracy": "accuracy of the weakest label",
     "won": "runs won", "lost": "runs lost", "test_before": "test, before", "test_after": "test, after",
+    "rest": "the rest", "at_least": "at least", "at_most": "at most",
     "initial_gap": "gap before", "gap": "gap after", "control_gap": "gap of control",
 }  # fmt: skip
 _DIFFERENCES = {"mean": "mean difference (pp)", "difference": "gain over control (pp)", "change": "change (pp)"}

@@ -43,6 +43,8 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS, planned=PLANNED_RO
     data, right = case.data, {"random": [], "chosen": []}
     left, seeds = np.setdiff1d(np.arange(len(data.x_pool)), case.used), np.arange(case.seed, case.seed + n_seeds)
     judged_on, x, y, held = _judges(case, np.setdiff1d(left, indices))
+    groups = data.groups_in(judged_on)
+    groups = groups[held] if groups is not None and judged_on == "pool" else groups
     left = np.setdiff1d(left, held)
     for seed in seeds:
         drawn = np.random.default_rng([seed, 1]).choice(left, len(indices), replace=False)
@@ -53,7 +55,7 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS, planned=PLANNED_RO
     table = {"seed": seeds, "chosen": means["chosen"], "random": means["random"]}
     table |= {"difference": means["chosen"] - means["random"]}
     table |= {"judged_on": judged_on}
-    gain = estimate_gain(len(indices), right["random"], right["chosen"], n_looks=planned)
+    gain = estimate_gain(len(indices), right["random"], right["chosen"], n_looks=planned, groups=groups)
     return Compared(pd.DataFrame(table), gain)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from mode_utils.study.clustered import mean_variance
 from mode_utils.study.formatting import interval, pp
 from mode_utils.study.significance import SIGNIFICANCE
 
@@ -36,7 +37,7 @@ class Gain:
         return f"{told}: {pp(self.mean)} of accuracy after {self.labels} labels of each kind (95% interval {ends})"
 
 
-def estimate_gain(labels, drawn, chosen, redrawn=None, n_looks=1):
+def estimate_gain(labels, drawn, chosen, redrawn=None, n_looks=1, groups=None):
     """Estimate the `Gain` of the inputs that were chosen over inputs drawn at random, by one set of samples.
 
     Its error has three parts, whose variances add up: which samples judge, which inputs were drawn, how the trainings
@@ -53,6 +54,9 @@ def estimate_gain(labels, drawn, chosen, redrawn=None, n_looks=1):
         many of the chosen ones, another part of them for each model.
     redrawn : (n_redrawn, n_samples) bool, optional, see `tracks.redraw`; None if each of `drawn` is a draw of its own
     n_looks : int, planned looks at the campaign, over which the error of 5% is spread evenly (Bonferroni)
+    groups : (n_samples,) int, optional
+        Samples that would be drawn together, so that the mean difference of each group counts, see `clustered`; of one
+        group nothing can be told: -1 to 1.
     """
     drawn, chosen = np.asarray(drawn, float), np.asarray(chosen, float)
     ahead = chosen.mean(axis=0) - drawn.mean(axis=0)
@@ -61,12 +65,16 @@ def estimate_gain(labels, drawn, chosen, redrawn=None, n_looks=1):
         differ = np.asarray(redrawn, float).mean(axis=1).var(ddof=1)
         of_drawing = differ - drawn.mean(axis=1).var(ddof=1)
         parts.append((max(of_drawing, _LEAST_OF_DRAWING * differ), len(redrawn) - 1))
-    variance = ahead.var(ddof=1) / len(ahead) + sum(part for part, _ in parts)
+    of_samples, freedom = mean_variance(ahead, groups)
+    parts += [] if groups is None else [(of_samples, max(freedom, 1))]
+    variance = sum(part for part, _ in parts) + (of_samples if groups is None else 0)
     spread = sum(part**2 / freedom for part, freedom in parts)
     freedom = variance**2 / spread if spread else np.inf
-    one, all_looks = stats.t.isf(SIGNIFICANCE / 2 / np.array([1, n_looks]), freedom) * np.sqrt(variance)
+    halves = stats.t.isf(SIGNIFICANCE / 2 / np.array([1, n_looks]), freedom) * np.sqrt(variance)
+    one, all_looks = np.nan_to_num(halves, nan=2)
     mean = ahead.mean()
-    return Gain(labels, *map(float, (mean, mean - one, mean + one, mean - all_looks, mean + all_looks)))
+    ends = np.clip([mean - one, mean + one, mean - all_looks, mean + all_looks], -1, 1)
+    return Gain(labels, float(mean), *map(float, ends))
 
 
 def _of_training(right):

@@ -76,7 +76,8 @@ def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROU
     elif plan:
         with case.trainer.at():
             made = run_trainings(plan, _retrainer(first, outcome, known))
-        gain, spread = judge_trainings(made, y, len(plan["drawn"][0]), planned)
+        groups = case.data.groups_in("validation")
+        gain, spread = judge_trainings(made, y, len(plan["drawn"][0]), planned, groups)
     pool, belongs, checked = _say_lost(case, first), "", np.empty((0, 2), int)
     if first and len(arm):
         pool, differs = _describe(first, np.sort(arm), known, len(unanswerable))

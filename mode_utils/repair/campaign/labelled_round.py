@@ -134,7 +134,8 @@ def judge_outcome(labelled, outcome, planned=PLANNED_ROUNDS, label_cost=LABEL_CO
     y, before = case.data.y_validation, case.outputs.of_validation()[1].argmax(axis=1)
     found = compare_predictions(case.data, {"validation": before}, {"validation": now}, TOLERANCE)
     found = replace(found, added=(labelled.gathered.indices, labelled.gathered.labels))
-    shown = judge_trainings(made, y, len(plan["drawn"][0]), planned) if made else ()
+    groups = case.data.groups_in("validation")
+    shown = judge_trainings(made, y, len(plan["drawn"][0]), planned, groups) if made else ()
     judged = judge_lines(case, rounds_with(case, found), *(shown or (None,)), planned=planned, label_cost=label_cost)
     return replace(found, judged=replace(judged, pool=_describe(labelled)))
 

@@ -70,7 +70,8 @@ def continue_case(case, earlier):
         raise ValueError(f"{own} is not what {earlier.folder} was made with: go on with the same data")
     used, labels, told = _read_used(case, earlier)
     x_train = np.concatenate([data.x_train, np.asarray(data.x_pool[used], data.x_train.dtype)])
-    data = replace(data, x_train=x_train, y_train=np.concatenate([data.y_train, labels]))
+    groups = data.groups and data.groups.with_added(used, len(data.x_train))
+    data = replace(data, x_train=x_train, y_train=np.concatenate([data.y_train, labels]), groups=groups)
     options, skip = case.options, case.options.skip
     if earlier.strange_belong:
         options = replace(options, skip=tuple(each for each in skip if each != "foreign"))
@@ -215,7 +216,8 @@ def first_case(case):
     with np.load(path, allow_pickle=False) as found:
         state = tuple(found[name] for name in found.files)
     x, y = case.data.x_train, case.data.y_train
-    data = replace(case.data, x_train=x[: len(x) - n_added], y_train=y[: len(y) - n_added])
+    groups = case.data.groups and case.data.groups.of_first_trained(len(x) - n_added)
+    data = replace(case.data, x_train=x[: len(x) - n_added], y_train=y[: len(y) - n_added], groups=groups)
     return replace(case, data=data, initial_state=state)
 
 

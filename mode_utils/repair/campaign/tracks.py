@@ -66,7 +66,7 @@ def run_trainings(plan, retrain):
     }
 
 
-def judge_trainings(predictions, y, n_labels, n_looks=PLANNED_ROUNDS):
+def judge_trainings(predictions, y, n_labels, n_looks=PLANNED_ROUNDS, groups=None):
     """Return the `Gain` that retrained models show, and the standard deviation of their accuracy by training alone.
 
     Parameters
@@ -75,7 +75,8 @@ def judge_trainings(predictions, y, n_labels, n_looks=PLANNED_ROUNDS):
     y : (n_samples,) int
     n_labels : int, that each was retrained on
     n_looks : int, planned rounds
+    groups : (n_samples,) int, optional, see `gain.estimate_gain`
     """
     right = {kind: np.asarray(each) == y for kind, each in predictions.items()}
     spread = np.sqrt(np.mean([right[kind].mean(axis=1).var(ddof=1) for kind in ("drawn", "chosen")]))
-    return estimate_gain(n_labels, **right, n_looks=n_looks), float(spread)
+    return estimate_gain(n_labels, **right, n_looks=n_looks, groups=groups), float(spread)

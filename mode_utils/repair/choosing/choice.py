@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix
 
 from mode_utils.assessment import Assessment
+from mode_utils.repair.choosing.group_report import GroupReport, assess_groups
 from mode_utils.repair.reading.arrays import check_order
 from mode_utils.selection.next_batch import InputSelection
 from mode_utils.support.streams import repair_streams
@@ -20,6 +21,7 @@ class PoolCase:
     """What a case of a model and a case of outputs have in common: `data`, `options`, `seed`, `used` and `outputs`."""
 
     earlier = None  # rounds, `rounds.Earlier`
+    only = None  # what alone may be chosen, `selection.eligible.Only`
 
     @property
     def n_pool(self):
@@ -39,7 +41,8 @@ class PoolCase:
         used, arm = self.used, ()
         if self.earlier:
             used, arm = np.union1d(used, self.earlier.cannot_tell), self.earlier.arm
-        return InputSelection(self.outputs, self.data.splits(), self.options, repair_streams(self.seed)[1], used, arm)
+        rng = repair_streams(self.seed)[1]
+        return InputSelection(self.outputs, self.data.splits(), self.options, rng, used, arm, self.only)
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,13 @@ class Report:
     confusions : pandas.DataFrame
         `label`, `predicted`, `samples` and `share` of the label's validation samples, the most frequent first.
     assessment : assessment.Assessment
+    groups : group_report.GroupReport, where groups are given
     """
 
     labels: pd.DataFrame
     confusions: pd.DataFrame
     assessment: Assessment
+    groups: GroupReport | None = None
 
 
 def assess_case(case):
@@ -70,7 +75,8 @@ def assess_case(case):
     seen, unseen = assessment.train_accuracies, assessment.held_out_accuracies
     accuracies = ({} if seen is unseen else {"train_accuracy": seen}) | {"validation_accuracy": unseen}
     labels = pd.DataFrame({"label": names, **accuracies, "fault": faults})
-    return Report(labels, _confusions(data.y_validation, assessment.predictions, names), assessment)
+    groups = assess_groups(data, assessment.predictions)
+    return Report(labels, _confusions(data.y_validation, assessment.predictions, names), assessment, groups)
 
 
 def arm_of(case):
@@ -94,12 +100,12 @@ def choose_inputs(case, report):
     Returns
     -------
     pandas.DataFrame
-        A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `name`, if the pool has
-        names; `score`, the higher the more wanted among those of its label, NaN of those drawn at random; `label`, its
-        true label, or `guess`, what the reference takes it for; `predicted` and `confidence`, the model's label and its
-        probability; `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of the
-        table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any. With a
-        control arm, whose samples stand anywhere, there is no `score`.
+        A row a sample, the most wanted first: `rank`, from 1; `index`, its place in the pool; `name`, `group`, if there
+        are any; `score`, the higher the more wanted among those of its label, NaN of those drawn at random; `label`,
+        its true label, or `guess`, what the reference takes it for; `predicted` and `confidence`, the model's label and
+        its probability; `reason`, a sentence. Labels take turns as often as they get places, so that each beginning of
+        the table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any.
+        With a control arm, whose samples stand anywhere, there is no `score`.
     """
     selection = case.new_selection()
     selection.known = case.scan
@@ -142,6 +148,8 @@ def _describe(case, report, indices, scores, wanted):
     })  # fmt: skip
     if case.data.names_pool is not None:
         table.insert(2, "name", case.data.names_pool[indices])
+    if (groups := case.data.groups_in("pool")) is not None:
+        table.insert(2, "group", case.data.groups.names[groups[indices]])
     turns = table.groupby(own)["score"].rank(ascending=False, method="first", na_option="bottom") - 0.5
     shares = turns / table.groupby(own)["index"].transform("size")
     table["rank"] = shares.where(wanted, np.inf).rank(method="first").astype(int)

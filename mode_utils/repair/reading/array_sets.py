@@ -6,6 +6,7 @@ import numpy as np
 
 from mode_utils.repair.reading.array_values import are_numbers_of_things, check_probabilities, check_samples, check_span
 from mode_utils.repair.reading.class_names import check_class_names, guess
+from mode_utils.repair.reading.group_arrays import groups_of
 from mode_utils.repair.reading.label_arrays import find_classes, labels_of, names_of
 from mode_utils.repair.reading.npz_files import as_plain
 
@@ -13,7 +14,7 @@ ROLES = ("train", "validation", "pool", "test")
 
 
 class ArraySet(NamedTuple):
-    """Names of arrays, each `<kind>_<role>`: x, features, probabilities, y (labels) or names; and `class_names`."""
+    """Names of arrays, each `<kind>_<role>`: x, features, probabilities, y (labels), groups, names; `class_names`."""
 
     required: tuple[str, ...]
     optional: tuple[str, ...]
@@ -21,18 +22,20 @@ class ArraySet(NamedTuple):
 
 
 SAMPLES = ArraySet(required=("x_train", "y_train", "x_validation", "y_validation", "x_pool"),
-                   optional=("y_pool", "names_pool", "x_test", "y_test"),
-                   together=(("x_test", ("y_test",)), ("y_test", ("x_test",))))  # fmt: skip
+                   optional=("y_pool", "names_pool", "x_test", "y_test", *(f"groups_{role}" for role in ROLES)),
+                   together=(("x_test", ("y_test",)), ("y_test", ("x_test",)),
+                             ("groups_test", ("x_test",))))  # fmt: skip
 OUTPUTS = ArraySet(
     required=("probabilities_pool", "features_pool", "probabilities_validation", "features_validation", "y_validation"),
     optional=("y_pool", "names_pool", "class_names", "features_train", "probabilities_train", "y_train", "x_pool",
-              "x_train", "x_validation"),
+              "x_train", "x_validation", *(f"groups_{role}" for role in ROLES[:3])),
     together=(("x_pool", ("x_validation",)), ("x_validation", ("x_pool",)), ("x_train", ("x_pool",)),
               *((f"{kind}_train", ("y_train",)) for kind in ("features", "probabilities", "x")),
               ("y_train", ("features_train", "probabilities_train"))),
 )  # fmt: skip
 OUTPUTS_BESIDE_SHARDS = ArraySet(tuple(name for name in OUTPUTS.required if not name.endswith("_pool")),
-                                 ("class_names", "features_train", "probabilities_train", "y_train"),
+                                 ("class_names", "features_train", "probabilities_train", "y_train", "groups_train",
+                                  "groups_validation"),
                                  OUTPUTS.together)  # fmt: skip
 
 
@@ -129,6 +132,8 @@ def _read_role(role, arrays, class_names, n_classes):
         arrays[name] = labels_of(name, arrays[name], max(sizes.values()), class_names, n_classes)
     if (name := f"names_{role}") in arrays:
         arrays[name] = names_of(arrays[name], max(sizes.values()))
+    if (name := f"groups_{role}") in arrays:
+        arrays[name] = groups_of(name, arrays[name])
 
 
 def _counted(counts):

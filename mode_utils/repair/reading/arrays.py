@@ -7,6 +7,7 @@ import numpy as np
 from mode_utils.assessment import another_order
 from mode_utils.repair.reading.array_sets import SAMPLES, check_set, of_kind
 from mode_utils.repair.reading.class_names import listed
+from mode_utils.repair.reading.group_arrays import Groups, gather_groups
 from mode_utils.splits import Splits, Subset
 from mode_utils.support.sample_parts import convert_samples
 
@@ -29,6 +30,7 @@ class OwnData:
     class_names: tuple[str, ...]
     names_pool: np.ndarray | None = None  # (n,) str, such as their files
     notes: tuple[str, ...] = ()  # how the arrays were read, and what is odd about them
+    groups: Groups | None = None  # what samples share beside their label
 
     @property
     def n_classes(self):
@@ -51,6 +53,11 @@ class OwnData:
         """What the label of a chosen sample is called: "label", or "guess" where it has none."""
         return "label" if self.pool_labelled else "guess"
 
+    def groups_in(self, role):
+        """Return the group (n,) int of each sample of a role; None where groups are not known."""
+        x = getattr(self, f"x_{role}")
+        return None if self.groups is None or x is None else self.groups.in_role(role, len(x))
+
     def call(self, place):
         """Return what a sample of the pool is called in a sentence."""
         return str(place) if self.names_pool is None else f"{place} ({str(self.names_pool[place])!r})"
@@ -61,10 +68,12 @@ class OwnData:
         if pool_labels is None:
             pool_labels = np.zeros(len(self.x_pool)) if self.y_pool is None else self.y_pool
             partly = None if labelled else self.y_pool
-        parts = {"train": (self.x_train, self.y_train), "validation": (self.x_validation, self.y_validation)}
-        parts |= {"bug_fixing": (self.x_pool, pool_labels)}
-        parts |= {"test": parts["validation"] if self.x_test is None else (self.x_test, self.y_test)}
-        subsets = {role: Subset(x, np.asarray(y, np.int32), np.arange(len(y))) for role, (x, y) in parts.items()}
+        roles = {"train": "train", "validation": "validation", "bug_fixing": "pool"}
+        roles |= {"test": "validation" if self.x_test is None else "test"}
+        subsets = {}
+        for part, role in roles.items():
+            y = np.asarray(pool_labels if role == "pool" else getattr(self, f"y_{role}"), np.int32)
+            subsets[part] = Subset(getattr(self, f"x_{role}"), y, np.arange(len(y)), self.groups_in(role))
         return Splits(**subsets, n_classes=self.n_classes, labelled=labelled, partly_known=partly)
 
 
@@ -76,8 +85,15 @@ def check_arrays(arrays, class_names=None, n_classes=None, path="the data", dtyp
     arrays, class_names, n_classes, notes = check_set(arrays, SAMPLES, path, class_names, n_classes, even_if_odd)
     arrays |= {name: convert_samples(name, x, dtype) for name, x in of_kind(arrays, "x").items()}
     names = tuple(map(str, class_names or range(n_classes)))
-    data = OwnData(**{name: arrays.get(name) for name in (*SAMPLES.required, *SAMPLES.optional)}, class_names=names)
-    return replace(data, notes=notes + thin_labels(data))
+    own = {name: arrays.get(name) for name in (*SAMPLES.required, *SAMPLES.optional) if not name.startswith("groups_")}
+    groups, told = gather_groups(arrays_of_groups(arrays))
+    data = OwnData(**own, class_names=names, groups=groups)
+    return replace(data, notes=(*told, *notes, *thin_labels(data)))
+
+
+def arrays_of_groups(arrays):
+    """Return the arrays of groups by role."""
+    return {name.removeprefix("groups_"): each for name, each in of_kind(arrays, "groups").items()}
 
 
 def join_arrays(arrays, inputs):

@@ -21,6 +21,8 @@ class CaseOptions:
     output: str | None = None  # what the output means, by default detected, see `classifiers.read_classifier`
     labels: str | None = None  # what the loss takes for labels, likewise
     pixels: str | None = None  # one of `own_samples.PIXELS`, by default detected
+    groups: str | None = None  # of images: "parent", or a pattern of file names, see `image_folders.read_images`
+    only: Sequence[str] = ()  # what may be chosen, see `restricted.read_only`
     skip_broken: bool = False  # go on without images that cannot be read
     even_if_weak: bool = False  # go on with a model at chance on its own training samples
     tolerance: float = 0.02  # validation accuracy that a label may lose before it is a new bug, in [0, 1]

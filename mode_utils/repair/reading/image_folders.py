@@ -20,6 +20,7 @@ from PIL import Image
 from mode_utils.networks.backend import tf
 from mode_utils.repair.reading.array_sets import ROLES
 from mode_utils.repair.reading.class_names import NO_LABEL, clean, guess, listed, printable, shown
+from mode_utils.repair.reading.group_arrays import PARENT, check_pattern, groups_of_files
 from mode_utils.support.files import whole_file
 
 _ENDINGS = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -38,22 +39,27 @@ class Images(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_images(folder, input_shape, class_names=None, skip_broken=False):
+def read_images(folder, input_shape, class_names=None, skip_broken=False, groups=None):
     """Read the `Images` of a folder with a folder for each of `ROLES` (`test` may lack), in it one for each class.
 
     Images right in `pool/` have no label; hidden files are passed over. Images are resized to the height, width and
     channels (1, 3 or 4) of the input shape. Class names are those of the folders in the order of the labels; by default
-    those of `train`, sorted. A ValueError says what is wrong with which folder or image.
+    those of `train`, sorted. `groups` says what the group of an image is: "parent", the folder that it lies in, if that
+    lies in the one of its class; or what a regular expression finds in brackets in the name of its file; `groups_train`
+    and so on have them. A ValueError says what is wrong with which folder or image.
     """
     folder = Path(folder)
+    if groups is not None:
+        check_pattern(groups)
     if len(input_shape) != 3 or input_shape[2] not in (1, 3, 4) or None in input_shape:
         raise ValueError(f"the model takes samples of shape {input_shape}: images need (height, width, 1, 3 or 4)")
     _check_roles(folder, ROLES[:3], "train, validation and pool, and may have test")
     names = tuple(map(clean, class_names or _classes(folder / "train")))
     arrays, notes = {}, []
     for role in [role for role in ROLES if (folder / role).is_dir()]:
-        labelled = role != "pool" or bool(_classes(folder / role))
-        arrays |= _read(folder, role, input_shape, names if labelled else None, skip_broken, notes)
+        labelled = role != "pool" or _has_classes(folder / role, names, groups)
+        arrays |= _read(folder, role, input_shape, names if labelled else None, skip_broken, notes, groups)
+    _check_found(arrays, folder, groups)
     return Images(arrays, names, tuple(notes))
 
 
@@ -74,6 +80,19 @@ def _check_roles(folder, roles, needed):
         raise ValueError(f"{folder} has no folder {missing!r}: it needs {needed}")
 
 
+def _has_classes(pool, names, groups):
+    """Tell whether the folders of a pool are classes; where folders are groups, none has to be one."""
+    found = _classes(pool)
+    return bool(found) and (groups != PARENT or any(name in names for name in found))
+
+
+def _check_found(arrays, folder, groups):
+    found = [each for name, each in arrays.items() if name.startswith("groups_")]
+    if found and not any((each != "").any() for each in found):
+        where = "no image lies in a folder below that of its class" if groups == PARENT else "it fits no file"
+        raise ValueError(f"groups = {groups!r} finds no group in {folder}: {where}")
+
+
 def _classes(folder):
     """Return the folders of classes by name, sorted as Keras sorts them; one name may be written in two ways."""
     found = {}
@@ -86,7 +105,7 @@ def _is_hidden(name):
     return name.startswith(".") or name.lower() in _IGNORED
 
 
-def _read(folder, role, shape, names, skip_broken, notes):
+def _read(folder, role, shape, names, skip_broken, notes, groups=None):
     files, labels = _list(folder / role, names, notes)
     images, broken, oddities = _decode(files, shape)
     if broken and not skip_broken:
@@ -101,6 +120,10 @@ def _read(folder, role, shape, names, skip_broken, notes):
     notes += [f"{count} images of {role} have {oddity}." for oddity, count in sorted(oddities.items())]
     kept = np.setdiff1d(np.arange(len(files)), list(broken))
     arrays = {f"x_{role}": images[kept] if broken else images} | ({f"y_{role}": labels[kept]} if names else {})
+    if groups is not None:
+        below = [files[n].relative_to(folder / role) for n in kept]
+        in_class = [path.relative_to(path.parts[0]) if names and path.parts[1:] else path for path in below]
+        arrays[f"groups_{role}"] = groups_of_files(in_class, groups)
     if role == "pool":
         arrays["names_pool"] = np.array([printable(files[n].relative_to(folder).as_posix()) for n in kept])
     return arrays

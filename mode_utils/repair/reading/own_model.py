@@ -84,6 +84,9 @@ def read_model(model, data, how):
 def read_data(data, model, trainer, how, path="the data"):
     """Return `OwnData` with the classes of a model, and notes; see `read_model`."""
     notes = ()
+    if how.groups and not isinstance(data, Path):
+        told = f"groups = {how.groups!r} is for a folder of images"
+        raise ValueError(f"{told}: of arrays, give groups_train, groups_validation, groups_pool, groups_test")
     if isinstance(data, Path):
         data, notes = _read_folder(data, model, trainer, how)
     elif isinstance(data, dict):
@@ -98,7 +101,7 @@ def read_data(data, model, trainer, how, path="the data"):
 
 def _read_folder(folder, model, trainer, how):
     input_shape, n_classes = tuple(model.inputs[0].shape[1:]), trainer.n_classes
-    found = read_images(folder, input_shape, how.class_names, how.skip_broken)
+    found = read_images(folder, input_shape, how.class_names, how.skip_broken, how.groups)
     if (n_found := len(found.class_names)) != n_classes:
         raise ValueError(f"{folder} has {n_found} classes, but the model {n_classes}: give the folders of all labels")
     arrays, pixels, reason = found.arrays, how.pixels, f"Pixels are given as {how.pixels}, as stated."

@@ -23,6 +23,7 @@ class MadeCase:
 
 def made_case(n_test=400, x_test=True, n_pool=2_000):
     data = SimpleNamespace(x_pool=np.zeros(n_pool), y_pool=np.arange(n_pool) % 10, pool_labelled=True)
+    data.groups_in = dict.fromkeys(("test", "pool", "validation")).get
     data.x_test, data.y_test = (np.zeros(n_test), np.zeros(n_test, int)) if x_test else (None, None)
     data.x_validation, data.y_validation = np.zeros(60), np.zeros(60, int)
     return MadeCase(data, trainer=SimpleNamespace(at=nullcontext))

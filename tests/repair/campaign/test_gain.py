@@ -120,3 +120,27 @@ def test_a_sentence_has_the_verdict_the_points_and_the_labels():
     assert "95% interval +1.00 to +5.00" in said
     assert Gain(40, -0.03, -0.05, -0.02, -0.05, -0.01).say().startswith("choosing is worse")
     assert "are not told apart: 0.00 pp" in Gain(40, 0.0, -0.1, 0.1, -0.1, 0.1).say()
+
+
+@pytest.mark.parametrize("n_groups", [12, 40])
+def test_where_the_gain_differs_by_group_the_interval_covers_by_groups(n_groups):
+    """Of 20 samples a group, alike: 93% and more by groups; sample by sample it covers far less."""
+    rng, covered, of_samples, truth = np.random.default_rng(n_groups), 0, 0, 0.03
+    for _ in range(STUDIES):
+        groups = np.repeat(np.arange(n_groups), 20)
+        ahead = np.clip(rng.normal(truth, 0.12, n_groups), -0.2, 0.3)[groups]
+        drawn, chosen = (rng.random((6, len(groups))) < 0.6 + part for part in (0, ahead))
+        for each in (groups, None):
+            gain = estimate_gain(20, drawn, chosen, groups=each)
+            hit = gain.low <= truth <= gain.high
+            covered, of_samples = (covered + hit, of_samples) if each is not None else (covered, of_samples + hit)
+    assert covered / STUDIES >= 0.93 - 2 * np.sqrt(0.93 * 0.07 / STUDIES) and of_samples < covered
+
+
+def test_of_one_group_nothing_is_told_and_of_groups_of_one_what_samples_tell():
+    rng = np.random.default_rng(0)
+    drawn, chosen = rng.random((4, 90)) < 0.5, rng.random((4, 90)) < 0.9
+    one = estimate_gain(20, drawn, chosen, groups=np.zeros(90, int))
+    assert (one.low, one.high, one.verdict) == (-1, 1, "not told apart")
+    each, without = estimate_gain(20, drawn, chosen, groups=np.arange(90)), estimate_gain(20, drawn, chosen)
+    assert (each.low, each.high) == pytest.approx((without.low, without.high), abs=0.01)

@@ -196,3 +196,4 @@ def test_a_state_of_any_precision_is_kept_exactly(policy, tmp_path):
 class Data:
     x_train: np.ndarray
     y_train: np.ndarray
+    groups: object = None
