@@ -169,10 +169,15 @@ def _origin(case, outcome, labels, rounds):
         "samples": samples, "earlier_samples": case.earlier.samples if case.earlier else [],
         "cannot_tell": cannot_tell, "arm": arm, **_of_arm(outcome.judged),
         "rounds": rounds, "seed": case.seed, "options": asdict(case.options), "files": hash_files(files),
-        **({"batch_size": case.trainer.batch_size, "more_old_samples_of": [case.data.class_names[label] for label in outcome.more]} if outcome.training else {}),
+        **(_of_training(case, outcome) if outcome.training else {}),
         "contract": about_contract(outcome.contract),
         "versions": versions_of(*case.libraries),
     }  # fmt: skip
+
+
+def _of_training(case, outcome):
+    more = [case.data.class_names[label] for label in outcome.more]
+    return {"batch_size": case.trainer.batch_size, "more_old_samples_of": more}
 
 
 def about_contract(verdict):
@@ -206,7 +211,7 @@ def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
         found |= {
             "training": training,
             "old_samples_per_new_one": outcome.replay,
-            "more_old_samples_of": [case.data.class_names[label] for label in outcome.more],
+            **_of_training(case, outcome),
         }
     found |= {
         "contract": about_contract(outcome.contract),

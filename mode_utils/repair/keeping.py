@@ -8,6 +8,7 @@ from mode_utils.repair.contract import OLD, VALIDATION, as_labels, count_changes
 from mode_utils.splits import Splits
 
 MORE_REPLAY = 2.0  # old samples for each new one, of labels that lose, beside the others
+TRIES = 3  # trainings
 _LOST, _LOSES = 0.05, 0.02  # of a label's old samples, from which it is retrained again, and from which it gets more
 _LEAST_BACK, _MOST_BACK = 0.2, 10_000  # share of the training samples, and number, that is kept back
 _UNCHANGED = 10  # old samples of each label that are taken to stay as they are, so that few decide little
@@ -15,7 +16,7 @@ _UNCHANGED = 10  # old samples of each label that are taken to stay as they are,
 
 @dataclass(frozen=True)
 class KeptBack:
-    """A case's samples by what they are for: `splits` to retrain on, (x, y) that choose, and by part those that judge."""
+    """A case's samples by what they are for: `splits` to retrain on, (x, y) that choose, by part those that judge."""
 
     splits: Splits
     choose: tuple

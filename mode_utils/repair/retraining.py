@@ -6,7 +6,7 @@ import numpy as np
 
 from mode_utils.networks.learning_rate import describe_rate, is_scheduled, rated_optimizers
 from mode_utils.repair.contract import Contract
-from mode_utils.repair.keeping import MORE_REPLAY, keep_back, losing, losses_of_labels
+from mode_utils.repair.keeping import MORE_REPLAY, TRIES, keep_back, losing, losses_of_labels
 from mode_utils.repair.repair_outcome import compare_predictions
 from mode_utils.selection.replay import Replay
 
@@ -14,8 +14,8 @@ from mode_utils.selection.replay import Replay
 def retrain(case, indices, labels):
     """Retrain the model on chosen samples, old ones beside them, and see what became of it.
 
-    If a label loses much of the old samples that are kept back to choose by, it is done again with more old samples of
-    all labels that lose, and what loses less is taken. If a training moves nothing, at the learning rate that was saved
+    If a label loses much of the old samples that are kept back to choose by, it is done again, twice at most, with more
+    old samples of all labels that lose, and what loses least is taken. If a training moves nothing, at the learning rate that was saved
     with the model, it is done at a higher one that is known, unless the case says which. A ValueError names a sample
     without a label (-1).
 
@@ -38,13 +38,15 @@ def retrain(case, indices, labels):
     x, y = kept.choose
     with case.trainer.at(case.initial_state):
         known, before = _predict(case, x), {part: _predict(case, x) for part, (x, _) in kept.judge.items()}
-    chosen = _retrain_once(case, kept.splits, indices, case.learning_rate)
-    losses = losses_of_labels(y, known, _predict(case, x))
-    if chosen["replay"] and (more := losing(losses)):
-        rate = chosen["training"].rate if chosen["training"].replaced else case.learning_rate
-        again = _retrain_once(case, kept.splits, indices, rate, more)
-        if losses_of_labels(y, known, _predict(case, x)).max() < losses.max():
-            chosen = again
+    chosen, worst, more = None, np.inf, ()
+    for _ in range(TRIES):
+        tried = _retrain_once(case, kept.splits, indices, more)
+        losses = losses_of_labels(y, known, _predict(case, x))
+        if losses.max() < worst:
+            chosen, worst = tried, losses.max()
+        more = tuple(sorted({*more, *losing(losses)}))
+        if not losing(losses) or not case.options.replay:
+            break
     case.trainer.restore(chosen["state"])
     sides = {part: (y, before[part], _predict(case, x)) for part, (x, y) in kept.judge.items()}
     outcome = compare_predictions(sides, case.data.class_names, Contract(label=case.tolerance))
@@ -55,9 +57,9 @@ def _predict(case, x):
     return case.trainer.predict(x) if len(x) else np.empty((0, case.data.n_classes), np.float32)
 
 
-def _retrain_once(case, splits, indices, rate, more=()):
+def _retrain_once(case, splits, indices, more):
     """Retrain from the initial state, at a higher rate if need be; return fields of a `RepairOutcome`."""
-    replay = case.options.replay
+    replay, rate = case.options.replay, case.learning_rate
     training = train(case, splits, indices, replay, rate, more)
     if rate is None and training.stands_still and training.known < 1 and (rate := higher_rate(case, training)):
         training = train(case, splits, indices, replay, rate, more)
@@ -109,9 +111,10 @@ class Training:
 def train(case, splits, indices, replay, learning_rate=None, more=()):
     """Train a case's model from its initial state on samples of the pool, and leave it trained; return the `Training`.
 
-    `replay` is the number of old samples for each new one; labels that get `more` have `MORE_REPLAY` beside them. Unless the case states epochs, it goes on if most samples of
-    a label are wrong: twice as long each time, until most are right or their loss no longer falls. A last epoch at a
-    tenth of the learning rate calms what single steps have done to labels.
+    `replay` is the number of old samples for each new one; labels that get `more` have `MORE_REPLAY` beside them.
+    Unless the case states epochs, it goes on if most samples of a label are wrong: twice as long each time, until most
+    are right or their loss no longer falls. A last epoch at a tenth of the learning rate calms what single steps have
+    done to labels.
     """
     trainer, rng, epochs = case.trainer, np.random.default_rng(case.seed), 0
     trainer.restore(case.initial_state)
