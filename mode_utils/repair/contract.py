@@ -19,6 +19,7 @@ KEPT, BROKEN, OPEN = "kept", "broken", "cannot tell"
 VALIDATION, OLD = "validation", "old"  # samples that judge
 WHOLE, CALIBRATION_ERROR, LOG_LOSS = "all samples", "calibration error", "log loss"
 _BINS, _DRAWS = 10, 200  # of confidence; of samples, for the error of a calibration error
+_SEEN = 0.1  # p, adjusted by Holm, of a loss that is large by all samples that judge
 _LEAST = 1e-4  # probability, in a log loss
 _MOST = 1_000  # times as many samples, up to which a number is named
 
@@ -31,7 +32,7 @@ class Contract:
     label: float = 0.02
     calibration_error: float = 0.05
     log_loss: float = 0.1
-    large: float = 0.1  #: loss of a label from which a repair is not saved unasked, even if that may be chance
+    large: float = 0.1  #: loss of a label from which a repair is not saved unasked, though it is not broken
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Verdict:
     terms : pandas.DataFrame
         A row a term: `term`, `loss` (below 0: a gain), `at_most`, the upper end of its one-sided 95% interval,
         `tolerance`, `samples` and `old_samples` that judge, `outcome`, and `needed`, samples that would decide it.
-    large : list of str, labels that are not broken, but seem to lose more than `Contract.large`
+    large : list of str, labels that are not broken, but by all samples that judge lose more than `Contract.large`
     trades : list of Trade
     flips : pandas.DataFrame
         A row a validation sample that was right and is wrong, the surest first: `index`, its place; `label`, which it
@@ -104,8 +105,9 @@ def judge_contract(contract, sides, names):
     for term, broken in zip(of_calibration.values(), adjusted[1:], strict=True):
         rows.append(term | {"outcome": BROKEN if broken < SIGNIFICANCE else term["outcome"]})
     loss = np.divide(every[2] - every[1], every[0], out=np.zeros(len(names)), where=every[0] > 0)
-    large = [name for name, lost, told in zip(names, loss, verdicts, strict=True)
-             if lost > contract.large and told != NEW_BUG]  # fmt: skip
+    seen = holm(loss_p(*every, contract.label)) < _SEEN
+    large = [name for name, lost, told, beyond in zip(names, loss, verdicts, seen, strict=True)
+             if beyond and lost > contract.large and told != NEW_BUG]  # fmt: skip
     flips = find_flips(*sides[VALIDATION], names)
     return Verdict(pd.DataFrame(rows), large, find_trades(labels.values(), names, contract.label), flips), verdicts
 

@@ -15,9 +15,9 @@ def retrain(case, indices, labels):
     """Retrain the model on chosen samples, old ones beside them, and see what became of it.
 
     If a label loses much of the old samples that are kept back to choose by, it is done again, twice at most, with more
-    old samples of all labels that lose, and what loses least is taken. If a training moves nothing, at the learning rate that was saved
-    with the model, it is done at a higher one that is known, unless the case says which. A ValueError names a sample
-    without a label (-1).
+    old samples of all labels that lose, and what loses least is taken. If a training moves nothing, at the learning
+    rate that was saved with the model, it is done at a higher one that is known, unless the case says which. A
+    ValueError names a sample without a label (-1).
 
     Parameters
     ----------

@@ -64,13 +64,16 @@ def test_old_samples_do_not_hide_a_loss_that_validation_shows():
     assert judge_contract(Contract(), sides, NAMES)[0].terms["outcome"].iloc[1] != BROKEN
 
 
-def test_a_label_that_seems_to_lose_a_lot_asks_even_if_that_may_be_chance():
-    y, before, after = np.repeat(np.arange(5), 10), np.repeat(np.arange(5), 10), np.repeat(np.arange(5), 10)
+def test_a_label_that_loses_a_lot_of_old_samples_asks_and_one_of_few_samples_does_not():
+    y, after, old = np.repeat(np.arange(5), 10), np.repeat(np.arange(5), 10), np.repeat(np.arange(5), 200)
     after[:2] = 1
-    found, verdicts = judge_contract(Contract(), {VALIDATION: (y, before, after)}, NAMES)
+    sides = {VALIDATION: (y, y, after), OLD: (old, old, np.where(np.arange(1000) < 24, 1, old))}
+    found, verdicts = judge_contract(Contract(), sides, NAMES)
     assert found.large == ["label 0"] and verdicts[0].startswith("cannot tell: it would take")
     assert found.flips["index"].tolist() == [0, 1] and found.flips["after"].tolist() == ["label 1"] * 2
-    assert not judge_contract(Contract(large=0.3), {VALIDATION: (y, before, after)}, NAMES)[0].large
+    assert not judge_contract(Contract(large=0.3), sides, NAMES)[0].large
+    alone = judge_contract(Contract(), {VALIDATION: sides[VALIDATION]}, NAMES)[0]
+    assert not alone.large and "label 0 loses 20.0 points, perhaps" in "\n".join(say_contract(alone))
 
 
 def test_what_one_label_loses_to_another_is_shown_with_both_sides():
