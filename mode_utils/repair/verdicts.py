@@ -51,7 +51,9 @@ def loss_p(samples, fixed, broken, tolerance):
 
 def kept_p(samples, fixed, broken, tolerance):
     """Return p (n,) of a true loss of at least the tolerance, from counts (n,): non-inferiority; 1 without samples."""
-    return loss_p(samples, broken, fixed, -np.float64(tolerance))  # to lose more than -t the other way round
+    if tolerance >= 1:  # anything is tolerated
+        return np.zeros(len(samples))
+    return loss_p(samples, broken, fixed, -float(tolerance))  # to lose more than -t the other way round
 
 
 def largest_loss(samples, fixed, broken):
