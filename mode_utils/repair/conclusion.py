@@ -95,8 +95,8 @@ def _say_labels(outcome):
 def say_contract(verdict):
     """Return sentences on what must not become worse: what is broken, what cannot be told, what is a trade."""
     kept, broken, unsure = (verdict.of(outcome) for outcome in (KEPT, BROKEN, OPEN))
-    found = "is kept" if verdict.outcome == KEPT else "is broken" if len(broken) else "cannot be told to be kept"
-    said = [f"the contract {found}: {len(kept)} of {len(verdict.terms)} terms are kept, {len(broken)} are broken"]
+    told = f"{len(kept)} of {len(verdict.terms)} terms are kept, {len(broken)} broken, {len(unsure)} cannot be told"
+    said = [f"contract: {verdict.outcome}; {told}"]
     each = [f"{_amount(row)}, {_points(row.term, row.tolerance)} are allowed" for row in broken.itertuples()]
     said += [f"broken: {_few(each)}"] if each else []
     seen = unsure[unsure["loss"] > unsure["tolerance"]]

@@ -89,9 +89,10 @@ def judge_contract(contract, sides, names):
         of `VALIDATION`, maybe of `OLD`. Calibration is judged by probabilities alone.
     names : sequence of str, of the labels
     """
-    labels = {part: (y, *(as_labels(each) for each in pair)) for part, (y, *pair) in sides.items()}
-    counts = {part: count_changes(*labels[part], len(names)) for part in (VALIDATION, OLD) if part in labels}
-    own, every = counts[VALIDATION], sum(counts.values())
+    parts = [sides[part] for part in (VALIDATION, OLD) if part in sides]  # never what is only told
+    labels = [(y, *(as_labels(each) for each in pair)) for y, *pair in parts]
+    own, *_ = counts = [count_changes(*each, len(names)) for each in labels]
+    every = sum(counts)
     whole, of_calibration = own.sum(axis=1, keepdims=True), _calibration(contract, *sides[VALIDATION])
     beside = [loss_p(*whole, contract.whole)[0], *of_calibration.pop("p", [])]
     verdicts = judge_labels(*own, contract.label, beside)
@@ -109,7 +110,7 @@ def judge_contract(contract, sides, names):
     large = [name for name, lost, told, beyond in zip(names, loss, verdicts, seen, strict=True)
              if beyond and lost > contract.large and told != NEW_BUG]  # fmt: skip
     flips = find_flips(*sides[VALIDATION], names)
-    return Verdict(pd.DataFrame(rows), large, find_trades(labels.values(), names, contract.label), flips), verdicts
+    return Verdict(pd.DataFrame(rows), large, find_trades(labels, names, contract.label), flips), verdicts
 
 
 def as_labels(predicted):
@@ -135,7 +136,7 @@ def find_flips(y, before, after, names):
 
 
 def find_trades(sides, names, tolerance):
-    """Return the trades in (y, before, after), labels (n,): a loss beyond the tolerance, most of it to one label."""
+    """Return the trades in (y, before, after), labels (n,): a loss, most of it to a label that gains."""
     y, before, after = (np.concatenate(each) for each in zip(*sides, strict=True))
     samples, fixed, broken = count_changes(y, before, after, len(names))
     moved, returned = np.zeros((2, len(names), len(names)))
@@ -145,7 +146,7 @@ def find_trades(sides, names, tolerance):
     for loser in np.flatnonzero(broken - fixed > tolerance * samples):
         winner = int(moved[loser].argmax())
         shares = moved[loser, winner] / samples[loser], returned[winner, loser] / max(samples[winner], 1)
-        if 2 * moved[loser, winner] >= broken[loser] and 2 * shares[1] >= shares[0]:
+        if 2 * moved[loser, winner] >= broken[loser] and 2 * shares[1] >= shares[0] and fixed[winner] > broken[winner]:
             lost, gained = ((broken - fixed)[loser] / samples[loser], (fixed - broken)[winner] / samples[winner])
             found.append(
                 Trade(names[loser], names[winner], float(lost), float(shares[0]), float(gained), float(shares[1]))

@@ -10,7 +10,7 @@ from mode_utils.splits import Splits
 MORE_REPLAY = 2.0  # old samples for each new one, of labels that lose, beside the others
 TRIES = 3  # trainings
 _LOST, _LOSES = 0.05, 0.02  # of a label's old samples, from which it is retrained again, and from which it gets more
-_LEAST_BACK, _MOST_BACK = 0.2, 10_000  # share of the training samples, and number, that is kept back
+_LEAST_BACK, _MOST_BACK, _MOST_BYTES = 0.2, 10_000, 400e6  # share, number and size of training samples kept back
 _UNCHANGED = 10  # old samples of each label that are taken to stay as they are, so that few decide little
 
 
@@ -29,7 +29,8 @@ def keep_back(case, indices, labels):
     known[indices] = labels
     splits, data = case.data.splits(known), case.data
     n, needed = len(splits.train), round((case.options.replay + MORE_REPLAY) * len(indices))
-    n_back = int(np.clip(n - needed, _LEAST_BACK * n, _MOST_BACK))
+    most = min(_MOST_BACK, _MOST_BYTES // max(1, splits.train.source[:1].nbytes))
+    n_back = int(np.clip(n - needed, min(_LEAST_BACK * n, most), most))
     places = np.random.default_rng([case.seed, 4]).permutation(n)
     choose, judge = (splits.train.take(np.sort(part)) for part in np.array_split(places[:n_back], 2))
     parts = {VALIDATION: (data.x_validation, data.y_validation), "test": (data.x_test, data.y_test), OLD: judge}

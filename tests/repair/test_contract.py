@@ -80,7 +80,8 @@ def test_what_one_label_loses_to_another_is_shown_with_both_sides():
     y = np.repeat([0, 1], 100)
     before, after = np.zeros(200, int), y.copy()
     after[:30] = 1
-    verdict, _ = judge_contract(Contract(), {VALIDATION: (y, before, after)}, NAMES[:2])
+    sides = {VALIDATION: (y, before, after), "test": (y, y, 1 - y)}  # which decides nothing
+    verdict, _ = judge_contract(Contract(), sides, NAMES[:2])
     (trade,) = verdict.trades
     assert (trade.loser, trade.winner, trade.lost, trade.given) == ("label 0", "label 1", 0.3, 0.3)
     assert (trade.gained, trade.taken) == (1.0, 1.0)

@@ -234,7 +234,7 @@ def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder):
 
 ALL = dict.fromkeys(("whole", "label", "calibration_error", "log_loss", "large"), 1.0)
 CONTRACTS = {
-    "kept": (ALL, "the contract is kept: 13 of 13 terms"),
+    "kept": (ALL, "contract: kept; 13 of 13 terms are kept"),
     "asks": (ALL | {"large": -1.0}, "8, 9 may have lost a lot: the model is not saved; --keep-new-bugs saves it"),
     "broken": (ALL | {"log_loss": -9.0}, "the repair did not help: the model is not saved; --keep-new-bugs saves it"),
 }
