@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt $(1) || $(PIP) -c constraints.txt $(1)
 SWEEP ?= notebooks/sweeps/metrics.yml
 CLAIMS := metrics neurons leak earth_mover
-EXTENSIONS := layers overfitting ratio selectors exploration validation heads cifar10 pools campaigns
+EXTENSIONS := layers overfitting ratio selectors exploration validation heads cifar10 pools campaigns contract
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sweep test claims study report figures film walkthrough notebooks lab lint readme docs docs-test dist bench constraints clean

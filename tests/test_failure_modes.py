@@ -6,7 +6,7 @@ import pytest
 
 import mode_utils as mode
 from mode_utils.failure_modes import LEAST_GAP, find_failure_modes, mode_heatmap
-from mode_utils.repair.told_modes import say_mode, tell_apart
+from mode_utils.repair.choosing.told_modes import say_mode, tell_apart
 
 N_CLASSES, EACH = 4, 200
 

@@ -7,6 +7,7 @@ _HOMES = {
     "outputs": ("ArraysChoice", "choose_from_arrays", "make_outputs_example", "open_outputs"),
     "choosing.choice": ("Report", "arm_of", "assess_case", "choose_inputs", "say_expected_accuracy"),
     "choosing.sharded_pool": ("Shards",), "choosing.pool_faults": ("find_faults",),
+    "choosing.told_modes": ("say_modes",),
     "choosing.mapped_pool": ("map_pool", "save_map"), "folder": ("next_folder", "save_repair", "save_tasks"),
     "repair_outcome": ("RepairOutcome",), "retraining": ("retrain",), "campaign.rounds": ("rounds_with", "take_labels"),
     "campaign.compared": ("check_comparable", "compare_with_random"), "campaign.judged": ("judge_round",),

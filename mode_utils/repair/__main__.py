@@ -17,8 +17,8 @@ _CHANGES = {
 _TEXTS = {
     "prog": "python -m mode_utils.repair",
     "description": "Find out what is wrong with a classifier, which samples of a pool to add, and whether they help.",
-    "epilog": "Exit status: 0 repaired, or waiting for labels; 1 done, but the model is not saved, as it has new bugs, "
-    f"broke more than it fixed, or fixed nothing; {STATUSES}",
+    "epilog": "Exit status: 0 repaired, or waiting for labels; 1 done, but the model is not saved, as its contract "
+    f"is broken, a label may have lost a lot, or nothing was fixed; {STATUSES}",
 }
 
 
@@ -51,7 +51,7 @@ def _tell(folder):
     print(*summary["told"], sep="\n")
     if summary["without_label"]:
         print(f"label them in {page}")
-    return REPAIRED if outcome["helps"] else NOT_SAVED
+    return REPAIRED if outcome["helps"] and not outcome["asks"] else NOT_SAVED
 
 
 if __name__ == "__main__":

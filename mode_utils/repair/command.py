@@ -1,6 +1,7 @@
 """What the commands of a repair share: exit statuses, a sentence for any error, the page of a notebook."""
 
 import argparse
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -54,6 +55,8 @@ def report_notebook(name, folder, parameters, beside):
     with whole_folder(folder) as partial, tempfile.TemporaryDirectory() as scratch:
         parameters = parameters | {"output_dir": str(partial.resolve())}
         executed, told = execute_here(find_notebook(name), parameters, Path(scratch))
-        page = render_page(executed, describe_origin(Path(__file__).parent), beside=beside)
+        summary = partial / "diagnosis.json"
+        first = json.loads(summary.read_text()).get("told", ()) if summary.exists() else ()
+        page = render_page(executed, describe_origin(Path(__file__).parent), beside=beside, first=first)
         (partial / "report.html").write_text(page, encoding="utf-8")
     return told

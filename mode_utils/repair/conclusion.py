@@ -1,6 +1,9 @@
 """Sentences on an outcome, the same in the terminal, on the page and in `diagnosis.json`."""
 
+from mode_utils.repair.contract import BROKEN, CALIBRATION_ERROR, KEPT, LOG_LOSS, OPEN
+
 _NAMED = 10  # labels in a sentence
+_TOLD = 4  # terms of a contract in a sentence
 
 
 def still_failing(outcome, report, theta):
@@ -84,20 +87,74 @@ def _advice(training, slow):
 
 
 def _say_labels(outcome):
-    unsure = outcome.labels.loc[outcome.labels["verdict"].str.startswith("cannot tell"), "label"]
-    said = [f"too few validation samples to tell whether they became worse: {_names(unsure)}"] if len(unsure) else []
-    if outcome.new_bugs:
-        said.append(f"new bugs: {_names(outcome.new_bugs)} lost more than the tolerance, beyond chance")
-    return said
+    if outcome.contract is not None:
+        return say_contract(outcome.contract)
+    return [f"new bugs: {_names(outcome.new_bugs)} lost more than the tolerance"] if outcome.new_bugs else []
+
+
+def say_contract(verdict):
+    """Return sentences on what must not become worse: what is broken, what cannot be told, what is a trade."""
+    kept, broken, unsure = (verdict.of(outcome) for outcome in (KEPT, BROKEN, OPEN))
+    told = f"{len(kept)} of {len(verdict.terms)} terms are kept, {len(broken)} broken, {len(unsure)} cannot be told"
+    said = [f"contract: {verdict.outcome}; {told}"]
+    each = [f"{_amount(row)}, {_points(row.term, row.tolerance)} are allowed" for row in broken.itertuples()]
+    said += [f"broken: {_few(each)}"] if each else []
+    seen = unsure[unsure["loss"] > unsure["tolerance"]]
+    each = [f"{_amount(row)}, perhaps {_points(row.term, row.at_most)}{_needs(row)}" for row in seen.itertuples()]
+    said += [f"cannot tell: {_few(each)}"] if each else []
+    said += _say_unseen(unsure[~unsure.index.isin(seen.index)])
+    said += [_say_trade(trade) for trade in verdict.trades]
+    flips = len(verdict.flips)
+    return [*said, *([f"{flips} validation samples that were right are wrong now"] if flips else [])]
+
+
+def _say_unseen(terms):
+    """Say of which terms it cannot be told that they are kept, though none loses more than is allowed so far."""
+    labels = terms[~terms["term"].isin([CALIBRATION_ERROR, LOG_LOSS])]
+    of_calibration = terms.loc[~terms.index.isin(labels.index), "term"]
+    said = []
+    if len(labels):
+        worst = labels.loc[labels["at_most"].idxmax()]
+        told = f"cannot tell of {_names(labels['term'])}: none is seen to lose more than is allowed, but up to"
+        said.append(f"{told} {_points('', worst.at_most)} are possible{_needs(worst)}")
+    return [*said, *([f"cannot tell of {_names(of_calibration)}: too few samples"] if len(of_calibration) else [])]
+
+
+def _say_trade(trade):
+    lost, given, gained, taken = (f"{100 * getattr(trade, name):.1f}" for name in ("lost", "given", "gained", "taken"))
+    told = f"a trade: {trade.loser} loses {lost} points, {given} are now taken for {trade.winner}"
+    return f"{told}; that gains {gained} points, {taken} were taken for {trade.loser}"
+
+
+def _amount(row):
+    if not row.samples + row.old_samples:
+        return f"{row.term} has no samples"
+    if row.term in (CALIBRATION_ERROR, LOG_LOSS):
+        return f"{row.term} {'rises' if row.loss > 0 else 'falls'} by {abs(row.loss):.3f}"
+    how = "loses" if row.loss > 0 else "gains"
+    return f"{row.term} {how} {_points(row.term, abs(row.loss))}" if row.loss else f"{row.term} loses nothing so far"
+
+
+def _points(term, amount):
+    return f"{amount:.3f}" if term in (CALIBRATION_ERROR, LOG_LOSS) else f"{100 * amount:.1f} points"
+
+
+def _needs(row):
+    return f" (it would take {row.needed} samples)" if row.needed else ""
+
+
+def _few(each):
+    return "; ".join(each[:_TOLD]) + (f"; and {len(each) - _TOLD} more" if len(each) > _TOLD else "")
 
 
 def _say_saved(outcome, keep_new_bugs):
-    if outcome.helps or not outcome.training:
+    if not outcome.training or (outcome.helps and not outcome.asks):
         return []
+    why = f"{_names(outcome.asks)} may have lost a lot" if outcome.helps else "the repair did not help"
     if outcome.is_saved(keep_new_bugs):
-        return ["the repair did not help: the model is saved all the same"]
+        return [f"{why}: the model is saved all the same"]
     how = "; --keep-new-bugs saves it all the same" if outcome.changed else ""
-    return [f"the repair did not help: the model is not saved{how}"]
+    return [f"{why}: the model is not saved{how}"]
 
 
 def _names(names):

@@ -14,6 +14,7 @@ import pandas as pd
 
 from mode_utils.repair.campaign.rounds import answered_arm, rounds_with, save_first
 from mode_utils.repair.choosing.choice import arm_of
+from mode_utils.repair.choosing.told_modes import say_modes
 from mode_utils.repair.conclusion import say_outcome, still_failing
 from mode_utils.repair.labelling.browser_page import write_label_page
 from mode_utils.repair.labelling.label_studio import write_tasks
@@ -65,7 +66,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     labels : labelling.agreement.GatheredLabels, optional
         That people have given; what they disagree on is written to `disagreed.csv`.
     remarks : sequence of str, sentences to tell
-    keep_new_bugs : bool, save the repaired model even if it does not help, if it is another one at all
+    keep_new_bugs : bool, save the repaired model even if it does not help or seems to lose a lot, if it is another one
 
     Returns
     -------
@@ -89,6 +90,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     summary = case.about() | {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
     summary |= {"labels": _rows(report.labels), "confusions": _rows(report.confusions.head(20))}
     summary |= _groups(report.groups) if report.groups else {}
+    summary |= {"failure_modes": say_modes(case, report)}
     summary |= {"drawn_at_random": len(arm_of(case).new) if len(chosen) else 0}
     summary |= {"chosen": len(chosen), "remarks": [each for each in remarks if each], "without_label": len(asked)}
     if outcome is not None:
@@ -179,9 +181,21 @@ def _origin(case, outcome, labels, rounds):
         "samples": samples, "earlier_samples": case.earlier.samples if case.earlier else [],
         "cannot_tell": cannot_tell, "arm": arm, **_of_arm(outcome.judged),
         "rounds": rounds, "seed": case.seed, "options": asdict(case.options), "files": hash_files(files),
-        **({"batch_size": case.trainer.batch_size} if outcome.training else {}),
+        **(_of_training(case, outcome) if outcome.training else {}),
+        "contract": about_contract(outcome.contract),
         "versions": versions_of(*case.libraries),
     }  # fmt: skip
+
+
+def _of_training(case, outcome):
+    more = [case.data.class_names[label] for label in outcome.more]
+    return {"batch_size": case.trainer.batch_size, "more_old_samples_of": more}
+
+
+def about_contract(verdict):
+    """Return what files say of a contract: its outcome, its terms, trades, and how many right samples are wrong now."""
+    found = {"outcome": verdict.outcome, "terms": _rows(verdict.terms), "large": verdict.large}
+    return found | {"trades": [asdict(each) for each in verdict.trades], "negative_flips": len(verdict.flips)}
 
 
 def _of_arm(judged):
@@ -206,7 +220,17 @@ def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
     found |= {"still_failing": still_failing(outcome, report, theta)["label"].tolist()}
     if outcome.training:
         training = asdict(outcome.training) | ({"moved": None} if outcome.training.diverged else {})
-        found |= {"training": training, "old_samples_per_new_one": outcome.replay}
+        found |= {
+            "training": training,
+            "old_samples_per_new_one": outcome.replay,
+            **_of_training(case, outcome),
+        }
+    found |= {
+        "contract": about_contract(outcome.contract),
+        "asks": outcome.asks,
+        "saved": outcome.is_saved(keep_new_bugs),
+    }
+    found["contract"]["flips"] = _rows(outcome.contract.flips)
     told = say_outcome(outcome, report, theta, keep_new_bugs, without_label)
     next_round = {"advice": judged.advice, "why": judged.why} if judged else {}
     return {"outcome": found, "told": told, "next_round": next_round, "rounds": rounds}

@@ -1,4 +1,4 @@
-"""What became of a repair: labels before and after, validation samples fixed and broken, new bugs."""
+"""What became of a repair: labels before and after, validation samples fixed and broken, new bugs, its contract."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.assessment import label_accuracies
-from mode_utils.repair.verdicts import NEW_BUG, judge_labels
-from mode_utils.study.clustered import excess_p
+from mode_utils.repair.contract import BROKEN, VALIDATION, Parts, Verdict, as_labels, count_changes, judge_contract
+from mode_utils.repair.verdicts import NEW_BUG
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,10 @@ class RepairOutcome:
         Shares of all samples that are right, in [0, 1]: `accuracy_before`, `accuracy_after`; of a test set, if there is
         one, `test_accuracy_before`, `test_accuracy_after`.
     replay : float, old samples for each new one, in the retraining that this is the outcome of
+    more : tuple of int, labels that would have lost much, of which more old samples were taken
     state : tuple of arrays, of the repaired model, for `Trainer.restore`
     training : retraining.Training, how the retraining went; None where the user has retrained
-    tries : int, retrainings that this is the best of, by the same validation samples
+    contract : contract.Verdict, whether what worked still does
     added : (indices, labels) of the samples that were added, by place in the pool
     judged : campaign.judged.Judgement, optional, what the round shows
     """
@@ -40,14 +41,25 @@ class RepairOutcome:
     state: tuple[np.ndarray, ...]
     training: object
     accuracies: dict[str, float]
-    tries: int = 1
+    contract: Verdict | None = None
+    more: tuple[int, ...] = ()
     added: tuple[np.ndarray, np.ndarray] = ((), ())
     judged: object = None
 
     @property
     def harms(self):
-        """Whether a label is a new bug, or more validation samples were broken than fixed."""
-        return bool(self.new_bugs) or self.broken > self.fixed
+        """Whether a label is a new bug, its contract is broken, or more validation samples were broken than fixed."""
+        return bool(self.new_bugs) or self.broken > self.fixed or self.breaks_contract
+
+    @property
+    def breaks_contract(self):
+        """Whether a term of the contract is broken."""
+        return self.contract is not None and self.contract.outcome == BROKEN
+
+    @property
+    def asks(self):
+        """Labels that seem to have lost so much that the model is saved only if that is wanted."""
+        return self.contract.large if self.contract else []
 
     @property
     def changed(self):
@@ -60,31 +72,30 @@ class RepairOutcome:
         return self.changed and self.fixed > 0 and not self.harms
 
     def is_saved(self, keep_new_bugs=False):
-        """Tell whether the repaired model is worth a file: it helps, or it is another one and wanted all the same."""
-        return bool(self.training) and (self.helps or (keep_new_bugs and self.changed))
+        """Tell whether the repaired model is worth a file: it helps and asks nothing, or is another one and wanted."""
+        return bool(self.training) and ((self.helps and not self.asks) or (keep_new_bugs and self.changed))
 
 
-def compare_predictions(data, before, after, tolerance):
-    """Return the `RepairOutcome` of labels predicted before and after, (n,) for "validation" and maybe "test"."""
-    truth, columns, overall = {"validation": data.y_validation, "test": data.y_test}, {"label": data.class_names}, {}
-    for part in before:
-        prefix = "" if part == "validation" else f"{part}_"
-        for when, predictions in (("before", before), ("after", after)):
-            columns[prefix + when] = label_accuracies(truth[part], predictions[part], data.n_classes)
-            overall[f"{prefix}accuracy_{when}"] = float((predictions[part] == truth[part]).mean())
+def compare_predictions(sides, names, contract, parts=None):
+    """Return the `RepairOutcome` of what was predicted before and after.
+
+    `sides` are (y, before, after) of "validation", maybe of "test", which is told and decides nothing, and of "old"
+    samples, see `contract.judge_contract`; `contract` is a `contract.Contract`, `names` are those of the labels, and
+    `parts` are `contract.Parts` of the validation samples.
+    """
+    columns, overall = {"label": list(names)}, {}
+    for part in (each for each in (VALIDATION, "test") if each in sides):
+        prefix, (y, *pair) = "" if part == VALIDATION else f"{part}_", sides[part]
+        for when, predictions in zip(("before", "after"), map(as_labels, pair), strict=True):
+            columns[prefix + when] = label_accuracies(y, predictions, len(names))
+            overall[f"{prefix}accuracy_{when}"] = float((predictions == y).mean())
     labels = pd.DataFrame(columns)
-    was, is_ = (predictions["validation"] == data.y_validation for predictions in (before, after))
-    counts = {"samples": np.ones_like(was), "fixed": ~was & is_, "broken": was & ~is_}
-    counts = {name: np.bincount(data.y_validation[part], minlength=data.n_classes) for name, part in counts.items()}
-    found = {"change": labels["after"] - labels["before"], **counts}
-    lost, groups = was.astype(int) - is_, data.groups_in("validation")
-    least = None if groups is None else [
-        excess_p(lost[part], groups[part], tolerance) if part.any() else 1.0
-        for part in (data.y_validation == label for label in range(data.n_classes))
-    ]  # fmt: skip
-    found |= {"verdict": judge_labels(**counts, tolerance=tolerance, least_p=least)}
+    y, *pair = sides[VALIDATION]
+    counts = count_changes(y, *map(as_labels, pair), len(names))
+    judged, verdicts = judge_contract(contract, sides, names, parts or Parts())
+    found = {"change": labels["after"] - labels["before"]}
+    found |= dict(zip(("samples", "fixed", "broken"), counts, strict=True)) | {"verdict": verdicts}
     for place, (name, column) in enumerate(found.items(), start=3):
         labels.insert(place, name, column)
     new_bugs = labels.loc[labels["verdict"] == NEW_BUG, "label"].tolist()
-    fixed, broken = (int(counts[name].sum()) for name in ("fixed", "broken"))
-    return RepairOutcome(labels, fixed, broken, new_bugs, 0, (), None, overall)
+    return RepairOutcome(labels, *counts[1:].sum(axis=1).tolist(), new_bugs, 0, (), None, overall, contract=judged)

@@ -5,58 +5,68 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mode_utils.networks.learning_rate import describe_rate, is_scheduled, rated_optimizers
+from mode_utils.repair.contract import Contract, Parts
+from mode_utils.repair.keeping import MORE_REPLAY, TRIES, keep_back, losing, losses_of_labels
 from mode_utils.repair.repair_outcome import compare_predictions
 from mode_utils.selection.replay import Replay
 
 
-def retrain(case, indices, labels):
+def retrain(case, indices, labels, modes=()):
     """Retrain the model on chosen samples, old ones beside them, and see what became of it.
 
-    If that does harm, it is done again from the start with twice as many old samples, as long as there are more. If it
-    moves nothing, at the learning rate that was saved with the model, it is done at a higher one that is known, unless
-    the case says which. A ValueError names a sample without a label (-1).
+    If a label loses much of the old samples that are kept back to choose by, it is done again, twice at most, with more
+    old samples of all labels that lose, and what loses least is taken. If a training moves nothing, at the learning
+    rate that was saved with the model, it is done at a higher one that is known, unless the case says which. A
+    ValueError names a sample without a label (-1).
 
     Parameters
     ----------
     case : Case
     indices, labels : (n,) int, places in the pool, and their true labels
+    modes : sequence of failure_modes.FailureMode, of validation samples, that must not become worse
 
     Returns
     -------
     RepairOutcome
-        `case.trainer` holds the repaired model.
+        `case.trainer` holds the repaired model. Validation samples, and the other half of the old ones that were kept
+        back, judge it, and have decided nothing here.
     """
     lacking = np.flatnonzero(np.asarray(labels) < 0)
     if lacking.size:
         raise ValueError(f"sample {indices[lacking[0]]} has no label: retrain on samples that have one")
-    known = np.zeros(len(case.data.x_pool), np.int32)
-    known[indices] = labels
-    splits, replay = case.data.splits(known), case.options.replay
+    indices, labels = np.asarray(indices), np.asarray(labels)
+    kept = keep_back(case, indices, labels)
+    x, y = kept.choose
     with case.trainer.at(case.initial_state):
-        before = _predictions(case)
-    indices, rate = np.asarray(indices), case.learning_rate
-    outcome = _retrain_once(case, splits, indices, replay, before, rate)
-    first = outcome.training
-    if rate is None and first.stands_still and first.known < 1 and (rate := higher_rate(case, first)):
-        outcome = _retrain_once(case, splits, indices, replay, before, rate)
-    while outcome.harms and outcome.changed and 0 < replay * len(indices) < len(splits.train):
-        replay *= 2
-        again, tries = _retrain_once(case, splits, indices, replay, before, rate), outcome.tries + 1
-        outcome = min(outcome, again, key=lambda each: (len(each.new_bugs), each.broken - each.fixed))
-        outcome = replace(outcome, tries=tries)
-    case.trainer.restore(outcome.state)
-    return replace(outcome, added=(indices, np.asarray(labels)))
+        known, before = _predict(case, x), {part: _predict(case, x) for part, (x, _) in kept.judge.items()}
+    chosen, worst, more = None, np.inf, ()
+    for _ in range(TRIES):
+        tried = _retrain_once(case, kept.splits, indices, more)
+        losses = losses_of_labels(y, known, _predict(case, x))
+        if losses.max() < worst:
+            chosen, worst = tried, losses.max()
+        more = tuple(sorted({*more, *losing(losses)}))
+        if not losing(losses) or not case.options.replay:
+            break
+    case.trainer.restore(chosen["state"])
+    sides = {part: (y, before[part], _predict(case, x)) for part, (x, y) in kept.judge.items()}
+    outcome = compare_predictions(
+        sides, case.data.class_names, Contract(label=case.tolerance), Parts.of(case.data, modes)
+    )
+    return replace(outcome, added=(indices, labels), **chosen)
 
 
-def _retrain_once(case, splits, indices, replay, before, learning_rate):
-    training = train(case, splits, indices, replay, learning_rate)
-    outcome = compare_predictions(case.data, before, _predictions(case), case.tolerance)
-    return replace(outcome, replay=replay, state=case.trainer.state(), training=training)
+def _predict(case, x):
+    return case.trainer.predict(x) if len(x) else np.empty((0, case.data.n_classes), np.float32)
 
 
-def _predictions(case):
-    parts = {"validation": case.data.x_validation, "test": case.data.x_test}
-    return {part: case.trainer.predict(x).argmax(axis=1) for part, x in parts.items() if x is not None}
+def _retrain_once(case, splits, indices, more):
+    """Retrain from the initial state, at a higher rate if need be; return fields of a `RepairOutcome`."""
+    replay, rate = case.options.replay, case.learning_rate
+    training = train(case, splits, indices, replay, rate, more)
+    if rate is None and training.stands_still and training.known < 1 and (rate := higher_rate(case, training)):
+        training = train(case, splits, indices, replay, rate, more)
+    return {"state": case.trainer.state(), "training": training, "replay": replay, "more": more}
 
 
 _MOST_EPOCHS = 64  # of a training that goes on by itself
@@ -64,6 +74,7 @@ _STILL = 0.01  # relative change of the weights under which a training has hardl
 _FALLS = 0.02  # relative fall of the loss that is more than noise
 _UNREACHED, _REACHED = 0.5, 0.8  # share of a label's samples that is right, below and up to which a training goes on
 _LOW = 0.01  # of its usual rate, under which a rate is reported before the training
+_CALM = 0.1  # of the learning rate, for one epoch more at the end
 _LEAST = 1e-30  # probability, in a loss
 
 
@@ -100,16 +111,21 @@ class Training:
         return not np.isfinite(self.moved)
 
 
-def train(case, splits, indices, replay, learning_rate=None):
+def train(case, splits, indices, replay, learning_rate=None, more=()):
     """Train a case's model from its initial state on samples of the pool, and leave it trained; return the `Training`.
 
-    `replay` is the number of old samples for each new one. Unless the case states epochs, it goes on if most samples of
-    a label are wrong: twice as long each time, until most are right or their loss no longer falls.
+    `replay` is the number of old samples for each new one; labels that get `more` have `MORE_REPLAY` beside them.
+    Unless the case states epochs, it goes on if most samples of a label are wrong: twice as long each time, until most
+    are right or their loss no longer falls. A last epoch at a tenth of the learning rate calms what single steps have
+    done to labels.
     """
     trainer, rng, epochs = case.trainer, np.random.default_rng(case.seed), 0
     trainer.restore(case.initial_state)
     x, y = Replay(splits, replay, rng.spawn(1)[0]).with_old(indices)
     n_new = len(indices)
+    if more:
+        places = rng.permutation(np.flatnonzero(np.isin(splits.train.y, more)))[: round(MORE_REPLAY * n_new)]
+        x, y = (np.concatenate(each) for each in zip((x, y), splits.train.take(places), strict=True))
     weights = None if case.class_weights is None else case.class_weights.of_samples(y)
     looks, chunk, slow = [_look(trainer, x, y)], case.options.epochs, ()
     own = describe_rate(trainer.model.optimizer, _n_steps(case, len(y), chunk)).highest
@@ -119,6 +135,9 @@ def train(case, splits, indices, replay, learning_rate=None):
         looks.append(_look(trainer, x, y))
         slow = _slow(y, *looks[-2:], _REACHED if slow else _UNREACHED)
         chunk = min(epochs, _MOST_EPOCHS - epochs) if slow and not case.fixed_epochs else 0
+    if (calm := _CALM * (learning_rate or own)) > 0:
+        trainer.fit(x, y, epochs=1, rng=rng, sample_weights=weights, learning_rate=calm)
+        looks.append(_look(trainer, x, y))
     (before, right), (after, _) = looks[0], looks[-1]
     means = [float(part[:n_new].mean()) for part in (before, after, right)]
     replaced, went_on = learning_rate != case.learning_rate, epochs > case.options.epochs

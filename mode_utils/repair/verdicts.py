@@ -20,25 +20,27 @@ _SHARES = 32  # of changed samples, that are tried
 _FEW, _MANY = 40, 400  # changed samples, from which the score is nearly normal, and as good as normal
 
 
-def judge_labels(samples, fixed, broken, tolerance, least_p=None):
+def judge_labels(samples, fixed, broken, tolerance, beside=(), least_p=None):
     """Return a verdict for each label, from its validation samples (n_classes,), and those fixed and broken.
 
     It is "new bug" if the label has lost more than the tolerance, in [0, 1], beyond chance (p < 0.05, adjusted by Holm
-    for all labels with samples); "cannot tell: ..." if it seems to, with the number of samples that it would take, or
-    if it has none; "" otherwise. `least_p` (n_classes,) is what p is at least where samples come in groups.
+    for all labels with samples, and for p `beside` them); "cannot tell: ..." if it seems to, with the number of samples
+    that it would take, or if it has none; "" otherwise. `least_p` (n_classes,) is what p is at least where samples come
+    in groups.
     """
     samples, fixed, broken = (np.asarray(counts, int) for counts in (samples, fixed, broken))
     judged = samples > 0
     p = np.ones(len(samples))
     if judged.any():
-        p[judged] = loss_p(samples[judged], fixed[judged], broken[judged], tolerance)
-        p[judged] = holm(p[judged] if least_p is None else np.maximum(p, least_p)[judged])
+        own = loss_p(samples[judged], fixed[judged], broken[judged], tolerance)
+        own = own if least_p is None else np.maximum(own, np.asarray(least_p)[judged])
+        p[judged] = holm([*own, *beside])[: len(own)]
     lost = broken - fixed > tolerance * samples
     return [
         "cannot tell: no validation samples" if not judged[label]
         else "" if not lost[label]
         else NEW_BUG if p[label] < SIGNIFICANCE
-        else f"cannot tell: {_lacking(counts, float(tolerance), int(judged.sum()), least_p is not None)}"
+        else f"cannot tell: {_lacking(counts, float(tolerance), int(judged.sum()) + len(beside), least_p is not None)}"
         for label, counts in enumerate(zip(samples.tolist(), fixed.tolist(), broken.tolist(), strict=True))
     ]  # fmt: skip
 
@@ -49,10 +51,35 @@ def loss_p(samples, fixed, broken, tolerance):
     return np.array([_exact_p(*row, float(tolerance)) for row in rows])
 
 
+def kept_p(samples, fixed, broken, tolerance):
+    """Return p (n,) of a true loss of at least the tolerance, from counts (n,): non-inferiority; 1 without samples."""
+    if tolerance >= 1:  # anything is tolerated
+        return np.zeros(len(samples))
+    return loss_p(samples, broken, fixed, -float(tolerance))  # to lose more than -t the other way round
+
+
+def largest_loss(samples, fixed, broken):
+    """Return the upper ends (n,) of one-sided 95% intervals of the true losses, by the score; 1 without samples."""
+    n, fixed, broken = (np.asarray(counts, float) for counts in (samples, fixed, broken))
+    low, high = np.divide(broken - fixed, n, out=np.ones_like(n), where=n > 0), np.ones_like(n)
+    for _ in range(30):
+        middle = (low + high) / 2
+        excluded = _score(np.maximum(n, 1), fixed, broken, -middle) >= norm.isf(SIGNIFICANCE)
+        low, high = np.where(excluded, low, middle), np.where(excluded, middle, high)
+    return high
+
+
+def needed_to_tell(samples, fixed, broken, tolerance):
+    """Return how many samples, in words, would show at this rate that the loss is below the tolerance, or above it."""
+    if broken - fixed > tolerance * samples:
+        return _needed(samples, fixed, broken, float(tolerance), 1)
+    return _needed(samples, broken, fixed, -float(tolerance), 1)
+
+
 @lru_cache(maxsize=4_096)  # labels and retrainings share counts
 def _exact_p(n, fixed, broken, tolerance):
     changed, score = fixed + broken, _score(n, broken, fixed, tolerance)
-    if score <= 0:
+    if score <= 0 or not n:
         return 1.0
     if changed > _MANY:
         return float(norm.sf(score))
@@ -73,10 +100,11 @@ def _score(n, broken, fixed, tolerance):
 
 
 def _plausible_shares(n, changed, tolerance):
-    """Return the ends of an exact interval (Clopper-Pearson) of the share of changed samples, from the tolerance on."""
+    """Return the ends of an exact interval (Clopper-Pearson) of the share of changed samples, from its least on."""
+    least = abs(tolerance)
     low = beta.ppf(_IMPLAUSIBLE / 2, changed, n - changed + 1) if changed else 0.0
     high = beta.isf(_IMPLAUSIBLE / 2, changed + 1, n - changed) if changed < n else 1.0
-    return max(low, tolerance, 1e-12), max(high, tolerance, 1e-12)
+    return max(low, least, 1e-12), max(high, least, 1e-12)
 
 
 def _least_broken(n, changed, score, tolerance):
@@ -100,8 +128,9 @@ def _lacking(counts, tolerance, n_judged, in_groups):
 def _needed(samples, fixed, broken, tolerance, n_judged):
     """Return how many samples, in words, would show a loss of this size beyond chance, among as many labels."""
     level = SIGNIFICANCE / n_judged
-    times = max(1.0, (norm.isf(level) / float(_score(samples, broken, fixed, tolerance))) ** 2)
-    while times * (fixed + broken) < _FEW:  # for more, the normal distribution is good enough
+    score = float(_score(samples, broken, fixed, tolerance))
+    times = max(1.0, (norm.isf(level) / score) ** 2) if score > 0 else np.inf
+    while times <= _MOST and times * (fixed + broken) < _FEW:  # for more, the normal distribution is good enough
         if _exact_p(*(round(times * count) for count in (samples, fixed, broken)), tolerance) < level:
             break
         times *= 1.1

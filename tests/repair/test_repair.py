@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,18 @@ from mode_utils.data import DEBIAN_FASHION_MNIST, load_dataset
 from mode_utils.input_selection import select_inputs
 from mode_utils.networks.backend import keras
 from mode_utils.options import PRESETS
-from mode_utils.repair import assess_case, choose_inputs, next_folder, open_case, retrain, retraining, save_repair
+from mode_utils.repair import (
+    assess_case,
+    choose_inputs,
+    contract,
+    next_folder,
+    open_case,
+    retrain,
+    retraining,
+    save_repair,
+)
 from mode_utils.repair.__main__ import main
+from mode_utils.repair.contract import Contract
 from mode_utils.repair.labelling.agreement import gather_labels
 from mode_utils.selection.selectors import SELECTORS, register_selector
 
@@ -211,19 +220,43 @@ def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits
     assert next_folder(out) == digits_folder / "out-1"
 
 
-def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder, monkeypatch):
+def test_a_repair_with_new_bugs_is_not_saved_unless_asked_for(digits_folder):
     arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz")]
     case = open_case(*arguments, 60, tolerance=0, replay=0.0)
     assessment = assess_case(case)
     chosen = choose_inputs(case, assessment)
     outcome = retrain(case, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]])
-    assert not outcome.helps and outcome.tries == 1  # without old samples it forgets
-    few, fits, train = replace(case, options=replace(case.options, replay=0.02)), [], retraining.train
-    monkeypatch.setattr(retraining, "train", lambda *given: fits.append(1) or train(*given))
-    assert retrain(few, chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]]).tries == len(fits) > 1
+    assert not outcome.helps and outcome.more == ()  # without old samples it forgets
     for name, keep in {"a": False, "b": True}.items():
         assert save_repair(digits_folder / name, case, assessment, chosen, outcome, keep_new_bugs=keep) == keep
         assert (digits_folder / name / "repaired.keras").exists() == keep
+
+
+ALL = dict.fromkeys(("whole", "label", "calibration_error", "log_loss", "large"), 1.0)
+CONTRACTS = {
+    "kept": (ALL, "contract: kept; 13 of 13 terms are kept"),
+    "asks": (ALL | {"large": -1.0}, "8, 9 may have lost a lot: the model is not saved; --keep-new-bugs saves it"),
+    "broken": (ALL | {"log_loss": -9.0}, "the repair did not help: the model is not saved; --keep-new-bugs saves it"),
+}
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_what_becomes_of_a_contract_is_said_and_decides_whether_the_model_is_saved(
+    name, digits_folder, monkeypatch, capsys
+):
+    terms, sentence = CONTRACTS[name]
+    monkeypatch.setattr(retraining, "Contract", lambda label: Contract(**terms))
+    monkeypatch.setattr(contract, "_SEEN", 2)  # what may be chance asks, too
+    arguments = [str(digits_folder / each) for each in ("model.keras", "data.npz")]
+    status = main([*arguments, str(digits_folder / name), "--budget", "60"])
+    told, found = capsys.readouterr().out, json.loads((digits_folder / name / "origin.json").read_text())["contract"]
+    assert sentence in told and sentence in (digits_folder / name / "report.html").read_text().split("<h2")[0]
+    assert (digits_folder / name / "repaired.keras").exists() == (name == "kept") and status == (name != "kept")
+    assert found["outcome"] == ("broken" if name == "broken" else "kept") and len(found["terms"]) == 13
+    assert bool(found["large"]) == (name == "asks") and found["terms"][0]["tolerance"] == 1
+    outcome = json.loads((digits_folder / name / "diagnosis.json").read_text())["outcome"]
+    assert len(outcome["contract"]["flips"]) == found["negative_flips"] == outcome["broken"]
+    assert outcome["saved"] == (name == "kept")
 
 
 @browser_needed

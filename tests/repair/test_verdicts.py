@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multinomial, norm
 
-from mode_utils.repair.verdicts import NEW_BUG, judge_labels, loss_p
+from mode_utils.repair.verdicts import NEW_BUG, judge_labels, kept_p, largest_loss, loss_p, needed_to_tell
 
 
 @pytest.mark.parametrize("tolerance", [0, 0.01, 0.02, 0.05, 0.1])
@@ -19,6 +19,25 @@ def test_of_few_samples_no_loss_that_is_tolerated_is_found_oftener_than_its_leve
         weight = multinomial.pmf(np.stack([broken, fixed, n - broken - fixed], axis=1), n, shares)
         for level in (0.001, 0.05, 0.2):
             assert weight[p <= level].sum() <= level * 1.0001
+
+
+@pytest.mark.parametrize("tolerance", [0.02, 0.1])
+@pytest.mark.parametrize("n", [5, 20, 40])
+def test_nor_is_what_has_lost_as_much_as_the_tolerance_said_to_be_kept_oftener_than_its_level_says(n, tolerance):
+    broken, fixed = (counts.ravel() for counts in np.indices((n + 1, n + 1)))
+    broken, fixed = (counts[broken + fixed <= n] for counts in (broken, fixed))
+    p = kept_p(np.full(len(broken), n), fixed, broken, tolerance)
+    for share in np.linspace(0, (1 - tolerance) / 2, 11):
+        shares = [share + tolerance, share, max(0, 1 - 2 * share - tolerance)]
+        weight = multinomial.pmf(np.stack([broken, fixed, n - broken - fixed], axis=1), n, shares)
+        assert weight[p <= 0.05].sum() <= 0.05 * 1.0001
+
+
+def test_the_largest_loss_is_the_end_of_the_interval_of_the_score_and_more_samples_narrow_it():
+    ends = largest_loss([50, 149, 5_000, 0], [0, 0, 30, 0], [0, 0, 130, 0])
+    assert ends[0] > ends[1] and 0.02 < ends[2] < 0.026 and ends[3] == 1
+    assert needed_to_tell(10, 0, 0, 0.02) == "about 160" and kept_p([160], [0], [0], 0.02)[0] < 0.05
+    assert needed_to_tell(50, 0, 5, 0.02).startswith("about ") and needed_to_tell(50, 0, 1, 0.02) == "more than 50,000"
 
 
 @pytest.mark.parametrize("tolerance", [0, 0.02, 0.1])

@@ -123,7 +123,7 @@ def _retrainer(first, outcome, known):
 
     def retrain(places, number, x=first.data.x_validation):
         seed = np.random.SeedSequence([first.seed, len(outcome.added[0]), number]).generate_state(1)[0]
-        train(replace(alike, seed=int(seed)), splits, places, replay, rate)
+        train(replace(alike, seed=int(seed)), splits, places, replay, rate, outcome.more)
         return first.trainer.predict(x).argmax(axis=1)
 
     return retrain

@@ -13,6 +13,7 @@ from mode_utils.repair.campaign.pool_facts import describe_pool
 from mode_utils.repair.campaign.rounds import answered_arm, labelled_so_far, rounds_with, take_labels
 from mode_utils.repair.campaign.tracks import LEAST, judge_trainings, plan_trainings
 from mode_utils.repair.choosing.choice import arm_of
+from mode_utils.repair.contract import VALIDATION, Contract, Parts
 from mode_utils.repair.labelling.agreement import GatheredLabels, gather_labels
 from mode_utils.repair.labelling.label_table import as_text
 from mode_utils.repair.reading.array_values import check_probabilities
@@ -23,7 +24,6 @@ from mode_utils.repair.repair_outcome import compare_predictions
 from mode_utils.support.checks import check_least
 
 N_MODELS = 3  # of each kind of `tracks.plan_trainings`, and one more of redrawn arms
-TOLERANCE = 0.02  # validation accuracy that a label may lose before that is a new bug
 KINDS = ("drawn", "chosen", "redrawn")
 
 
@@ -132,7 +132,8 @@ def judge_outcome(labelled, outcome, planned=PLANNED_ROUNDS, label_cost=LABEL_CO
     where = Path(outcome) if isinstance(outcome, (str, Path)) else "the outcome"
     now, made = read_outcome(read_arrays(where) if isinstance(where, Path) else outcome, where, case, plan)
     y, before = case.data.y_validation, case.outputs.of_validation()[1].argmax(axis=1)
-    found = compare_predictions(case.data, {"validation": before}, {"validation": now}, TOLERANCE)
+    sides, parts = {VALIDATION: (y, before, now)}, Parts.of(case.data)
+    found = compare_predictions(sides, case.data.class_names, Contract(), parts)
     found = replace(found, added=(labelled.gathered.indices, labelled.gathered.labels))
     groups = case.data.groups_in("validation")
     shown = judge_trainings(made, y, len(plan["drawn"][0]), planned, groups) if made else ()

@@ -188,14 +188,14 @@ def rounds_with(case, outcome):
 def round_of(case, outcome):
     """Return the line of a round from a `repair_outcome.RepairOutcome`.
 
-    Counts of samples added and of validation samples fixed and broken, tries, whether it helps, accuracies; a number a
+    Counts of samples added and of validation samples fixed and broken, whether it helps, accuracies; a number a
     label: `given`, samples of it that were added, `right_before` and `right`, validation samples of it that are right;
     and the `gain` over drawing at random, with the ends of its intervals, where that was judged.
     """
     before = case.earlier.rounds if case.earlier else []
     labels, n_added = outcome.labels, len(outcome.added[0])
     line = {"round": len(before) + 1, "added": n_added, "total": n_added + len(case.used), "fixed": outcome.fixed}
-    line |= {"broken": outcome.broken, "samples": int(labels["samples"].sum()), "tries": outcome.tries}
+    line |= {"broken": outcome.broken, "samples": int(labels["samples"].sum())}
     line |= {"helps": outcome.helps} | {name: round(value, 6) for name, value in outcome.accuracies.items()}
     given = np.bincount(np.asarray(outcome.added[1], int), minlength=len(labels))
     right = {"right_before": labels["before"], "right": labels["after"]}

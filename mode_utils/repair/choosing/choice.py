@@ -1,5 +1,6 @@
 """A case and its pool: what is wrong with the model, and what to add; the same for a model and for outputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +9,9 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix
 
 from mode_utils.assessment import Assessment
+from mode_utils.failure_modes import FailureMode
 from mode_utils.repair.choosing.group_report import GroupReport, assess_groups
+from mode_utils.repair.choosing.told_modes import case_modes
 from mode_utils.repair.reading.arrays import check_order
 from mode_utils.selection.next_batch import InputSelection
 from mode_utils.support.streams import repair_streams
@@ -58,12 +61,14 @@ class Report:
         `label`, `predicted`, `samples` and `share` of the label's validation samples, the most frequent first.
     assessment : assessment.Assessment
     groups : group_report.GroupReport, where groups are given
+    modes : sequence of failure_modes.FailureMode, of validation samples; see `told_modes.say_modes`
     """
 
     labels: pd.DataFrame
     confusions: pd.DataFrame
     assessment: Assessment
     groups: GroupReport | None = None
+    modes: Sequence[FailureMode] = ()
 
 
 def assess_case(case):
@@ -76,7 +81,9 @@ def assess_case(case):
     accuracies = ({} if seen is unseen else {"train_accuracy": seen}) | {"validation_accuracy": unseen}
     labels = pd.DataFrame({"label": names, **accuracies, "fault": faults})
     groups = assess_groups(data, assessment.predictions)
-    return Report(labels, _confusions(data.y_validation, assessment.predictions, names), assessment, groups)
+    confusions = _confusions(data.y_validation, assessment.predictions, names)
+    modes = case_modes(case, assessment.predictions)
+    return Report(labels, confusions, assessment, groups, modes)
 
 
 def arm_of(case):

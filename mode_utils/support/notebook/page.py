@@ -8,6 +8,7 @@ from base64 import b64decode
 from collections import namedtuple
 from contextlib import suppress
 from functools import partial
+from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urljoin
@@ -22,17 +23,21 @@ _LONG = 80  # characters; a table with a longer cell turns into cards on a narro
 Section, Page = namedtuple("Section", "anchor text below"), namedtuple("Page", "title heading contents body")
 
 
-def render_page(notebook, origin, place="", beside=()):
-    """Render an executed notebook as one page; links lead to the site, if it has a `place` there, or to `beside`."""
+def render_page(notebook, origin, place="", beside=(), first=()):
+    """Render an executed notebook as one page, below the sentences that come `first`.
+
+    Links lead to the site, if it has a `place` there, or to `beside`.
+    """
     from nbconvert import HTMLExporter  # only needed when a page is made
 
+    arranged = partial(_arrange, place=place, beside=beside, first=first)
     exporter = HTMLExporter(template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)],
-                            filters={"arranged": partial(_arrange, place=place, beside=beside)}, exclude_input=True,
-                            exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True)  # fmt: skip
+                            filters={"arranged": arranged}, exclude_input=True, exclude_input_prompt=True,
+                            exclude_output_prompt=True, embed_images=True)  # fmt: skip
     return exporter.from_notebook_node(notebook, {"origin": origin})[0]
 
 
-def _arrange(html, place, beside):
+def _arrange(html, place, beside, first):
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(html, "html.parser")
@@ -42,7 +47,8 @@ def _arrange(html, place, beside):
     _wrap_tables(soup)
     contents = _number_figures(soup)
     heading = soup.h1.extract() if soup.h1 else ""
-    return Page(heading.get_text().rstrip("¶") if heading else "Report", str(heading), contents, str(soup))
+    told = f"<ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in first)}</ul>" if first else ""
+    return Page(heading.get_text().rstrip("¶") if heading else "Report", f"{heading}{told}", contents, str(soup))
 
 
 def describe_origin(folder):

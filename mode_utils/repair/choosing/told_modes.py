@@ -7,22 +7,37 @@ from sklearn.tree import DecisionTreeClassifier
 from mode_utils.failure_modes import find_failure_modes
 from mode_utils.repair.reading.array_values import are_numbers_of_things
 
+NO_MODE = "no part of a label was found that fails while the rest does not: labels fail as a whole, or here and there"
 _MOST_COLUMNS = 200  # of a table, in which a rule is sought
 _MOST_VALUES = 50  # of a column of texts
 _CLEAR = 0.8  # share of a rule's samples that are in the mode, at least
 
 
-def case_modes(case, report):
-    """Return the `failure_modes.FailureMode`s of a `Case` or an `OutputsCase`, among its validation samples.
+def case_modes(case, predictions):
+    """Return the `failure_modes.FailureMode`s of a `Case` or an `OutputsCase`, among its validation samples, a list.
 
-    They are sought in the samples themselves, where these are numbers, and in states; `report` is the case's Report.
+    They are sought in the samples themselves, where these are numbers, and in states; `predictions` (n_validation,) are
+    labels.
     """
     data, spaces = case.data, {}
-    if getattr(case, "has_samples", True) and not are_numbers_of_things(data.x_validation):
+    if case.has_samples and not are_numbers_of_things(data.x_validation):
         spaces["samples"] = np.asarray(data.x_validation, np.float32)
     spaces["states"] = case.outputs.of_validation()[0]
-    predictions = report.assessment.predictions
     return find_failure_modes(spaces, data.y_validation, predictions, data.n_classes, case.seed)
+
+
+def say_modes(case, report):
+    """Return a sentence on each mode of a case's Report, with a rule by columns of a table, or groups, if there is one.
+
+    Where no mode is found, but labels fail, the sentence says so.
+    """
+    data, columns = case.data, pd.DataFrame(index=range(len(case.data.y_validation)))
+    if data.x_validation.ndim == 2 and case.has_samples and data.x_validation.shape[1] <= _MOST_COLUMNS:
+        columns = pd.DataFrame(np.asarray(data.x_validation)).add_prefix("column ")
+    if (groups := data.groups_in("validation")) is not None:
+        columns = columns.assign(group=data.groups.names[groups])
+    said = [say_mode(mode, data.y_validation, data.class_names, columns) for mode in report.modes]
+    return said or [NO_MODE] * bool((report.labels["fault"] != "").any())
 
 
 def say_mode(mode, labels, names, columns=None):
