@@ -102,7 +102,7 @@ class Verdict:
         return self.terms[self.terms["outcome"] == outcome].sort_values("loss", ascending=False, kind="stable")
 
 
-def judge_contract(contract, sides, names, parts):
+def judge_contract(contract, sides, names, parts=None):
     """Return the `Verdict`, and that of each label on new bugs, see `verdicts.judge_labels`.
 
     Parameters
@@ -112,8 +112,9 @@ def judge_contract(contract, sides, names, parts):
         True labels (n,), and what the models before and after predict, labels (n,) or probabilities (n, n_classes);
         of `VALIDATION`, maybe of `OLD`. Calibration is judged by probabilities alone.
     names : sequence of str, of the labels
-    parts : Parts, of the validation samples; where these come in groups, groups count, and not samples
+    parts : Parts, optional, of the validation samples; where these come in groups, groups count, and not samples
     """
+    parts = parts or Parts()
     judging = [sides[part] for part in (VALIDATION, OLD) if part in sides]  # never what is only told
     labels = [(y, *(as_labels(each) for each in pair)) for y, *pair in judging]
     own, *_ = counts = [count_changes(*each, len(names)) for each in labels]

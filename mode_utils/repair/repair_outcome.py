@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.assessment import label_accuracies
-from mode_utils.repair.contract import BROKEN, VALIDATION, Parts, Verdict, as_labels, count_changes, judge_contract
+from mode_utils.repair.contract import BROKEN, VALIDATION, Verdict, as_labels, count_changes, judge_contract
 from mode_utils.repair.verdicts import NEW_BUG
 
 
@@ -92,7 +92,7 @@ def compare_predictions(sides, names, contract, parts=None):
     labels = pd.DataFrame(columns)
     y, *pair = sides[VALIDATION]
     counts = count_changes(y, *map(as_labels, pair), len(names))
-    judged, verdicts = judge_contract(contract, sides, names, parts or Parts())
+    judged, verdicts = judge_contract(contract, sides, names, parts)
     found = {"change": labels["after"] - labels["before"]}
     found |= dict(zip(("samples", "fixed", "broken"), counts, strict=True)) | {"verdict": verdicts}
     for place, (name, column) in enumerate(found.items(), start=3):

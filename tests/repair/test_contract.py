@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mode_utils.repair.conclusion import say_contract
-from mode_utils.repair.contract import BROKEN, KEPT, OLD, OPEN, VALIDATION, Contract, judge_contract
+from mode_utils.repair.contract import BROKEN, KEPT, OLD, OPEN, VALIDATION, Contract, Parts, judge_contract
 from mode_utils.repair.keeping import keep_back, losing, losses_of_labels
 from mode_utils.repair.reading.arrays import check_arrays
 
@@ -126,3 +126,17 @@ def test_old_samples_that_choose_judge_and_are_replayed_are_different_ones():
         kept = keep_back(SimpleNamespace(data=data, options=options, seed=0), np.arange(n_new), np.zeros(n_new, int))
         parts = [kept.choose[0][:, 0], kept.judge[OLD][0][:, 0], kept.splits.train.x[:, 0]]
         assert len(parts[0]) + len(parts[1]) == n_back and np.array_equal(np.sort(np.concatenate(parts)), x[:, 0])
+
+
+def test_groups_and_modes_are_terms_and_a_loss_of_one_group_is_no_loss_of_many():
+    """All that is lost lies in one site of six: the site is broken, and the whole cannot be told by six groups."""
+    rng = np.random.default_rng(0)
+    y, groups = rng.integers(3, size=600), np.repeat(np.arange(6), 100)
+    after = np.where((groups == 2) & (rng.random(600) < 0.6), (y + 1) % 3, y)
+    sides, places = {VALIDATION: (y, y, after)}, {f"group {n}": np.flatnonzero(groups == n) for n in range(6)}
+    alone, _ = judge_contract(Contract(), sides, NAMES[:3])
+    verdict, labels = judge_contract(Contract(), sides, NAMES[:3], Parts(groups, places))
+    of_alone, of_both = (each.terms.set_index("term")["outcome"] for each in (alone, verdict))
+    assert of_alone["all samples"] == "broken" and of_both["all samples"] == "cannot tell"
+    assert of_both["group 2"] == "broken" and (of_both[[f"group {n}" for n in (0, 1, 3, 4, 5)]] == "kept").all()
+    assert verdict.outcome == "broken" and "new bug" not in labels
