@@ -1,11 +1,14 @@
 """Tables of played campaigns: whether what was said of gain, next round, stopping and labels needed came true."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from mode_utils.study.significance import interval_of_mean
 
 SETTING = ["dataset", "scenario"]
+_RESULTS = Path("data/results/campaigns")  # of the sweep; `python -m mode_utils.study.campaign_tables` makes its tables
 
 
 def summarise_gains(rounds, looks=(1, 3, 5)):
@@ -105,3 +108,17 @@ def _stopping(campaign):
     spared = 1 - at["labels"] / last["labels"]
     given_up = 100 * (last["test_accuracy"] - at["test_accuracy"])
     return {name: at[name] for name in SETTING} | {"spared": spared, "given_up": given_up}
+
+
+def write_tables(folder=_RESULTS, label_cost=0.25):
+    """Write the four summaries of the tables of a sweep in a folder beside these, as `<name>.md`."""
+    folder = Path(folder)
+    rounds, labels, costs = (pd.read_csv(folder / f"{name}.csv") for name in ("rounds", "labels", "costs"))
+    tables = {"gains": summarise_gains(rounds), "advice": summarise_advice(rounds, label_cost)}
+    tables |= {"labels_needed": summarise_labels(labels), "arm_costs": summarise_costs(costs)}
+    for name, table in tables.items():
+        (folder / f"{name}.md").write_text(table.round(3).to_markdown(index=False) + "\n")
+
+
+if __name__ == "__main__":
+    write_tables()
