@@ -23,8 +23,9 @@ LEAST_WRONG = 10  # samples of a mode
 LEAST_GAP = 0.3  # by which its share of wrong samples exceeds that in the rest of the label
 _ALPHA = 0.05  # of a mode that is not there, in any label
 _MOST = 4  # modes of a label
+_MOST_SAMPLES = 2_000  # of a label that are searched: the tree needs memory that grows with their square
 _LARGEST = 0.75  # share of a label that is still a region of it
-_DRAWS = 999  # of wrong samples by chance
+_DRAWS = 999  # of wrong samples by chance, at least, and as many as a p that is small enough for all labels takes
 _DIMENSIONS, _NEIGHBOURS = 20, 15
 _SURE = 1e-4  # probability that a sample is wrong, at least, and that it is right
 
@@ -40,6 +41,7 @@ class FailureMode:
     wrong : (n_wrong,) int, those that are wrong, the most typical of the mode first
     taken_for : (n_classes,) int, how many of these each label was predicted for
     error, elsewhere : float in [0, 1], share of wrong samples in the mode, and in the rest of the label
+    searched : int, samples of the label that were searched, of which `members` and all shares are
     share : tuple of float, 95% interval (Wilson) of the share of the label's samples that are wrong and in the mode
     p : float in (0, 1], of a region as bad as this by chance, in any branch of the label
     space : str, name of the space in which it is a branch
@@ -51,6 +53,7 @@ class FailureMode:
     taken_for: np.ndarray
     error: float
     elsewhere: float
+    searched: int
     share: tuple[float, float]
     p: float
     space: str
@@ -59,7 +62,8 @@ class FailureMode:
 def find_failure_modes(spaces, labels, predictions, n_classes, seed=0):
     """Return the `FailureMode`s of all labels, a list, label by label, the clearest first; an empty one if none is.
 
-    In a model without modes one is found with a probability of at most 5%, as far as its labels are alike.
+    In a model without modes one is found with a probability of at most 5%, as far as its labels are alike. Of a label
+    with more samples, `_MOST_SAMPLES` are searched, drawn at random; labels with few wrong ones are not.
 
     Parameters
     ----------
@@ -74,20 +78,30 @@ def find_failure_modes(spaces, labels, predictions, n_classes, seed=0):
     for name, features in spaces.items():
         if len(features) != len(labels) or not np.isfinite(features).all():
             raise ValueError(f"space {name!r}: {len(features)} samples for {len(labels)} labels, all must be finite")
-    wrong = labels != predictions
-    searched = [label for label in range(n_classes) if wrong[labels == label].sum() >= LEAST_WRONG]
-    if not searched:
+    among = {label: _some(np.flatnonzero(labels == label), seed) for label in range(n_classes)}
+    places = np.sort(np.concatenate(list(among.values())))
+    wrong = labels[places] != predictions[places]
+    searched = np.flatnonzero(np.bincount(labels[places][wrong], minlength=n_classes) >= LEAST_WRONG)
+    if not len(searched):
         return []
-    reduced = {name: _reduce(features) for name, features in spaces.items()}
-    among, modes = _share_of_own(next(iter(reduced.values())), labels), []
-    for label in searched:
-        own = np.flatnonzero(labels == label)
-        expected = _expected(among, wrong, labels == label)
-        rng = np.random.default_rng([seed, label])
+    reduced = {name: _reduce(np.asarray(features)[places]) for name, features in spaces.items()}
+    of_own, modes = _share_of_own(next(iter(reduced.values())), labels[places]), []
+    alpha = _ALPHA / len(searched)
+    for label in map(int, searched):
+        own, rng = labels[places] == label, np.random.default_rng([seed, label])
+        expected = _expected(of_own, wrong, own)
         branches = {name: _branches(z[own]) for name, z in reduced.items()}
-        for inside, name, p in _scan(branches, wrong[own], expected, rng, _ALPHA / len(searched)):
-            modes.append(_describe(label, own, inside, reduced[name], labels, predictions, n_classes, name, p))
+        for inside, name, p in _scan(branches, wrong[own], expected, rng, alpha):
+            z, found = reduced[name][own], predictions[places[own]]
+            modes.append(_describe(label, places[own], inside, z, found, n_classes, name, p))
     return modes
+
+
+def _some(places, seed):
+    """Return the places, or so many of them that they can be searched."""
+    if len(places) <= _MOST_SAMPLES:
+        return places
+    return np.random.default_rng([seed, len(places)]).choice(places, _MOST_SAMPLES, replace=False)
 
 
 def mode_heatmap(features, mode):
@@ -95,14 +109,15 @@ def mode_heatmap(features, mode):
     return np.asarray(features)[mode.wrong].reshape(len(mode.wrong), -1).mean(axis=0)
 
 
-def _describe(label, own, inside, z, labels, predictions, n_classes, space, p):
-    members, rest = own[inside], own[~inside]
-    bad = members[predictions[members] != label]
-    typical = np.argsort(((z[bad] - z[bad].mean(axis=0)) ** 2).sum(axis=1), kind="stable")
+def _describe(label, places, inside, z, predictions, n_classes, space, p):
+    """Return the mode of the samples (n,) of a label, some of which are `inside`, by their places and predictions."""
+    wrong = predictions != label
+    bad = np.flatnonzero(inside & wrong)
+    typical = bad[np.argsort(((z[bad] - z[bad].mean(axis=0)) ** 2).sum(axis=1), kind="stable")]
+    errors = float(wrong[inside].mean()), float(wrong[~inside].mean())
+    share = tuple(float(end) for end in proportion_confint(len(bad), len(places), method="wilson"))
     counts = np.bincount(predictions[bad], minlength=n_classes)
-    errors = (float((predictions[part] != label).mean()) for part in (members, rest))
-    share = tuple(float(end) for end in proportion_confint(len(bad), len(own), method="wilson"))
-    return FailureMode(label, members, bad[typical], counts, *errors, share, p, space)
+    return FailureMode(label, places[inside], places[typical], counts, *errors, len(places), share, p, space)
 
 
 def _reduce(features):
@@ -140,6 +155,7 @@ def _scan(branches, wrong, expected, rng, alpha):
     """Yield the regions of a label, (n,) bool, the space of each, and its p, while p is at most alpha."""
     names = np.repeat(list(branches), [len(each) for each in branches.values()])
     inside, left = np.concatenate(list(branches.values())).astype(np.float32), np.ones(len(wrong), np.float32)
+    n_draws = max(_DRAWS, int(np.ceil(2 / alpha)))
     for _ in range(_MOST):
         bad, kept, places = wrong * left, inside * left, np.flatnonzero(left)
         n_bad, size = int(bad.sum()), kept.sum(axis=1)
@@ -151,9 +167,9 @@ def _scan(branches, wrong, expected, rng, alpha):
         gap = counts / sizes - (n_bad - counts) / (left.sum() - sizes)
         scores[(counts < LEAST_WRONG) | (gap < LEAST_GAP)] = 0
         best = scores.argmax()
-        drawn = kept[:, places] @ _draw(expected[places], n_bad, rng)
+        drawn = kept[:, places] @ _draw(expected[places], n_bad, n_draws, rng)
         chance = _excess(drawn, hoped[:, None], n_bad, left @ expected).max(axis=0)
-        p = (1 + (chance >= scores[best]).sum()) / (_DRAWS + 1)
+        p = (1 + (chance >= scores[best]).sum()) / (n_draws + 1)
         if not scores[best] or p > alpha:
             return
         region = kept[best] > 0
@@ -168,9 +184,9 @@ def _excess(counts, hoped, n_bad, hoped_in_all):
     return np.where(counts > hoped, score, 0.0)
 
 
-def _draw(expected, n_bad, rng):
+def _draw(expected, n_bad, n_draws, rng):
     """Draw which samples are wrong, n_bad each time, by the odds of what is expected, (n, n_draws) float32."""
-    keys = np.log(expected / (1 - expected))[:, None] + rng.gumbel(size=(len(expected), _DRAWS))
+    keys = np.log(expected / (1 - expected))[:, None] + rng.gumbel(size=(len(expected), n_draws))
     drawn = np.zeros(keys.shape, np.float32)
     np.put_along_axis(drawn, np.argpartition(-keys, n_bad - 1, axis=0)[:n_bad], 1, axis=0)
     return drawn

@@ -11,10 +11,10 @@ from mode_utils.repair.choosing.told_modes import say_mode, tell_apart
 N_CLASSES, EACH = 4, 200
 
 
-def labelled_points(rng, spread=1.0):
+def labelled_points(rng, spread=1.0, times=1):
     """Return points (n, 5) of four labels around centres far apart, and their labels."""
     centres = 4 * np.eye(5)[:N_CLASSES]
-    labels = np.repeat(np.arange(N_CLASSES), EACH)
+    labels = np.repeat(np.arange(N_CLASSES), times * EACH)
     return centres[labels] + spread * rng.normal(size=(len(labels), 5)), labels
 
 
@@ -22,12 +22,12 @@ def with_errors(labels, wrong, to=1):
     return np.where(wrong, (labels + to) % N_CLASSES, labels)
 
 
-def planted(rng, n_modes=1, rate=0.9, elsewhere=0.03):
-    """Label 0 has groups of 30 samples apart from the others, in which most are wrong."""
-    x, labels = labelled_points(rng)
+def planted(rng, n_modes=1, rate=0.9, elsewhere=0.03, times=1):
+    """Label 0 has groups of 30 samples, or some times as many, apart from the others, in which most are wrong."""
+    x, labels = labelled_points(rng, times=times)
     truth = np.full(len(labels), -1)
     for number in range(n_modes):
-        truth[30 * number : 30 * (number + 1)] = number
+        truth[30 * times * number : 30 * times * (number + 1)] = number
         x[truth == number] += np.array([0, 0, 0, 0, [5, -5][number]])
     wrong = rng.random(len(labels)) < np.where(truth >= 0, rate, elsewhere)
     return x, labels, with_errors(labels, wrong, to=1 + np.maximum(truth, 0)), truth
@@ -142,3 +142,18 @@ def test_modes_are_drawn(tmp_path):
     fig.savefig(tmp_path / "modes.png")
     assert len(ax.texts) == 20 and len(ax.get_yticklabels()) == 2
     plt.close(fig)
+
+
+def test_of_a_label_of_many_samples_some_are_searched_and_of_many_labels_each_can_still_be_told():
+    rng = np.random.default_rng(5)
+    x, labels, predictions, truth = planted(rng, times=15)  # 3,000 samples of each label
+    (found,) = find_failure_modes({"states": x}, labels, predictions, N_CLASSES)
+    assert found.searched == 2_000 and len(found.members) < 600 and (truth[found.wrong] == 0).mean() > 0.9
+    x, labels, predictions, _ = planted(rng)
+    rare = 60  # labels of 40 samples each, of which 10 are wrong, here and there
+    more = N_CLASSES + np.repeat(np.arange(rare), 40)
+    wrong = np.tile(np.arange(40) < 10, rare)
+    x = np.concatenate([x, 40 + 8 * rng.normal(size=(rare, 5))[more - N_CLASSES] + rng.normal(size=(len(more), 5))])
+    predictions = np.concatenate([predictions, np.where(wrong, 0, more)])
+    found = find_failure_modes({"states": x}, np.concatenate([labels, more]), predictions, N_CLASSES + rare)
+    assert 0 in {each.label for each in found} and len(found) <= 3

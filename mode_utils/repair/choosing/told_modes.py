@@ -10,17 +10,19 @@ from mode_utils.repair.reading.array_values import are_numbers_of_things
 NO_MODE = "no part of a label was found that fails while the rest does not: labels fail as a whole, or here and there"
 _MOST_COLUMNS = 200  # of a table, in which a rule is sought
 _MOST_VALUES = 50  # of a column of texts
+_MOST_BYTES = 400e6  # of samples that modes are sought in
 _CLEAR = 0.8  # share of a rule's samples that are in the mode, at least
 
 
 def case_modes(case, predictions):
     """Return the `failure_modes.FailureMode`s of a `Case` or an `OutputsCase`, among its validation samples, a list.
 
-    They are sought in the samples themselves, where these are numbers, and in states; `predictions` (n_validation,) are
-    labels.
+    They are sought in the samples themselves, where these are numbers, and not too many, and in states; `predictions`
+    (n_validation,) are labels.
     """
     data, spaces = case.data, {}
-    if case.has_samples and not are_numbers_of_things(data.x_validation):
+    few = 4 * data.x_validation.size <= _MOST_BYTES
+    if few and case.has_samples and not are_numbers_of_things(data.x_validation):
         spaces["samples"] = np.asarray(data.x_validation, np.float32)
     spaces["states"] = case.outputs.of_validation()[0]
     return find_failure_modes(spaces, data.y_validation, predictions, data.n_classes, case.seed)
@@ -50,7 +52,7 @@ def say_mode(mode, labels, names, columns=None):
     names : sequence of str, of the labels
     columns : pandas.DataFrame, optional; what is known of each of the samples, a row each, such as a table's columns
     """
-    most, n_own = int(mode.taken_for.argmax()), int((labels == mode.label).sum())
+    most, n_own = int(mode.taken_for.argmax()), mode.searched
     low, high = mode.share
     told = f"{names[mode.label]}: of {len(mode.members)} samples that lie together {len(mode.wrong)} are wrong"
     told += f" ({mode.error:.0%}; {mode.elsewhere:.0%} of its other {n_own - len(mode.members)})"
