@@ -21,7 +21,7 @@ VALIDATION, OLD = "validation", "old"  # samples that judge
 WHOLE, CALIBRATION_ERROR, LOG_LOSS = "all samples", "calibration error", "log loss"
 _BINS, _DRAWS = 10, 200  # of confidence; of samples, for the error of a calibration error
 _SEEN = 0.1  # p, adjusted by Holm, of a loss that is large by all samples that judge
-_LEAST = 1e-4  # probability, in a log loss
+_LEAST, _NO_ERROR = 1e-4, 1e-12  # probability, in a log loss; standard error of what does not vary
 _MOST = 1_000  # times as many samples, up to which a number is named
 _LEAST_OF_PART, _MOST_PARTS = 10, 20  # samples of a group that is a term, and how many groups are
 
@@ -72,7 +72,7 @@ class Trade:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ContractVerdict:
     """What became of a contract.
 
     Attributes
@@ -103,7 +103,7 @@ class Verdict:
 
 
 def judge_contract(contract, sides, names, parts=None):
-    """Return the `Verdict`, and that of each label on new bugs, see `verdicts.judge_labels`.
+    """Return the `ContractVerdict`, and that of each label on new bugs, see `verdicts.judge_labels`.
 
     Parameters
     ----------
@@ -122,7 +122,8 @@ def judge_contract(contract, sides, names, parts=None):
     whole, of_calibration = own.sum(axis=1, keepdims=True), _calibration(contract, *sides[VALIDATION])
     of_parts = {name: _changes_at(places, *labels[0]) for name, places in parts.places.items()}
     least = _least_p(parts.groups, *labels[0], len(names), contract)
-    beside = [max(loss_p(*whole, contract.whole)[0], least["whole"]), *of_calibration.pop("p", [])]
+    beside = [max(loss_p(*whole, contract.whole)[0], least["whole"])]
+    beside += [norm.sf((loss - allowed) / error) for loss, error, allowed in of_calibration.values()]
     beside += [loss_p(*each, contract.part)[0] for each in of_parts.values()]
     verdicts = judge_labels(*own, contract.label, beside, least["labels"])
     p = np.maximum(loss_p(*own, contract.label), 0 if least["labels"] is None else least["labels"])
@@ -133,8 +134,8 @@ def judge_contract(contract, sides, names, parts=None):
     for place, name in enumerate(names):
         each = slice(place, place + 1)
         rows.append(_row(name, own[:, each], every[:, each], contract.label, verdicts[place] == NEW_BUG, kept[place]))
-    for term, broken in zip(of_calibration.values(), adjusted[1:], strict=False):
-        rows.append(term | {"outcome": BROKEN if broken < SIGNIFICANCE else term["outcome"]})
+    for (name, each), broken in zip(of_calibration.items(), adjusted[1:], strict=False):
+        rows.append(_of_error(name, len(labels[0][0]), *each, broken < SIGNIFICANCE))
     for (name, each), broken in zip(of_parts.items(), adjusted[len(adjusted) - len(of_parts) :], strict=True):
         rows.append(_row(name, each, each, contract.part, broken < SIGNIFICANCE, kept_p(*each, contract.part)[0]))
     loss = np.divide(every[2] - every[1], every[0], out=np.zeros(len(names)), where=every[0] > 0)
@@ -142,7 +143,7 @@ def judge_contract(contract, sides, names, parts=None):
     large = [name for name, lost, told, beyond in zip(names, loss, verdicts, seen, strict=True)
              if beyond and lost > contract.large and told != NEW_BUG]  # fmt: skip
     flips = find_flips(*sides[VALIDATION], names)
-    return Verdict(pd.DataFrame(rows), large, find_trades(labels, names, contract.label), flips), verdicts
+    return ContractVerdict(pd.DataFrame(rows), large, find_trades(labels, names, contract.label), flips), verdicts
 
 
 def _changes_at(places, y, before, after):
@@ -176,7 +177,7 @@ def count_changes(y, before, after, n_classes):
 
 
 def find_flips(y, before, after, names):
-    """Return negative flips among samples, see `Verdict`."""
+    """Return negative flips among samples, see `ContractVerdict`."""
     is_, names = as_labels(after), np.asarray(names)
     places = np.flatnonzero((as_labels(before) == y) & (is_ != y))
     sure = np.max(after, axis=1)[places] if np.ndim(after) == 2 else np.full(len(places), np.nan)
@@ -211,16 +212,21 @@ def calibration_error(right, confidence):
 
 def _row(term, own, every, tolerance, broken, p_kept):
     samples, fixed, broken_samples = (int(each[0]) for each in every)
-    loss = (broken_samples - fixed) / samples if samples else np.nan
-    outcome = BROKEN if broken else KEPT if p_kept < SIGNIFICANCE else OPEN
-    needed = needed_to_tell(samples, fixed, broken_samples, tolerance) if outcome == OPEN and samples else ""
-    found = {"term": term, "loss": loss, "at_most": float(largest_loss(*every)[0]), "tolerance": tolerance}
-    n = int(own[0, 0])
-    return found | {"samples": n, "old_samples": samples - n, "outcome": outcome, "needed": needed}
+    loss, n = (broken_samples - fixed) / samples if samples else np.nan, int(own[0, 0])
+    needed = needed_to_tell(samples, fixed, broken_samples, tolerance) if samples else ""
+    counts = {"samples": n, "old_samples": samples - n}
+    return _term(term, loss, largest_loss(*every)[0], tolerance, counts, broken, p_kept < SIGNIFICANCE, needed)
+
+
+def _term(name, loss, at_most, tolerance, counts, broken, is_kept, needed):
+    """Return a row of `ContractVerdict.terms`; `needed` is told where nothing can be."""
+    outcome = BROKEN if broken else KEPT if is_kept else OPEN
+    found = {"term": name, "loss": float(loss), "at_most": float(at_most), "tolerance": tolerance, **counts}
+    return found | {"outcome": outcome, "needed": needed if outcome == OPEN else ""}
 
 
 def _calibration(contract, y, before, after):
-    """Return the terms of calibration by name, and "p" that they are broken; nothing without probabilities."""
+    """Return loss, its standard error, and tolerance of the terms of calibration; nothing without probabilities."""
     if np.ndim(before) != 2 or np.ndim(after) != 2 or len(y) < 2:
         return {}
     losses = [-np.log(np.clip(p[np.arange(len(y)), y], _LEAST, 1)) for p in (before, after)]
@@ -231,19 +237,16 @@ def _calibration(contract, y, before, after):
     errors = [
         np.subtract(*(calibration_error(right[part], sure[part]) for right, sure in sides[::-1])) for part in draws
     ]
-    found = {
-        CALIBRATION_ERROR: (errors[0], np.std(errors[1:]), contract.calibration_error),
-        LOG_LOSS: (change.mean(), change.std(ddof=1) / np.sqrt(len(y)), contract.log_loss),
+    return {
+        CALIBRATION_ERROR: (errors[0], max(np.std(errors[1:]), _NO_ERROR), contract.calibration_error),
+        LOG_LOSS: (change.mean(), max(change.std(ddof=1) / np.sqrt(len(y)), _NO_ERROR), contract.log_loss),
     }
-    terms = {name: _term(name, len(y), *each) for name, each in found.items()}
-    return terms | {"p": [norm.sf((loss - allowed) / max(error, 1e-12)) for loss, error, allowed in found.values()]}
 
 
-def _term(name, n, loss, error, tolerance):
-    z, error = norm.isf(SIGNIFICANCE), max(float(error), 1e-12)
-    kept = (tolerance - loss) / error > z
+def _of_error(name, n, loss, error, tolerance, broken):
+    """Return the row of a term whose loss has a standard error."""
+    z = norm.isf(SIGNIFICANCE)
     times = (z * error / (tolerance - loss)) ** 2 if loss != tolerance else np.inf
     needed = f"about {times * n:,.0f}" if times <= _MOST else f"more than {_MOST * n:,}"
-    found = {"term": name, "loss": float(loss), "at_most": float(loss + z * error), "tolerance": tolerance}
-    outcome = {"outcome": KEPT if kept else OPEN, "needed": "" if kept else needed}
-    return found | {"samples": n, "old_samples": 0} | outcome
+    is_kept = (tolerance - loss) / error > z
+    return _term(name, loss, loss + z * error, tolerance, {"samples": n, "old_samples": 0}, broken, is_kept, needed)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.assessment import label_accuracies
-from mode_utils.repair.contract import BROKEN, VALIDATION, Verdict, as_labels, count_changes, judge_contract
+from mode_utils.repair.contract import BROKEN, VALIDATION, ContractVerdict, as_labels, count_changes, judge_contract
 from mode_utils.repair.verdicts import NEW_BUG
 
 
@@ -28,7 +28,7 @@ class RepairOutcome:
     more : tuple of int, labels that would have lost much, of which more old samples were taken
     state : tuple of arrays, of the repaired model, for `Trainer.restore`
     training : retraining.Training, how the retraining went; None where the user has retrained
-    contract : contract.Verdict, whether what worked still does
+    contract : contract.ContractVerdict, whether what worked still does
     added : (indices, labels) of the samples that were added, by place in the pool
     judged : campaign.judged.Judgement, optional, what the round shows
     """
@@ -41,7 +41,7 @@ class RepairOutcome:
     state: tuple[np.ndarray, ...]
     training: object
     accuracies: dict[str, float]
-    contract: Verdict | None = None
+    contract: ContractVerdict | None = None
     more: tuple[int, ...] = ()
     added: tuple[np.ndarray, np.ndarray] = ((), ())
     judged: object = None

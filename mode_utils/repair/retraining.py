@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mode_utils.networks.learning_rate import describe_rate, is_scheduled, rated_optimizers
-from mode_utils.repair.contract import Contract, Parts
-from mode_utils.repair.keeping import MORE_REPLAY, TRIES, keep_back, losing, losses_of_labels
+from mode_utils.repair.contract import OLD, VALIDATION, Contract, Parts, as_labels, count_changes
 from mode_utils.repair.repair_outcome import compare_predictions
 from mode_utils.selection.replay import Replay
+from mode_utils.splits import Splits
 
 
 def retrain(case, indices, labels, modes=()):
@@ -40,7 +40,7 @@ def retrain(case, indices, labels, modes=()):
     with case.trainer.at(case.initial_state):
         known, before = _predict(case, x), {part: _predict(case, x) for part, (x, _) in kept.judge.items()}
     chosen, worst, more = None, np.inf, ()
-    for _ in range(TRIES):
+    for _ in range(_TRIES):
         tried = _retrain_once(case, kept.splits, indices, more)
         losses = losses_of_labels(y, known, _predict(case, x))
         if losses.max() < worst:
@@ -67,6 +67,48 @@ def _retrain_once(case, splits, indices, more):
     if rate is None and training.stands_still and training.known < 1 and (rate := higher_rate(case, training)):
         training = train(case, splits, indices, replay, rate, more)
     return {"state": case.trainer.state(), "training": training, "replay": replay, "more": more}
+
+
+_MORE_REPLAY = 2.0  # old samples for each new one, of labels that lose, beside the others
+_TRIES = 3  # trainings
+_LOST, _LOSES = 0.05, 0.02  # of a label's old samples, from which it is retrained again, and from which it gets more
+_LEAST_BACK, _MOST_BACK, _MOST_BYTES = 0.2, 10_000, 400e6  # share, number and size of training samples kept back
+_UNCHANGED = 10  # old samples of each label that are taken to stay as they are, so that few decide little
+
+
+@dataclass(frozen=True)
+class KeptBack:
+    """A case's samples by what they are for: `splits` to retrain on, (x, y) that choose, by part those that judge."""
+
+    splits: Splits
+    choose: tuple
+    judge: dict
+
+
+def keep_back(case, indices, labels):
+    """Return the `KeptBack` of a case and what is added to it, by places in the pool (n,) and labels (n,)."""
+    known = np.zeros(len(case.data.x_pool), np.int32)
+    known[indices] = labels
+    splits, data = case.data.splits(known), case.data
+    n, needed = len(splits.train), round((case.options.replay + _MORE_REPLAY) * len(indices))
+    most = min(_MOST_BACK, _MOST_BYTES // max(1, splits.train.source[:1].nbytes))
+    n_back = int(np.clip(n - needed, min(_LEAST_BACK * n, most), most))
+    places = np.random.default_rng([case.seed, 4]).permutation(n)
+    choose, judge = (splits.train.take(np.sort(part)) for part in np.array_split(places[:n_back], 2))
+    parts = {VALIDATION: (data.x_validation, data.y_validation), "test": (data.x_test, data.y_test), OLD: judge}
+    parts = {part: each for part, each in parts.items() if each[0] is not None and len(each[1])}
+    return KeptBack(replace(splits, train=splits.train.subset(np.sort(places[n_back:]))), choose, parts)
+
+
+def losses_of_labels(y, before, after):
+    """Return the shares (n_classes,) that labels of samples (n,) have lost, by probabilities (n, n_classes)."""
+    samples, fixed, broken = count_changes(y, as_labels(before), as_labels(after), before.shape[1])
+    return (broken - fixed) / (samples + _UNCHANGED)
+
+
+def losing(losses):
+    """Return the labels that are to get more old samples: all that lose noticeably, if any loses much; or none."""
+    return tuple(np.flatnonzero(losses > _LOSES).tolist()) if losses.max() > _LOST else ()
 
 
 _MOST_EPOCHS = 64  # of a training that goes on by itself
@@ -114,7 +156,7 @@ class Training:
 def train(case, splits, indices, replay, learning_rate=None, more=()):
     """Train a case's model from its initial state on samples of the pool, and leave it trained; return the `Training`.
 
-    `replay` is the number of old samples for each new one; labels that get `more` have `MORE_REPLAY` beside them.
+    `replay` is the number of old samples for each new one; labels that get `more` have `_MORE_REPLAY` beside them.
     Unless the case states epochs, it goes on if most samples of a label are wrong: twice as long each time, until most
     are right or their loss no longer falls. A last epoch at a tenth of the learning rate calms what single steps have
     done to labels.
@@ -124,7 +166,7 @@ def train(case, splits, indices, replay, learning_rate=None, more=()):
     x, y = Replay(splits, replay, rng.spawn(1)[0]).with_old(indices)
     n_new = len(indices)
     if more:
-        places = rng.permutation(np.flatnonzero(np.isin(splits.train.y, more)))[: round(MORE_REPLAY * n_new)]
+        places = rng.permutation(np.flatnonzero(np.isin(splits.train.y, more)))[: round(_MORE_REPLAY * n_new)]
         x, y = (np.concatenate(each) for each in zip((x, y), splits.train.take(places), strict=True))
     weights = None if case.class_weights is None else case.class_weights.of_samples(y)
     looks, chunk, slow = [_look(trainer, x, y)], case.options.epochs, ()

@@ -7,8 +7,8 @@ import pytest
 
 from mode_utils.repair.conclusion import say_contract
 from mode_utils.repair.contract import BROKEN, KEPT, OLD, OPEN, VALIDATION, Contract, Parts, judge_contract
-from mode_utils.repair.keeping import keep_back, losing, losses_of_labels
 from mode_utils.repair.reading.arrays import check_arrays
+from mode_utils.repair.retraining import keep_back, losing, losses_of_labels
 
 NAMES = [f"label {n}" for n in range(5)]
 

@@ -7,16 +7,26 @@ from scipy.stats import multinomial, norm
 from mode_utils.repair.verdicts import NEW_BUG, judge_labels, kept_p, largest_loss, loss_p, needed_to_tell
 
 
+def all_outcomes(n):
+    """Return all counts of broken and of fixed samples that n samples can have."""
+    broken, fixed = (counts.ravel() for counts in np.indices((n + 1, n + 1)))
+    return tuple(counts[broken + fixed <= n] for counts in (broken, fixed))
+
+
+def weights(broken, fixed, n, share, tolerance):
+    """Return how likely these outcomes are if so large a share is fixed, and more is broken by the tolerance."""
+    shares = [share + tolerance, share, max(0, 1 - 2 * share - tolerance)]
+    return multinomial.pmf(np.stack([broken, fixed, n - broken - fixed], axis=1), n, shares)
+
+
 @pytest.mark.parametrize("tolerance", [0, 0.01, 0.02, 0.05, 0.1])
 @pytest.mark.parametrize("n", [5, 10, 20, 27])
 def test_of_few_samples_no_loss_that_is_tolerated_is_found_oftener_than_its_level_says(n, tolerance):
     """All outcomes are weighed, for all shares of fixed samples."""
-    broken, fixed = (counts.ravel() for counts in np.indices((n + 1, n + 1)))
-    broken, fixed = (counts[broken + fixed <= n] for counts in (broken, fixed))
+    broken, fixed = all_outcomes(n)
     p = loss_p(np.full(len(broken), n), fixed, broken, tolerance)
     for share in np.linspace(0, (1 - tolerance) / 2, 21):
-        shares = [share + tolerance, share, max(0, 1 - 2 * share - tolerance)]
-        weight = multinomial.pmf(np.stack([broken, fixed, n - broken - fixed], axis=1), n, shares)
+        weight = weights(broken, fixed, n, share, tolerance)
         for level in (0.001, 0.05, 0.2):
             assert weight[p <= level].sum() <= level * 1.0001
 
@@ -24,12 +34,10 @@ def test_of_few_samples_no_loss_that_is_tolerated_is_found_oftener_than_its_leve
 @pytest.mark.parametrize("tolerance", [0.02, 0.1])
 @pytest.mark.parametrize("n", [5, 20, 40])
 def test_nor_is_what_has_lost_as_much_as_the_tolerance_said_to_be_kept_oftener_than_its_level_says(n, tolerance):
-    broken, fixed = (counts.ravel() for counts in np.indices((n + 1, n + 1)))
-    broken, fixed = (counts[broken + fixed <= n] for counts in (broken, fixed))
+    broken, fixed = all_outcomes(n)
     p = kept_p(np.full(len(broken), n), fixed, broken, tolerance)
     for share in np.linspace(0, (1 - tolerance) / 2, 11):
-        shares = [share + tolerance, share, max(0, 1 - 2 * share - tolerance)]
-        weight = multinomial.pmf(np.stack([broken, fixed, n - broken - fixed], axis=1), n, shares)
+        weight = weights(broken, fixed, n, share, tolerance)
         assert weight[p <= 0.05].sum() <= 0.05 * 1.0001
 
 
