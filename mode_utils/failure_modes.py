@@ -85,16 +85,25 @@ def find_failure_modes(spaces, labels, predictions, n_classes, seed=0):
     if not len(searched):
         return []
     reduced = {name: _reduce(np.asarray(features)[places]) for name, features in spaces.items()}
-    of_own, modes = _share_of_own(next(iter(reduced.values())), labels[places]), []
-    alpha = _ALPHA / len(searched)
-    for label in map(int, searched):
-        own, rng = labels[places] == label, np.random.default_rng([seed, label])
-        expected = _expected(of_own, wrong, own)
-        branches = {name: _branches(z[own]) for name, z in reduced.items()}
-        for inside, name, p in _scan(branches, wrong[own], expected, rng, alpha):
-            z, found = reduced[name][own], predictions[places[own]]
-            modes.append(_describe(label, places[own], inside, z, found, n_classes, name, p))
-    return modes
+    of_own, y, said = _share_of_own(next(iter(reduced.values())), labels[places]), labels[places], predictions[places]
+    usual = np.ones(len(places), bool)
+    for _ in range(2):  # the second time, what is expected does not come from samples in modes
+        found = []
+        for label in map(int, searched):
+            own, rng = y == label, np.random.default_rng([seed, label])
+            branches = {name: _branches(z[own]) for name, z in reduced.items()}
+            expected = _expected(of_own, wrong, own, usual)
+            regions = _scan(branches, wrong[own], expected, rng, _ALPHA / len(searched))
+            found += [(label, np.flatnonzero(own), *each) for each in regions]
+        if not found:
+            return []
+        usual[:] = True
+        for _, own, inside, *_ in found:
+            usual[own[inside]] = False
+    return [
+        _describe(label, places[own], inside, reduced[name][own], said[own], n_classes, name, p)
+        for label, own, inside, name, p in found
+    ]
 
 
 def _some(places, seed):
@@ -133,12 +142,16 @@ def _share_of_own(z, labels):
     return ((labels[near] == labels[:, None]).sum(axis=1) + 0.5) / (n_neighbours + 1)
 
 
-def _expected(among, wrong, own):
-    """Return the probability that a sample of a label is wrong, by those of the others that lie among as many alike."""
-    odds, others = np.log(among / (1 - among)), wrong[~own]
-    columns, expected = np.column_stack([odds, odds**2]), np.full(own.sum(), wrong.mean())
+def _expected(among, wrong, own, usual):
+    """Return the probability that a sample of a label is wrong, by usual others that lie among as many of their own."""
+    odds, known = np.log(among / (1 - among)), ~own & usual
+    others = wrong[known]
+    columns, expected = (
+        np.column_stack([odds, odds**2]),
+        np.full(own.sum(), wrong[usual].mean() if usual.any() else wrong.mean()),
+    )
     if others.any() and not others.all():
-        expected = LogisticRegression(C=10).fit(columns[~own], others).predict_proba(columns[own])[:, 1]
+        expected = LogisticRegression(C=10).fit(columns[known], others).predict_proba(columns[own])[:, 1]
     return np.clip(expected, _SURE, 1 - _SURE)
 
 

@@ -157,3 +157,16 @@ def test_of_a_label_of_many_samples_some_are_searched_and_of_many_labels_each_ca
     predictions = np.concatenate([predictions, np.where(wrong, 0, more)])
     found = find_failure_modes({"states": x}, np.concatenate([labels, more]), predictions, N_CLASSES + rare)
     assert 0 in {each.label for each in found} and len(found) <= 3
+
+
+def test_a_label_beside_one_that_has_a_mode_gets_none_for_its_border():
+    """Errors of a mode do not lie at a border: what is expected at others' borders must not come from it."""
+    told = []
+    for seed in range(12):
+        rng = np.random.default_rng([seed, 9])
+        x, labels, _, truth = planted(rng)
+        x[truth < 0] += rng.normal(size=((truth < 0).sum(), 5))
+        predictions = ((x[:, None] - 4 * np.eye(5)[:N_CLASSES]) ** 2).sum(axis=2).argmin(axis=1)
+        predictions[truth == 0] = 1
+        told += [each.label for each in find_failure_modes({"states": x}, labels, predictions, N_CLASSES)]
+    assert told.count(0) >= 12 and len([each for each in told if each]) <= 2

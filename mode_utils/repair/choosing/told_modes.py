@@ -11,6 +11,7 @@ NO_MODE = "no part of a label was found that fails while the rest does not: labe
 _MOST_COLUMNS = 200  # of a table, in which a rule is sought
 _MOST_VALUES = 50  # of a column of texts
 _MOST_BYTES = 400e6  # of samples that modes are sought in
+_LEAST_GAIN = 1e-3  # of purity by a condition; balanced weights leave a pure leaf a rest of rounding
 _CLEAR = 0.8  # share of a rule's samples that are in the mode, at least
 
 
@@ -68,10 +69,12 @@ def tell_apart(columns, mode, labels):
     `columns` is a table with a row a sample: numbers are cut, texts are compared.
     """
     own = np.flatnonzero(labels == mode.label)
-    inside, table = np.isin(own, mode.members), _as_numbers(columns.iloc[own])
+    inside = np.isin(own, mode.members)
+    table = _as_numbers(columns.iloc[own], inside)
     if not table.shape[1]:
         return None
-    tree = DecisionTreeClassifier(max_depth=2, min_samples_leaf=5, class_weight="balanced", random_state=0)
+    tree = DecisionTreeClassifier(max_depth=2, min_samples_leaf=5, class_weight="balanced", random_state=0,
+                                  min_impurity_decrease=_LEAST_GAIN)  # fmt: skip
     values = table.to_numpy(np.float64)
     leaves = tree.fit(values, inside).apply(values)
     best = max(np.unique(leaves), key=lambda leaf: inside[leaves == leaf].sum() - (~inside)[leaves == leaf].sum())
@@ -82,14 +85,19 @@ def tell_apart(columns, mode, labels):
     return f"{' and '.join(_conditions(tree.tree_, best, list(table)))}: {found}"
 
 
-def _as_numbers(columns):
-    """Return the columns in numbers: texts of few values become a column a value, others are left out."""
+def _as_numbers(columns, inside):
+    """Return the columns in numbers; of texts of few values, each that is more frequent inside becomes a column."""
     parts = []
     for name, column in columns.items():
         if pd.api.types.is_numeric_dtype(column) and column.notna().all():
             parts.append(column.astype(float))
         elif column.nunique() <= _MOST_VALUES:
-            parts += [(column == value).astype(float).rename((name, value)) for value in column.dropna().unique()]
+            values = {value: (column == value).to_numpy() for value in column.dropna().unique()}
+            parts += [
+                pd.Series(there.astype(float), column.index, name=(name, value))
+                for value, there in values.items()
+                if there[inside].mean() > there.mean()
+            ]
     return pd.concat(parts[:_MOST_COLUMNS], axis=1) if parts else pd.DataFrame(index=columns.index)
 
 
