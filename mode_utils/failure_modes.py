@@ -18,6 +18,7 @@ from sklearn.neighbors import NearestNeighbors
 from statsmodels.stats.proportion import proportion_confint
 
 from mode_utils.assessment import check_labels
+from mode_utils.selection.pool_scan import digest_rows
 
 LEAST_WRONG = 10  # samples of a mode
 LEAST_GAP = 0.3  # by which its share of wrong samples exceeds that in the rest of the label
@@ -25,7 +26,7 @@ _ALPHA = 0.05  # of a mode that is not there, in any label
 _MOST = 4  # modes of a label
 _MOST_SAMPLES = 2_000  # of a label that are searched: the tree needs memory that grows with their square
 _LARGEST = 0.75  # share of a label that is still a region of it
-_DRAWS = 999  # of wrong samples by chance, at least, and as many as a p that is small enough for all labels takes
+_DRAWS = 999  # of wrong samples by chance, in a round of them; as many rounds as a p that is small enough takes
 _DIMENSIONS, _NEIGHBOURS = 20, 15
 _SURE = 1e-4  # probability that a sample is wrong, at least, and that it is right
 
@@ -63,7 +64,7 @@ def find_failure_modes(spaces, labels, predictions, n_classes, seed=0):
     """Return the `FailureMode`s of all labels, a list, label by label, the clearest first; an empty one if none is.
 
     In a model without modes one is found with a probability of at most 5%, as far as its labels are alike. Of a label
-    with more samples, `_MOST_SAMPLES` are searched, drawn at random; labels with few wrong ones are not.
+    with more samples, `_MOST_SAMPLES` are searched, drawn at random; of copies one is.
 
     Parameters
     ----------
@@ -78,8 +79,10 @@ def find_failure_modes(spaces, labels, predictions, n_classes, seed=0):
     for name, features in spaces.items():
         if len(features) != len(labels) or not np.isfinite(features).all():
             raise ValueError(f"space {name!r}: {len(features)} samples for {len(labels)} labels, all must be finite")
-    among = {label: _some(np.flatnonzero(labels == label), seed) for label in range(n_classes)}
-    places = np.sort(np.concatenate(list(among.values())))
+    first = np.asarray(next(iter(spaces.values())))
+    distinct = np.sort(np.unique(digest_rows(first, first.dtype), return_index=True)[1])  # copies are no evidence
+    some = [_some(distinct[labels[distinct] == label], seed) for label in range(n_classes)]
+    places = np.sort(np.concatenate(some))
     wrong = labels[places] != predictions[places]
     searched = np.flatnonzero(np.bincount(labels[places][wrong], minlength=n_classes) >= LEAST_WRONG)
     if not len(searched):
@@ -144,15 +147,14 @@ def _share_of_own(z, labels):
 
 def _expected(among, wrong, own, usual):
     """Return the probability that a sample of a label is wrong, by usual others that lie among as many of their own."""
-    odds, known = np.log(among / (1 - among)), ~own & usual
-    others = wrong[known]
-    columns, expected = (
-        np.column_stack([odds, odds**2]),
-        np.full(own.sum(), wrong[usual].mean() if usual.any() else wrong.mean()),
-    )
-    if others.any() and not others.all():
-        expected = LogisticRegression(C=10).fit(columns[known], others).predict_proba(columns[own])[:, 1]
-    return np.clip(expected, _SURE, 1 - _SURE)
+    values, rows = np.unique(among, return_inverse=True)
+    counts = np.array([np.bincount(rows[~own & usual & part], minlength=len(values)) for part in (wrong, ~wrong)])
+    if not counts.sum(axis=1).all():
+        return np.full(own.sum(), np.clip(wrong.mean(), _SURE, 1 - _SURE))
+    odds = np.log(values / (1 - values))
+    columns, outcomes = np.column_stack([odds, odds**2]), np.repeat([True, False], len(values))
+    curve = LogisticRegression(C=10).fit(np.tile(columns, (2, 1)), outcomes, sample_weight=counts.ravel())
+    return np.clip(curve.predict_proba(columns)[:, 1], _SURE, 1 - _SURE)[rows[own]]
 
 
 def _branches(z):
@@ -168,7 +170,7 @@ def _scan(branches, wrong, expected, rng, alpha):
     """Yield the regions of a label, (n,) bool, the space of each, and its p, while p is at most alpha."""
     names = np.repeat(list(branches), [len(each) for each in branches.values()])
     inside, left = np.concatenate(list(branches.values())).astype(np.float32), np.ones(len(wrong), np.float32)
-    n_draws = max(_DRAWS, int(np.ceil(2 / alpha)))
+    n_rounds = int(np.ceil(2 / alpha / _DRAWS))
     for _ in range(_MOST):
         bad, kept, places = wrong * left, inside * left, np.flatnonzero(left)
         n_bad, size = int(bad.sum()), kept.sum(axis=1)
@@ -180,11 +182,15 @@ def _scan(branches, wrong, expected, rng, alpha):
         gap = counts / sizes - (n_bad - counts) / (left.sum() - sizes)
         scores[(counts < LEAST_WRONG) | (gap < LEAST_GAP)] = 0
         best = scores.argmax()
-        drawn = kept[:, places] @ _draw(expected[places], n_bad, n_draws, rng)
-        chance = _excess(drawn, hoped[:, None], n_bad, left @ expected).max(axis=0)
-        p = (1 + (chance >= scores[best]).sum()) / (n_draws + 1)
-        if not scores[best] or p > alpha:
+        if not scores[best]:
             return
+        beyond = 0
+        for _ in range(n_rounds):
+            drawn = kept[:, places] @ _draw(expected[places], n_bad, rng)
+            beyond += (_excess(drawn, hoped[:, None], n_bad, left @ expected).max(axis=0) >= scores[best]).sum()
+            p = (1 + beyond) / (n_rounds * _DRAWS + 1)
+            if p > alpha:  # more draws cannot make it smaller
+                return
         region = kept[best] > 0
         yield region, str(own[best]), float(p)
         left[region] = 0
@@ -197,9 +203,9 @@ def _excess(counts, hoped, n_bad, hoped_in_all):
     return np.where(counts > hoped, score, 0.0)
 
 
-def _draw(expected, n_bad, n_draws, rng):
+def _draw(expected, n_bad, rng):
     """Draw which samples are wrong, n_bad each time, by the odds of what is expected, (n, n_draws) float32."""
-    keys = np.log(expected / (1 - expected))[:, None] + rng.gumbel(size=(len(expected), n_draws))
+    keys = np.log(expected / (1 - expected))[:, None] + rng.gumbel(size=(len(expected), _DRAWS))
     drawn = np.zeros(keys.shape, np.float32)
     np.put_along_axis(drawn, np.argpartition(-keys, n_bad - 1, axis=0)[:n_bad], 1, axis=0)
     return drawn

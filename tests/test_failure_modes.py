@@ -170,3 +170,13 @@ def test_a_label_beside_one_that_has_a_mode_gets_none_for_its_border():
         predictions[truth == 0] = 1
         told += [each.label for each in find_failure_modes({"states": x}, labels, predictions, N_CLASSES)]
     assert told.count(0) >= 12 and len([each for each in told if each]) <= 2
+
+
+def test_copies_are_no_evidence():
+    """Each of 200 samples fifteen times, a tenth of them wrong: a copy is wrong as surely as the sample is."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(N_CLASSES, size=200)
+    x = rng.normal(size=(200, 5)) + 3 * np.eye(5)[labels]
+    predictions = with_errors(labels, rng.random(200) < 0.12)
+    copies = np.tile(np.arange(200), 15)
+    assert find_failure_modes({"states": x[copies]}, labels[copies], predictions[copies], N_CLASSES) == []
