@@ -61,7 +61,7 @@ class FailureMode:
 
 
 def find_failure_modes(spaces, labels, predictions, n_classes, seed=0):
-    """Return the `FailureMode`s of all labels, a list, label by label, the clearest first; an empty one if none is.
+    """Return each `FailureMode` of all labels, a list, label by label, the clearest first; an empty one if none is.
 
     In a model without modes one is found with a probability of at most 5%, as far as its labels are alike. Of a label
     with more samples, `_MOST_SAMPLES` are searched, drawn at random; of copies one is.

@@ -16,7 +16,7 @@ _CLEAR = 0.8  # share of a rule's samples that are in the mode, at least
 
 
 def case_modes(case, predictions):
-    """Return the `failure_modes.FailureMode`s of a `Case` or an `OutputsCase`, among its validation samples, a list.
+    """Return each `failure_modes.FailureMode` of a `Case` or an `OutputsCase`, among its validation samples, a list.
 
     They are sought in the samples themselves, where these are numbers, and not too many, and in states; `predictions`
     (n_validation,) are labels.
