@@ -52,7 +52,7 @@ def prediction_captions(probabilities, labels, class_names):
 
 
 def plot_failure_modes(modes, samples, labels, probabilities, ax, class_names, width=8):
-    """Draw failure modes of images, of `find_failure_modes`, a row each: means of right and of its wrong ones, then some.
+    """Draw failure modes of images, a row each: the means of right and of its wrong samples, then some of these.
 
     `samples` (n, height, width[, channels]), `labels` (n,), `probabilities` (n, n_classes): all that were searched.
     """
