@@ -25,7 +25,7 @@ from mode_utils.splits import DIAGNOSE_ON, split_dataset
 from mode_utils.support.checks import MIN_RUNS, check_choice, check_least
 from mode_utils.support.streams import run_streams
 
-ARCHITECTURES = ("dense", "cnn", "residual")
+ARCHITECTURES = ("dense", "cnn", "residual", "linear")
 FINE_TUNE = ("all", "head")
 STARVED_LABELS = (3, 5, 8)
 _FOREIGN = {"mnist": "fashion_mnist"}  # whose samples are foreign to a dataset; MNIST's to all others

@@ -10,7 +10,8 @@ from mode_utils.repair.reading.array_sets import OUTPUTS
 from mode_utils.repair.reading.shard_files import find_shards
 from mode_utils.support.notebook.command_line import read_options
 
-_DATA = f".npz file with {', '.join(OUTPUTS.required)}, and any of {', '.join(OUTPUTS.optional)}"
+_DATA = f".npz file with {', '.join(OUTPUTS.required)}, and any of {', '.join(OUTPUTS.optional)}; with --fit it has no"
+_DATA += " probabilities, but features_train and y_train"
 _CHANGES = {
     "data_path": FILE | {"metavar": "data", "help": _DATA}, "output_dir": FOLDER, "budget": {"required": True},
     "only": ONLY, "class_names": {"metavar": "A,B,..."},
@@ -37,10 +38,14 @@ def _choose(given, declared):
     check_files(data=given.data_path, labels=tables)
     if outcome:
         check_files(data=outcome)
+        if getattr(given, "fit", False):
+            raise ValueError("--outcome is made here with --fit: leave out one of them")
         if not tables:
             raise ValueError("--outcome needs the labels that its models were retrained on: give them with --apply")
     parameters = read_options(given, declared, "mode-choose")
     if pool := parameters.get("pool"):
+        if parameters.get("fit"):
+            raise ValueError("--fit takes a pool in one file: leave out --pool, or --fit and give probabilities")
         find_shards(pool)
         parameters["pool"] = pool if "://" in pool else str(Path(pool).resolve())
     elif "workers" in parameters or parameters.get("scheduler"):

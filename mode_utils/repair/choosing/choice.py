@@ -26,6 +26,7 @@ class PoolCase:
 
     earlier = None  # rounds, `rounds.Earlier`
     only = None  # what alone may be chosen, `selection.eligible.Only`
+    head = None  # that is refitted in place of a model, `heads.Head`
 
     @property
     def n_pool(self):
