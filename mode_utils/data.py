@@ -80,7 +80,7 @@ def load_dataset(name="mnist"):
     """
     key = dataset_name(name)
     if key not in _LOADERS:
-        return _read_file(Path(name))
+        return _read_file(Path(key))
     arrays, class_names = _LOADERS[key]()
     x_train, x_test = (np.divide(arrays[part], 255, dtype=np.float32) for part in ("x_train", "x_test"))
     y_train, y_test = (arrays[part].astype(np.int32) for part in ("y_train", "y_test"))
@@ -116,8 +116,8 @@ def hold_out_samples(dataset, n):
 def dataset_name(name):
     """Return the name as `load_dataset` knows it, or raise a ValueError that names the choices."""
     key = str(name).lower().replace("-", "_").replace(" ", "_")
-    if str(name).endswith(".npz") and Path(name).is_file():
-        return str(name)
+    if str(name).endswith(".npz") and (found := [path for path in (Path(name), DATA_DIR / name) if path.is_file()]):
+        return str(found[0])
     if key not in _LOADERS:
         missing = "there is no such file" if key.endswith(".npz") else "unknown dataset"
         raise ValueError(f"{missing}: {name!r}; choose from {', '.join(_LOADERS)}, or give the path of an .npz file")
@@ -139,7 +139,9 @@ def _read_file(path):
     labels = [arrays[name] for name in ("y_train", "y_test")]
     for name, y in zip(("y_train", "y_test"), labels, strict=True):
         if y.dtype.kind not in "ui" or y.ndim != 1:
-            raise ValueError(f"{path}: {name} has dtype {y.dtype} and shape {y.shape}: labels must be whole numbers (n,)")
+            raise ValueError(
+                f"{path}: {name} has dtype {y.dtype} and shape {y.shape}: labels must be whole numbers (n,)"
+            )
     named = arrays.get("class_names", np.arange(1 + max(int(y.max(initial=0)) for y in labels)))
     parts = samples[0], labels[0].astype(np.int32), samples[1], labels[1].astype(np.int32)
     return Dataset(path.stem, *parts, tuple(map(str, named)), arrays.get("groups_train"), arrays.get("groups_test"))

@@ -12,11 +12,13 @@ from mode_utils.support.streams import run_streams
 
 _LINEAR_RATE = 0.01  # features of length 1, as of texts, have small gradients
 
+
 def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=1):
     """Build a softmax classifier, compiled with Adam and sparse categorical cross-entropy.
 
     "dense" is 784-28-28-10 of the replication, "cnn" two convolutions and a dense layer, "residual" three blocks of two
-    normalized convolutions, "linear" a head alone, for features of another network. `input_shape` is that of a sample, with or without channels; `width` is a factor on units.
+    normalized convolutions, "linear" a head alone, for features of another network. `input_shape` is that of a sample,
+    with or without channels; `width` is a factor on units.
     """
     check_choice("architecture", architecture, ARCHITECTURES)
     output, samples = keras.layers.Dense(n_classes, activation="softmax", name="output"), keras.Input(input_shape)
