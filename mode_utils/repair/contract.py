@@ -130,14 +130,17 @@ def judge_contract(contract, sides, names, parts=None):
     adjusted = holm([*p[own[0] > 0], *beside])[-len(beside) :]
     kept = np.where(p < SIGNIFICANCE, 1, np.maximum(kept_p(*every, contract.label), least["kept"]))
     of_whole = max(kept_p(*whole, contract.whole)[0], least["whole kept"])
-    rows = [_row(WHOLE, whole, whole, contract.whole, adjusted[0] < SIGNIFICANCE, of_whole)]
+    ends = largest_loss(*np.hstack([whole, every, *of_parts.values()]))
+    rows = [_row(WHOLE, whole, whole, ends[0], contract.whole, adjusted[0] < SIGNIFICANCE, of_whole)]
     for place, name in enumerate(names):
-        each = slice(place, place + 1)
-        rows.append(_row(name, own[:, each], every[:, each], contract.label, verdicts[place] == NEW_BUG, kept[place]))
+        each, broken = slice(place, place + 1), verdicts[place] == NEW_BUG
+        rows.append(_row(name, own[:, each], every[:, each], ends[1 + place], contract.label, broken, kept[place]))
     for (name, each), broken in zip(of_calibration.items(), adjusted[1:], strict=False):
         rows.append(_of_error(name, len(labels[0][0]), *each, broken < SIGNIFICANCE))
-    for (name, each), broken in zip(of_parts.items(), adjusted[len(adjusted) - len(of_parts) :], strict=True):
-        rows.append(_row(name, each, each, contract.part, broken < SIGNIFICANCE, kept_p(*each, contract.part)[0]))
+    of_ends = zip(ends[1 + len(names) :], adjusted[len(adjusted) - len(of_parts) :], strict=True)
+    for (name, each), (end, broken) in zip(of_parts.items(), of_ends, strict=True):
+        kept_by = kept_p(*each, contract.part)[0]
+        rows.append(_row(name, each, each, end, contract.part, broken < SIGNIFICANCE, kept_by))
     loss = np.divide(every[2] - every[1], every[0], out=np.zeros(len(names)), where=every[0] > 0)
     seen = holm(loss_p(*every, contract.label)) < _SEEN
     large = [name for name, lost, told, beyond in zip(names, loss, verdicts, seen, strict=True)
@@ -205,17 +208,22 @@ def find_trades(sides, names, tolerance):
 
 
 def calibration_error(right, confidence):
-    """Return the expected calibration error, in [0, 1], in ten bins of as many samples each (Nixon et al., 2019)."""
-    bins = np.array_split(np.argsort(confidence, kind="stable"), _BINS)
-    return sum(abs(right[part].mean() - confidence[part].mean()) * len(part) for part in bins if len(part)) / len(right)
+    """Return the expected calibration error, in [0, 1], in ten bins of as many samples each (Nixon et al., 2019).
+
+    It is that of the last axis of `right` and `confidence`, (..., n): whether samples are right, and how sure of it.
+    """
+    order, n = np.argsort(confidence, axis=-1, kind="stable"), np.shape(confidence)[-1]
+    over = np.take_along_axis(np.subtract(right, confidence, dtype=float), order, axis=-1)
+    starts = np.cumsum([0, *(len(part) for part in np.array_split(np.arange(n), min(_BINS, n)))])[:-1]
+    return np.abs(np.add.reduceat(over, starts, axis=-1)).sum(axis=-1) / n
 
 
-def _row(term, own, every, tolerance, broken, p_kept):
+def _row(term, own, every, at_most, tolerance, broken, p_kept):
     samples, fixed, broken_samples = (int(each[0]) for each in every)
     loss, n = (broken_samples - fixed) / samples if samples else np.nan, int(own[0, 0])
     needed = needed_to_tell(samples, fixed, broken_samples, tolerance) if samples else ""
     counts = {"samples": n, "old_samples": samples - n}
-    return _term(term, loss, largest_loss(*every)[0], tolerance, counts, broken, p_kept < SIGNIFICANCE, needed)
+    return _term(term, loss, at_most, tolerance, counts, broken, p_kept < SIGNIFICANCE, needed)
 
 
 def _term(name, loss, at_most, tolerance, counts, broken, is_kept, needed):
@@ -233,10 +241,10 @@ def _calibration(contract, y, before, after):
     change = losses[1] - losses[0]
     sides = [(p.argmax(axis=1) == y, p.max(axis=1)) for p in (before, after)]
     rng = np.random.default_rng(0)
-    draws = [np.arange(len(y)), *rng.integers(len(y), size=(_DRAWS, len(y)))]
-    errors = [
-        np.subtract(*(calibration_error(right[part], sure[part]) for right, sure in sides[::-1])) for part in draws
-    ]
+    draws = np.vstack([np.arange(len(y)), rng.integers(len(y), size=(_DRAWS, len(y)))])
+    few = np.array_split(draws, np.clip(len(y) // 500, 1, len(draws)))  # which fit into a cache
+    errors = np.concatenate([np.subtract(*(calibration_error(right[each], sure[each]) for right, sure in sides[::-1]))
+                             for each in few])  # fmt: skip
     return {
         CALIBRATION_ERROR: (errors[0], max(np.std(errors[1:]), _NO_ERROR), contract.calibration_error),
         LOG_LOSS: (change.mean(), max(change.std(ddof=1) / np.sqrt(len(y)), _NO_ERROR), contract.log_loss),
