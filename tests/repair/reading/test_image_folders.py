@@ -165,7 +165,7 @@ def test_pixels_are_given_as_in_training_whatever_the_layout(layout, made, read,
     make, pixels = LAYOUTS[layout]
     model = compiled(make(base, made[1]["train"][0].astype(np.float32)))
     x, y = made[1]["validation"]
-    right = model.predict(scaled(x, pixels), verbose=0).argmax(axis=1)
+    right = np.argmax(model(scaled(x, pixels), training=False), axis=1)
     trainer = Trainer(model)
     found, note = choose_pixels(trainer, read["x_train"], read["y_train"])
     # how torch and -1..1 scale them differs little
@@ -180,7 +180,7 @@ def test_a_case_is_diagnosed_with_pixels_as_in_training(layout, made, base):
     folder, arrays = made
     make, pixels = LAYOUTS[layout]
     model = compiled(make(base, arrays["train"][0].astype(np.float32)))
-    right = model.predict(scaled(arrays["validation"][0], pixels), verbose=0).argmax(axis=1)
+    right = np.argmax(model(scaled(arrays["validation"][0], pixels), training=False), axis=1)
     case = open_case(model, folder, budget=30)
     assert case.notes[0].startswith(f"Pixels are given as {pixels}; of 240 training images")
     expected = np.mean(right == arrays["validation"][1])
