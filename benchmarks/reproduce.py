@@ -49,7 +49,9 @@ def main(name="metrics", number="1"):
     table = pd.DataFrame({"committed": before.mean(), "anew": anew.mean()}).rename(MEANS)
     table["differs by"] = table["anew"] - table["committed"]
     equal = int((before == anew).all(axis=1).sum()) if same else 0
-    print(f"{name}, {cell.name}: {equal} of {len(before)} committed and {len(anew)} new runs are equal to the last digit")
+    print(
+        f"{name}, {cell.name}: {equal} of {len(before)} committed and {len(anew)} new runs are equal to the last digit"
+    )
     print(table.to_string(float_format="{:.4f}".format))
     good = same and bool((table["differs by"].abs() <= TOLERANCE).all())
     print("reproduced" if good else "NOT reproduced", f"(means may differ by {TOLERANCE} between processors)")
