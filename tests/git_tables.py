@@ -1,4 +1,4 @@
-"""The tables that pages and notebooks show: those of the working copy, or of Git where a sweep has rewritten them since.
+"""The tables that pages and notebooks show: the working copy's, or Git's where a sweep has rewritten them since.
 
 Another processor adds in another order, so that `make sweep` changes the last digits of committed tables: these are not
 wrong, and what shows the committed ones is not, either.

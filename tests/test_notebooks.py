@@ -53,7 +53,7 @@ def code_cells(path):
 
 @pytest.fixture(scope="module")
 def executed(once):
-    """Execute the walkthrough with the solutions of its exercises, see `test_exercises`, once for all processes."""
+    """Execute the walkthrough with the solutions of its exercises, once for all processes."""
 
     def execute_solved(folder):
         solved = with_solutions(nbformat.read(NOTEBOOKS / "walkthrough.ipynb", as_version=4))

@@ -31,8 +31,7 @@ def judge_labels(samples, fixed, broken, tolerance, beside=(), least_p=None):
     in groups.
     """
     samples, fixed, broken = (np.asarray(counts, int) for counts in (samples, fixed, broken))
-    judged = samples > 0
-    p = np.ones(len(samples))
+    judged, p = samples > 0, np.ones(len(samples))
     if judged.any():
         own = loss_p(samples[judged], fixed[judged], broken[judged], tolerance)
         own = own if least_p is None else np.maximum(own, np.asarray(least_p)[judged])
@@ -55,9 +54,8 @@ def loss_p(samples, fixed, broken, tolerance):
 
 def kept_p(samples, fixed, broken, tolerance):
     """Return p (n,) of a true loss of at least the tolerance, from counts (n,): non-inferiority; 1 without samples."""
-    if tolerance >= 1:  # anything is tolerated
-        return np.zeros(len(samples))
-    return loss_p(samples, broken, fixed, -float(tolerance))  # to lose more than -t the other way round
+    # anything is tolerated, or: to lose more than -t the other way round
+    return np.zeros(len(samples)) if tolerance >= 1 else loss_p(samples, broken, fixed, -float(tolerance))
 
 
 def largest_loss(samples, fixed, broken):

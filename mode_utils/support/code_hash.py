@@ -116,20 +116,14 @@ class _Reader:
         return self.hash_of(parts), name or "", alias.asname or alias.name
 
 
-class _Parts(ast.NodeTransformer):
-    """Takes docstrings away, and puts a number in place of each name that is imported, which `imports` keeps."""
+class _Parts(ast.NodeTransformer, list):
+    """Takes docstrings away, and puts a number in place of each name that is imported, which it is a list of."""
 
-    def __init__(self):
-        self.imports = []
-
-    def _count(self, node):
-        self.imports += (names := _each_name(node))
-        return [ast.Expr(ast.Constant(f"import {len(self.imports) - n}")) for n in range(len(names), 0, -1)]
-
-    visit_Import = visit_ImportFrom = _count
-
-    def generic_visit(self, node):
-        super().generic_visit(node)
+    def visit(self, node):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            self += (names := _each_name(node))
+            return [ast.Expr(ast.Constant(f"import {len(self) - n}")) for n in range(len(names), 0, -1)]
+        self.generic_visit(node)
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
         return node
@@ -139,13 +133,12 @@ class _Parts(ast.NodeTransformer):
 def _in_parts(text):
     """Return what a module does, in words, with a number for each imported name, and these imports."""
     parts = _Parts()
-    return ast.dump(parts.visit(ast.parse(text))), tuple(parts.imports)
+    return ast.dump(parts.visit(ast.parse(text))), tuple(parts)
 
 
 def _each_name(node):
-    if isinstance(node, ast.Import):
-        return [ast.Import([alias]) for alias in node.names]
-    return [ast.ImportFrom(node.module, [alias], node.level) for alias in node.names]
+    kind, *place = (ast.Import,) if isinstance(node, ast.Import) else (ast.ImportFrom, node.module, node.level)
+    return [kind(*place[:1], [alias], *place[1:]) for alias in node.names]
 
 
 def _homes(file):
