@@ -12,6 +12,8 @@ from mode_utils.selection.selectors import OVERFIT_SELECTIONS, SELECTORS
 from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import TIMES
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = DebugOptions(batch_size=200, max_iterations=3, epochs=1)
 
 

@@ -64,6 +64,7 @@ def executed(once):
     return once("walkthrough", execute_solved)
 
 
+@pytest.mark.slow
 def test_the_walkthrough_is_a_function_of_its_parameters(executed):
     runs = pd.read_csv(executed / "out/runs.csv")
     assert set(runs[runs["name"] == "yours"]["metric"]) == {"manhattan"}
@@ -74,6 +75,7 @@ def test_the_walkthrough_is_a_function_of_its_parameters(executed):
         assert tuple(gallery["metrics"]) == METRICS
 
 
+@pytest.mark.slow
 def test_every_exercise_has_a_solution_that_prints_what_it_found(executed):
     solved = nbformat.read(executed / "copy.ipynb", as_version=4)
     prose = [cell.source for cell in solved.cells if cell.cell_type == "markdown"]
@@ -85,6 +87,7 @@ def test_every_exercise_has_a_solution_that_prints_what_it_found(executed):
         assert "".join(output.text for output in cell.outputs if output.output_type == "stream").strip()
 
 
+@pytest.mark.slow
 def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(executed):
     outputs = [output for cell in code_cells(executed / "copy.ipynb") for output in cell.outputs]
     assert not [output.text for output in outputs if output.get("name") == "stderr"]
@@ -93,6 +96,7 @@ def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(exec
     assert len(bars) == 1 and "100%" in bars[0] and "6/6" in bars[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "architecture", "tables"),
     [
@@ -111,6 +115,7 @@ def test_the_other_studies_are_functions_of_their_parameters_too(name, architect
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "tables", "parameters"),
     [
@@ -135,6 +140,7 @@ def test_the_comparisons_of_strategies_are_functions_of_their_parameters(name, t
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("compare", "labelled"), [("advice", True), ("candidates", False)])
 def test_the_study_of_pools_is_a_function_of_its_parameters(compare, labelled, tmp_path):
     names = {"pool": "duplicated", "scenario": "underfit", "labelled": labelled, "compare": compare, "hold_out": 1_000}
@@ -151,6 +157,7 @@ def test_the_study_of_pools_is_a_function_of_its_parameters(compare, labelled, t
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 def test_the_repair_makes_its_own_example_and_leaves_a_repaired_model(tmp_path):
     copy = tmp_path / "copy.ipynb"
     execute("repair", copy, {"budget": 200}, tmp_path)
@@ -160,6 +167,7 @@ def test_the_repair_makes_its_own_example_and_leaves_a_repaired_model(tmp_path):
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.0])
 def test_a_campaign_is_a_function_of_its_parameters_with_an_arm_and_without(share, tmp_path):
     sizes = {"n_train": 600, "n_bug_fixing": 400, "n_validation": 200, "n_test": 300, "budget": 60, "rounds": 2}
@@ -173,6 +181,7 @@ def test_a_campaign_is_a_function_of_its_parameters_with_an_arm_and_without(shar
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 def test_the_ratio_study_is_a_function_of_its_parameters(tmp_path):
     parameters = {"n_classes": [2, 3, 4], "alphas": [0.2, 0.5, 0.8], "n_runs": 6, "per_class": 100, "batch_size": 40}
     parameters |= {"replays": [0, 1], "epochs": 1, "output_dir": str(tmp_path)}
@@ -183,6 +192,7 @@ def test_the_ratio_study_is_a_function_of_its_parameters(tmp_path):
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 def test_a_wrong_parameter_under_plain_papermill_ends_in_one_sentence_before_anything_is_done(tmp_path):
     copy, sentence = tmp_path / "copy.ipynb", "unknown metric 'jaccard'; choose from dot product"
     with pytest.raises(papermill.PapermillExecutionError) as raised:
@@ -193,6 +203,7 @@ def test_a_wrong_parameter_under_plain_papermill_ends_in_one_sentence_before_any
     assert len(ran) == 3 and "check_injected" in ran[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
@@ -303,6 +314,7 @@ def test_every_link_of_a_notebook_leads_somewhere(path):
     assert not [link for link in links if link not in beside and not path.parent.joinpath(link).exists()]
 
 
+@pytest.mark.slow
 def test_what_all_metrics_share_is_in_the_first_cell_alone_and_the_others_do_without(tmp_path):
     sweep = load_sweep(NOTEBOOKS / "sweeps/metrics.yml")
     first, *others = sweep.cells()

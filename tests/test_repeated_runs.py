@@ -12,6 +12,8 @@ from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import TIMES
 from mode_utils.support.streams import run_streams
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = DebugOptions(batch_size=100, max_iterations=2, epochs=1)
 
 IN_ANOTHER_PROCESS = """

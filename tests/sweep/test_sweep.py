@@ -16,6 +16,8 @@ from mode_utils.sweep.cluster import count_workers, thread_environment
 from mode_utils.sweep.run import summarise_time
 from mode_utils.sweep.tasks import CellOutcome
 
+pytestmark = pytest.mark.slow
+
 TABLE = "value,square\n1.0,1.0\n2.0,4.0\n3.0,9.0\n"
 REPORT_PARAMETERS = "sweep_dir = '.'\nresults_dir = '.'\nfigures_dir = '.'\ncells = []\ntitle = 'none'"
 REPORT = """

@@ -19,6 +19,8 @@ from mode_utils.repair.choosing.sharded_pool import ShardedPool
 from mode_utils.repair.outputs import choose_from_arrays
 from mode_utils.repair.reading.shard_files import find_shards, open_shard
 
+pytestmark = pytest.mark.slow
+
 N_CLASSES, N_FEATURES, N_SHARDS = 6, 12, 5
 
 

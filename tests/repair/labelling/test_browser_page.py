@@ -11,6 +11,8 @@ from browsing import browser_needed
 from mode_utils.repair.labelling.browser_page import write_label_page
 from mode_utils.repair.labelling.label_table import as_text, read_labels
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("cat", "dog", "=SUM(A1)", "</script><img src=x onerror=window.acted=1>")
 EVIL = "</script><script>window.acted=1</script><img src=x onerror=window.acted=1>"
 N_POOL = 30_000

@@ -21,6 +21,8 @@ from mode_utils.repair.reading.arrays import check_arrays
 from mode_utils.repair.reading.image_folders import read_images
 from mode_utils.repair.reading.own_samples import PIXELS, choose_pixels
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("cross", "frame", "square")
 SIZES = {"train": 240, "validation": 90, "pool": 120, "test": 60}
 layers = keras.layers

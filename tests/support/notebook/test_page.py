@@ -15,6 +15,8 @@ from mode_utils.study.formatting import points
 from mode_utils.support.notebook.kernels import execute_copy
 from mode_utils.support.notebook.page import address_on_site, describe_origin, render_page
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 RESULTS = shown_results("notebooks/results.ipynb")
 LOOK = (ROOT / "tests/site/look_at_page.js").read_text(encoding="utf-8")
