@@ -67,7 +67,7 @@ def executed(once):
 @pytest.mark.slow
 def test_the_walkthrough_is_a_function_of_its_parameters(executed):
     runs = pd.read_csv(executed / "out/runs.csv")
-    assert set(runs[runs["name"] == "yours"]["metric"]) == {"manhattan"}
+    assert set(runs["metric"]) == {"manhattan"}
     assert runs["seed"].nunique() == SMALL["n_runs"] and runs["samples_added"].max() <= 200
     with np.load(executed / "out/gallery.npz", allow_pickle=False) as gallery:
         assert all(gallery[name].shape == (10, 28, 28) for name in ("hci", "hmi", "hwi"))
@@ -93,7 +93,7 @@ def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(exec
     assert not [output.text for output in outputs if output.get("name") == "stderr"]
     bars = [text for output in outputs if "run/s" in (text := str(output.get("data", {}).get("text/plain", "")))]
     bars += [text for output in outputs if "s/run" in (text := str(output.get("data", {}).get("text/plain", "")))]
-    assert len(bars) == 1 and "100%" in bars[0] and "6/6" in bars[0]
+    assert bars and all("100%" in bar and "6/6" in bar for bar in bars)  # also those of solutions
 
 
 @pytest.mark.slow
