@@ -19,6 +19,8 @@ from mode_utils.repair.choosing.sharded_pool import ShardedPool
 from mode_utils.repair.outputs import choose_from_arrays
 from mode_utils.repair.reading.shard_files import find_shards, open_shard
 
+pytestmark = pytest.mark.slow
+
 N_CLASSES, N_FEATURES, N_SHARDS = 6, 12, 5
 
 
@@ -107,7 +109,7 @@ def test_a_pool_in_one_file_and_in_any_number_of_shards_is_the_same(how, known, 
     }
     arrays, options = base | (training if how == "k-center" else {}), SELECTED[how]
     whole = choose_from_arrays(arrays | pool, 120, **options)
-    for cuts in ([], [1], [7, 640, 641, 1_999]):
+    for cuts in ([1], [7, 640, 641, 1_999]):
         folder = tmp_path / f"{len(cuts)}"
         folder.mkdir()
         for number, rows in enumerate(np.split(np.arange(2_000), cuts)):
