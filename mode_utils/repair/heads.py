@@ -15,7 +15,7 @@ from mode_utils.repair.reading.class_names import listed
 from mode_utils.selection.reference import MOST_PASSES, fit_classifier
 from mode_utils.support.sample_parts import in_chunks
 
-STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # C: the larger, the less regularised
+STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # C, a larger one is freer
 _PATIENCE = 2  # strengths in a row that are worse than the best one, after which none larger is tried
 _FOLDS, _ONE_FOLD = 3, 1_000  # parts that are held out in turn; of more training samples, only the first one
 _MOST_ASKED = 6_000  # training samples that pick a strength
