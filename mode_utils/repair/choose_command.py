@@ -34,18 +34,9 @@ def main(arguments=None):
 def _choose(given, declared):
     folder = given.output_dir
     check_new(folder)
-    tables, outcome = getattr(given, "apply", []), getattr(given, "outcome", None)
-    check_files(data=given.data_path, labels=tables)
-    if outcome:
-        check_files(data=outcome)
-        if getattr(given, "fit", False):
-            raise ValueError("--outcome is made here with --fit: leave out one of them")
-        if not tables:
-            raise ValueError("--outcome needs the labels that its models were retrained on: give them with --apply")
+    _check_given(given)
     parameters = read_options(given, declared, "mode-choose")
     if pool := parameters.get("pool"):
-        if parameters.get("fit"):
-            raise ValueError("--fit takes a pool in one file: leave out --pool, or --fit and give probabilities")
         find_shards(pool)
         parameters["pool"] = pool if "://" in pool else str(Path(pool).resolve())
     elif "workers" in parameters or parameters.get("scheduler"):
@@ -62,6 +53,19 @@ def _choose(given, declared):
     if summary["without_label"]:
         print(f"label them in {folder / PAGE}, or fill in {folder / 'selected.csv'}")
     return REPAIRED
+
+
+def _check_given(given):
+    tables, outcome, fit = (getattr(given, name, None) for name in ("apply", "outcome", "fit"))
+    check_files(data=given.data_path, labels=tables or ())
+    if fit and getattr(given, "pool", ""):
+        raise ValueError("--fit takes a pool in one file: leave out --pool, or --fit and give probabilities")
+    if outcome:
+        check_files(data=outcome)
+        if fit:
+            raise ValueError("--outcome is made here with --fit: leave out one of them")
+        if not tables:
+            raise ValueError("--outcome needs the labels that its models were retrained on: give them with --apply")
 
 
 if __name__ == "__main__":

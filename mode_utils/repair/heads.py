@@ -15,7 +15,7 @@ from mode_utils.repair.reading.class_names import listed
 from mode_utils.selection.reference import MOST_PASSES, fit_classifier
 from mode_utils.support.sample_parts import in_chunks
 
-STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # C: the larger, the less regularised
+STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # C, a larger one is freer
 _PATIENCE = 2  # strengths in a row that are worse than the best one, after which none larger is tried
 _FOLDS, _ONE_FOLD = 3, 1_000  # parts that are held out in turn; of more training samples, only the first one
 _MOST_ASKED = 6_000  # training samples that pick a strength
@@ -88,8 +88,10 @@ class Head:
 
     def say(self, class_names):
         """Return sentences on how it was fitted."""
-        n, counts = len(self.more[1]), np.bincount(joined(self.first, self.more)[1], minlength=self.n_classes)
+        x, y = joined(self.first, self.more)
+        n, counts, right = len(self.more[1]), np.bincount(y), (self.probabilities(x).argmax(axis=1) == y).mean()
         told = f"A head was fitted to {len(self.first[1])} samples{f' and {n} labels that came' if n else ''}"
+        told += f", and gets {right:.1%} of them right"
         if self.strengths is None:
             scores = "" if self.temperature is None else (
                 f"; a softmax makes probabilities of its scores, divided by {self.temperature:.3g}, by held-out samples"
@@ -99,7 +101,7 @@ class Head:
         how = "as no sample can be held out"
         if len(self.strengths):
             best = self.strengths.loc[self.strengths["log_loss"].idxmin()]
-            how = f"which predicts held-out samples best, {best['accuracy']:.1%} of them right"
+            how = f"which predicts held-out samples best ({best['accuracy']:.1%} right)"
         said = [f"{told}: logistic regression, {columns}, strength C = {self.model[-1].C:g}, {how}."]
         if (single := np.flatnonzero(counts == 1)).size and len(self.strengths):
             names = listed((class_names[label] for label in single), _NAMED)

@@ -126,7 +126,8 @@ def choose_from_arrays(arrays, budget, folder=None, apply=(), outcome=None, **op
         raise ValueError("an outcome is given, but a head is refitted here, which makes it: leave out one of them")
     labelled = take_round(case, apply) if apply else None
     chosen = choose_inputs(case, report)
-    judged = judge_head(case, chosen, labelled) if case.head else outcome and judge_outcome(labelled, outcome)
+    judged = judge_head(case, chosen, labelled) if case.head else None
+    judged = judged if outcome is None else judge_outcome(labelled, outcome)
     found = ArraysChoice(case, report, find_faults(case), chosen, labelled, judged)
     if folder is not None:
         gathered = labelled and labelled.gathered
