@@ -92,6 +92,8 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     summary |= _groups(report.groups) if report.groups else {}
     summary |= {"failure_modes": say_modes(case, report)}
     summary |= {"drawn_at_random": len(arm_of(case).new) if len(chosen) else 0}
+    right = report.assessment.predictions == np.asarray(case.data.y_validation)
+    summary |= {"accuracy": float(right.mean()), "pool_labelled": bool(case.data.pool_labelled)}
     summary |= {"chosen": len(chosen), "remarks": [each for each in remarks if each], "without_label": len(asked)}
     if outcome is not None:
         rounds = rounds_with(case, outcome)
@@ -233,7 +235,8 @@ def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
     found["contract"]["flips"] = _rows(outcome.contract.flips)
     told = say_outcome(outcome, report, theta, keep_new_bugs, without_label)
     next_round = {"advice": judged.advice, "why": judged.why} if judged else {}
-    return {"outcome": found, "told": told, "next_round": next_round, "rounds": rounds}
+    gain = judged.gain.say() + judged.doubt if judged and judged.gain else ""
+    return {"outcome": found, "told": told, "gain": gain, "next_round": next_round, "rounds": rounds}
 
 
 def _rows(table):
