@@ -123,9 +123,9 @@ def did_you_mean(name: str, names: Collection[str]) -> str:
 def check_injected(check: Callable[[dict], object] | None = None) -> None:
     """Check the parameters of the notebook that this is called in: papermill only warns of names not declared there.
 
-    An undeclared name, a value that does not fit, and an error of `check`, given all values, is a `ParameterError`. What
-    later cells have left in a kernel is forgotten after an error, and before the parameters' cell is executed anew, with
-    the parameters: no cell takes the results of other options for its own.
+    An undeclared name, a value that does not fit, and an error of `check`, given all values, is a `ParameterError`.
+    What later cells have left in a kernel is forgotten after an error and, with the parameters, before their cell is
+    executed anew: no cell takes the results of other options for its own.
     """
     from IPython import get_ipython
 
