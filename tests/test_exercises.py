@@ -10,7 +10,7 @@ from test_notebooks import SMALL, STAGES
 from mode_utils.support.notebook.kernels import Watch, run_notebook
 
 WALKTHROUGH = Path(__file__).parents[1] / "notebooks/walkthrough.ipynb"
-SOLUTION = re.compile(r"\*\*Predict first\.\*\*.*?<details>\n<summary>.*?</summary>\n\n```python\n(.*?)```", re.DOTALL)
+SOLUTION = re.compile(r"<details>\n<summary>.*?</summary>\n\n```python\n(.*?)```", re.DOTALL)
 AN_EXERCISE = re.compile(r"\*\*Predict first\.\*\*")
 
 
@@ -40,6 +40,9 @@ def test_every_exercise_has_a_solution_that_prints_what_it_found(solved):
     codes = {code.strip() for source in prose for code in SOLUTION.findall(source)}
     ran = [cell for cell in solved.cells if cell.cell_type == "code" and cell.source.strip() in codes]
     assert len(ran) == len(codes) == len(AN_EXERCISE.findall(WALKTHROUGH.read_text())) >= 8
+    for place, cell in enumerate(solved.cells):  # the question, a cell to try in, what is seen, the solution
+        if AN_EXERCISE.search(cell.source):
+            assert "# try it here" in solved.cells[place + 1].source and "</details>" not in cell.source
     for cell in ran:
         assert "assert" in cell.source
         assert "".join(output.text for output in cell.outputs if output.output_type == "stream").strip()

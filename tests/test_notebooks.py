@@ -225,9 +225,10 @@ def test_the_walkthrough_shows_a_defect_that_is_repaired_and_says_what_to_see():
     assert max(len(cell.source.splitlines()) for cell in code) <= 12
     assert sum("**What you should see:**" in cell.source for cell in cells) >= 10
     texts = [str(output.get("data", {}).get("text/markdown", "")) for cell in code for output in cell.outputs]
-    (verdict,) = [text for text in texts if "was repaired by" in text]
-    before, after, control = map(float, re.findall(r"(\d+\.\d)%", verdict)[:3])
-    assert before < 75 and after > control > before
+    (verdict,) = [text for text in texts if "inputs that `recommended` chose" in text]
+    yours, recommended = verdict.split("\n\n")
+    before, after, control = map(float, re.findall(r"(\d+\.\d)%", recommended)[:3])
+    assert before < 75 and after > control > before and "`yours (original)` chose" in yours
 
 
 def test_the_sweeps_over_metrics_keep_the_originals_setup():

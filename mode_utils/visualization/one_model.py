@@ -3,6 +3,7 @@
 import numpy as np
 import seaborn as sns
 
+from mode_utils.assessment import label_accuracies
 from mode_utils.visualization.map_colours import class_looks, ranked_classes
 from mode_utils.visualization.style import BAD, CONTROL, HELD_OUT, MARK, MODE, TRAIN
 
@@ -48,6 +49,15 @@ def plot_label_accuracies(train_accuracies, held_out_accuracies, ax, theta, clas
     return ax
 
 
+def plot_head(predictions, labels, ax, class_names, title):
+    """Draw what share of each label's held-out samples a feature model gets right, from its predictions (n,)."""
+    accuracies = label_accuracies(labels, predictions, len(class_names))
+    bars = ax.bar(class_names, 100 * accuracies, color=HELD_OUT)
+    ax.bar_label(bars, ["" if np.isnan(each) else f"{each:.0%}" for each in accuracies])
+    ax.set(ylim=(0, 112), xlabel="label", ylabel="right, %", title=title)
+    return ax
+
+
 def plot_confusions(labels, predictions, ax, class_names):
     """Draw what samples (n,) of each label 0 .. n_classes - 1 are taken for: a row a label, the shares in colour."""
     counts = np.zeros((len(class_names), len(class_names)), dtype=int)
@@ -57,7 +67,8 @@ def plot_confusions(labels, predictions, ax, class_names):
     scale = {"vmin": 0, "vmax": 130, "cbar": False, "linewidths": 1, "linecolor": "0.9"}  # 100% is not too dark
     names = {"xticklabels": class_names, "yticklabels": class_names, "ax": ax, "square": True}
     written = np.where(counts > 0, counts.astype(str), "")
-    for hidden, cmap in ((~right | (counts == 0), "Blues"), (right | (counts == 0), sns.light_palette(BAD, as_cmap=True))):
+    reds = sns.light_palette(BAD, as_cmap=True)
+    for hidden, cmap in ((~right | (counts == 0), "Blues"), (right | (counts == 0), reds)):
         sns.heatmap(shares, mask=hidden, cmap=cmap, annot=written, fmt="", **scale, **names)
     ax.tick_params(rotation=0)
     ax.set(xlabel="what the model says", ylabel="what it is", title="Right (blue) and wrong (red), samples")
