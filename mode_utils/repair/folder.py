@@ -85,7 +85,8 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     if labels is not None and len(labels.disagreed):
         labels.disagreed.to_csv(folder / "disagreed.csv", index=False)
     if len(asked):
-        write_label_page(folder / PAGE, asked, case.data.class_names, samples_of(case, asked))
+        independent = len(arm_of(case).new) > 0  # labels of a control arm are to owe nothing to the model
+        write_label_page(folder / PAGE, asked, case.data.class_names, samples_of(case, asked), hints=not independent)
     sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation")} | {"pool": case.n_pool}
     summary = case.about() | {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
     summary |= {"labels": _rows(report.labels), "confusions": _rows(report.confusions.head(20))}
