@@ -7,6 +7,13 @@ import re
 import pandas as pd
 
 NOTHING = "\N{EN DASH}"  # where there is no number
+_DATASETS = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+
+
+def dataset_title(name):
+    """Return how readers know a dataset; a name that starts with one, up to a comma, keeps the rest."""
+    first, comma, rest = name.partition(",")
+    return _DATASETS.get(first, first) + comma + rest
 
 
 def points(share):
@@ -89,7 +96,9 @@ def _written(name, value):
     if isinstance(value, bool) or str(value) in ("True", "False"):
         return "yes" if value else "no"
     if not isinstance(value, numbers.Number):
-        return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(str(value), quote=False))  # a name, no Markdown
+        return re.sub(
+            r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(dataset_title(str(value)), quote=False)
+        )  # a name, no Markdown
     if value in (float("inf"), float("-inf")):
         return "never"
     return TITLES[name][1](value) if name in TITLES else significant(value)

@@ -106,6 +106,23 @@ def test_each_page_notebook_and_module_stands_in_the_contents_once(collect, sour
     assert {path.name.split(".")[-2] for path in (sources / "api").iterdir()} >= modules
 
 
+def test_evidence_is_told_before_its_code(collect):
+    new = nbformat.v4
+    long = "| a |\n|---|\n" + "| 1 |\n" * 30
+    table = new.new_output("display_data", {"text/markdown": long, "text/html": "<table><tr></tr></table>"})
+    cells = [
+        new.new_code_cell(source="a = 1"),
+        new.new_code_cell(source="b = 2"),
+        new.new_code_cell(source="a", outputs=[table]),
+    ]
+    told = collect.with_results_first(nbformat.writes(new.new_notebook(cells=[*cells, new.new_markdown_cell("end")])))
+    shown, end = nbformat.reads(told, as_version=4).cells
+    assert shown.source == "a = 1\n\n\nb = 2\n\n\na" and shown.metadata["tags"] == ["hide-input"]
+    data = shown.outputs[0]["data"]
+    assert data["text/markdown"].startswith("<details") and long in data["text/markdown"]
+    assert data["text/html"].startswith("<table") and end.source == "end"
+
+
 def test_a_new_page_finds_its_place_by_itself_and_a_missing_one_is_not_missed(collect, sources, tmp_path):
     (tmp_path / "docs").mkdir()
     for name in ("claims", "brand-new"):
@@ -118,7 +135,8 @@ def test_a_new_page_finds_its_place_by_itself_and_a_missing_one_is_not_missed(co
 def test_each_figure_of_the_gallery_names_what_draws_it_and_the_command(collect, sources):
     drawn, makefile = collect.drawn_by(), (ROOT / "Makefile").read_text()
     names = {path.stem for path in (ROOT / "figures").glob("*.png")}
-    assert names <= set(drawn)
+    assert names <= set(drawn) and names == set(collect.SEEN)
+    assert len(set(collect.SEEN.values())) == len(names)
     for source, command in drawn.values():
         recipe = makefile.split(f"\n{command.removeprefix('make ')}:")[1].split("\n\n")[0]
         assert (ROOT / source).exists() and source in recipe
