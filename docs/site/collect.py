@@ -36,8 +36,8 @@ CONTENTS = {  # what stands where in the contents; a page that is named nowhere 
         "notebooks/campaign", "docs/any-framework", "notebooks/choose",
     ],
     "Evidence": [
-        "docs/claims", "notebooks/results", "docs/which-inputs", "docs/accuracy-tables", "docs/questions",
-        "docs/differences", "figures/gallery", "notebooks/sweep_reports/*",
+        "docs/claims", "notebooks/results", "docs/which-inputs", "docs/metrics", "docs/accuracy-tables",
+        "docs/questions", "docs/differences", "figures/gallery", "notebooks/sweep_reports/*",
     ],
     "Studies": ["notebooks/studies/*"],
     "Build on it": ["docs/sweeps", "docs/extending", "docs/code", "CONTRIBUTING", "api/mode_utils", "CHANGELOG"],

@@ -69,6 +69,14 @@ def test_every_link_and_its_anchor_lead_somewhere(path):
         assert not anchor or anchor in slugs(target), f"{place}#{anchor}"
 
 
+def test_no_word_is_misspelt(tmp_path):
+    for path in [*PAGES, *NOTEBOOKS]:
+        (tmp_path / f"{path.parent.name}.{path.stem}.txt").write_text(text_of(path), encoding="utf-8")
+    check = [sys.executable, "-m", "codespell_lib", str(tmp_path), "mode_utils"]
+    done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_every_figure_of_a_page_says_what_it_shows(path):
     assert all(len(words) > 20 for words in re.findall(r"!\[([^\]]*)\]\(", path.read_text(encoding="utf-8")))
@@ -149,6 +157,34 @@ def test_the_address_of_the_repository_is_that_of_the_workflow_or_unknown(collec
     monkeypatch.setenv("GITHUB_REPOSITORY", "somebody/something")
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://example.org")
     assert collect.repository_address() == "https://example.org/somebody/something"
+
+
+@pytest.mark.parametrize("metric", similarity.METRICS)
+def test_the_page_of_the_metrics_has_formula_range_and_picture_of_each(metric):
+    page = (ROOT / "docs/metrics.md").read_text()
+    section = page.split(f"\n## {metric.capitalize()}\n")[1].split("\n## ")[0]
+    picture = re.search(r"!\[[^\]]{40,}\]\(\.\./(figures/pages/metric_\w+\.png)\)", section)
+    assert "\nRange: " in section and f"| [{metric.capitalize()}](#{metric.replace(' ', '-')}) |" in page
+    assert (ROOT / picture[1]).exists() and picture[1].endswith(f"_{metric.replace(' ', '_')}.png")
+
+
+FORMULAS = {  # as the page writes them
+    "dot product": lambda x, h: (x * h).sum(),
+    "cosine similarity": lambda x, h: (x * h).sum() / (np.sqrt((x**2).sum()) * np.sqrt((h**2).sum())),
+    "manhattan": lambda x, h: -np.abs(x - h).sum(),
+    "euclidean": lambda x, h: -np.sqrt(((x - h) ** 2).sum()),
+    "minkowski": lambda x, h: -((np.abs(x - h) ** 3).sum() ** (1 / 3)),
+    "chebyshev": lambda x, h: -np.abs(x - h).max(),
+    "earth mover": lambda x, h: -np.abs(np.sort(x) - np.sort(h)).sum() / len(x),
+    "canberra": lambda x, h: -(np.abs(x - h) / (np.abs(x) + np.abs(h))).sum(),
+    "bray curtis": lambda x, h: -np.abs(x - h).sum() / np.abs(x + h).sum(),
+}
+
+
+def test_the_formulas_of_the_page_are_those_of_the_code(rng):
+    x, h = rng.uniform(0.01, 1, (2, 12))
+    scores = {metric: similarity.similarity_scores(x[None], h, metric)[0] for metric in similarity.METRICS}
+    assert scores == pytest.approx({metric: formula(x, h) for metric, formula in FORMULAS.items()})
 
 
 @pytest.fixture
