@@ -305,7 +305,7 @@ def test_any_of_the_label_and_what_is_to_be_expected_of_the_model(base, shards):
     found = choose_from_arrays(base, 60, pool=Shards(str(shards), workers=1), selector="random")
     assert len(found.chosen) == 60 and found.chosen["guess"].isin(["0", "1"]).mean() > 0.6
     truth = np.concatenate([draw(1500, shard + 1)[1].argmax(axis=1) == draw(1500, shard + 1)[2] for shard in range(5)])
-    said = int(found.remarks[0].split("about ")[1].split("%")[0])
+    said = int(found.remarks[1].split("about ")[1].split("%")[0])
     assert abs(said - 100 * truth.mean()) < 4
 
 
