@@ -25,7 +25,7 @@ COMMITTED = [path for folder in ("", "studies", "sweep_reports") for path in (NO
 committed = pytest.mark.parametrize("path", sorted(COMMITTED), ids=lambda path: path.stem)
 
 
-SOLUTION = re.compile(r"\*\*Predict first\.\*\*.*?<details>\n<summary>.*?</summary>\n\n```python\n(.*?)```", re.DOTALL)
+SOLUTION = re.compile(r"<details>\n<summary>.*?</summary>\n\n```python\n(.*?)```", re.DOTALL)
 AN_EXERCISE = re.compile(r"\*\*Predict first\.\*\*")
 
 
@@ -82,6 +82,9 @@ def test_every_exercise_has_a_solution_that_prints_what_it_found(executed):
     codes = {code.strip() for source in prose for code in SOLUTION.findall(source)}
     ran = [cell for cell in solved.cells if cell.cell_type == "code" and cell.source.strip() in codes]
     assert len(ran) == len(codes) == len(AN_EXERCISE.findall((NOTEBOOKS / "walkthrough.ipynb").read_text())) >= 8
+    for place, cell in enumerate(solved.cells):  # the question, a cell to try in, what is seen, the solution
+        if AN_EXERCISE.search(cell.source):
+            assert "# try it here" in solved.cells[place + 1].source and "</details>" not in cell.source
     for cell in ran:
         assert "assert" in cell.source
         assert "".join(output.text for output in cell.outputs if output.output_type == "stream").strip()
@@ -275,9 +278,10 @@ def test_the_walkthrough_shows_a_defect_that_is_repaired_and_says_what_to_see():
     assert max(len(cell.source.splitlines()) for cell in code) <= 12
     assert sum("**What you should see:**" in cell.source for cell in cells) >= 10
     texts = [str(output.get("data", {}).get("text/markdown", "")) for cell in code for output in cell.outputs]
-    (verdict,) = [text for text in texts if "was repaired by" in text]
-    before, after, control = map(float, re.findall(r"(\d+\.\d)%", verdict)[:3])
-    assert before < 75 and after > control > before
+    (verdict,) = [text for text in texts if "inputs that `recommended` chose" in text]
+    yours, recommended = verdict.split("\n\n")
+    before, after, control = map(float, re.findall(r"(\d+\.\d)%", recommended)[:3])
+    assert before < 75 and after > control > before and "`yours (original)` chose" in yours
 
 
 def test_the_sweeps_over_metrics_keep_the_originals_setup():

@@ -1,5 +1,6 @@
 """The README and the pages of docs/ say what the tables say, and lead to what exists."""
 
+import csv
 import re
 import sys
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_help_and_a_page_tell_of_every_target():
 def test_every_page_is_listed_and_the_readme_leads_to_them():
     listed = set(re.findall(r"\]\(([\w-]+\.md)\)", TEXTS["docs/README.md"]))
     assert listed == {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
-    assert "docs/README.md" in TEXTS["README.md"] and len(TEXTS["README.md"].splitlines()) <= 180
+    assert "docs/README.md" in TEXTS["README.md"]
 
 
 def test_each_python_example_of_the_pages_compiles_and_names_what_exists():
@@ -80,3 +81,26 @@ def test_each_python_example_of_the_pages_compiles_and_names_what_exists():
         compile(block, "example", "exec")
     names = {name for block in blocks for name in re.findall(r"\bmode\.(\w+)", block)}
     assert len(names) > 10 and all(getattr(mode, name) for name in names)
+
+
+def test_the_finding_in_the_first_bold_line_is_what_the_tables_say():
+    text = TEXTS["README.md"]
+    (finding,) = re.findall(r"^\*\*MODE's own choice.*\*\*$", text, re.MULTILINE)
+    assert text.index(finding) < text.index("![")
+    settings = [
+        row
+        for name in ("with", "without")
+        for row in csv.DictReader(
+            (ROOT / f"data/results/metrics/accuracy_table_{name}_layer_selection.csv").open(encoding="utf-8")
+        )
+    ]
+    assert sum(float(row["CI Low"]) > 0 for row in settings) == 0 and f"none of {len(settings)} settings" in finding
+    rows = [line.split("|")[1:6] for line in (ROOT / "data/results/pools/summary.md").read_text().splitlines()[2:]]
+    counts = [[int(cell) for cell in row[1:4]] for row in rows]
+    compared, above, below = map(sum, zip(*counts, strict=True))
+    assert f"in {above} of {compared} comparisons and is below them in none" in finding and below == 0
+    gains = {row[0].strip(): row[4].strip() for row in rows}
+    last = gains.pop("last layer of a residual network")
+    assert f"by {min(gains.values())} to {max(gains.values())} points" in finding
+    assert f"by {last} where the last" in finding
+    assert len(text.splitlines()) <= 120
