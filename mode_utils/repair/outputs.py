@@ -12,13 +12,19 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.assessment import judge_accuracies, label_accuracies
-from mode_utils.options import DebugOptions
+from mode_utils.options import OWN_DATA, DebugOptions
 from mode_utils.repair.campaign.labelled_round import LabelledRound, judge_outcome, take_round
 from mode_utils.repair.campaign.refitted import judge_head, save_heads
 from mode_utils.repair.campaign.rounds import Earlier, continue_outputs, read_earlier
-from mode_utils.repair.choosing.choice import PoolCase, Report, assess_case, choose_inputs, say_expected_accuracy
+from mode_utils.repair.choosing.choice import (
+    PoolCase,
+    Report,
+    assess_case,
+    choose_inputs,
+    say_choice,
+    say_expected_accuracy,
+)
 from mode_utils.repair.choosing.given_outputs import GivenOutputs
-from mode_utils.repair.choosing.group_report import say_choice
 from mode_utils.repair.choosing.pool_faults import PoolFaults, find_faults
 from mode_utils.repair.choosing.restricted import read_only
 from mode_utils.repair.choosing.sharded_pool import ShardedOutputs, ShardedPool, Shards
@@ -81,7 +87,7 @@ class ArraysChoice:
         todo = self.labelled.say_next() if self.labelled and not self.outcome else []
         groups = self.report.groups
         told = [*groups.shared, *groups.facts] if groups else []
-        told += [*say_choice(self.case, self.chosen), say_expected_accuracy(self.case)]
+        told += [*say_choice(self.case, self.report, self.chosen), say_expected_accuracy(self.case)]
         return [*told, *self.faults.sentences(), *todo]
 
     def say_outcome(self):
@@ -196,7 +202,7 @@ def open_outputs(
     if changes.pop("layer_selection", None):
         raise ValueError("layer_selection = True needs a model, whose layers are looked at: leave it out")
     only, head = changes.pop("only", ()), changes.pop("head", None)
-    changes = {"reference": "states", "control_share": CONTROL_SHARE} | changes
+    changes = OWN_DATA[preset] | {"control_share": CONTROL_SHARE} | changes
     if changes["reference"] != "states":
         raise ValueError(f"reference {changes['reference']!r} needs a model, which is trained afresh: leave it out")
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, layer_selection=False, **changes)
