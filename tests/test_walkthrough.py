@@ -18,6 +18,8 @@ from mode_utils.selection.replay import Replay
 from mode_utils.similarity import METRICS, SPATIAL
 from mode_utils.study.runs_table import ITERATION_COLUMNS, TIMES
 
+pytestmark = pytest.mark.slow
+
 CELLS = [
     cell
     for cell in nbformat.read(Path(__file__).parents[1] / "notebooks/walkthrough.ipynb", as_version=4).cells

@@ -32,25 +32,57 @@ CONTENTS = {  # what stands where in the contents; a page that is named nowhere 
         "docs/anywhere",
     ],
     "Your own model": [
-        "docs/own-model", "docs/labelling", "docs/groups", "notebooks/repair", "docs/contract", "docs/campaigns",
-        "notebooks/campaign", "docs/any-framework", "notebooks/choose",
+        "docs/embeddings", "docs/own-model", "docs/labelling", "docs/groups", "notebooks/repair", "docs/contract",
+        "docs/campaigns", "notebooks/campaign", "docs/any-framework", "notebooks/choose",
     ],
     "Evidence": [
-        "docs/claims", "notebooks/results", "docs/which-inputs", "docs/accuracy-tables", "docs/questions",
-        "docs/differences", "figures/gallery", "notebooks/sweep_reports/*",
+        "docs/claims", "notebooks/results", "docs/which-inputs", "docs/metrics", "docs/accuracy-tables",
+        "docs/questions", "docs/differences", "figures/gallery", "notebooks/sweep_reports/*",
     ],
     "Studies": ["notebooks/studies/*"],
     "Build on it": ["docs/sweeps", "docs/extending", "docs/code", "CONTRIBUTING", "api/mode_utils", "CHANGELOG"],
 }  # fmt: skip
-TITLES = {  # in the contents, where a page's own title would not tell it from another's
+TITLES = {  # of pages on the site, in the contents as on the page, where their own would not tell them from others
     "docs/README": "All pages",
     "docs/walkthrough": "The walkthrough and its parameters",
+    "docs/questions": "Which layer, which share, which distance?",
     "notebooks/walkthrough": "Notebook: MODE, step by step",
     "notebooks/repair": "Notebook: repair, step by step",
     "notebooks/campaign": "Notebook: a campaign, round after round",
     "notebooks/choose": "Notebook: choose, from any framework",
-    "notebooks/results": "Notebook: the results",
+    "notebooks/results": "The verdicts on MODE's claims, with their evidence",
+    "notebooks/sweep_reports/metrics": "Sweep of the nine metrics",
+    "notebooks/sweep_reports/pools": "Sweep of `recommended` on pools as they are",
+    "notebooks/sweep_reports/selectors": "Sweep of `adaptive` on clean pools",
+    "notebooks/sweep_reports/tables": "Sweep of overfit labels, its tables",
+    "notebooks/studies/pools": "Study: one pool, all strategies",
+    "notebooks/studies/selectors": "Study: one defect, fourteen selectors",
 }
+SEEN = {  # what is seen in a figure, as its heading in the gallery
+    "best": "The most similar image of each digit, by metric",
+    "critical_differences": "Which metrics can be told apart",
+    "differences": "What each metric gains over random inputs: nothing",
+    "earth_mover": "The earth mover distance, two ways and two orders",
+    "heatmaps": "The heat maps of ten digits, of right and wrong inputs",
+    "layer_choices": "Which layer is chosen as the target",
+    "layer_selection": "What selecting a layer changes",
+    "leak": "What diagnosing on the test set seems to gain",
+    "learning_curves": "Accuracy by samples added, fourteen strategies",
+    "likeness": "Looking like the digit does not mean repairing it",
+    "payoff": "Gains that were foretold, and what came",
+    "pools_cifar10": "Gains of each strategy on colour photographs",
+    "pools_heads": "Gains where the last layer alone is trained",
+    "pools_labelled": "Gains of each strategy, pools with labels",
+    "pools_unlabelled": "Gains of each strategy, pools without labels",
+    "pools_validation": "Gains of each strategy with 5,000 validation samples",
+    "power": "How many runs each metric's question takes",
+    "selectors": "Gains of all selectors, as a map",
+    "single_runs": "What studies of a single run a metric conclude",
+    "story": "A repair in six pictures",
+    "worst": "The least similar image of each digit, by metric",
+}
+EVIDENCE = ("notebooks/results", "notebooks/sweep_reports/", "notebooks/studies/")  # results first, their code folded
+LONG = 20  # rows of a table in a notebook that are shown without a click
 DRAWN_ELSEWHERE = {  # figures whose names do not stand in a notebook: what draws them, and the command
     "best": ("notebooks/sweep_reports/metrics.ipynb", "make figures"),
     "worst": ("notebooks/sweep_reports/metrics.ipynb", "make figures"),
@@ -98,7 +130,11 @@ def collect(target):
     pages = sorted({path.relative_to(ROOT) for pattern in PAGES for path in ROOT.glob(pattern)})
     for page in pages:
         text = _to_first_page((ROOT / page).read_text(encoding="utf-8"), depth=len(page.parts) - 1)
-        _write(target / page, with_alt_texts(with_links_of_the_site(text)) if page.suffix == ".ipynb" else text)
+        name = page.with_suffix("").as_posix()
+        if page.suffix == ".ipynb":
+            text = with_alt_texts(with_links_of_the_site(text))
+            text = with_results_first(text) if name.startswith(EVIDENCE) else text
+        _write(target / page, _retitled(text, name))
     for path in sorted(path for pattern in FILES for path in ROOT.glob(pattern) if path.is_file()):
         place = target / path.relative_to(ROOT)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +158,6 @@ def contents(target):
     lines = []
     for caption, entries in groups.items():
         pages = [page for entry in entries for page in _matching(entry, target)]
-        pages = [f"{TITLES[page]} <{page}>" if page in TITLES else page for page in pages]
         lines += ["", "```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"]
     return "\n".join(lines) + "\n"
 
@@ -139,6 +174,12 @@ def _matching(entry, target):
 def _to_first_page(text, depth):
     """Let links to the README of the repository, so many folders up, lead to the first page."""
     return text.replace(f"]({'../' * depth}README.md", f"]({'../' * depth}index.md")
+
+
+def _retitled(text, page):
+    """Give a page, Markdown or the JSON of a notebook, its title on the site, if it has one in `TITLES`."""
+    heading = re.compile(r'^(\s*")?# [^\n"\\]*', re.MULTILINE)
+    return heading.sub(lambda found: f"{found[1] or ''}# {TITLES[page]}", text, count=1) if page in TITLES else text
 
 
 def _with_title(path):
@@ -186,6 +227,31 @@ def with_alt_texts(notebook):
     return nbformat.writes(read)
 
 
+def with_results_first(notebook):
+    """Return a notebook, as JSON, whose code is folded, cells without results into one, and long tables as well."""
+    read, cells = nbformat.reads(notebook, as_version=4), []
+    for cell in read.cells:
+        before = cells[-1] if cells else None
+        if cell.cell_type == "code" and before and before.cell_type == "code" and not before.outputs:
+            cell.source = f"{cells.pop().source}\n\n\n{cell.source}"
+        cells.append(cell)
+    read.cells = cells
+    for cell in read.cells:
+        if cell.cell_type == "code":
+            cell.metadata["tags"] = ["hide-input"]
+            for output in cell.outputs:
+                _fold(output.get("data", {}))
+    return nbformat.writes(read)
+
+
+def _fold(data):
+    """Fold the tables of an output, by type, if together they are long."""
+    for kind, row in (("text/markdown", r"^\|"), ("text/html", r"<tr")):
+        if (rows := len(re.findall(row, data.get(kind, ""), re.MULTILINE))) > LONG:
+            folded = f"<summary>A table of {rows} rows: open it</summary>\n\n{data[kind]}\n\n</details>"
+            data[kind] = f'<details class="long">{folded}'
+
+
 def _first_sentence(markdown):
     text = " ".join(line for line in markdown.splitlines() if line and not line.startswith("#"))
     return re.split(r"(?<=[.?!:]) ", text)[0].rstrip(":")
@@ -204,12 +270,12 @@ def gallery(target):
     ]
     for path in sorted((target / "figures").glob("*.png")):
         name = path.stem
-        caption = shown.get(name, name.replace("_", " ").capitalize())
+        caption = shown.get(name, SEEN[name])
         source, command = drawn[name]
         parts += [
-            f"## {name.replace('_', ' ').capitalize()}",
+            f"## {SEEN[name]}",
             f"![{caption}]({path.name})",
-            f"{caption}. Drawn by [`{source}`](../{source}): `{command}`.",
+            f"{caption}. `{path.name}`, drawn by [`{source}`](../{source}): `{command}`.",
         ]
     return "\n\n".join(parts) + "\n"
 

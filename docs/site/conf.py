@@ -20,6 +20,9 @@ suppress_warnings = ["config.cache"]  # `html_context` has a function
 # pages
 nb_execution_mode = "off"  # the committed outputs are shown: the site is built without training anything
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # plain CommonMark has no tables
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["deflist"]  # no formulas: nothing has to load MathJax
 myst_heading_anchors = 3  # headings have the names that they have on GitHub
 myst_links_external_new_tab = False
@@ -37,6 +40,9 @@ html_theme = "pydata_sphinx_theme"
 html_title = project
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = [("site.js", {"priority": 1})]
+html_favicon = str(HERE / "static/icon.svg")
+html_search_scorer = str(HERE / "static/scorer.js")
 html_copy_source = html_show_sourcelink = False
 html_sidebars = {"**": ["all-pages"]}
 pygments_style = "a11y-high-contrast-light"

@@ -10,7 +10,8 @@ from mode_utils.repair.reading.array_sets import OUTPUTS
 from mode_utils.repair.reading.shard_files import find_shards
 from mode_utils.support.notebook.command_line import read_options
 
-_DATA = f".npz file with {', '.join(OUTPUTS.required)}, and any of {', '.join(OUTPUTS.optional)}"
+_DATA = f".npz file with {', '.join(OUTPUTS.required)}, and any of {', '.join(OUTPUTS.optional)}; with --fit it has no"
+_DATA += " probabilities, but features_train and y_train"
 _CHANGES = {
     "data_path": FILE | {"help": _DATA}, "output_dir": FOLDER, "budget": {"required": True, "metavar": "N"},
     "only": ONLY, "class_names": {"metavar": "A,B,..."},
@@ -40,12 +41,7 @@ def main(arguments=None):
 
 def _choose(given, declared):
     check_new(given.output_dir)
-    tables, outcome = getattr(given, "apply", []), getattr(given, "outcome", None)
-    check_files(data=given.data_path, labels=tables)
-    if outcome:
-        check_files(data=outcome)
-        if not tables:
-            raise ValueError("--outcome needs the labels that its models were retrained on: give them with --apply")
+    _check_given(given)
     parameters = read_options(given, declared, "mode-choose")
     if pool := parameters.get("pool"):
         find_shards(pool)
@@ -57,6 +53,19 @@ def _choose(given, declared):
     said = [sentence for sentence in summary["notes"] + summary["remarks"] if sentence not in told]
     print(*said, *summary.get("told", ()), "", in_terminal(lines), sep="\n")
     return REPAIRED
+
+
+def _check_given(given):
+    tables, outcome, fit = (getattr(given, name, None) for name in ("apply", "outcome", "fit"))
+    check_files(data=given.data_path, labels=tables or ())
+    if fit and getattr(given, "pool", ""):
+        raise ValueError("--fit takes a pool in one file: leave out --pool, or --fit and give probabilities")
+    if outcome:
+        check_files(data=outcome)
+        if fit:
+            raise ValueError("--outcome is made here with --fit: leave out one of them")
+        if not tables:
+            raise ValueError("--outcome needs the labels that its models were retrained on: give them with --apply")
 
 
 if __name__ == "__main__":

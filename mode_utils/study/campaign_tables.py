@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mode_utils.study.formatting import NOTHING, dataset_title
 from mode_utils.study.significance import interval_of_mean
 
 SETTING = ["dataset", "scenario"]
@@ -117,7 +118,9 @@ def write_tables(folder=_RESULTS, label_cost=0.25):
     tables = {"gains": summarise_gains(rounds), "advice": summarise_advice(rounds, label_cost)}
     tables |= {"labels_needed": summarise_labels(labels), "arm_costs": summarise_costs(costs)}
     for name, table in tables.items():
-        (folder / f"{name}.md").write_text(table.round(3).to_markdown(index=False) + "\n")
+        shown = table.round(3).assign(dataset=table["dataset"].map(dataset_title))
+        shown.columns = shown.columns.str.replace("_", " ")
+        (folder / f"{name}.md").write_text(shown.to_markdown(index=False, missingval=NOTHING) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from mode_utils.study.comparisons import MARGIN
-from mode_utils.study.formatting import mean_interval, pp
+from mode_utils.study.formatting import dataset_title, mean_interval, pp
 from mode_utils.study.significance import SIGNIFICANCE, describe, equivalence_p, holm, without_noise
 from mode_utils.study.strategy_table import SETTING, WHOLE_POOL, of_models
 
@@ -200,7 +200,9 @@ def least_similar_helps_overfit(against_random):
 def share_depends_on_classes(rules):
     """Judge whether the best share of selected inputs depends on the number of classes."""
     alone = rules[rules["replay"] == 0]
-    slopes = [f"{row.dataset} {row.slope:.2f} ({row.low:.2f} to {row.high:.2f})" for row in alone.itertuples()]
+    slopes = [
+        f"{dataset_title(row.dataset)} {row.slope:.2f} ({row.low:.2f} to {row.high:.2f})" for row in alone.itertuples()
+    ]
     verdict = CONFIRMED if ((alone["low"] > 0) | (alone["high"] < 0)).all() else NOT_SHOWN
     cost = rules.loc[rules["replay"] > 0, "its_cost_pp"].max()
     evidence = f"The best alpha falls like classes to the power {', '.join(slopes)}: about an equal share a class. "

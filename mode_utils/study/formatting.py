@@ -7,6 +7,13 @@ import re
 import pandas as pd
 
 NOTHING = "\N{EN DASH}"  # where there is no number
+_DATASETS = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+
+
+def dataset_title(name):
+    """Return how readers know a dataset; a name that starts with one, up to a comma, keeps the rest."""
+    first, comma, rest = name.partition(",")
+    return _DATASETS.get(first, first) + comma + rest
 
 
 def points(share):
@@ -70,7 +77,7 @@ def reader_table(table, index=False):
     from IPython.display import Markdown  # only needed in notebooks, and slow to import
 
     table = table.reset_index() if index else table
-    if {"low", "high"} <= set(table) and "ratio" not in table:
+    if {"low", "high"} <= set(table) and not {"ratio", "slope"} & set(table):  # ends of these are no accuracies
         ends = [interval(low, high) for low, high in zip(table["low"], table["high"], strict=True)]
         table = table.assign(low=ends).rename(columns={"low": "95% interval (pp)"}).drop(columns="high")
     titles = {name: TITLES[name][0] if name in TITLES else str(name).replace("_", " ") for name in table}
@@ -89,7 +96,9 @@ def _written(name, value):
     if isinstance(value, bool) or str(value) in ("True", "False"):
         return "yes" if value else "no"
     if not isinstance(value, numbers.Number):
-        return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(str(value), quote=False))  # a name, no Markdown
+        return re.sub(
+            r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(dataset_title(str(value)), quote=False)
+        )  # a name, no Markdown
     if value in (float("inf"), float("-inf")):
         return "never"
     return TITLES[name][1](value) if name in TITLES else significant(value)
@@ -108,7 +117,8 @@ _ACCURACIES = {name: name.replace("_", " ") for name in _OWN_NAMES} | {
 }  # fmt: skip
 _DIFFERENCES = {"mean": "mean difference (pp)", "difference": "gain over control (pp)", "change": "change (pp)"}
 _NUMBERS = {"samples": "samples added", "samples_added": "samples added", "n_underfit": "underfit labels",
-            "n_overfit": "overfit labels", "ratio": "times as many"}  # fmt: skip
+            "n_overfit": "overfit labels", "ratio": "times as many", "its_cost_pp": "its cost (pp)",
+            "best_fixed_alpha": "best share for any number of classes"}  # fmt: skip
 TITLES = (  # by column: its title, and how its numbers are written
     {name: (title, percent) for name, title in _ACCURACIES.items()}
     | {name: (title, points) for name, title in _DIFFERENCES.items()}

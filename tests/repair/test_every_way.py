@@ -17,6 +17,8 @@ from PIL import Image
 from mode_utils.networks.backend import keras
 from mode_utils.repair.__main__ import main
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"train": [60, 60, 60, 3], "validation": [25] * 4, "pool": [40] * 4}
 BUDGET = 24
 L = keras.layers

@@ -6,6 +6,7 @@ MODE_SITE names the folder of the site. Nothing but the site's own server can be
 import functools
 import http.server
 import os
+import re
 import threading
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
@@ -64,10 +65,43 @@ def test_each_page_can_be_reached_from_the_one_before(soups):
     assert set(soups) - alone == set(reached)
 
 
-def test_the_gallery_says_how_each_figure_is_made(soups):
+def test_the_gallery_says_what_is_seen_and_how_each_figure_is_made(soups):
     page = soups["figures/gallery.html"].find("article")
     assert len(page.find_all("img")) == len(list((SITE.parents[2] / "figures").glob("*.png")))
-    assert page.get_text().count("Drawn by") == page.get_text().count(": make f") == len(page.find_all("img"))
+    assert page.get_text().count("drawn by") == page.get_text().count(": make f") == len(page.find_all("img"))
+
+
+def test_no_markdown_is_left_raw(soups):
+    starts = [(name, text.get_text().strip()[:40]) for name, soup in soups.items() for text in soup.select("article p")]
+    assert len(starts) > 1_000 and not [each for each in starts if each[1].startswith(("|", "### ", "**"))]
+
+
+def test_evidence_shows_results_and_folds_its_code(soups):
+    pages = [name for name in soups if name.startswith(("notebooks/results", "notebooks/s"))]
+    for name in pages:
+        inputs = soups[name].select("article div.cell_input")
+        assert inputs and all(each.find_parent("details") for each in inputs), name
+        assert soups[name].select_one("button.all-code"), name
+
+
+def test_titles_in_the_contents_are_those_of_their_pages_and_can_be_told_apart(soups):
+    links = soups["index.html"].select("nav.bd-links > div > ul > li > a")
+    titles = [link.get_text().strip() for link in links]
+    own = [soups[urldefrag(link["href"])[0]].find("h1").get_text().rstrip("#") for link in links]
+    assert len(titles) > 30 and titles == own and len(set(titles)) == len(titles)
+
+
+def test_no_name_of_the_code_is_left_in_a_table(soups):
+    raw = re.compile(r"fashion_mnist|cifar10\b|\b(wrong|distinct|foreign)_share|best_fixed_alpha|p_holm|dtype:")
+    found = []
+    for name, soup in soups.items():
+        shown = soup.select("article td, article th, article .cell_output pre")
+        found += [f"{name}: {cell.get_text()[:60]}" for cell in shown if raw.search(_words(cell))]
+    assert not found, f"{len(found)} times: {found[:10]}"
+
+
+def _words(cell):
+    return "" if cell.find("code") else cell.get_text()
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +128,7 @@ def open_tab(browser, complaints, **options):
         route.continue_() if own else route.abort()
 
     tab.route("**/*", within)
-    tab.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    tab.on("console", lambda said: complaints.append(said.text))
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     return tab
 
@@ -148,6 +182,35 @@ def test_the_search_finds(browser, words):
     titles = tab.eval_on_selector_all("#search-results li a", "links => links.map(link => link.textContent)")
     assert len(titles) >= 3 and not complaints
     assert words != "earth mover" or any("earth mover" in title.lower() for title in titles)
+
+
+@browser_needed
+@pytest.mark.parametrize("words", ["HCI", "earth mover", "control", "alpha"])
+def test_the_search_finds_the_glossary_first(browser, words):
+    tab = open_tab(browser, [])
+    tab.goto(f"{browser.address}search.html?q={words.replace(' ', '+')}")
+    tab.wait_for_function("document.querySelector('#search-results h2')?.textContent.startsWith('Search Results')")
+    assert tab.locator("#search-results li a").first.inner_text().startswith("Glossary")
+
+
+@browser_needed
+def test_a_button_opens_and_folds_all_code_of_a_page(browser):
+    tab = open_tab(browser, [])
+    tab.goto(f"{browser.address}notebooks/results.html")
+    n_open = "document.querySelectorAll('details.hide[open]').length"
+    assert tab.evaluate(n_open) == 0
+    tab.locator("button.all-code").click()
+    assert tab.evaluate(n_open) > 10
+    tab.locator("button.all-code").click()
+    assert tab.evaluate(n_open) == 0
+
+
+@browser_needed
+@pytest.mark.parametrize("page", ["docs/which-inputs", "notebooks/sweep_reports/pools", "docs/accuracy-tables"])
+def test_long_tables_are_folded_and_wide_ones_are_not_lost(browser, page):
+    tab = open_tab(browser, [])
+    tab.goto(f"{browser.address}{page}.html")
+    assert tab.evaluate("document.documentElement.scrollHeight") < 10_000
 
 
 @browser_needed

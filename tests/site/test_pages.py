@@ -69,6 +69,14 @@ def test_every_link_and_its_anchor_lead_somewhere(path):
         assert not anchor or anchor in slugs(target), f"{place}#{anchor}"
 
 
+def test_no_word_is_misspelt(tmp_path):
+    for path in [*PAGES, *NOTEBOOKS]:
+        (tmp_path / f"{path.parent.name}.{path.stem}.txt").write_text(text_of(path), encoding="utf-8")
+    check = [sys.executable, "-m", "codespell_lib", str(tmp_path), "mode_utils"]
+    done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_every_figure_of_a_page_says_what_it_shows(path):
     assert all(len(words) > 20 for words in re.findall(r"!\[([^\]]*)\]\(", path.read_text(encoding="utf-8")))
@@ -106,6 +114,23 @@ def test_each_page_notebook_and_module_stands_in_the_contents_once(collect, sour
     assert {path.name.split(".")[-2] for path in (sources / "api").iterdir()} >= modules
 
 
+def test_evidence_is_told_before_its_code(collect):
+    new = nbformat.v4
+    long = "| a |\n|---|\n" + "| 1 |\n" * 30
+    table = new.new_output("display_data", {"text/markdown": long, "text/html": "<table><tr></tr></table>"})
+    cells = [
+        new.new_code_cell(source="a = 1"),
+        new.new_code_cell(source="b = 2"),
+        new.new_code_cell(source="a", outputs=[table]),
+    ]
+    told = collect.with_results_first(nbformat.writes(new.new_notebook(cells=[*cells, new.new_markdown_cell("end")])))
+    shown, end = nbformat.reads(told, as_version=4).cells
+    assert shown.source == "a = 1\n\n\nb = 2\n\n\na" and shown.metadata["tags"] == ["hide-input"]
+    data = shown.outputs[0]["data"]
+    assert data["text/markdown"].startswith("<details") and long in data["text/markdown"]
+    assert data["text/html"].startswith("<table") and end.source == "end"
+
+
 def test_a_new_page_finds_its_place_by_itself_and_a_missing_one_is_not_missed(collect, sources, tmp_path):
     (tmp_path / "docs").mkdir()
     for name in ("claims", "brand-new"):
@@ -118,7 +143,8 @@ def test_a_new_page_finds_its_place_by_itself_and_a_missing_one_is_not_missed(co
 def test_each_figure_of_the_gallery_names_what_draws_it_and_the_command(collect, sources):
     drawn, makefile = collect.drawn_by(), (ROOT / "Makefile").read_text()
     names = {path.stem for path in (ROOT / "figures").glob("*.png")}
-    assert names <= set(drawn)
+    assert names <= set(drawn) and names == set(collect.SEEN)
+    assert len(set(collect.SEEN.values())) == len(names)
     for source, command in drawn.values():
         recipe = makefile.split(f"\n{command.removeprefix('make ')}:")[1].split("\n\n")[0]
         assert (ROOT / source).exists() and source in recipe
@@ -133,6 +159,34 @@ def test_the_address_of_the_repository_is_that_of_the_workflow_or_unknown(collec
     assert collect.repository_address() == "https://example.org/somebody/something"
 
 
+@pytest.mark.parametrize("metric", similarity.METRICS)
+def test_the_page_of_the_metrics_has_formula_range_and_picture_of_each(metric):
+    page = (ROOT / "docs/metrics.md").read_text()
+    section = page.split(f"\n## {metric.capitalize()}\n")[1].split("\n## ")[0]
+    picture = re.search(r"!\[[^\]]{40,}\]\(\.\./(figures/pages/metric_\w+\.png)\)", section)
+    assert "\nRange: " in section and f"| [{metric.capitalize()}](#{metric.replace(' ', '-')}) |" in page
+    assert (ROOT / picture[1]).exists() and picture[1].endswith(f"_{metric.replace(' ', '_')}.png")
+
+
+FORMULAS = {  # as the page writes them
+    "dot product": lambda x, h: (x * h).sum(),
+    "cosine similarity": lambda x, h: (x * h).sum() / (np.sqrt((x**2).sum()) * np.sqrt((h**2).sum())),
+    "manhattan": lambda x, h: -np.abs(x - h).sum(),
+    "euclidean": lambda x, h: -np.sqrt(((x - h) ** 2).sum()),
+    "minkowski": lambda x, h: -((np.abs(x - h) ** 3).sum() ** (1 / 3)),
+    "chebyshev": lambda x, h: -np.abs(x - h).max(),
+    "earth mover": lambda x, h: -np.abs(np.sort(x) - np.sort(h)).sum() / len(x),
+    "canberra": lambda x, h: -(np.abs(x - h) / (np.abs(x) + np.abs(h))).sum(),
+    "bray curtis": lambda x, h: -np.abs(x - h).sum() / np.abs(x + h).sum(),
+}
+
+
+def test_the_formulas_of_the_page_are_those_of_the_code(rng):
+    x, h = rng.uniform(0.01, 1, (2, 12))
+    scores = {metric: similarity.similarity_scores(x[None], h, metric)[0] for metric in similarity.METRICS}
+    assert scores == pytest.approx({metric: formula(x, h) for metric, formula in FORMULAS.items()})
+
+
 @pytest.fixture
 def own_names():
     """Take away afterwards what a page has added to the lists of names."""
@@ -144,6 +198,7 @@ def own_names():
         each.update(old)
 
 
+@pytest.mark.slow
 def test_what_the_page_adds_works(own_names, monkeypatch, trainer, splits, rng):
     monkeypatch.chdir(ROOT)
     added, options = {}, []
@@ -162,6 +217,7 @@ def test_what_the_page_adds_works(own_names, monkeypatch, trainer, splits, rng):
     assert added["table"]["evidence"][0].endswith("of 540 runs did.")
 
 
+@pytest.mark.slow
 def test_lines_that_stand_alone_fetch_the_repository(tmp_path):
     if not (ROOT / ".git").exists():
         pytest.skip("this copy is in no repository: there is nothing to fetch")
