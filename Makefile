@@ -14,7 +14,7 @@ CLAIMS := metrics neurons leak earth_mover
 EXTENSIONS := layers overfitting ratio selectors exploration validation heads cifar10 pools campaigns contract
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test claims study report figures film metrics walkthrough notebooks lab lint readme docs docs-test dist bench constraints clean
+.PHONY: help setup sweep test check reproduce claims study report figures film metrics walkthrough notebooks lab lint readme docs docs-test dist bench constraints clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,12 @@ report: $(READY) ## the results as one HTML page, report.html, from the tables
 
 test: $(READY_FOR_TESTS) ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+check: lint ## style, and all tests but the slow ones; a minute, before each commit
+	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+
+reproduce: $(READY) ## one cell of the reference study anew, held against its committed table; two minutes
+	$(BIN)/python benchmarks/reproduce.py $(ARGS)
 
 walkthrough: $(READY) ## execute the walkthrough in place
 	$(BIN)/python -m mode_utils.support.notebook.kernels notebooks/walkthrough.ipynb

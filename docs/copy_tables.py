@@ -14,10 +14,10 @@ TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DO
 FILES = re.compile(r"(<!-- list of files -->\n).*?(<!-- end of list -->)", re.DOTALL)
 
 
-def with_tables(text, root=ROOT):
-    """Return the text of a page with each of its tables as it is now."""
+def with_tables(text, root=ROOT, tables=ROOT):
+    """Return the text of a page with each of its tables as it is now, in a copy of the repository or of its tables."""
     text = FILES.sub(lambda found: f"{found[1]}\n{files_table(root)}\n{found[2]}", text)
-    return TABLE.sub(lambda found: f"{found[1]}\n{(root / found[2]).read_text()}\n{found[3]}", text)
+    return TABLE.sub(lambda found: f"{found[1]}\n{(tables / found[2]).read_text()}\n{found[3]}", text)
 
 
 def files_table(root=ROOT):

@@ -1,4 +1,4 @@
-"""Draw the story of the walkthrough as six pictures, `figures/story.png`: ``make film``, a minute.
+"""Draw the story of the walkthrough as six pictures of one height, `figures/story.png`: ``make film``, a minute.
 
 A network that misreads three digits is repaired: defect, diagnosis, heat map, choice, repair, proof. The runs are the
 walkthrough's own, with its defaults.
@@ -12,10 +12,11 @@ import numpy as np
 import mode_utils as mode
 import mode_utils.visualization as viz
 from mode_utils.study.artefacts import save_figure
-from mode_utils.study.formatting import percent, pp
+from mode_utils.study.formatting import pp
 
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
 SEED, N_RUNS, THETA = 12, 6, 0.92
+LETTERS = 17  # points, at 8 inches: two columns that read at 400 pixels
 SIZES = {"batch_size": 500, "max_iterations": 4}
 SETUP = mode.RunSetup(scenario="starved")
 WHOLE_POOL = {"allocation": "whole pool", "temperature": 0.0, "skip": ()}
@@ -45,20 +46,21 @@ def draw_image(ax, splits, probabilities, place, title):
     image = viz.pick_images(splits.held_out, [[place]])
     viz.plot_image_grid(image, ax, [""], [""], title, captions=captions, right=right)
     for text in ax.texts:
-        text.set_fontsize(13)
+        text.set_fontsize(LETTERS)
 
 
 def draw_diagnosis(ax, assessment):
     """Draw what share of each label the network gets right."""
     accuracies = assessment.held_out_accuracies
-    colors = [viz.MARK if accuracy < THETA else viz.CONTROL for accuracy in accuracies]
+    colors = [viz.BAD if accuracy < THETA else viz.CONTROL for accuracy in accuracies]
     ax.bar(range(len(accuracies)), 100 * accuracies, color=colors)
     ax.set_xticks(range(len(accuracies)))
     ax.set(
-        title="2  Diagnosis: which digits fail,\nand how often they are right",
+        title="2  Diagnosis: which\ndigits fail",
         xlabel="digit",
         ylabel="right, %",
         ylim=(0, 100),
+        box_aspect=1,
     )
 
 
@@ -68,8 +70,9 @@ def draw_proof(ax, data):
     compared = mode.compare_with_control(paired, "name")
     viz.plot_differences(compared, ax, paired)
     gain = compared.set_index("name").loc["recommended", "mean"]
-    title = f"6  Proof, {N_RUNS} networks: recommended\n{pp(gain)} over random inputs"
-    ax.set(title=title, ylabel="", xlabel="gain over random inputs, percentage points")
+    ax.set(title=f"6  Proof: {pp(gain)}\nover random inputs", ylabel="", xlabel="gain, points", box_aspect=1)
+    ax.tick_params(axis="y", labelrotation=90)
+    plt.setp(ax.get_yticklabels(), va="center")
 
 
 def main():
@@ -80,21 +83,20 @@ def main():
     place = int(np.argmax(np.where(wrong, before.max(axis=1) + after.max(axis=1), 0)))
     of_label = np.flatnonzero(splits.held_out.y == label)
     maps = mode.class_heatmaps(splits.held_out.x, splits.held_out.y, assessment.predictions, splits.n_classes)
-    fig, axes = plt.subplots(2, 3, figsize=(11, 7.6), layout="constrained")
-    draw_image(axes[0, 0], splits, before, place, "1  Defect: a clear digit,\nread wrong")
-    draw_diagnosis(axes[0, 1], assessment)
-    rows = np.stack([maps.of(label, "hci"), maps.of(label, "hwi")]).reshape(1, 2, 28, 28)
-    title = f"3  Heat maps: what the network\nsees of digit {label}"
-    viz.plot_image_grid(rows, axes[0, 2], [""], ["when right", "when missed"], title)
-    own = batch.ranked[splits.bug_fixing.y[batch.ranked] == label][:12].reshape(3, 4)
+    plt.rcParams.update(dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), LETTERS))
+    fig, axes = plt.subplots(3, 2, figsize=(8, 12.6), layout="constrained")
+    axes = axes.ravel()
+    draw_image(axes[0], splits, before, place, "1  Defect: a clear\ndigit, read wrong")
+    draw_diagnosis(axes[1], assessment)
+    heat_map = maps.of(label, "hci").reshape(1, 1, 28, 28)
+    viz.plot_image_grid(heat_map, axes[2], [""], [""], f"3  Heat map: what it\nsees in a right {label}")
+    own = batch.ranked[splits.bug_fixing.y[batch.ranked] == label][:9].reshape(3, 3)
     chosen, title = viz.pick_images(splits.bug_fixing, own), "4  Choice: which inputs\nof the pool to add"
-    viz.plot_image_grid(chosen, axes[1, 0], [""] * 3, [""] * 4, title)
+    viz.plot_image_grid(chosen, axes[3], [""] * 3, [""] * 3, title)
     share = (after[of_label].argmax(axis=1) == label).mean()
-    draw_image(
-        axes[1, 1], splits, after, place, f"5  Repair: digit {label} right in {percent(share)}\ninstead of "
-        f"{percent(assessment.held_out_accuracies[label])}"
-    )  # fmt: skip
-    draw_proof(axes[1, 2], data)
+    before_share = assessment.held_out_accuracies[label]
+    draw_image(axes[4], splits, after, place, f"5  Repair: {label} right in\n{share:.0%}, not in {before_share:.0%}")
+    draw_proof(axes[5], data)
     save_figure(FIGURES, "story", fig)
 
 

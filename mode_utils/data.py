@@ -68,14 +68,19 @@ class Dataset:
 
 
 def load_dataset(name="mnist"):
-    """Load "mnist", "fashion_mnist" or "cifar10" as a `Dataset` of images in [0, 1].
+    """Load "mnist", "fashion_mnist" or "cifar10" as a `Dataset` of images in [0, 1], or an .npz file by its path.
 
     MNIST comes with the repository; without it, as beside an installed wheel, it is a FileNotFoundError. Debian's
     package `dataset-fashion-mnist` and `data/cifar10.npz` (`repair.reading.image_folders` makes one from images; its
     `origin` becomes part of the name) are read if they are there; otherwise, these two are downloaded. An unknown name,
     and data that is not what was published, byte for byte, is a ValueError; of a local CIFAR-10, other shapes are.
+
+    A file holds `x_train`, `y_train`, `x_test`, `y_test`, and any of `class_names`, `groups_train`, `groups_test`:
+    features, as of a network that somebody else trained, or whole numbers of 0 to 255, which become [0, 1].
     """
     key = dataset_name(name)
+    if key not in _LOADERS:
+        return _read_file(Path(key))
     arrays, class_names = _LOADERS[key]()
     x_train, x_test = (np.divide(arrays[part], 255, dtype=np.float32) for part in ("x_train", "x_test"))
     y_train, y_test = (arrays[part].astype(np.int32) for part in ("y_train", "y_test"))
@@ -111,9 +116,35 @@ def hold_out_samples(dataset, n):
 def dataset_name(name):
     """Return the name as `load_dataset` knows it, or raise a ValueError that names the choices."""
     key = str(name).lower().replace("-", "_").replace(" ", "_")
+    if str(name).endswith(".npz") and (found := [path for path in (Path(name), DATA_DIR / name) if path.is_file()]):
+        return str(found[0])
     if key not in _LOADERS:
-        raise ValueError(f"unknown dataset {name!r}; choose from {', '.join(_LOADERS)}")
+        missing = "there is no such file" if key.endswith(".npz") else "unknown dataset"
+        raise ValueError(f"{missing}: {name!r}; choose from {', '.join(_LOADERS)}, or give the path of an .npz file")
     return key
+
+
+def _read_file(path):
+    record_input(path)
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    if missing := [name for name in _PARTS if name not in arrays]:
+        raise ValueError(f"{path} lacks {', '.join(missing)}: a dataset has {', '.join(_PARTS)}")
+    samples = []
+    for name in ("x_train", "x_test"):
+        x = arrays[name]
+        if x.dtype.kind not in "uif":
+            raise ValueError(f"{path}: {name} has dtype {x.dtype}: samples must be numbers")
+        samples.append(np.divide(x, 255, dtype=np.float32) if x.dtype == np.uint8 else x.astype(np.float32))
+    labels = [arrays[name] for name in ("y_train", "y_test")]
+    for name, y in zip(("y_train", "y_test"), labels, strict=True):
+        if y.dtype.kind not in "ui" or y.ndim != 1:
+            raise ValueError(
+                f"{path}: {name} has dtype {y.dtype} and shape {y.shape}: labels must be whole numbers (n,)"
+            )
+    named = arrays.get("class_names", np.arange(1 + max(int(y.max(initial=0)) for y in labels)))
+    parts = samples[0], labels[0].astype(np.int32), samples[1], labels[1].astype(np.int32)
+    return Dataset(path.stem, *parts, tuple(map(str, named)), arrays.get("groups_train"), arrays.get("groups_test"))
 
 
 def _check_samples(what, x, y, n_classes):

@@ -32,6 +32,7 @@ class TargetLayer:
     weights: np.ndarray | None  #: (n_features, n_classes) float32 of the layer's head; None if it is the output
     evidence: pd.DataFrame
     reason: str
+    heads: dict  #: what the feature model of each candidate predicts for held-out samples, (n,) int, by layer
 
 
 def last_hidden_layer(model):
@@ -59,7 +60,8 @@ def select_target_layer(trainer, train, held_out, rng, similarity_threshold=0.01
     if len(models) > 1:
         position, reason = _DIRECTIONS[direction](evidence, similarity_threshold)
     compared = models[min(position, max(len(models) - 2, 0))]
-    return TargetLayer(compared.layer, models[position].held_out.argmax(axis=1), compared.weights, evidence, reason)
+    heads = {model.layer: model.held_out.argmax(axis=1) for model in models}
+    return TargetLayer(compared.layer, [*heads.values()][position], compared.weights, evidence, reason, heads)
 
 
 def bhattacharyya_distance(p, q):

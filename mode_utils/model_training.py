@@ -10,12 +10,15 @@ from mode_utils.run_setup import ARCHITECTURES, scenario_of
 from mode_utils.support.checks import check_choice
 from mode_utils.support.streams import run_streams
 
+_LINEAR_RATE = 0.01  # features of length 1, as of texts, have small gradients
+
 
 def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=1):
     """Build a softmax classifier, compiled with Adam and sparse categorical cross-entropy.
 
     "dense" is 784-28-28-10 of the replication, "cnn" two convolutions and a dense layer, "residual" three blocks of two
-    normalized convolutions. `input_shape` is that of a sample, with or without channels; `width` is a factor on units.
+    normalized convolutions, "linear" a head alone, for features of another network. `input_shape` is that of a sample,
+    with or without channels; `width` is a factor on units.
     """
     check_choice("architecture", architecture, ARCHITECTURES)
     output, samples = keras.layers.Dense(n_classes, activation="softmax", name="output"), keras.Input(input_shape)
@@ -24,7 +27,8 @@ def build_model(architecture="dense", input_shape=(28, 28), n_classes=10, width=
     else:
         hidden = _hidden_layers(architecture, input_shape, width)
         model = keras.Sequential([samples, *hidden, output], name=architecture)
-    model.compile(optimizer=keras.optimizers.Adam(), loss="sparse_categorical_crossentropy")
+    rate = _LINEAR_RATE if architecture == "linear" else 0.001
+    model.compile(optimizer=keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy")
     return model
 
 
@@ -80,6 +84,8 @@ def _accuracy(trainer, part):
 
 def _hidden_layers(architecture, input_shape, width):
     layers = keras.layers
+    if architecture == "linear":
+        return [layers.Flatten(name="flatten")]
     if architecture == "dense":
         dense = [layers.Dense(28 * width, activation="relu", name=name) for name in ("hidden_1", "hidden_2")]
         return [layers.Flatten(name="flatten"), *dense]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mode_utils.heatmaps import HEATMAPS, SPACES
-from mode_utils.selection.allocation import ALLOCATIONS, SERVED
+from mode_utils.selection.allocation import ALLOCATIONS, BY_ERRORS, SERVED
 from mode_utils.selection.pool import RANKINGS
 from mode_utils.selection.reference import REFERENCES
 from mode_utils.selection.screening import SKIPS
@@ -20,6 +20,9 @@ PRESETS = {  # what differs from the defaults
     # recommended before, found on validation samples of seeds 1000 to 1013 with clean, labelled pools
     "adaptive": {**_BY_LABEL, "selector": "adaptive"},
 }
+# of one's own data, in place of the above: what any model has, and what few validation samples a label allow
+OWN_DATA = {name: {"reference": "states"} for name in PRESETS}
+OWN_DATA["recommended"] |= {"allocation": "likely errors"}  # docs/embeddings.md has what it changes
 CONFIGURATION = [  # the options that tables are compared by
     "selector", "allocation", "temperature", "scale_temperature", "replay", "alpha",
     "metric", "layer_selection", "space", "heatmap", "ranking", "overfit_selection",
@@ -45,7 +48,7 @@ class DebugOptions:
     alpha: float = 0.25  #: in [0, 1]: share of a batch that is selected
     selector: str = "similarity"  #: what makes a sample wanted, one of `selection.selectors.SELECTORS`
     allocation: str = "faultiest label"  #: which labels the selected share goes to, see `selection.allocation`
-    serve: str = "labels"  #: what places are shared among; "groups": of "all labels", see `allocation.parts_by_group`
+    serve: str = "labels"  #: what places are shared among; or "groups", see `allocation.parts_by_group`
     at_most_per_group: int = 0  #: at least 0, samples of one group in a batch; 0: any number
     temperature: float = 0.0  #: at least 0, how far the ranking is softened, see `selection.pool.soften`
     scale_temperature: bool = False  #: whether to multiply it by the label's error on held-out samples
@@ -69,8 +72,8 @@ class DebugOptions:
             check_choice("skip", each, SKIPS)
         for name in ("theta", "gamma", "alpha", "control_share"):
             check_share(name, getattr(self, name))
-        if self.serve == "groups" and self.allocation != "all labels":
-            raise ValueError(f"serve 'groups' needs allocation 'all labels', not {self.allocation!r}")
+        if self.serve == "groups" and self.allocation not in BY_ERRORS:
+            raise ValueError(f"serve 'groups' needs allocation {' or '.join(BY_ERRORS)}, not {self.allocation!r}")
         least = {"at_most_per_group": 0, "temperature": 0, "replay": 0, "minkowski_p": 1, "similarity_threshold": 0}
         for name, value in (least | {"batch_size": 1, "max_iterations": 1, "epochs": 1}).items():
             check_least(name, getattr(self, name), value)

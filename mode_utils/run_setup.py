@@ -8,6 +8,9 @@ overfit    a wide network, trained to the end on 1,000 samples (a convolutional 
            generalizes too well on MNIST for any label to be overfit)
 ========== =====================================================================================================
 
+Of other than ten labels, every sixth is starved; of more, underfit has four training samples a label. A linear network
+is trained for 30 epochs.
+
 Validation and test are those of a healthy run, and so is the pool, unless another is asked for (see
 `selection.pool_kinds`). Nothing here needs TensorFlow, so that a sweep can check a whole grid in a moment.
 """
@@ -25,9 +28,11 @@ from mode_utils.splits import DIAGNOSE_ON, split_dataset
 from mode_utils.support.checks import MIN_RUNS, check_choice, check_least
 from mode_utils.support.streams import run_streams
 
-ARCHITECTURES = ("dense", "cnn", "residual")
+ARCHITECTURES = ("dense", "cnn", "residual", "linear")
 FINE_TUNE = ("all", "head")
 STARVED_LABELS = (3, 5, 8)
+_EVERY, _A_LABEL = 6, 4  # of other than ten labels, which one is starved; of more, training samples if underfit
+_LINEAR_EPOCHS = 30
 _FOREIGN = {"mnist": "fashion_mnist"}  # whose samples are foreign to a dataset; MNIST's to all others
 
 
@@ -37,7 +42,6 @@ class Scenario:
 
     n_train: int | None = None  #: training samples that stay; None: all
     starved_share: float = 1.0  #: share of those of the starved labels that stays, at least one sample each
-    starved_labels: tuple[int, ...] = STARVED_LABELS
     width: int = 1  #: factor on the width of the network's layers
     epochs: int = 3
 
@@ -80,6 +84,8 @@ class RunSetup:
 
 def scenario_of(setup):
     """Return the scenario of a `RunSetup`, which may depend on the architecture."""
+    if setup.architecture == "linear":
+        return replace(SCENARIOS[setup.scenario], epochs=_LINEAR_EPOCHS)
     return _OVERFIT_CNN if (setup.scenario, setup.architecture) == ("overfit", "cnn") else SCENARIOS[setup.scenario]
 
 
@@ -100,12 +106,18 @@ def _samples(name):
     return load_dataset(name).x_train
 
 
+def starved_labels(n_classes):
+    """Return the labels that a starved model has seen hardly anything of."""
+    return STARVED_LABELS if n_classes == 10 else tuple(range(0, n_classes, _EVERY))
+
+
 def apply_scenario(splits, scenario, rng):
     """Return the splits with the training samples that the scenario leaves; `rng` decides which."""
-    train, starved = splits.train, scenario.starved_labels if scenario.starved_share < 1 else ()
+    train, starved = splits.train, starved_labels(splits.n_classes) if scenario.starved_share < 1 else ()
     positions = keep_some(train.y, {label: scenario.starved_share * (train.y == label).sum() for label in starved}, rng)
-    if scenario.n_train:
-        positions = np.sort(rng.permutation(positions)[: scenario.n_train])
+    if n_train := scenario.n_train:
+        n_train = n_train if splits.n_classes <= 10 else min(n_train, _A_LABEL * splits.n_classes)
+        positions = np.sort(rng.permutation(positions)[:n_train])
     return splits if len(positions) == len(train) else replace(splits, train=train.subset(positions))
 
 

@@ -1,5 +1,7 @@
 import os
+import shutil
 import signal
+from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core each, before anything reads how many there are
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
@@ -7,6 +9,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a core each, before anything reads ho
 import numpy as np
 import pytest
 from browsing import open_browser
+from filelock import FileLock
 from hypothesis import settings
 
 from mode_utils.data import load_dataset
@@ -57,6 +60,25 @@ def trainer(shared_trainer, initial_state):
     """A trainer that holds a briefly trained model; a test may do with it what it likes."""
     with shared_trainer.at(initial_state):
         yield shared_trainer
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """Return a function: `once(name, make)` is a folder that `make(folder)` has filled, once for all test processes."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def make_once(name, make):
+        folder, partial = base / f"once-{name}", Path(base / f"once-{name}-partial")
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir()
+                make(partial)
+                partial.rename(folder)
+        return folder
+
+    return make_once
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from all_pairs import all_pairs
 
 from mode_utils.debugging import debug_model, retrain_at_random
 from mode_utils.options import PRESETS, DebugOptions
@@ -10,6 +11,8 @@ from mode_utils.selection.allocation import ALLOCATIONS, SERVE_BUGS
 from mode_utils.selection.selectors import OVERFIT_SELECTIONS, SELECTORS
 from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import TIMES
+
+pytestmark = pytest.mark.slow
 
 OPTIONS = DebugOptions(batch_size=200, max_iterations=3, epochs=1)
 
@@ -28,6 +31,13 @@ def repair(trainer, splits):
         return strategy(trainer, splits, replace(OPTIONS, **changes), generator())
 
     return run
+
+
+@pytest.fixture(scope="module")
+def unchanged(shared_trainer, initial_state, splits):
+    """Return the accuracies of a repair with the options that the others change."""
+    with shared_trainer.at(initial_state):
+        return debug_model(shared_trainer, splits, OPTIONS, generator())["test_accuracy"]
 
 
 @pytest.mark.parametrize("space", ["pixels", "neurons", "importance"])
@@ -90,10 +100,14 @@ def test_mode_finishes_before_the_first_iteration_when_no_label_is_buggy(repair)
     assert len(repair(retrain_at_random, theta=0.0, gamma=1.0)) == 8  # as far as another repair of this pool could go
 
 
-@pytest.mark.parametrize("allocation", ALLOCATIONS)
-@pytest.mark.parametrize(("theta", "gamma"), [(0.0, 1.0), (0.0, 0.0), (1.0, 0.0), (0.7, 0.3)])
-@pytest.mark.parametrize("batch_size", [60, 700])  # of which the pool has two
-def test_a_control_can_be_compared_wherever_its_repair_ends(repair, allocation, theta, gamma, batch_size):
+ENDS = all_pairs(
+    allocation=list(ALLOCATIONS), faults=[(0.0, 1.0), (0.0, 0.0), (1.0, 0.0), (0.7, 0.3)], batch_size=[60, 700]
+)  # the pool has two batches of 700
+
+
+@pytest.mark.parametrize("number", range(len(ENDS)))
+def test_a_control_can_be_compared_wherever_its_repair_ends(repair, number):
+    allocation, (theta, gamma), batch_size = ENDS[number].values()
     changes = {"allocation": allocation, "theta": theta, "gamma": gamma, "batch_size": batch_size}
     changes |= {"max_iterations": 2, "layer_selection": False}
     mode, control = repair(**changes), repair(retrain_at_random, **changes)
@@ -120,8 +134,8 @@ def test_layer_selection_names_its_layer_and_pixels_without_it_need_none(repair)
         *({"selector": name} for name in SELECTORS if name != "similarity"),
     ],
 )  # fmt: skip
-def test_every_choice_has_an_effect(repair, change):
-    assert not repair(**change)["test_accuracy"].equals(repair()["test_accuracy"])
+def test_every_choice_has_an_effect(repair, change, unchanged):
+    assert not repair(**change)["test_accuracy"].equals(unchanged)
 
 
 def test_drawing_at_random_from_the_whole_pool_is_a_control(repair):

@@ -8,6 +8,8 @@ import mode_utils as mode
 from mode_utils.failure_modes import LEAST_GAP, find_failure_modes, mode_heatmap
 from mode_utils.repair.choosing.told_modes import say_mode, tell_apart
 
+pytestmark = pytest.mark.slow
+
 N_CLASSES, EACH = 4, 200
 
 

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,16 @@ ROOMS = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
 PRIVATE = r"\._run_through_graph|\._keras_history|\._inbound_nodes|\._flatten_layers|\._(non_)?trainable_variables"
 
 
+@cache
+def text_of(path):
+    return path.read_text()
+
+
+@cache
+def tree_of(path):
+    return ast.parse(text_of(path))
+
+
 def module(path):
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -25,7 +36,7 @@ def module(path):
 def imported(path):
     """Return the rooms and steps of this package that a file imports, anywhere in it."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").startswith("mode_utils."):
             found.add(node.module.split(".")[1])
     return found
@@ -46,7 +57,7 @@ def test_the_page_on_the_code_lists_all_files():
     """Each by the first line of its docstring, which is the one place where its purpose stands."""
     page = (PACKAGE.parent / "docs/code.md").read_text()
     for path in FILES:
-        first = ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]
+        first = ast.get_docstring(tree_of(path)).splitlines()[0]
         assert f"| {first.removesuffix('.')} |" in page, path
 
 
@@ -74,7 +85,7 @@ def test_a_room_imports_only_what_lies_below_it(room, may):
 
 
 def test_private_names_of_keras_are_in_one_file():
-    assert [module(path) for path in FILES if re.search(PRIVATE, path.read_text())] == ["networks.keras_internals"]
+    assert [module(path) for path in FILES if re.search(PRIVATE, text_of(path))] == ["networks.keras_internals"]
 
 
 def test_a_stage_can_be_called_by_its_name_alone_and_is_imported_when_it_is_asked_for():
@@ -90,7 +101,7 @@ def test_a_stage_can_be_called_by_its_name_alone_and_is_imported_when_it_is_aske
 
 def functions(path):
     """Return the public functions of a file and how many parameters each has."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
             yield node.name, len([each for each in arguments if each.arg not in ("self", "cls")])
@@ -106,14 +117,14 @@ def test_a_room_has_at_most_fourteen_files_and_the_house_is_no_larger_than_it_wa
     rooms = [path.parent for path in FILES if path.name != "__init__.py" and path.parent != PACKAGE]
     assert {room.name: rooms.count(room) for room in rooms if rooms.count(room) > 14} == {}
     assert (
-        sum(len(path.read_text().splitlines()) for path in FILES) <= 17_300
+        sum(len(text_of(path).splitlines()) for path in FILES) <= 17_300
     )  # 14,500 before campaigns, groups, contracts and failure modes
-    assert {module(path): n for path in FILES if (n := len(path.read_text().splitlines())) > 350} == {}
+    assert {module(path): n for path in FILES if (n := len(text_of(path).splitlines())) > 350} == {}
 
 
 @pytest.mark.parametrize("path", FILES, ids=module)
 def test_the_first_line_of_a_module_says_what_it_is(path):
-    first = ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]
+    first = ast.get_docstring(tree_of(path)).splitlines()[0]
     assert not first.endswith("?") and len(first.split()) >= 2
 
 
@@ -121,5 +132,5 @@ WORDS = r"\bbe (it|they)\b|\bsomebody\b|\bbelie(f|ve)s?\b|\bforetell|\bdear\b|\b
 
 
 def test_words_that_readers_stumbled_over_are_gone():
-    found = {module(path): hits for path in FILES if (hits := re.findall(rf".*(?:{WORDS}).*", path.read_text()))}
+    found = {module(path): hits for path in FILES if (hits := re.findall(WORDS, text_of(path)))}
     assert found == {}

@@ -10,6 +10,8 @@ from mode_utils.selection.model_outputs import ModelOutputs
 from mode_utils.selection.next_batch import InputSelection
 from mode_utils.splits import Subset
 
+pytestmark = pytest.mark.slow
+
 
 def generator():
     return np.random.default_rng(11)

@@ -10,7 +10,8 @@ import pytest
 
 from mode_utils.similarity import METRICS
 from mode_utils.support.notebook.kernels import Watch, run_notebook
-from mode_utils.support.notebook.parameters import check_values, read_declared
+from mode_utils.support.notebook.parameters import ParameterError, check_values, read_declared
+from mode_utils.support.notebook.shell import execute_here
 from mode_utils.sweep.grid import check_sweep, load_sweep
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -24,10 +25,26 @@ COMMITTED = [path for folder in ("", "studies", "sweep_reports") for path in (NO
 committed = pytest.mark.parametrize("path", sorted(COMMITTED), ids=lambda path: path.stem)
 
 
+SOLUTION = re.compile(r"<details>\n<summary>.*?</summary>\n\n```python\n(.*?)```", re.DOTALL)
+AN_EXERCISE = re.compile(r"\*\*Predict first\.\*\*")
+
+
+def with_solutions(notebook):
+    """Put each solution into a cell of its own, where a reader would."""
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if cell.cell_type == "markdown":
+            cells += [nbformat.v4.new_code_cell(code) for code in SOLUTION.findall(cell.source)]
+    notebook.cells = cells
+    return notebook
+
+
 def execute(name, copy, parameters, cwd):
     """Execute a copy of a notebook in a kernel that is forked from a process with the stages in it."""
+    source = name if isinstance(name, Path) else NOTEBOOKS / f"{name}.ipynb"
     with Watch() as watch:
-        run_notebook(NOTEBOOKS / f"{name}.ipynb", copy, parameters, watch, {}, preload=STAGES, cwd=cwd)
+        run_notebook(source, copy, parameters, watch, {}, preload=STAGES, cwd=cwd)
 
 
 def code_cells(path):
@@ -35,16 +52,22 @@ def code_cells(path):
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("walkthrough")
-    parameters = {**SMALL, "metric": "l1", "space": "neurons", "compare": [], "output_dir": str(folder / "out")}
-    execute("walkthrough", folder / "copy.ipynb", parameters, folder)
-    return folder
+def executed(once):
+    """Execute the walkthrough with the solutions of its exercises, once for all processes."""
+
+    def execute_solved(folder):
+        solved = with_solutions(nbformat.read(NOTEBOOKS / "walkthrough.ipynb", as_version=4))
+        nbformat.write(solved, folder / "solved.ipynb")
+        parameters = {**SMALL, "metric": "l1", "compare": ["margin"], "output_dir": "out"}
+        execute(folder / "solved.ipynb", folder / "copy.ipynb", parameters, folder)
+
+    return once("walkthrough", execute_solved)
 
 
+@pytest.mark.slow
 def test_the_walkthrough_is_a_function_of_its_parameters(executed):
     runs = pd.read_csv(executed / "out/runs.csv")
-    assert set(runs["metric"]) == {"manhattan"} and set(runs["space"]) == {"neurons"}
+    assert set(runs["metric"]) == {"manhattan"}
     assert runs["seed"].nunique() == SMALL["n_runs"] and runs["samples_added"].max() <= 200
     with np.load(executed / "out/gallery.npz", allow_pickle=False) as gallery:
         assert all(gallery[name].shape == (10, 28, 28) for name in ("hci", "hmi", "hwi"))
@@ -52,29 +75,50 @@ def test_the_walkthrough_is_a_function_of_its_parameters(executed):
         assert tuple(gallery["metrics"]) == METRICS
 
 
+@pytest.mark.slow
+def test_every_exercise_has_a_solution_that_prints_what_it_found(executed):
+    solved = nbformat.read(executed / "copy.ipynb", as_version=4)
+    prose = [cell.source for cell in solved.cells if cell.cell_type == "markdown"]
+    codes = {code.strip() for source in prose for code in SOLUTION.findall(source)}
+    ran = [cell for cell in solved.cells if cell.cell_type == "code" and cell.source.strip() in codes]
+    assert len(ran) == len(codes) == len(AN_EXERCISE.findall((NOTEBOOKS / "walkthrough.ipynb").read_text())) >= 8
+    for place, cell in enumerate(solved.cells):  # the question, a cell to try in, what is seen, the solution
+        if AN_EXERCISE.search(cell.source):
+            assert "# try it here" in solved.cells[place + 1].source and "</details>" not in cell.source
+    for cell in ran:
+        assert "assert" in cell.source
+        assert "".join(output.text for output in cell.outputs if output.output_type == "stream").strip()
+
+
+@pytest.mark.slow
 def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(executed):
     outputs = [output for cell in code_cells(executed / "copy.ipynb") for output in cell.outputs]
     assert not [output.text for output in outputs if output.get("name") == "stderr"]
     bars = [text for output in outputs if "run/s" in (text := str(output.get("data", {}).get("text/plain", "")))]
     bars += [text for output in outputs if "s/run" in (text := str(output.get("data", {}).get("text/plain", "")))]
-    assert len(bars) == 1 and "100%" in bars[0] and "6/6" in bars[0]
+    assert bars and all("100%" in bar and "6/6" in bar for bar in bars)  # also those of solutions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "tables"),
-    [("layers", ["evidence", "choices", "views", "selection"]), ("overfitting", ["summary", "against_random"])],
+    ("name", "architecture", "tables"),
+    [
+        ("layers", "cnn", ["evidence", "choices", "views", "selection"]),
+        ("overfitting", "dense", ["summary", "against_random"]),
+    ],
 )
-def test_the_other_studies_are_functions_of_their_parameters_too(name, tables, tmp_path):
+def test_the_other_studies_are_functions_of_their_parameters_too(name, architecture, tables, tmp_path):
     sizes = {key: value for key, value in SMALL.items() if key != "gamma"}
     sizes |= TINY
-    parameters = {**sizes, "max_iterations": 1, "architecture": "cnn", "output_dir": str(tmp_path)}
+    parameters = {**sizes, "max_iterations": 1, "architecture": architecture, "output_dir": str(tmp_path)}
     copy = tmp_path / "copy.ipynb"
     execute(f"studies/{name}", copy, parameters, tmp_path)
     for table in tables:
-        assert (pd.read_csv(tmp_path / f"{table}.csv")["architecture"] == "cnn").all()
+        assert (pd.read_csv(tmp_path / f"{table}.csv")["architecture"] == architecture).all()
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "tables", "parameters"),
     [
@@ -99,6 +143,7 @@ def test_the_comparisons_of_strategies_are_functions_of_their_parameters(name, t
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("compare", "labelled"), [("advice", True), ("candidates", False)])
 def test_the_study_of_pools_is_a_function_of_its_parameters(compare, labelled, tmp_path):
     names = {"pool": "duplicated", "scenario": "underfit", "labelled": labelled, "compare": compare, "hold_out": 1_000}
@@ -115,6 +160,7 @@ def test_the_study_of_pools_is_a_function_of_its_parameters(compare, labelled, t
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 def test_the_repair_makes_its_own_example_and_leaves_a_repaired_model(tmp_path):
     copy = tmp_path / "copy.ipynb"
     execute("repair", copy, {"budget": 200}, tmp_path)
@@ -124,6 +170,7 @@ def test_the_repair_makes_its_own_example_and_leaves_a_repaired_model(tmp_path):
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.0])
 def test_a_campaign_is_a_function_of_its_parameters_with_an_arm_and_without(share, tmp_path):
     sizes = {"n_train": 600, "n_bug_fixing": 400, "n_validation": 200, "n_test": 300, "budget": 60, "rounds": 2}
@@ -137,6 +184,7 @@ def test_a_campaign_is_a_function_of_its_parameters_with_an_arm_and_without(shar
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
 def test_the_ratio_study_is_a_function_of_its_parameters(tmp_path):
     parameters = {"n_classes": [2, 3, 4], "alphas": [0.2, 0.5, 0.8], "n_runs": 6, "per_class": 100, "batch_size": 40}
     parameters |= {"replays": [0, 1], "epochs": 1, "output_dir": str(tmp_path)}
@@ -147,26 +195,31 @@ def test_the_ratio_study_is_a_function_of_its_parameters(tmp_path):
     assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@pytest.mark.slow
+def test_a_wrong_parameter_under_plain_papermill_ends_in_one_sentence_before_anything_is_done(tmp_path):
+    copy, sentence = tmp_path / "copy.ipynb", "unknown metric 'jaccard'; choose from dot product"
+    with pytest.raises(papermill.PapermillExecutionError) as raised:
+        execute("walkthrough", copy, {"metric": "jaccard"}, tmp_path)
+    assert raised.value.ename == "ParameterError" and sentence in raised.value.evalue
+    assert len(raised.value.traceback) == 1 and sentence in raised.value.traceback[0]
+    ran = [cell.source for cell in code_cells(copy) if cell.execution_count]
+    assert len(ran) == 3 and "check_injected" in ran[-1]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"metric": "jaccard"}, "unknown metric 'jaccard'; choose from dot product"),
         ({"metrc": "earth mover"}, "parameters: unknown parameter 'metrc'; the notebook declares: scenario, preset"),
         ({"dataset": "cifar"}, "parameters: dataset = 'cifar' is not one of: mnist, fashion_mnist"),
         ({"n_runs": "many"}, "parameters: n_runs = 'many' is of type str; int is expected"),
         ({"n_runs": 3}, "n_runs = 3; it must be at least 6"),
     ],
 )
-def test_a_wrong_parameter_under_plain_papermill_ends_in_one_sentence_before_anything_is_done(
-    given, sentence, tmp_path
-):
-    copy = tmp_path / "copy.ipynb"
-    with pytest.raises(papermill.PapermillExecutionError) as raised:
-        execute("walkthrough", copy, given, tmp_path)
-    assert raised.value.ename == "ParameterError" and sentence in raised.value.evalue
-    assert len(raised.value.traceback) == 1 and sentence in raised.value.traceback[0]
-    ran = [cell.source for cell in code_cells(copy) if cell.execution_count]
-    assert len(ran) == 3 and "check_injected" in ran[-1]
+def test_any_wrong_parameter_ends_in_a_sentence(given, sentence, tmp_path):
+    with pytest.raises(ParameterError) as raised:
+        execute_here(NOTEBOOKS / "walkthrough.ipynb", given, tmp_path)
+    assert sentence in str(raised.value)
 
 
 @committed
@@ -225,9 +278,10 @@ def test_the_walkthrough_shows_a_defect_that_is_repaired_and_says_what_to_see():
     assert max(len(cell.source.splitlines()) for cell in code) <= 12
     assert sum("**What you should see:**" in cell.source for cell in cells) >= 10
     texts = [str(output.get("data", {}).get("text/markdown", "")) for cell in code for output in cell.outputs]
-    (verdict,) = [text for text in texts if "was repaired by" in text]
-    before, after, control = map(float, re.findall(r"(\d+\.\d)%", verdict)[:3])
-    assert before < 75 and after > control > before
+    (verdict,) = [text for text in texts if "inputs that `recommended` chose" in text]
+    yours, recommended = verdict.split("\n\n")
+    before, after, control = map(float, re.findall(r"(\d+\.\d)%", recommended)[:3])
+    assert before < 75 and after > control > before and "`yours (original)` chose" in yours
 
 
 def test_the_sweeps_over_metrics_keep_the_originals_setup():
@@ -264,6 +318,7 @@ def test_every_link_of_a_notebook_leads_somewhere(path):
     assert not [link for link in links if link not in beside and not path.parent.joinpath(link).exists()]
 
 
+@pytest.mark.slow
 def test_what_all_metrics_share_is_in_the_first_cell_alone_and_the_others_do_without(tmp_path):
     sweep = load_sweep(NOTEBOOKS / "sweeps/metrics.yml")
     first, *others = sweep.cells()

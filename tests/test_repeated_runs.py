@@ -7,9 +7,12 @@ import pytest
 
 from mode_utils.options import CONFIGURATION, DebugOptions
 from mode_utils.repeated_runs import repeat_runs
+from mode_utils.run_setup import RunSetup
 from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import TIMES
 from mode_utils.support.streams import run_streams
+
+pytestmark = pytest.mark.slow
 
 OPTIONS = DebugOptions(batch_size=100, max_iterations=2, epochs=1)
 
@@ -20,9 +23,9 @@ from mode_utils.options import DebugOptions
 from mode_utils.run_setup import RunSetup
 from mode_utils.study.runs_table import TIMES
 from mode_utils.repeated_runs import repeat_runs
-setup = RunSetup(2_000, 1_500, 500, 1_000, initial_epochs=1)
-options = DebugOptions(metric=sys.argv[1], batch_size=100, max_iterations=2, epochs=1)
-runs = repeat_runs(load_dataset(), options, 4, 0, setup, cache_dir=sys.argv[2], progress=False)
+setup = RunSetup(600, 400, 200, 200, initial_epochs=1)
+options = DebugOptions(metric=sys.argv[1], batch_size=50, max_iterations=1, epochs=1)
+runs = repeat_runs(load_dataset(), options, 2, 0, setup, cache_dir=sys.argv[2], progress=False)
 runs.drop(columns=list(TIMES)).to_csv(sys.argv[3], index=False)
 """
 
@@ -80,7 +83,7 @@ def test_all_metrics_share_initial_models_and_controls(mnist, small_setup, tmp_p
 def test_what_a_repair_sees_first_is_shared_and_the_same_as_seen_anew(mnist, small_setup, tmp_path):
     """The first target layer of a seed is the same for all metrics; what is drawn afterwards is, too."""
     options = replace(OPTIONS, layer_selection=True, space="neurons", temperature=0.5)
-    for metric in ("l1", "l2"):
+    for metric in ("l1", "l2"):  # the second reads what the first has kept
         shared, anew = (
             repeat_runs(mnist, replace(options, metric=metric), 2, 0, small_setup, cache_dir=folder, progress=False)
             for folder in (tmp_path, None)
@@ -97,16 +100,16 @@ def test_a_change_of_the_setup_is_not_read_from_the_cache(mnist, small_setup, tm
     assert len(list(tmp_path.rglob("_train/*/output.pkl"))) == 2
 
 
-def test_two_processes_share_one_cache_and_agree_with_one(mnist, small_setup, tmp_path):
+def test_two_processes_share_one_cache_and_agree_with_one(mnist, tmp_path):
     command = [sys.executable, "-c", IN_ANOTHER_PROCESS]
     started = [
         subprocess.Popen([*command, metric, tmp_path / "cache", tmp_path / f"{metric}.csv"]) for metric in ("l1", "l2")
     ]
     assert [process.wait(timeout=120) for process in started] == [0, 0]
-    assert len(list((tmp_path / "cache").rglob("_train/*/output.pkl"))) == 4
-    here = repeat_runs(
-        mnist, replace(OPTIONS, metric="l1"), 4, 0, small_setup, cache_dir=tmp_path / "other", progress=False
-    )
+    assert len(list((tmp_path / "cache").rglob("_train/*/output.pkl"))) == 2
+    options = replace(OPTIONS, metric="l1", batch_size=50, max_iterations=1)
+    setup = RunSetup(600, 400, 200, 200, initial_epochs=1)
+    here = repeat_runs(mnist, options, 2, 0, setup, cache_dir=tmp_path / "other", progress=False)
     here.drop(columns=list(TIMES)).to_csv(tmp_path / "here.csv", index=False)
     assert (tmp_path / "here.csv").read_bytes() == (tmp_path / "l1.csv").read_bytes()
 

@@ -18,6 +18,8 @@ from mode_utils.selection.replay import Replay
 from mode_utils.similarity import METRICS, SPATIAL
 from mode_utils.study.runs_table import ITERATION_COLUMNS, TIMES
 
+pytestmark = pytest.mark.slow
+
 CELLS = [
     cell
     for cell in nbformat.read(Path(__file__).parents[1] / "notebooks/walkthrough.ipynb", as_version=4).cells
@@ -126,3 +128,33 @@ def test_a_seed_gives_one_number_by_hand_and_in_repeated_runs_and_its_first_batc
     memory = Replay(splits, options.replay, retraining.spawn(1)[0])
     trainer.fit(*memory.with_old(shown.indices), epochs=1, rng=retraining)
     assert mode.assess(trainer, splits).scores["test_accuracy"] == hand["test_accuracy"][1]
+
+
+GOOD = next(cell.source for cell in CELLS if "parameters" in cell.metadata.get("tags", []))
+CHECK = next(cell.source for cell in CELLS if "check_injected" in cell.source)
+WRONG = {
+    "a value": ('scenario = "starved"', 'scenario = "sick"', "sick"),
+    "a type": ("n_runs = 6", 'n_runs = "six"', "six"),
+    "too few runs": ("n_runs = 6", "n_runs = 2", "n_runs"),
+    "no text": ('preset = "original"', "preset = original", "no preset"),
+    "no Python": ("seed = 12", "seed = = 12", "no scenario"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_an_error_in_the_parameters_leaves_nothing_that_later_cells_take_for_results(what):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    try:
+        for source in (GOOD, CHECK, "runs = options = 'of the first run'"):
+            shell.run_cell(source, store_history=True).raise_error()
+        old, new, told = WRONG[what]
+        failed = [not shell.run_cell(each, store_history=True).success for each in (GOOD.replace(old, new), CHECK)]
+        assert failed[1] and "runs" not in shell.user_ns and "options" not in shell.user_ns
+        assert told in str(shell.run_cell(CHECK, store_history=True).error_in_exec)
+        assert isinstance(shell.run_cell("mode.save_results(output_dir, runs)").error_in_exec, NameError)
+        for source in (GOOD, CHECK, "runs = 1"):
+            shell.run_cell(source, store_history=True).raise_error()
+    finally:
+        InteractiveShell.clear_instance()

@@ -32,8 +32,8 @@ CONTENTS = {  # what stands where in the contents; a page that is named nowhere 
         "docs/anywhere",
     ],
     "Your own model": [
-        "docs/own-model", "docs/labelling", "docs/groups", "notebooks/repair", "docs/contract", "docs/campaigns",
-        "notebooks/campaign", "docs/any-framework", "notebooks/choose",
+        "docs/embeddings", "docs/own-model", "docs/labelling", "docs/groups", "notebooks/repair", "docs/contract",
+        "docs/campaigns", "notebooks/campaign", "docs/any-framework", "notebooks/choose",
     ],
     "Evidence": [
         "docs/claims", "notebooks/results", "docs/which-inputs", "docs/metrics", "docs/accuracy-tables",

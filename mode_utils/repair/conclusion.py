@@ -72,9 +72,9 @@ def _say_failing(outcome, failing, theta):
     if not len(failing) or not outcome.changed:
         return []
     none, some = failing[failing["after"] == 0], failing[failing["after"] > 0]
-    said = [f"still at 0%: {_names(none['label'])}"] if len(none) else []
+    said = [f"still at 0%: {name_few(none['label'])}"] if len(none) else []
     each = [f"{label} ({after:.0%})" for label, after in zip(some["label"], some["after"], strict=True)]
-    said += [f"still below {theta:.0%}: {_names(each)}"] if each else []
+    said += [f"still below {theta:.0%}: {name_few(each)}"] if each else []
     slow = outcome.training.slow if outcome.training else ()
     return [f"{'; '.join(said)}; {_advice(outcome.training, failing[failing.index.isin(slow)])}"]
 
@@ -83,13 +83,13 @@ def _advice(training, slow):
     if not len(slow):
         return "what may help: more inputs of them, a look at their labels, a model that can tell them apart"
     more = "a higher --learning-rate" if training.at_limit else "more --epochs or a higher --learning-rate"
-    return f"after {training.epochs} epochs the loss of {_names(slow['label'])} still falls: {more} may reach them"
+    return f"after {training.epochs} epochs the loss of {name_few(slow['label'])} still falls: {more} may reach them"
 
 
 def _say_labels(outcome):
     if outcome.contract is not None:
         return say_contract(outcome.contract)
-    return [f"new bugs: {_names(outcome.new_bugs)} lost more than the tolerance"] if outcome.new_bugs else []
+    return [f"new bugs: {name_few(outcome.new_bugs)} lost more than the tolerance"] if outcome.new_bugs else []
 
 
 def say_contract(verdict):
@@ -115,9 +115,9 @@ def _say_unseen(terms):
     said = []
     if len(labels):
         worst = labels.loc[labels["at_most"].idxmax()]
-        told = f"cannot tell of {_names(labels['term'])}: none is seen to lose more than is allowed, but up to"
+        told = f"cannot tell of {name_few(labels['term'])}: none is seen to lose more than is allowed, but up to"
         said.append(f"{told} {_points('', worst.at_most)} are possible{_needs(worst)}")
-    return [*said, *([f"cannot tell of {_names(of_calibration)}: too few samples"] if len(of_calibration) else [])]
+    return [*said, *([f"cannot tell of {name_few(of_calibration)}: too few samples"] if len(of_calibration) else [])]
 
 
 def _say_trade(trade):
@@ -150,14 +150,15 @@ def _few(each):
 def _say_saved(outcome, keep_new_bugs):
     if not outcome.training or (outcome.helps and not outcome.asks):
         return []
-    why = f"{_names(outcome.asks)} may have lost a lot" if outcome.helps else "the repair did not help"
+    why = f"{name_few(outcome.asks)} may have lost a lot" if outcome.helps else "the repair did not help"
     if outcome.is_saved(keep_new_bugs):
         return [f"{why}: the model is saved all the same"]
     how = "; --keep-new-bugs saves it all the same" if outcome.changed else ""
     return [f"{why}: the model is not saved{how}"]
 
 
-def _names(names):
+def name_few(names):
+    """Return names in a line, of many the first ten."""
     names = [str(name) for name in names]
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 

@@ -120,7 +120,8 @@ def judge_contract(contract, sides, names, parts=None):
     own, *_ = counts = [count_changes(*each, len(names)) for each in labels]
     every = sum(counts)
     whole, of_calibration = own.sum(axis=1, keepdims=True), _calibration(contract, *sides[VALIDATION])
-    of_parts = {name: _changes_at(places, *labels[0]) for name, places in parts.places.items()}
+    of_parts = {name: count_changes(*(each[places] for each in labels[0]), len(names)).sum(axis=1, keepdims=True)
+                for name, places in parts.places.items()}  # fmt: skip
     least = _least_p(parts.groups, *labels[0], len(names), contract)
     beside = [max(loss_p(*whole, contract.whole)[0], least["whole"])]
     beside += [norm.sf((loss - allowed) / error) for loss, error, allowed in of_calibration.values()]
@@ -130,25 +131,23 @@ def judge_contract(contract, sides, names, parts=None):
     adjusted = holm([*p[own[0] > 0], *beside])[-len(beside) :]
     kept = np.where(p < SIGNIFICANCE, 1, np.maximum(kept_p(*every, contract.label), least["kept"]))
     of_whole = max(kept_p(*whole, contract.whole)[0], least["whole kept"])
-    rows = [_row(WHOLE, whole, whole, contract.whole, adjusted[0] < SIGNIFICANCE, of_whole)]
+    ends = largest_loss(*np.hstack([whole, every, *of_parts.values()]))
+    rows = [_row(WHOLE, whole, whole, ends[0], contract.whole, adjusted[0] < SIGNIFICANCE, of_whole)]
     for place, name in enumerate(names):
-        each = slice(place, place + 1)
-        rows.append(_row(name, own[:, each], every[:, each], contract.label, verdicts[place] == NEW_BUG, kept[place]))
+        each, broken = slice(place, place + 1), verdicts[place] == NEW_BUG
+        rows.append(_row(name, own[:, each], every[:, each], ends[1 + place], contract.label, broken, kept[place]))
     for (name, each), broken in zip(of_calibration.items(), adjusted[1:], strict=False):
         rows.append(_of_error(name, len(labels[0][0]), *each, broken < SIGNIFICANCE))
-    for (name, each), broken in zip(of_parts.items(), adjusted[len(adjusted) - len(of_parts) :], strict=True):
-        rows.append(_row(name, each, each, contract.part, broken < SIGNIFICANCE, kept_p(*each, contract.part)[0]))
+    of_ends = zip(ends[1 + len(names) :], adjusted[len(adjusted) - len(of_parts) :], strict=True)
+    for (name, each), (end, p_broken) in zip(of_parts.items(), of_ends, strict=True):
+        outcome = p_broken < SIGNIFICANCE, kept_p(*each, contract.part)[0]
+        rows.append(_row(name, each, each, end, contract.part, *outcome))
     loss = np.divide(every[2] - every[1], every[0], out=np.zeros(len(names)), where=every[0] > 0)
     seen = holm(loss_p(*every, contract.label)) < _SEEN
     large = [name for name, lost, told, beyond in zip(names, loss, verdicts, seen, strict=True)
              if beyond and lost > contract.large and told != NEW_BUG]  # fmt: skip
     flips = find_flips(*sides[VALIDATION], names)
     return ContractVerdict(pd.DataFrame(rows), large, find_trades(labels, names, contract.label), flips), verdicts
-
-
-def _changes_at(places, y, before, after):
-    """Return counts (3, 1) of the samples at some places, see `count_changes`."""
-    return count_changes(y[places], before[places], after[places], int(y.max()) + 1).sum(axis=1, keepdims=True)
 
 
 def _least_p(groups, y, before, after, n_classes, contract):
@@ -165,8 +164,7 @@ def _least_p(groups, y, before, after, n_classes, contract):
 
 def as_labels(predicted):
     """Return labels (n,) of predictions, which may be probabilities (n, n_classes)."""
-    predicted = np.asarray(predicted)
-    return predicted.argmax(axis=1) if predicted.ndim == 2 else predicted
+    return np.argmax(predicted, axis=1) if np.ndim(predicted) == 2 else np.asarray(predicted)
 
 
 def count_changes(y, before, after, n_classes):
@@ -205,17 +203,19 @@ def find_trades(sides, names, tolerance):
 
 
 def calibration_error(right, confidence):
-    """Return the expected calibration error, in [0, 1], in ten bins of as many samples each (Nixon et al., 2019)."""
-    bins = np.array_split(np.argsort(confidence, kind="stable"), _BINS)
-    return sum(abs(right[part].mean() - confidence[part].mean()) * len(part) for part in bins if len(part)) / len(right)
+    """Return expected calibration errors (...), in [0, 1], in ten bins of the n samples (..., n) each (Nixon, 2019)."""
+    order, n = np.argsort(confidence, axis=-1, kind="stable"), np.shape(confidence)[-1]
+    over = np.take_along_axis(np.subtract(right, confidence, dtype=float), order, axis=-1)
+    starts = [part[0] for part in np.array_split(np.arange(n), min(_BINS, n))]
+    return np.abs(np.add.reduceat(over, starts, axis=-1)).sum(axis=-1) / n
 
 
-def _row(term, own, every, tolerance, broken, p_kept):
+def _row(term, own, every, at_most, tolerance, broken, p_kept):
     samples, fixed, broken_samples = (int(each[0]) for each in every)
     loss, n = (broken_samples - fixed) / samples if samples else np.nan, int(own[0, 0])
     needed = needed_to_tell(samples, fixed, broken_samples, tolerance) if samples else ""
     counts = {"samples": n, "old_samples": samples - n}
-    return _term(term, loss, largest_loss(*every)[0], tolerance, counts, broken, p_kept < SIGNIFICANCE, needed)
+    return _term(term, loss, at_most, tolerance, counts, broken, p_kept < SIGNIFICANCE, needed)
 
 
 def _term(name, loss, at_most, tolerance, counts, broken, is_kept, needed):
@@ -233,10 +233,10 @@ def _calibration(contract, y, before, after):
     change = losses[1] - losses[0]
     sides = [(p.argmax(axis=1) == y, p.max(axis=1)) for p in (before, after)]
     rng = np.random.default_rng(0)
-    draws = [np.arange(len(y)), *rng.integers(len(y), size=(_DRAWS, len(y)))]
-    errors = [
-        np.subtract(*(calibration_error(right[part], sure[part]) for right, sure in sides[::-1])) for part in draws
-    ]
+    draws = np.vstack([np.arange(len(y)), rng.integers(len(y), size=(_DRAWS, len(y)))])
+    few = np.array_split(draws, np.clip(len(y) // 500, 1, len(draws)))  # which fit into a cache
+    errors = np.concatenate([np.subtract(*(calibration_error(right[each], sure[each]) for right, sure in sides[::-1]))
+                             for each in few])  # fmt: skip
     return {
         CALIBRATION_ERROR: (errors[0], max(np.std(errors[1:]), _NO_ERROR), contract.calibration_error),
         LOG_LOSS: (change.mean(), max(change.std(ddof=1) / np.sqrt(len(y)), _NO_ERROR), contract.log_loss),
@@ -245,8 +245,7 @@ def _calibration(contract, y, before, after):
 
 def _of_error(name, n, loss, error, tolerance, broken):
     """Return the row of a term whose loss has a standard error."""
-    z = norm.isf(SIGNIFICANCE)
-    times = (z * error / (tolerance - loss)) ** 2 if loss != tolerance else np.inf
+    times = ((z := norm.isf(SIGNIFICANCE)) * error / (tolerance - loss)) ** 2 if loss != tolerance else np.inf
     needed = f"about {times * n:,.0f}" if times <= _MOST else f"more than {_MOST * n:,}"
     is_kept = (tolerance - loss) / error > z
     return _term(name, loss, loss + z * error, tolerance, {"samples": n, "old_samples": 0}, broken, is_kept, needed)

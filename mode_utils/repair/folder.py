@@ -85,13 +85,16 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     if labels is not None and len(labels.disagreed):
         labels.disagreed.to_csv(folder / "disagreed.csv", index=False)
     if len(asked):
-        write_label_page(folder / PAGE, asked, case.data.class_names, samples_of(case, asked))
+        independent = len(arm_of(case).new) > 0  # labels of a control arm are to owe nothing to the model
+        write_label_page(folder / PAGE, asked, case.data.class_names, samples_of(case, asked), hints=not independent)
     sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation")} | {"pool": case.n_pool}
     summary = case.about() | {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
     summary |= {"labels": _rows(report.labels), "confusions": _rows(report.confusions.head(20))}
     summary |= _groups(report.groups) if report.groups else {}
     summary |= {"failure_modes": say_modes(case, report)}
     summary |= {"drawn_at_random": len(arm_of(case).new) if len(chosen) else 0}
+    right = report.assessment.predictions == np.asarray(case.data.y_validation)
+    summary |= {"accuracy": float(right.mean()), "pool_labelled": bool(case.data.pool_labelled)}
     summary |= {"chosen": len(chosen), "remarks": [each for each in remarks if each], "without_label": len(asked)}
     if outcome is not None:
         rounds = rounds_with(case, outcome)
@@ -233,7 +236,8 @@ def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
     found["contract"]["flips"] = _rows(outcome.contract.flips)
     told = say_outcome(outcome, report, theta, keep_new_bugs, without_label)
     next_round = {"advice": judged.advice, "why": judged.why} if judged else {}
-    return {"outcome": found, "told": told, "next_round": next_round, "rounds": rounds}
+    gain = judged.gain.say() + judged.doubt if judged and judged.gain else ""
+    return {"outcome": found, "told": told, "gain": gain, "next_round": next_round, "rounds": rounds}
 
 
 def _rows(table):

@@ -1,7 +1,8 @@
 """Cases of outputs in place of a model: probabilities and features from any framework, as arrays or an .npz file.
 
-Given are probabilities (n, n_classes) and features (n, n_features) of a pool and of validation samples. Nothing here
-imports a framework; arrays stored without compression are read from the file as they are needed.
+Given are probabilities (n, n_classes) and features (n, n_features) of a pool and of validation samples; or features
+alone and those of training samples, to which a head is fitted. Nothing here imports a framework; arrays stored without
+compression are read from the file as they are needed.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -11,18 +12,33 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.assessment import judge_accuracies, label_accuracies
-from mode_utils.options import DebugOptions
+from mode_utils.options import OWN_DATA, DebugOptions
 from mode_utils.repair.campaign.labelled_round import LabelledRound, judge_outcome, take_round
+from mode_utils.repair.campaign.refitted import judge_head, save_heads
 from mode_utils.repair.campaign.rounds import Earlier, continue_outputs, read_earlier
-from mode_utils.repair.choosing.choice import PoolCase, Report, assess_case, choose_inputs, say_expected_accuracy
+from mode_utils.repair.choosing.choice import (
+    PoolCase,
+    Report,
+    assess_case,
+    choose_inputs,
+    say_choice,
+    say_expected_accuracy,
+)
 from mode_utils.repair.choosing.given_outputs import GivenOutputs
-from mode_utils.repair.choosing.group_report import say_choice
 from mode_utils.repair.choosing.pool_faults import PoolFaults, find_faults
 from mode_utils.repair.choosing.restricted import read_only
 from mode_utils.repair.choosing.sharded_pool import ShardedOutputs, ShardedPool, Shards
 from mode_utils.repair.conclusion import say_outcome
 from mode_utils.repair.folder import hash_files, save_repair, versions_of
-from mode_utils.repair.reading.array_sets import OUTPUTS, OUTPUTS_BESIDE_SHARDS, check_outputs
+from mode_utils.repair.heads import Head, fit_head, joined
+from mode_utils.repair.reading.array_sets import (
+    FEATURES,
+    OUTPUTS,
+    OUTPUTS_BESIDE_SHARDS,
+    ROLES,
+    check_outputs,
+    of_kind,
+)
 from mode_utils.repair.reading.arrays import (
     CONTROL_SHARE,
     OwnData,
@@ -71,7 +87,7 @@ class ArraysChoice:
         todo = self.labelled.say_next() if self.labelled and not self.outcome else []
         groups = self.report.groups
         told = [*groups.shared, *groups.facts] if groups else []
-        told += [*say_choice(self.case, self.chosen), say_expected_accuracy(self.case)]
+        told += [*say_choice(self.case, self.report, self.chosen), say_expected_accuracy(self.case)]
         return [*told, *self.faults.sentences(), *todo]
 
     def say_outcome(self):
@@ -86,29 +102,35 @@ def choose_from_arrays(arrays, budget, folder=None, apply=(), outcome=None, **op
     ----------
     arrays : dict of str to array, or path of an .npz file
         `probabilities_pool` (n, n_classes), `features_pool` (n, n_features), `probabilities_validation`,
-        `features_validation`, `y_validation`; see `outputs` for what else there may be.
+        `features_validation`, `y_validation`, with a `head` features and y alone; see `array_sets` for what else.
     budget : int, samples to choose, at least 1
     folder : path, optional
         Gets `selected.csv`, `diagnosis.json` and, of a pool without labels, `label.html`; must not have them. With
         `apply`, `added.csv` and `trainings.csv`, too; with `outcome`, `origin.json`, to continue from.
     apply, outcome : labels of what was chosen, and what models predict that were retrained on them
-        See `campaign.labelled_round.take_round` and `judge_outcome`; the other arguments are those of the choice.
+        See `campaign.labelled_round.take_round` and `judge_outcome`. A head is refitted here, which makes the outcome.
     **options
-        Of `outputs.open_outputs`: `pool` (in shards; a scheduler that is not there is a ConnectionError),
+        Of `outputs.open_outputs`: `pool` (in shards; a scheduler that is not there is a ConnectionError), `head`,
         `class_names`, `preset`, `seed`, `continue_from`, `only`, and any of `options.DebugOptions`.
     """
     case = open_outputs(arrays, budget, **options)
     report = assess_case(case)
     if outcome is not None and not apply:
         raise ValueError("an outcome needs the labels that its models were retrained on: apply them, too")
+    if outcome is not None and case.head:
+        raise ValueError("an outcome is given, but a head is refitted here, which makes it: leave out one of them")
     labelled = take_round(case, apply) if apply else None
-    judged = None if outcome is None else judge_outcome(labelled, outcome)
-    found = ArraysChoice(case, report, find_faults(case), choose_inputs(case, report), labelled, judged)
+    chosen = choose_inputs(case, report)
+    judged = judge_head(case, chosen, labelled) if case.head else None
+    judged = judged if outcome is None else judge_outcome(labelled, outcome)
+    found = ArraysChoice(case, report, find_faults(case), chosen, labelled, judged)
     if folder is not None:
         gathered = labelled and labelled.gathered
         save_repair(folder, case, report, found.chosen, judged, gathered, found.remarks)
         if labelled:
             labelled.save(folder)
+        if case.head:
+            save_heads(folder, case, judged)
     return found
 
 
@@ -127,6 +149,7 @@ class OutputsCase(PoolCase):
     has_samples: bool = False  # whether `data` has the samples themselves
     earlier: Earlier | None = field(default=None, repr=False)  # rounds of the same campaign
     only: Only | None = None  # what alone may be chosen
+    head: Head | None = None  # that was fitted here, and is refitted on labels that come
     libraries = ("numpy", "scikit-learn")
 
     @property
@@ -169,7 +192,8 @@ def open_outputs(
         The folder of an earlier round that was judged, of the same pool and validation samples in the same order.
     **changes : options of the preset to change, see `options.DebugOptions`
         And `only`, see `restricted.read_only`. `control_share` is .1 here, where a pool needs labels, see
-        `selection.arm`; of others none is drawn.
+        `selection.arm`; of others none is drawn. And `head`, True or an estimator of scikit-learn, see
+        `heads.fit_head`, which is fitted to the arrays of `array_sets.FEATURES` and makes the probabilities.
     """
     check_least("budget", budget, 1)
     check_least("seed", seed, 0)
@@ -177,8 +201,8 @@ def open_outputs(
         raise ValueError(f"preset {preset!r} needs a model: choose from {', '.join(_PRESETS)}")
     if changes.pop("layer_selection", None):
         raise ValueError("layer_selection = True needs a model, whose layers are looked at: leave it out")
-    only = changes.pop("only", ())
-    changes = {"reference": "states", "control_share": CONTROL_SHARE} | changes
+    only, head = changes.pop("only", ()), changes.pop("head", None)
+    changes = OWN_DATA[preset] | {"control_share": CONTROL_SHARE} | changes
     if changes["reference"] != "states":
         raise ValueError(f"reference {changes['reference']!r} needs a model, which is trained afresh: leave it out")
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, layer_selection=False, **changes)
@@ -187,9 +211,12 @@ def open_outputs(
         where = Path(arrays)
         arrays, sources = read_arrays(where), {"data": where}
     if pool is not None:
-        _check_no_pool(arrays, where)
-    of_arrays = OUTPUTS if pool is None else OUTPUTS_BESIDE_SHARDS
+        _check_no_pool(arrays, where, head)
+    earlier = read_earlier(continue_from) if continue_from else None
+    of_arrays = FEATURES if head else OUTPUTS if pool is None else OUTPUTS_BESIDE_SHARDS
     arrays, told = check_outputs(arrays, where, of_arrays, class_names or None, even_if_weak)
+    if head:
+        head, arrays = _fit_head(head, arrays, earlier, seed)
     n_features, n_classes = (arrays[f"{what}_validation"].shape[1] for what in ("features", "probabilities"))
     names, sharded = tuple(map(str, arrays.get("class_names", range(n_classes)))), None
     if pool is not None:
@@ -205,16 +232,20 @@ def open_outputs(
     if "probabilities_train" in arrays:
         parts = [np.asarray(chunk).argmax(axis=1) for _, chunk in in_chunks(arrays["probabilities_train"])]
         seen = label_accuracies(arrays["y_train"], np.concatenate(parts), data.n_classes)
-    notes, has_samples = told + _notes(arrays, data, predicted) + of_arm + restricted, "x_pool" in arrays
+    notes, has_samples = told + _notes(arrays, data, predicted, head) + of_arm + restricted, "x_pool" in arrays
     if sharded is not None:
         notes = (*notes, f"The pool: {len(sharded):,} rows in {len(sharded.rows):,} shards.")
     outputs = GivenOutputs(arrays, data.x_pool, has_samples) if sharded is None else ShardedOutputs(arrays, sharded)
-    case = OutputsCase(outputs, data, options, seed, seen, notes, sources, has_samples=has_samples, only=only)
-    return continue_outputs(case, read_earlier(continue_from)) if continue_from else case
+    more = {"has_samples": has_samples, "only": only, "head": head or None}
+    case = OutputsCase(outputs, data, options, seed, seen, notes, sources, **more)
+    return continue_outputs(case, earlier) if earlier else case
 
 
-def make_outputs_example(seed=0):
-    """Return outputs to try: handwritten digits, one of them starved in their classifier, and a pool without labels."""
+def make_outputs_example(features_alone=False, seed=0):
+    """Return outputs to try: handwritten digits, one of them starved in their classifier, and a pool without labels.
+
+    With `features_alone` there are no probabilities: a head takes their place.
+    """
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression
 
@@ -229,14 +260,35 @@ def make_outputs_example(seed=0):
         arrays[f"probabilities_{role}"], arrays[f"features_{role}"] = model.predict_proba(x[place]), x[place]
         arrays[f"x_{role}"], arrays[f"y_{role}"] = x[place].reshape(-1, 8, 8), y[place]
     del arrays["y_pool"]
-    return arrays
+    return {name: each for name, each in arrays.items() if not features_alone or "probabilities" not in name}
 
 
-def _check_no_pool(arrays, where):
+def _check_no_pool(arrays, where, head):
+    if head:
+        raise ValueError("a head is fitted for a pool in one file only: leave out the shards, or give probabilities")
     if own := next((name for name in arrays if name.endswith("_pool")), None):
         raise ValueError(f"{where} has an array {own!r}, but the pool is in shards: give one of them")
     if own := next((name for name in arrays if name.startswith("x_")), None):
         raise ValueError(f"{where} has an array {own!r}: with a pool in shards, only features are compared")
+
+
+def _fit_head(given, arrays, earlier, seed):
+    """Return a `Head` fitted to training samples and to all known labels of a pool that needs some; and its outputs."""
+    names = arrays.get("class_names", range(1 + max(int(y.max()) for y in of_kind(arrays, "y").values())))
+    pool, y_pool = arrays["features_pool"], arrays.get("y_pool", np.empty(0, np.int32))
+    known = np.flatnonzero(y_pool >= 0) if (y_pool < 0).any() else np.empty(0, int)
+    first = (np.asarray(arrays["features_train"], np.float32), arrays["y_train"])
+    first = joined(first, (np.asarray(pool[known], np.float32), y_pool[known]))
+    more = None
+    if earlier:
+        labels = earlier.labels(tuple(map(str, names)))
+        used = np.array([each["index"] for each in earlier.samples], int)
+        is_there = used < len(pool)  # otherwise it is another pool, which is told later
+        more = np.asarray(pool[used[is_there]], np.float32), labels[is_there]
+    head = fit_head(given, first, len(names), more, seed)
+    return head, arrays | {
+        f"probabilities_{role}": head.probabilities(arrays[f"features_{role}"]) for role in ROLES[:3]
+    }
 
 
 def _as_data(arrays, names):
@@ -251,13 +303,14 @@ def _as_data(arrays, names):
     )  # fmt: skip
 
 
-def _notes(arrays, data, predicted):
+def _notes(arrays, data, predicted, head):
     right = (predicted == data.y_validation).mean()
     chance = np.bincount(data.y_validation).max() / len(predicted)
-    notes = [f"The model gets {right:.1%} of {len(predicted)} validation samples right."]
+    notes = head.say(data.class_names) if head else []
+    notes += [f"The model gets {right:.1%} of {len(predicted)} validation samples right."]
     if right <= chance:
         notes.append(f"That is no more than always saying the most frequent label ({chance:.1%}): is it the right y?")
-    notes += [*data.notes, *say_known(data)]
+    notes += [*data.notes, *(() if head else say_known(data))]
     if "x_pool" not in arrays:
         notes.append("Copies and foreign samples are looked for among features, as the samples are not given.")
     if "probabilities_train" not in arrays:

@@ -9,7 +9,8 @@ probability of such a score over all plausible shares of changed samples (Berger
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import beta, binom, norm
+from scipy.special import betainccinv, betaincinv
+from scipy.stats import binom, norm
 
 from mode_utils.study.significance import SIGNIFICANCE, holm
 
@@ -17,6 +18,7 @@ NEW_BUG = "new bug"
 _MOST = 1_000  # times as many samples, up to which a number is named
 _IMPLAUSIBLE = 1e-6  # probability that the share of changed samples is not among those tried; added to p
 _SHARES = 32  # of changed samples, that are tried
+_END = norm.isf(SIGNIFICANCE)  # of the score, at which a one-sided 95% interval ends
 _FEW, _MANY = 40, 400  # changed samples, from which the score is nearly normal, and as good as normal
 
 
@@ -29,8 +31,7 @@ def judge_labels(samples, fixed, broken, tolerance, beside=(), least_p=None):
     in groups.
     """
     samples, fixed, broken = (np.asarray(counts, int) for counts in (samples, fixed, broken))
-    judged = samples > 0
-    p = np.ones(len(samples))
+    judged, p = samples > 0, np.ones(len(samples))
     if judged.any():
         own = loss_p(samples[judged], fixed[judged], broken[judged], tolerance)
         own = own if least_p is None else np.maximum(own, np.asarray(least_p)[judged])
@@ -53,9 +54,8 @@ def loss_p(samples, fixed, broken, tolerance):
 
 def kept_p(samples, fixed, broken, tolerance):
     """Return p (n,) of a true loss of at least the tolerance, from counts (n,): non-inferiority; 1 without samples."""
-    if tolerance >= 1:  # anything is tolerated
-        return np.zeros(len(samples))
-    return loss_p(samples, broken, fixed, -float(tolerance))  # to lose more than -t the other way round
+    # anything is tolerated, or: to lose more than -t the other way round
+    return np.zeros(len(samples)) if tolerance >= 1 else loss_p(samples, broken, fixed, -float(tolerance))
 
 
 def largest_loss(samples, fixed, broken):
@@ -64,7 +64,7 @@ def largest_loss(samples, fixed, broken):
     low, high = np.divide(broken - fixed, n, out=np.ones_like(n), where=n > 0), np.ones_like(n)
     for _ in range(30):
         middle = (low + high) / 2
-        excluded = _score(np.maximum(n, 1), fixed, broken, -middle) >= norm.isf(SIGNIFICANCE)
+        excluded = _score(np.maximum(n, 1), fixed, broken, -middle) >= _END
         low, high = np.where(excluded, low, middle), np.where(excluded, middle, high)
     return high
 
@@ -102,8 +102,8 @@ def _score(n, broken, fixed, tolerance):
 def _plausible_shares(n, changed, tolerance):
     """Return the ends of an exact interval (Clopper-Pearson) of the share of changed samples, from its least on."""
     least = abs(tolerance)
-    low = beta.ppf(_IMPLAUSIBLE / 2, changed, n - changed + 1) if changed else 0.0
-    high = beta.isf(_IMPLAUSIBLE / 2, changed + 1, n - changed) if changed < n else 1.0
+    low = betaincinv(changed, n - changed + 1, _IMPLAUSIBLE / 2) if changed else 0.0
+    high = betainccinv(changed + 1, n - changed, _IMPLAUSIBLE / 2) if changed < n else 1.0
     return max(low, least, 1e-12), max(high, least, 1e-12)
 
 

@@ -4,6 +4,7 @@
 faultiest label  the worst buggy label gets all; the original
 buggy labels     every buggy label, by its deficit: how far it lies below theta, or its gap above gamma
 all labels       every label, by its error on the held-out samples, buggy or not
+likely errors    likewise, by its error as held-out samples and the pool tell together, see `likely_errors`
 whole pool       no label is counted: one ranking of all that is left
 ================ ===================================================================================================
 
@@ -30,11 +31,14 @@ class Schedule:
         self._faults = self._phases = PHASES if options.allocation in SERVE_BUGS else (None,)
         self.most_iterations = self._limit * len(self._phases)
 
-    def next_needs(self, assessment):
-        """Return the next fault or None, and what each label needs (n_classes,): 0 for nothing, None for any label."""
+    def next_needs(self, assessment, errors=None):
+        """Return the next fault or None, and what each label needs (n_classes,): 0 for nothing, None for any label.
+
+        `errors` (n_classes,) stand for those of the assessment.
+        """
         while self._phases:
             fault = self._phases[0]
-            needs = self._needs(assessment, fault)
+            needs = self._needs(assessment, fault, errors)
             if self._used < self._limit and (needs is None or needs.any()):
                 self._used += 1
                 return fault, needs
@@ -47,17 +51,19 @@ class Schedule:
         needs = [self._needs(assessment, fault) for fault in self._faults]
         return not any(need is None or need.any() for need in needs)
 
-    def _needs(self, assessment, fault):
+    def _needs(self, assessment, fault, errors=None):
         if self._allocation == "whole pool":
             return None
         deficits, buggy = assessment.deficits.get(fault), assessment.buggy.get(fault)
-        return label_needs(self._allocation, assessment.likely_errors, deficits, buggy)
+        return label_needs(self._allocation, assessment.likely_errors if errors is None else errors, deficits, buggy)
 
 
-ALLOCATIONS = ("faultiest label", "buggy labels", "all labels", "whole pool")
+ALLOCATIONS = ("faultiest label", "buggy labels", "all labels", "likely errors", "whole pool")
+BY_ERRORS = ALLOCATIONS[2:4]  # these serve every label that is wrong at all
 SERVE_BUGS = ALLOCATIONS[:2]  # these end when no label is buggy
 SERVED = ("labels", "groups")
 _UNKNOWN = 0.01  # least error of a label of which nothing is known
+_LEAST, _TINY = 0.1, 1e-9  # of the mean error, what a label is expected to have; in place of a variance of 0
 _ENOUGH = 5  # held-out samples of a label in a group, from which the group has places of its own
 _SHRUNK = 5  # samples more that such a group is taken to have, with the error of the label
 
@@ -81,8 +87,8 @@ def label_needs(allocation, errors, deficits, buggy):
     `errors` and `deficits` (n_classes,) are those of an `Assessment`, `buggy` its labels, faultiest first. A NaN error,
     of a label of which nothing is known, is a need as large as the largest of the others', and never none.
     """
-    check_choice("allocation", allocation, ALLOCATIONS[:3])
-    if allocation == "all labels":
+    check_choice("allocation", allocation, ALLOCATIONS[:4])
+    if allocation in BY_ERRORS:
         return np.where(np.isnan(errors), np.fmax.reduce(errors, initial=_UNKNOWN), errors)
     needs = np.zeros(len(errors))
     if allocation == "faultiest label":
@@ -90,6 +96,50 @@ def label_needs(allocation, errors, deficits, buggy):
     else:
         needs[buggy] = np.asarray(deficits)[buggy]
     return needs
+
+
+def likely_errors(errors, counts, expected):
+    """Return the errors (n_classes,) of labels as held-out samples and the pool tell together, in [0, 1].
+
+    Few held-out samples measure a label's error badly, while its samples in the pool, of which there are many, lead to
+    expect one that may be wrong for all labels alike. So the expected ones are brought to the scale of the measured
+    ones by a line, and each measured error is drawn towards it: by all that labels differ from it no more than chance
+    would have it. Where labels have many held-out samples, what is measured stays.
+
+    Empirical Bayes with a covariate (Fay and Herriot, JASA 74, 1979, doi 10.1080/01621459.1979.10482505), of
+    beta-binomial errors, by moments (Kleinman, JASA 68, 1973, doi 10.1080/01621459.1973.10481332).
+
+    Parameters
+    ----------
+    errors : (n_classes,) float in [0, 1], measured; NaN without held-out samples: what is expected stands
+    counts : (n_classes,) int, held-out samples of each label
+    expected : (n_classes,) float in [0, 1], see `expected_errors`; NaN of a label without samples in the pool
+    """
+    counts, known = np.asarray(counts, float), np.asarray(counts) > 0
+    if not known.any():
+        return np.where(np.isnan(expected), _UNKNOWN, expected)
+    measured, both = np.where(known, errors, 0), counts * ~np.isnan(expected)
+    mean = np.average(measured, weights=counts)
+    usual = (both * np.nan_to_num(expected)).sum() / max(both.sum(), 1)
+    apart = np.where(np.isnan(expected), 0, expected - usual)
+    slope = max(0, (counts * apart * (measured - mean)).sum() / max((counts * apart**2).sum(), _TINY))
+    line = np.clip(mean + slope * apart, _LEAST * mean, 1)
+    spread = line * (1 - line)  # of one sample's error
+    beyond = (counts * (measured - line) ** 2).sum() - spread[known].sum()
+    alike = np.clip(beyond / max((spread * (counts - 1))[known].sum(), _TINY), 0, 1)  # of two samples of a label
+    trust = alike * counts / np.maximum(1 + alike * (counts - 1), _TINY)
+    return line + trust * (measured - line)
+
+
+def expected_errors(labels, predicted, certainty, n_classes):
+    """Return the share (n_classes,) of a label's samples that a model takes for another one; NaN without samples.
+
+    `labels` and `predicted` (n,) int are of a pool, `certainty` (n,) in [0, 1] says how much each sample counts: how
+    sure a reference is of its label.
+    """
+    counted = np.bincount(labels, certainty, minlength=n_classes)
+    wrong = np.bincount(labels, certainty * (labels != predicted), minlength=n_classes)
+    return np.divide(wrong, counted, out=np.full(n_classes, np.nan), where=counted > 0)
 
 
 def parts_by_group(pool, held_out, wrong, needs):

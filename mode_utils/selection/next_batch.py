@@ -7,14 +7,14 @@ from typing import Protocol
 import numpy as np
 
 from mode_utils.heatmaps import class_heatmaps
-from mode_utils.selection.allocation import Schedule, allocate, parts_by_group
+from mode_utils.selection.allocation import Schedule, allocate, expected_errors, likely_errors, parts_by_group
 from mode_utils.selection.arm import Arm, draw_arm
 from mode_utils.selection.candidates import Candidates, Comparison
 from mode_utils.selection.eligible import Only, draw_at_most
 from mode_utils.selection.pool import Batch, Pool, draw_batch
 from mode_utils.selection.pool_scan import PoolScan, scan_pool
 from mode_utils.selection.reference import learn_reference
-from mode_utils.selection.screening import Screen
+from mode_utils.selection.screening import DOUBT, Screen
 from mode_utils.selection.selectors import (
     SELECTORS,
     THROUGH_LAYER,
@@ -201,7 +201,7 @@ class InputSelection:
         A batch larger than the pool is a ValueError, as is a selector that returns another number of scores.
         """
         if target_label is None:
-            fault, needs = self.schedule.next_needs(assessment)
+            fault, needs = self.schedule.next_needs(assessment, self.served_errors(assessment))
         else:
             buggy = assessment.buggy
             overfit = target_label in buggy["overfit"] and target_label not in buggy["underfit"]
@@ -232,6 +232,22 @@ class InputSelection:
         of_all = {"candidates": members, "scores": np.asarray(scores, float)}
         layer = candidates.target_layer
         return replace(batch, **of_all, fault=fault, target_label=target, target_layer=layer, arm=arm)
+
+    def served_errors(self, assessment):
+        """Return what each label's error is likely to be, (n_classes,) in [0, 1]; None if places go by another."""
+        if self.options.allocation != "likely errors":
+            return None
+        known, n_classes, predicted = self.known, self.splits.n_classes, self.known.predicted
+        if predicted is None:
+            predicted = self.outputs.at(np.arange(self.outputs.n_pool), ("probabilities",))[0].argmax(axis=1)
+        certainty = np.nan_to_num(known.self_confidence, nan=1.0)
+        if self.splits.labelled:  # a label in doubt is one that is not chosen
+            certainty = certainty > DOUBT
+        expected = expected_errors(known.labels, predicted, certainty, n_classes)
+        counts = np.bincount(self.splits.held_out.y, minlength=n_classes)
+        found = likely_errors(assessment.errors, counts, expected)
+        unseen = np.where(counts == 0, 1 - np.nan_to_num(assessment.train_accuracies, nan=1.0), 0)
+        return np.maximum(found, unseen)
 
     def _eligible(self, arm, assessment, needs):
         """Return the pool of what may be chosen, and what each of its parts needs: labels, or groups of labels."""

@@ -116,7 +116,8 @@ def _shifted(splits, rng, foreign):
 def _foreign(splits, rng, foreign):
     pool = splits.bug_fixing
     n = min(round(FOREIGN_SHARE * len(pool)), len(foreign))
-    strange = like_images(foreign[rng.choice(len(foreign), n, replace=False)], pool.source.shape[1:])
+    drawn, shape = foreign[rng.choice(len(foreign), n, replace=False)], pool.source.shape[1:]
+    strange = drawn if drawn.shape[1:] == shape else like_images(drawn, shape)
     places = rng.permutation(len(pool))[:n]
     samples, labels = pool.x.copy(), pool.y.copy()
     samples[places], labels[places] = strange, rng.integers(0, splits.n_classes, n)

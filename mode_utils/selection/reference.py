@@ -21,7 +21,7 @@ import numpy as np
 from mode_utils.support.checks import check_choice
 
 REFERENCES = ("network", "states")
-_MOST_PASSES, _MOST_LEARNED = 200, 30_000  # of the regression, and samples of the pool that it learns from
+MOST_PASSES, _MOST_LEARNED = 200, 30_000  # of the regression, and samples of the pool that it learns from
 _BLOCK = 1_024  # samples that are asked about at once: in blocks of one size, no number depends on the others
 
 
@@ -102,26 +102,39 @@ def _lessons(splits):
 
 
 def _regression(n_classes):
-    from sklearn.exceptions import ConvergenceWarning  # not on import: options are checked without it
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression  # not on import: options are checked without it
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     def learn(x, y):
-        if len(present := np.unique(y)) == 1:
-            return lambda x: np.tile(np.eye(n_classes)[present], (len(x), 1))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # probabilities do not change any more by then
-            model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=_MOST_PASSES)).fit(x, y)
-
-        def predict(x):
-            found = np.zeros((len(x), n_classes))
-            for start in range(0, len(x), _BLOCK):
-                block = np.zeros((_BLOCK, *x.shape[1:]), x.dtype)
-                block[: len(x) - start] = x[start : start + _BLOCK]
-                found[start : start + _BLOCK, present] = model.predict_proba(block)[: len(x) - start]
-            return found
-
-        return predict
+        return fit_classifier(
+            make_pipeline(StandardScaler(), LogisticRegression(max_iter=MOST_PASSES)), x, y, n_classes
+        )
 
     return learn
+
+
+def fit_classifier(model, x, y, n_classes, ask="predict_proba"):
+    """Fit a classifier of scikit-learn; return a function from features (n, d) to probabilities (n, n_classes).
+
+    Those of a label that is not in `y` are 0; of one label, nothing is fitted. `ask` is a method, or a function of the
+    model and features, that returns a column for each label in `y`.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+
+    if len(present := np.unique(y)) == 1:
+        return lambda x: np.tile(np.eye(n_classes)[present], (len(x), 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # probabilities do not change any more by then
+        model.fit(x, y)
+    asked = getattr(model, ask) if isinstance(ask, str) else lambda x: ask(model, x)
+
+    def predict(x):
+        found = np.zeros((len(x), n_classes))
+        for start in range(0, len(x), _BLOCK):
+            block = np.zeros((_BLOCK, *x.shape[1:]), x.dtype)
+            block[: len(x) - start] = x[start : start + _BLOCK]
+            found[start : start + _BLOCK, present] = asked(block)[: len(x) - start]
+        return found
+
+    return predict

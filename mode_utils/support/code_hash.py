@@ -11,7 +11,7 @@ import json
 import os
 import platform
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -42,8 +42,8 @@ def imports_hash(root, source, ignored=()):
         root, *parts = [*names.get(first, first).split("."), *rest]
         if root == reader.root.name and (not parts or reader.find(parts)):
             imports.append(ast.ImportFrom(".".join([root, *parts]), [ast.alias(name)], 0))
-    meanings = [meaning for node in imports for meaning in reader.visit(node)]
-    return _digest(*sorted({ast.dump(meaning) for meaning in meanings if isinstance(meaning, ast.Expr)}))
+    meanings = [meaning for node in imports for each in _each_name(node) if (meaning := reader.meaning(each))]
+    return _digest(*sorted({repr(meaning) for meaning in meanings}))
 
 
 @cache
@@ -65,7 +65,7 @@ def record_input(path):
             file.write(f"{json.dumps([str(path), content])}\n")
 
 
-class _Reader(ast.NodeTransformer):
+class _Reader:
     """Reads each module of a package once."""
 
     def __init__(self, root, ignored=()):
@@ -80,7 +80,8 @@ class _Reader(ast.NodeTransformer):
             if (file := self.find(parts)) is None:
                 raise ValueError(f"package {self.root.name} has no module {'.'.join(parts)}")
             self._reading.append(parts)
-            self.hashes[parts] = _digest(ast.dump(self.visit(ast.parse(file.read_text(encoding="utf-8")))))
+            statements, imports = _in_parts(file.read_text(encoding="utf-8"))
+            self.hashes[parts] = _digest(statements, *(repr(self.meaning(each) or ast.dump(each)) for each in imports))
             self._reading.pop()
         return self.hashes[parts]
 
@@ -90,20 +91,19 @@ class _Reader(ast.NodeTransformer):
         files = (place.with_name(f"{place.name}.py"), place / "__init__.py")
         return next((file for file in files if file.is_file()), None) if parts else None
 
-    def visit_Import(self, node):
-        return [self._meaning(alias.name.split("."), None, alias) or ast.Import([alias]) for alias in node.names]
-
-    def visit_ImportFrom(self, node):
+    def meaning(self, node):
+        """Return what an import of one name means, without a path: a tuple; None if it is not from this package."""
+        (alias,) = node.names
+        if isinstance(node, ast.Import):
+            return self._meaning(alias.name.split("."), None, alias)
         base = node.module.split(".") if node.module else []
         if node.level:
             here = self._reading[-1]
             folder = here if self.find(here).name == "__init__.py" else here[:-1]
             base = [self.root.name, *folder[: len(folder) - node.level + 1], *base]
-        plain = [ast.ImportFrom(node.module, [alias], node.level) for alias in node.names]
-        return [self._meaning(base, each.names[0].name, each.names[0]) or each for each in plain]
+        return self._meaning(base, alias.name, alias)
 
     def _meaning(self, base, name, alias):
-        """Return what an import from this package means, as a statement without a path; None for other packages."""
         if base[0] != self.root.name:
             return None
         parts = base[1:]
@@ -113,13 +113,32 @@ class _Reader(ast.NodeTransformer):
             parts += homes[name].split(".")
         if not parts or any(parts[: len(room)] == room for room in self.ignored):
             return None
-        return ast.Expr(ast.Constant((self.hash_of(parts), name or "", alias.asname or alias.name)))
+        return self.hash_of(parts), name or "", alias.asname or alias.name
 
-    def generic_visit(self, node):
-        super().generic_visit(node)
+
+class _Parts(ast.NodeTransformer, list):
+    """Takes docstrings away, and puts a number in place of each name that is imported, which it is a list of."""
+
+    def visit(self, node):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            self += (names := _each_name(node))
+            return [ast.Expr(ast.Constant(f"import {len(self) - n}")) for n in range(len(names), 0, -1)]
+        self.generic_visit(node)
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
         return node
+
+
+@lru_cache(maxsize=1_024)  # by the text, so that a file that is edited is read anew
+def _in_parts(text):
+    """Return what a module does, in words, with a number for each imported name, and these imports."""
+    parts = _Parts()
+    return ast.dump(parts.visit(ast.parse(text))), tuple(parts)
+
+
+def _each_name(node):
+    kind, *place = (ast.Import,) if isinstance(node, ast.Import) else (ast.ImportFrom, node.module, node.level)
+    return [kind(*place[:1], [alias], *place[1:]) for alias in node.names]
 
 
 def _homes(file):

@@ -1,5 +1,6 @@
 """Grid files: which notebook is executed with which parameters, and what becomes of its results."""
 
+import ast
 import hashlib
 import importlib
 import itertools
@@ -12,7 +13,15 @@ from pathlib import Path
 
 import yaml
 
-from mode_utils.support.notebook.parameters import ANYTHING, check_values, did_you_mean, read_declared, read_parameter
+from mode_utils.support.notebook.parameters import (
+    ANYTHING,
+    check_values,
+    did_you_mean,
+    notebook_cells,
+    parse_cell,
+    read_declared,
+    read_parameter,
+)
 from mode_utils.support.notebook.values import Argument, Written, describe_notes, load_yaml, plain, read_argument
 
 from .manifest import MANIFEST, NOTEBOOK
@@ -82,8 +91,8 @@ def load_sweep(path: str | Path, overrides: Iterable[tuple[str, object]] = ()) -
     report = _report(path, content.pop("report", None))
     content = plain(content)
     lists = {key: _names(content.get(key), f"{where}: {key}", what) for key, what in LISTS.items()}
-    check = _function(content.get("check"), f"{where}: check")
     notebook = _notebook(path, content, where)
+    check = _function(content.get("check") or _own_check(notebook), f"{where}: check")
     sweep = Sweep(path.stem, notebook, parameters, _axes(grid, where), **lists, report=report, check=check)
     _check_consistency(sweep, where)
     return _read_values(sweep, where, list(overrides))
@@ -171,6 +180,21 @@ def _call_check(check: Callable[[dict], object], parameters: dict, where: str) -
         raise ValueError(f"{where}: {error.args[0] if error.args else error}") from error
     except Exception as error:
         raise ValueError(f"{where}: the check of the grid file fails: {type(error).__name__}: {error}") from error
+
+
+def _own_check(notebook: Path) -> str | None:
+    """Return what a notebook itself checks its parameters by, in ``check_injected(check)``, as 'module:function'."""
+    imported: dict[str, str] = {}
+    for kind, source, _ in notebook_cells(notebook.read_text(encoding="utf-8"), notebook.name):
+        for node in (each for part in (parse_cell(source)[1] if kind == "code" else ()) for each in ast.walk(part)):
+            if isinstance(node, ast.Import):
+                imported |= {alias.asname or alias.name: alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported |= {alias.asname or alias.name: f"{node.module}:{alias.name}" for alias in node.names}
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("check_injected") and node.args:
+                owner, _, name = ast.unparse(node.args[0]).rpartition(".")
+                return f"{imported[owner]}:{name}" if owner in imported else imported.get(name)
+    return None
 
 
 def _function(value: object, where: str) -> Callable | None:

@@ -199,6 +199,9 @@ def _finish(sweep: Sweep, options: Options, store: Store) -> list[CellOutcome]:
     files = collect_tables(sweep.collect, sweep, folders, results)
     files += collect_tables(sweep.keep, sweep, folders, local.folder)
     print("".join(f"collected {os.path.relpath(table)}\n" for table in files), end="", flush=True)
+    if not files and not sweep.report:
+        told = f"results of each cell: {os.path.relpath(local.folder)}/<cell>/"
+        print(f"{told}; `collect: [NAME.csv]` in the grid file, of its `outputs`, makes one table of them", flush=True)
     if sweep.report:
         from .report import make_report, report_files  # imports papermill
 

@@ -43,6 +43,20 @@ def plot_image_grid(images, ax, row_labels, column_labels, title, diverging=Fals
     return ax
 
 
+def plot_samples(rows, ax, row_labels, title, captions=None):
+    """Draw rows of samples (n, height, width[, channels]) of any scale, in grey; the longest row has the whole width.
+
+    `captions` (n_rows, n) stand beneath them, see `plot_image_grid`.
+    """
+    rows = [np.asarray(row, float) for row in rows]
+    rows = [row.mean(axis=-1) if row.ndim == 4 else row for row in rows]
+    low, high = min(row.min() for row in rows), max(row.max() for row in rows)
+    grid = np.full((len(rows), max(map(len, rows)), *rows[0].shape[1:]), np.nan)
+    for place, row in zip(grid, rows, strict=True):
+        place[: len(row)] = (row - low) / (high - low or 1)
+    return plot_image_grid(grid, ax, row_labels, [""] * grid.shape[1], title, captions=captions)
+
+
 def prediction_captions(probabilities, labels, class_names):
     """Return captions "is 5, says 3", and below "97% sure", and who is right, for probabilities (..., n_classes)."""
     said, sure, labels = probabilities.argmax(axis=-1), probabilities.max(axis=-1), np.asarray(labels)

@@ -3,8 +3,9 @@
 import numpy as np
 import seaborn as sns
 
+from mode_utils.assessment import label_accuracies
 from mode_utils.visualization.map_colours import class_looks, ranked_classes
-from mode_utils.visualization.style import CONTROL, HELD_OUT, MARK, MODE, TRAIN
+from mode_utils.visualization.style import BAD, CONTROL, HELD_OUT, MARK, MODE, TRAIN
 
 
 def plot_layer_evidence(evidence, ax, similarity_threshold, target):
@@ -31,17 +32,29 @@ def plot_layer_choices(choices, ax):
 def plot_label_accuracies(train_accuracies, held_out_accuracies, ax, theta, class_names, held_out_name="validation"):
     """Draw each label's accuracy on train and held-out samples, and theta, under which a label is underfit."""
     places = np.arange(len(class_names))
+    underfit = np.flatnonzero(np.fmax(train_accuracies, held_out_accuracies) < theta)
     ax.bar(places - 0.2, train_accuracies, 0.4, color=TRAIN, label="train")
     ax.bar(places + 0.2, held_out_accuracies, 0.4, color=HELD_OUT, label=held_out_name)
+    both = np.fmax(train_accuracies, held_out_accuracies)[underfit]
+    around = {"facecolor": "none", "edgecolor": BAD, "linewidth": 2, "hatch": "//"}
+    ax.bar(underfit, both, 0.88, label="underfit" if len(underfit) else None, **around)
     ax.axhline(theta, color=MARK, linestyle="--", label=f"theta = {theta}")
     start = max(0.0, np.floor(np.nanmin([train_accuracies, held_out_accuracies]) * 20 - 1) / 20)
     ax.set_xticks(places, class_names)
     ax.set(ylim=(start, 1), xlabel="label", ylabel="accuracy")
-    underfit = np.flatnonzero(np.fmax(train_accuracies, held_out_accuracies) < theta)
     below = [str(class_names[label]) for label in underfit]
     verdict = f"underfit: {', '.join(below)}" if below else "no label is underfit"
     ax.set_title(f"Accuracy of each label; {verdict}{' (the axis does not start at 0)' if start else ''}")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=4, frameon=False)
+    return ax
+
+
+def plot_head(predictions, labels, ax, class_names, title):
+    """Draw what share of each label's held-out samples a feature model gets right, from its predictions (n,)."""
+    accuracies = label_accuracies(labels, predictions, len(class_names))
+    bars = ax.bar(class_names, 100 * accuracies, color=HELD_OUT)
+    ax.bar_label(bars, ["" if np.isnan(each) else f"{each:.0%}" for each in accuracies])
+    ax.set(ylim=(0, 112), xlabel="label", ylabel="right, %", title=title)
     return ax
 
 
@@ -54,10 +67,11 @@ def plot_confusions(labels, predictions, ax, class_names):
     scale = {"vmin": 0, "vmax": 130, "cbar": False, "linewidths": 1, "linecolor": "0.9"}  # 100% is not too dark
     names = {"xticklabels": class_names, "yticklabels": class_names, "ax": ax, "square": True}
     written = np.where(counts > 0, counts.astype(str), "")
-    for hidden, cmap in ((~right | (counts == 0), "Blues"), (right | (counts == 0), "Oranges")):
+    reds = sns.light_palette(BAD, as_cmap=True)
+    for hidden, cmap in ((~right | (counts == 0), "Blues"), (right | (counts == 0), reds)):
         sns.heatmap(shares, mask=hidden, cmap=cmap, annot=written, fmt="", **scale, **names)
     ax.tick_params(rotation=0)
-    ax.set(xlabel="what the model says", ylabel="what it is", title="Right (blue) and wrong (orange), samples")
+    ax.set(xlabel="what the model says", ylabel="what it is", title="Right (blue) and wrong (red), samples")
     return ax
 
 

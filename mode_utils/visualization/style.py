@@ -3,6 +3,6 @@
 import seaborn as sns
 
 _PALETTE = sns.color_palette("colorblind")
-TRAIN, HELD_OUT, MARK = (_PALETTE[place] for place in (0, 1, 3))
+TRAIN, HELD_OUT, MARK = (_PALETTE[place] for place in (0, 9, 3))
 MODE, CONTROL = _PALETTE[0], _PALETTE[7]
-GOOD, BAD = _PALETTE[0], "#a83200"  # the second is dark enough for small print
+GOOD, BAD = _PALETTE[0], "#a83200"  # right; wrong or failing, dark enough for small print

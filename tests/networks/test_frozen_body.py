@@ -9,6 +9,8 @@ from mode_utils.options import DebugOptions
 from mode_utils.repeated_runs import repeat_runs, start_runs
 from mode_utils.run_setup import ARCHITECTURES, RunSetup, split_for_run
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"n_train": 2_000, "n_bug_fixing": 1_500, "n_validation": 500, "n_test": 1_000, "initial_epochs": 1}
 
 

@@ -17,6 +17,8 @@ from mode_utils.networks.keras_internals import (
     weights_of_optimizer,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def model():

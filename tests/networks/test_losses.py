@@ -9,6 +9,8 @@ from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import read_classifier
 from mode_utils.networks.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 X = np.random.default_rng(0).random((23, 4)).astype(np.float32)
 # A loss's function, options, units and activation of the output; then what the output is, and what labels it takes.
 ROWS = [

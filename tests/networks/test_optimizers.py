@@ -7,6 +7,8 @@ from mode_utils.networks.backend import keras
 from mode_utils.networks.keras_internals import optimizer_variables
 from mode_utils.networks.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 schedules = keras.optimizers.schedules
 WRAPPERS = {"LossScaleOptimizer", "MultiOptimizer"}
 PLAIN = {

@@ -11,6 +11,8 @@ from mode_utils.networks.layers import candidate_layers, largest_output
 from mode_utils.networks.plain_models import join_inputs, model_inputs, plain_model
 from mode_utils.networks.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 layers = keras.layers
 N = 12
 

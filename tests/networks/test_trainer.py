@@ -8,6 +8,8 @@ from mode_utils.model_training import build_model
 from mode_utils.networks.backend import keras
 from mode_utils.networks.trainer import Predictions, Trainer
 
+pytestmark = pytest.mark.slow
+
 
 class RunningLosses(keras.callbacks.Callback):
     """Collect what `Model.fit` reports after each step: the mean loss so far."""

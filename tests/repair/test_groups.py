@@ -13,6 +13,8 @@ from mode_utils.repair import choose_from_arrays, open_case
 from mode_utils.repair.__main__ import main as repair
 from mode_utils.repair.choose_command import main as choose
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"train": 500, "validation": 400, "pool": 600, "test": 250}
 
 

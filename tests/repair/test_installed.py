@@ -12,6 +12,8 @@ import pytest
 from mode_utils.repair.command import find_notebook
 from mode_utils.support.notebook.page import describe_origin
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -17,6 +17,8 @@ from mode_utils.repair.choose_command import main
 from mode_utils.repair.outputs import make_outputs_example, open_outputs
 from mode_utils.repair.reading.arrays import check_arrays
 
+pytestmark = pytest.mark.slow
+
 ROLES = {"train": slice(0, 600), "validation": slice(600, 1000), "pool": slice(1000, None)}
 
 

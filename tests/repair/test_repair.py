@@ -28,6 +28,8 @@ from mode_utils.repair.contract import Contract
 from mode_utils.repair.labelling.agreement import gather_labels
 from mode_utils.selection.selectors import SELECTORS, register_selector
 
+pytestmark = pytest.mark.slow
+
 
 def shuffled(x, y):
     order = np.random.default_rng(0).permutation(len(y))

@@ -10,6 +10,8 @@ from mode_utils.repair.contract import BROKEN, KEPT, OLD, OPEN, VALIDATION, Cont
 from mode_utils.repair.reading.arrays import check_arrays
 from mode_utils.repair.retraining import keep_back, losing, losses_of_labels
 
+pytestmark = pytest.mark.slow
+
 NAMES = [f"label {n}" for n in range(5)]
 
 

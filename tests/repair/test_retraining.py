@@ -24,6 +24,8 @@ from mode_utils.repair.reading.arrays import check_arrays
 from mode_utils.repair.repair_outcome import RepairOutcome
 from mode_utils.repair.retraining import Training
 
+pytestmark = pytest.mark.slow
+
 schedules = keras.optimizers.schedules
 OPTIMIZERS = keras.optimizers
 

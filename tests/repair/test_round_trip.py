@@ -27,6 +27,8 @@ from mode_utils.repair.outputs import choose_from_arrays, make_outputs_example, 
 from mode_utils.repair.reading.arrays import check_arrays
 from mode_utils.selection.reference import StatesReference
 
+pytestmark = pytest.mark.slow
+
 BUDGET, N_POOL = 8, 120
 CLASSES = {
     "words": ("cat", "dog", "=1+1", "a;b"), "zeros": ("01", "02", "03", "04"), "ranges": ("0-9", "1-2", "10-19", "20+"),

@@ -6,6 +6,8 @@ from scipy.stats import multinomial, norm
 
 from mode_utils.repair.verdicts import NEW_BUG, judge_labels, kept_p, largest_loss, loss_p, needed_to_tell
 
+pytestmark = pytest.mark.slow
+
 
 def all_outcomes(n):
     """Return all counts of broken and of fixed samples that n samples can have."""

@@ -86,7 +86,7 @@ def test_ten_thousand_groups_of_one_are_one_part_of_each_label(rng):
 
 
 def test_groups_are_served_by_all_labels_only():
-    with pytest.raises(ValueError, match="serve 'groups' needs allocation 'all labels', not 'whole pool'"):
+    with pytest.raises(ValueError, match="needs allocation all labels or likely errors, not 'whole pool'"):
         DebugOptions(serve="groups", allocation="whole pool")
     with pytest.raises(ValueError, match="unknown serve 'sites'; choose from labels, groups"):
         DebugOptions(serve="sites")

@@ -9,6 +9,8 @@ from mode_utils.selection.model_outputs import ModelOutputs
 from mode_utils.selection.reference import REFERENCES, learn_reference
 from mode_utils.selection.selectors import expected_error
 
+pytestmark = pytest.mark.slow
+
 
 def ask_reference(trainer, splits, rng, reference):
     outputs, places = ModelOutputs(trainer, splits), np.arange(len(splits.bug_fixing))

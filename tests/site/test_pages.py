@@ -198,6 +198,7 @@ def own_names():
         each.update(old)
 
 
+@pytest.mark.slow
 def test_what_the_page_adds_works(own_names, monkeypatch, trainer, splits, rng):
     monkeypatch.chdir(ROOT)
     added, options = {}, []
@@ -216,6 +217,7 @@ def test_what_the_page_adds_works(own_names, monkeypatch, trainer, splits, rng):
     assert added["table"]["evidence"][0].endswith("of 540 runs did.")
 
 
+@pytest.mark.slow
 def test_lines_that_stand_alone_fetch_the_repository(tmp_path):
     if not (ROOT / ".git").exists():
         pytest.skip("this copy is in no repository: there is nothing to fetch")

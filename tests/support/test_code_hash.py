@@ -105,6 +105,7 @@ def test_a_module_that_does_not_exist_and_a_circle_are_errors(small):
         code_hash(small, "a")
 
 
+@pytest.mark.slow
 def test_each_module_that_training_or_selection_imports_counts_and_no_other_does():
     """The oracle is Python itself: what is loaded after the import of what decides a cached result."""
     code = f"import sys, {', '.join(f'mode_utils.{name}' for name in DECIDING)}; print(*sorted(sys.modules))"

@@ -15,6 +15,8 @@ from mode_utils.sweep.manifest import fingerprint
 from mode_utils.sweep.stores import LocalStore
 from mode_utils.sweep.tasks import Task
 
+pytestmark = pytest.mark.slow
+
 NAP = "import time\ntime.sleep(60)"
 
 

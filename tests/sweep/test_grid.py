@@ -1,4 +1,6 @@
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -92,6 +94,31 @@ def test_the_check_of_a_grid_file_sees_all_parameters_and_its_error_names_the_ce
     check_sweep(load_sweep(path, [("mode", "bad")]))
     with pytest.raises(ValueError, match=r"cell value=3\.0 of small\.ipynb: too good"):
         check_sweep(load_sweep(path))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "import own_check as own\nfrom notes import check_injected\n\ncheck_injected(own.check)",
+        "from own_check import check as refuse\n\nnotes.check_injected(refuse)",
+    ],
+)
+def test_without_a_check_a_grid_is_checked_by_what_the_notebook_checks_itself_by(lines, bench, monkeypatch):
+    (bench.folder / "own_check.py").write_text("def check(parameters):\n    raise ValueError('never')\n")
+    monkeypatch.syspath_prepend(bench.folder)
+    monkeypatch.delitem(sys.modules, "own_check", raising=False)
+    bench.write("%precision 3", lines)
+    with pytest.raises(ValueError, match=r"cell value=1\.0 of small\.ipynb: never"):
+        check_sweep(load_sweep(bench.grid()))
+    bench.write("check_injected()")
+    check_sweep(load_sweep(bench.grid()))
+
+
+def test_a_wrong_metric_is_told_before_anything_starts_without_a_check(tmp_path):
+    notebook = Path(__file__).parents[2] / "notebooks/walkthrough.ipynb"
+    (tmp_path / "own.yml").write_text(f"notebook: {notebook}\ngrid: {{metric: [l1, manhatan]}}\n")
+    with pytest.raises(ValueError, match=r"cell metric=manhatan of walkthrough\.ipynb: .*manhatan"):
+        check_sweep(load_sweep(tmp_path / "own.yml"))
 
 
 def test_a_notebook_that_takes_no_output_dir_is_an_error(bench):

@@ -14,6 +14,8 @@ from bench import wait_until
 
 from mode_utils.sweep.__main__ import main
 
+pytestmark = pytest.mark.slow
+
 PAUSE = """
 import time
 from pathlib import Path

@@ -14,7 +14,7 @@ from mode_utils.sweep.manifest import fingerprint
 from mode_utils.sweep.stores import LocalStore
 from mode_utils.sweep.tasks import Task
 
-pytestmark = pytest.mark.skipif(not warm.can_fork(), reason="kernels are not forked here")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not warm.can_fork(), reason="kernels are not forked here")]
 SLOW = "import os, pathlib\nwith open({log!r}, 'a') as file:\n    print(os.getpid(), file=file)\nSTATE = []\n"
 TELL = """
 import json, os, {module} as slow

@@ -10,6 +10,8 @@ import pytest
 from mode_utils import visualization as viz
 from mode_utils.repair.campaign.next_round import forecast_label
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = pd.DataFrame(
     {
         "round": [0, 1, 2], "labels": [0, 100, 200], "validation_accuracy": [0.7, 0.8, 0.85],

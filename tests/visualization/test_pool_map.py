@@ -22,6 +22,8 @@ from mode_utils.visualization.pool_map import (
     write_pool_map,
 )
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = '<img src=x onerror="window.hit=1">=@predicted $index $$x$$ {{y}}</script><script>window.hit=1</script>'
 
 

@@ -16,6 +16,8 @@ from browsing import browser_needed, open_browser
 from mode_utils import visualization as viz
 from mode_utils.support.notebook.kernels import execute_copy
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CELL = """\
 import matplotlib.pyplot as plt

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.repair.campaign.gain import PLANNED_ROUNDS, Gain, estimate_gain
+from mode_utils.repair.heads import joined
 
 SEEDS = 6  # repairs of each kind
 _LEAST, _MOST = 200, 5_000  # inputs of the pool that judge; fewer than a fifth of it
@@ -30,11 +31,14 @@ class Compared:
 def compare_with_random(case, indices, labels, n_seeds=SEEDS, planned=PLANNED_ROUNDS):
     """Repair with the chosen samples and with as many drawn at random, from several seeds, and return `Compared`.
 
+    A case with a head has that refitted, which is the same for each seed but for what is drawn.
+
     Validation samples judge only where nothing else can: what was chosen by them looks better on them than it is.
 
     Parameters
     ----------
-    case : Case, of a fully labelled pool, or it is a ValueError; the model of its trainer stays as it is
+    case : Case or OutputsCase with a head
+        Of a fully labelled pool, or it is a ValueError; the model of its trainer stays as it is.
     indices, labels : (n,) int, the chosen samples
     n_seeds : int, at least 2, of order, old samples, and what is drawn
     planned : int, rounds of the campaign, see `gain.estimate_gain`
@@ -49,8 +53,7 @@ def compare_with_random(case, indices, labels, n_seeds=SEEDS, planned=PLANNED_RO
     for seed in seeds:
         drawn = np.random.default_rng([seed, 1]).choice(left, len(indices), replace=False)
         for kind, added in {"chosen": (indices, labels), "random": (drawn, data.y_pool[drawn])}.items():
-            with case.trainer.at():
-                right[kind].append(_right(replace(case, seed=int(seed)), *added, x, y))
+            right[kind].append(_repaired(replace(case, seed=int(seed)), *added, x) == y)
     means = {kind: np.mean(each, axis=1) for kind, each in right.items()}
     table = {"seed": seeds, "chosen": means["chosen"], "random": means["random"]}
     table |= {"difference": means["chosen"] - means["random"]}
@@ -68,17 +71,23 @@ def check_comparable(case):
 
 def _judges(case, others):
     """Return what judges: its name, samples, labels, and their places among `others` of the pool, if they are its."""
-    data, n = case.data, min(len(others) // 5, _MOST)
+    data, head, n = case.data, case.head, min(len(others) // 5, _MOST)
     if data.x_test is not None:
         return "test", data.x_test, data.y_test, others[:0]
     if n < _LEAST:
-        return "validation", data.x_validation, data.y_validation, others[:0]
+        x = case.outputs.of_validation()[0] if head else data.x_validation
+        return "validation", x, data.y_validation, others[:0]
     held = np.sort(np.random.default_rng([case.seed, 3]).choice(others, n, replace=False))
-    return "pool", np.asarray(data.x_pool[held]), data.y_pool[held], held
+    x = case.outputs.states_at(held) if head else np.asarray(data.x_pool[held])
+    return "pool", x, data.y_pool[held], held
 
 
-def _right(case, indices, labels, x, y):
+def _repaired(case, indices, labels, x):
+    """Return the labels that a model takes samples for, or a head features, after a repair."""
+    if case.head:
+        return case.head.retrained(*joined(case.head.more, (case.outputs.states_at(indices), labels)), x)
     from mode_utils.repair.retraining import retrain  # imports TensorFlow, which a choice without a model does without
 
-    retrain(case, indices, labels)
-    return case.trainer.predict(x).argmax(axis=1) == y
+    with case.trainer.at():
+        retrain(case, indices, labels)
+        return case.trainer.predict(x).argmax(axis=1)

@@ -131,14 +131,17 @@ def judge_outcome(labelled, outcome, planned=PLANNED_ROUNDS, label_cost=LABEL_CO
     case, plan = labelled.case, labelled.plan
     where = Path(outcome) if isinstance(outcome, (str, Path)) else "the outcome"
     now, made = read_outcome(read_arrays(where) if isinstance(where, Path) else outcome, where, case, plan)
-    y, before = case.data.y_validation, case.outputs.of_validation()[1].argmax(axis=1)
-    sides, parts = {VALIDATION: (y, before, now)}, Parts.of(case.data)
-    found = compare_predictions(sides, case.data.class_names, Contract(), parts)
-    found = replace(found, added=(labelled.gathered.indices, labelled.gathered.labels))
-    groups = case.data.groups_in("validation")
+    found = outcome_of(case, now, (labelled.gathered.indices, labelled.gathered.labels))
+    groups, y = case.data.groups_in("validation"), case.data.y_validation
     shown = judge_trainings(made, y, len(plan["drawn"][0]), planned, groups) if made else ()
     judged = judge_lines(case, rounds_with(case, found), *(shown or (None,)), planned=planned, label_cost=label_cost)
     return replace(found, judged=replace(judged, pool=_describe(labelled)))
+
+
+def outcome_of(case, now, added):
+    """Return the `RepairOutcome` of labels (n_validation,) predicted `now`, after (indices, labels) were added."""
+    sides = {VALIDATION: (case.data.y_validation, case.outputs.of_validation()[1].argmax(axis=1), now)}
+    return replace(compare_predictions(sides, case.data.class_names, Contract(), Parts.of(case.data)), added=added)
 
 
 def read_outcome(arrays, where, case, plan):

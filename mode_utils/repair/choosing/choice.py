@@ -11,9 +11,11 @@ from sklearn.metrics import confusion_matrix
 from mode_utils.assessment import Assessment
 from mode_utils.failure_modes import FailureMode
 from mode_utils.repair.choosing.group_report import GroupReport, assess_groups
+from mode_utils.repair.choosing.restricted import say_fewer
 from mode_utils.repair.choosing.told_modes import case_modes
 from mode_utils.repair.reading.arrays import check_order
 from mode_utils.selection.next_batch import InputSelection
+from mode_utils.study.formatting import percent
 from mode_utils.support.streams import repair_streams
 
 _BINS = 10  # of the model's confidence
@@ -25,6 +27,7 @@ class PoolCase:
 
     earlier = None  # rounds, `rounds.Earlier`
     only = None  # what alone may be chosen, `selection.eligible.Only`
+    head = None  # that is refitted in place of a model, `heads.Head`
 
     @property
     def n_pool(self):
@@ -39,13 +42,16 @@ class PoolCase:
             check_order(known.predicted, self.data.y_pool, self.data.class_names, "of the pool")
         return known
 
-    def new_selection(self):
-        """Return what chooses from the pool, as the laboratory does in a run of the same seed."""
+    def new_selection(self, known=None):
+        """Return what chooses from the pool, as the laboratory does in a run of the same seed; `known` is the scan."""
         used, arm = self.used, ()
         if self.earlier:
             used, arm = np.union1d(used, self.earlier.cannot_tell), self.earlier.arm
         rng = repair_streams(self.seed)[1]
-        return InputSelection(self.outputs, self.data.splits(), self.options, rng, used, arm, self.only)
+        selection = InputSelection(self.outputs, self.data.splits(), self.options, rng, used, arm, self.only)
+        if known is not None:
+            selection.known = known
+        return selection
 
 
 @dataclass(frozen=True)
@@ -114,8 +120,7 @@ def choose_inputs(case, report):
         the table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any.
         With a control arm, whose samples stand anywhere, there is no `score`.
     """
-    selection = case.new_selection()
-    selection.known = case.scan
+    selection = case.new_selection(case.scan)
     batch = selection.next_batch(report.assessment)
     if batch is None:
         return _describe(case, report, np.empty(0, int), np.empty(0), np.empty(0, bool))
@@ -136,6 +141,32 @@ def say_expected_accuracy(case):
     shares = np.where(counts, np.bincount(seen, right, minlength=_BINS) / np.maximum(counts, 1), right.mean())
     told = f"By how sure it is, the model gets about {shares[pool].mean():.0%} of the pool right"
     return f"{told}; of validation {right.mean():.0%}."
+
+
+def say_choice(case, report, chosen):
+    """Return sentences on chosen inputs: by which errors labels get places, groups that judge, fewer than the budget."""
+    data, places = case.data, chosen["index"].to_numpy(int)
+    groups, known = data.groups_in("pool"), [data.groups_in(role) for role in ("validation", "test")]
+    known = np.concatenate([np.empty(0, int), *(each for each in known if each is not None)])
+    n = 0 if groups is None else np.isin(groups[places], known).sum()
+    told = f"{n} of {len(places)} chosen inputs are of groups of validation or test samples: once they are added"
+    return [
+        *_say_shares(case, report),
+        *([f"{told}, accuracy there says too much about new groups."] if n else []),
+        *say_fewer(case, chosen),
+    ]
+
+
+def _say_shares(case, report):
+    errors, served = report.assessment.errors, case.new_selection(case.scan).served_errors(report.assessment)
+    if served is None or np.isnan(errors).all() or not np.nanmax(errors):
+        return ()
+    n = int(np.median(np.bincount(case.data.y_validation, minlength=case.data.n_classes)))
+    measured = f"errors of {percent(np.nanmin(errors))} to {percent(np.nanmax(errors))}"
+    told = (
+        f"{n} validation samples a label measure {measured}; with what the pool leads to expect, places are shared by"
+    )
+    return (f"{told} {percent(served.min())} to {percent(served.max())}.",)
 
 
 def _confusions(labels, predictions, names):

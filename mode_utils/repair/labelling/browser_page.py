@@ -15,7 +15,8 @@ _SCRIPTS = ("table.js", "task.js", "views.js", "page.js")
 _COLUMNS = ("index", "name", "guess", "predicted", "confidence", "reason")
 
 
-def write_label_page(path, chosen, class_names, samples=None, *, title="Which label is it?", kind=None):
+def write_label_page(path, chosen, class_names, samples=None, *, title="Which label is it?", kind=None,
+                     hints=True):  # fmt: skip
     """Write a page to label samples in, whole or not at all, and return the `SampleViews` that it shows.
 
     Parameters
@@ -28,6 +29,7 @@ def write_label_page(path, chosen, class_names, samples=None, *, title="Which la
     class_names : sequence of str, of the labels 0, 1, ...
     samples : (n, ...) array, optional, of the rows
     title, kind : str, and one of `support.pictures.KINDS`, by default told by the shape of samples
+    hints : bool, whether what the model and the reference say is shown at first; whoever labels can change it
     """
     if not len(chosen):
         raise ValueError("no sample is chosen: there is nothing to label")
@@ -35,6 +37,7 @@ def write_label_page(path, chosen, class_names, samples=None, *, title="Which la
         raise ValueError("there are no class names: give a name for each label")
     shown = view_samples(samples, len(chosen), kind)
     task = {"title": title, "classes": [str(name) for name in class_names], "rows": _rows(chosen)}
+    task["hints"] = bool(hints)
     task |= {"kind": shown.kind, "low": shown.low, "high": shown.high, "views": shown.views}
     task["key"] = task_key(task)
     write_text(path, _page(task))

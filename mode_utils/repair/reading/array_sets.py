@@ -38,6 +38,11 @@ OUTPUTS_BESIDE_SHARDS = ArraySet(tuple(name for name in OUTPUTS.required if not 
                                   "groups_validation"),
                                  OUTPUTS.together)  # fmt: skip
 
+FEATURES = ArraySet(("features_train", "y_train", "features_validation", "y_validation", "features_pool"),
+                    tuple(name for name in OUTPUTS.optional
+                          if name not in ("features_train", "probabilities_train", "y_train")),
+                    OUTPUTS.together[:3])  # fmt: skip
+
 
 def check_set(arrays, names, where, class_names=None, n_classes=None, even_if_odd=False):
     """Return a set of arrays as they are used, the names of classes (None if unknown), their number, and notes.
@@ -79,8 +84,14 @@ def of_kind(arrays, kind):
 def _check_names(where, arrays, names):
     required, known = names.required, (*names.required, *names.optional)
     unknown = [name for name in arrays if name not in known]
+    made = next((name for name in unknown if name.startswith("probabilities_")), None)
+    if names is FEATURES and made:
+        told = f"{where} has an array {made!r}, but with --fit a head is fitted that makes them"
+        raise ValueError(f"{told}: leave out the probabilities, or --fit")
     if lacking := next((name for name in required if name not in arrays), None):
         needs = f"it needs {', '.join(required)}, and may have {', '.join(names.optional)}"
+        if names is OUTPUTS and not of_kind(arrays, "probabilities") and {*FEATURES.required} <= {*arrays}:
+            needs = "--fit fits a head to features_train that makes them, or give those of your model"
         raise ValueError(f"{where} has no array {lacking!r}{guess(lacking, unknown)}: {needs}")
     if unknown:
         raise ValueError(f"{where} has an array {unknown[0]!r}: choose from {', '.join(known)}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mode_utils.options import DebugOptions
+from mode_utils.options import OWN_DATA, DebugOptions
 from mode_utils.repair.reading.arrays import CONTROL_SHARE
 from mode_utils.repair.reading.class_names import check_class_names
 from mode_utils.repair.reading.own_samples import PIXELS
@@ -58,6 +58,6 @@ class CaseOptions:
 
     def repair_options(self, budget):
         """Return the options of a repair that adds a budget of samples in one step."""
-        changes = {"reference": "states"} | self.changes  # which any model has, however it was trained
+        changes = OWN_DATA.get(self.preset, {}) | self.changes
         changes |= {"control_share": self.control_share, "epochs": self.epochs}
         return DebugOptions.preset(self.preset, batch_size=budget, max_iterations=1, **changes)

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,8 +15,10 @@ def add_options(parser: argparse.ArgumentParser, declared: Mapping[str, Declared
     """Add an option for each parameter of a notebook; `changes` are other arguments of `add_argument`, and `flags`."""
     for name, parameter in declared.items():
         more = dict(changes.get(name, {}))
-        flags, kind = more.pop("flags", [f"--{name.replace('_', '-')}"]), type(parameter.default)
-        usual = {"action": "store_true"} if kind is bool else {"type": _split if kind is list else kind}
+        flags, kind = _flags(name, more), type(parameter.default)
+        more.pop("flags", None)
+        usual = {"metavar": "N"} if kind in (int, float) else {}
+        usual |= {"action": "store_true"} if kind is bool else {"type": _split if kind is list else kind}
         usual |= {"default": argparse.SUPPRESS, "dest": name} if flags else {"default": None}
         usual["help"] = _help(parameter, with_default="required" not in more)
         parser.add_argument(*(flags or [name]), **usual | more)
@@ -31,6 +34,23 @@ def read_options(given: argparse.Namespace, declared: Mapping[str, Declared], wh
             raise ValueError(f"{where}: {option} {value}: leave it out for {unset[2]}")
         check_values({option: value}, {option: parameter}, where)
     return values
+
+
+def write_command(program: str, values: Mapping, declared: Mapping[str, Declared], changes: Mapping) -> str:
+    """Return the command line that gives some values, to be pasted into a shell; None, False and [] are left out."""
+    words, options = [], []
+    for name in declared:
+        value, more = values.get(name), changes.get(name, {})
+        if value is None or value is False or value == []:
+            continue
+        flags, parts = _flags(name, more)[-1:], value if isinstance(value, list) else [value]
+        parts = () if value is True else parts if "nargs" in more else [",".join(map(str, parts))]
+        (options if flags else words).extend([*flags, *map(str, parts)])
+    return f"{program} {shlex.join([*words, *options])}"
+
+
+def _flags(name: str, more: Mapping) -> list[str]:
+    return more.get("flags", [f"--{name.replace('_', '-')}"])
 
 
 def _help(parameter: Declared, with_default: bool) -> str:

@@ -18,26 +18,27 @@ from mode_utils.support.files import write_text
 _TEMPLATE = Path(__file__).with_name("page_template")
 _DISTRIBUTION = "mode_nn_debugging"
 _SCALE = 0.77  # of a figure's pixels on the page: a 13 inch figure is as wide as the text
-_LONG = 80  # characters; a table with a longer cell turns into cards on a narrow screen
+_LONG = 60  # characters; a table with a longer cell turns into cards on a narrow screen
 # an entry of the contents (with where it leads, and the entries below it), and what the template takes
 Section, Page = namedtuple("Section", "anchor text below"), namedtuple("Page", "title heading contents body")
 
 
-def render_page(notebook, origin, place="", beside=(), first=()):
-    """Render an executed notebook as one page, below the sentences that come `first`.
+def render_page(notebook, origin, place="", beside=(), first=(), more=()):
+    """Render an executed notebook as one page.
 
-    Links lead to the site, if it has a `place` there, or to `beside`.
+    Links lead to the site, if it has a `place` there, or to files `beside` the page. What comes `first` are lines with
+    a `word`, a `text` and maybe a `command`; `more` sentences are folded below them.
     """
     from nbconvert import HTMLExporter  # only needed when a page is made
 
-    arranged = partial(_arrange, place=place, beside=beside, first=first)
+    arranged = partial(_arrange, place=place, beside=beside, first=first, more=more)
     exporter = HTMLExporter(template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)],
                             filters={"arranged": arranged}, exclude_input=True, exclude_input_prompt=True,
                             exclude_output_prompt=True, embed_images=True)  # fmt: skip
     return exporter.from_notebook_node(notebook, {"origin": origin})[0]
 
 
-def _arrange(html, place, beside, first):
+def _arrange(html, place, beside, first, more):
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(html, "html.parser")
@@ -47,8 +48,25 @@ def _arrange(html, place, beside, first):
     _wrap_tables(soup)
     contents = _number_figures(soup)
     heading = soup.h1.extract() if soup.h1 else ""
-    told = f"<ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in first)}</ul>" if first else ""
-    return Page(heading.get_text().rstrip("¶") if heading else "Report", f"{heading}{told}", contents, str(soup))
+    told = f"{heading}{_answer(first, beside)}{_folded(more)}"
+    return Page(heading.get_text().rstrip("¶") if heading else "Report", told, contents, str(soup))
+
+
+def _answer(lines, beside):
+    """Return the lines of an answer in HTML; files beside the page are links."""
+    names = "|".join(map(re.escape, sorted(beside, key=len, reverse=True)))
+    rows = []
+    for line in lines:
+        text = escape(line.text)
+        text = re.sub(rf"(?<![\w/.-])({names})(?![\w.-])", r'<a href="\1">\1</a>', text) if beside else text
+        command = f"<pre>{escape(line.command)}</pre>" if line.command else ""
+        rows.append(f"<dt>{escape(line.word)}</dt><dd>{text}{command}</dd>")
+    return f'<dl class="answer">{"".join(rows)}</dl>' if rows else ""
+
+
+def _folded(sentences):
+    listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    return f"<details><summary>More on the outcome</summary><ul>{listed}</ul></details>" if listed else ""
 
 
 def describe_origin(folder):
@@ -110,13 +128,16 @@ def _number_figures(soup):
             continue
         count += 1
         section = contents[-1].text if contents else ""
-        figure = node.wrap(soup.new_tag("div", attrs={"class": "wide"})).wrap(soup.new_tag("figure"))
-        figure["id"], node["alt"] = f"figure-{count}", f"Figure {count}: {section}"
+        box = node.wrap(soup.new_tag("label")).wrap(soup.new_tag("div", attrs={"class": "wide"}))
+        node.insert_before(soup.new_tag("input", attrs={"type": "checkbox", "hidden": ""}))  # enlarges it on a phone
+        figure = box.wrap(soup.new_tag("figure"))
+        seen = node.get("alt") or section
+        figure["id"], node["alt"] = f"figure-{count}", f"Figure {count}: {seen}"
         node.attrs.pop("class", None)
         header = b64decode(node["src"].split(",", 1)[1][:64])  # of a PNG, which says its width
         node["style"] = f"width: {_SCALE * int.from_bytes(header[16:20], 'big'):.0f}px"
         caption = soup.new_tag("figcaption")
-        caption.string = f"Figure {count}"
+        caption.string = f"Figure {count}: {seen}" if seen else f"Figure {count}"
         figure.append(caption)
         if contents:
             contents[-1].below.append(Section(figure["id"], f"Figure {count}", []))

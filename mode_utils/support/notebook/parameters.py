@@ -7,6 +7,7 @@ line is the parameter's help; help that begins with ``one of:`` lists the values
 import ast
 import io
 import json
+import re
 import tokenize
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
@@ -123,21 +124,56 @@ def check_injected(check: Callable[[dict], object] | None = None) -> None:
     """Check the parameters of the notebook that this is called in: papermill only warns of names not declared there.
 
     An undeclared name, a value that does not fit, and an error of `check`, given all values, is a `ParameterError`.
+    What later cells have left in a kernel is forgotten after an error and, with the parameters, before their cell is
+    executed anew: no cell takes the results of other options for its own.
     """
     from IPython import get_ipython
 
-    namespace = get_ipython().user_ns
+    shell = get_ipython()
+    namespace, first = shell.user_ns, _first_of(shell)
     executed = namespace["In"][1:-1]
     places = [place for place, source in enumerate(executed) if place and source.startswith(INJECTED)]
     given = ast.parse(executed[places[-1]]) if places else ast.Module([], [])
     try:
         declared = _declared(executed[places[-1] - 1]) if places else _first_declared(executed)
         names = [name for node in given.body for name, _ in _assigned(node) if name not in OF_PAPERMILL]
-        check_namespace(namespace, names, declared)
+        first.declared = declared
+        has_default = [name for name, parameter in declared.items() if parameter.default is not ANYTHING]
+        if lacking := [name for name in has_default if name not in namespace]:
+            raise ValueError(f"the cell of the parameters has not been executed to its end: there is no {lacking[0]}")
+        check_namespace(namespace, names if places else has_default, declared)
         if check:
             check({name: namespace[name] for name in declared if name in namespace})
     except (KeyError, ValueError) as error:
+        first.forget()
         raise ParameterError(error.args[0] if error.args else error) from None
+    first.names = first.names or set(namespace)
+
+
+class _First:
+    """What the first cells of a notebook, up to the check of its parameters, leave in a kernel."""
+
+    def __init__(self, shell):
+        self.namespace, self.names, self.declared = shell.user_ns, set(), {}
+
+    def forget(self, also: Collection[str] = ()) -> None:
+        """Unset what later cells have left, and `also` some names."""
+        later = {name for name in self.namespace if not name.startswith("_")} - self.names if self.names else set()
+        for name in {*later, *also}:
+            self.namespace.pop(name, None)
+
+    def before_cell(self, info) -> None:
+        """Forget before the parameters' cell, be it Python or not."""
+        named = set(re.findall(r"^(\w+) *(?::[^=\n]*)?=(?!=)", info.raw_cell, re.MULTILINE))
+        if 2 * len(named & {*self.declared}) > len(self.declared) and not info.raw_cell.startswith(INJECTED):
+            self.forget(self.declared)
+
+
+def _first_of(shell) -> _First:
+    if not hasattr(shell, "first_of_notebook"):
+        shell.first_of_notebook = _First(shell)
+        shell.events.register("pre_run_cell", shell.first_of_notebook.before_cell)
+    return shell.first_of_notebook
 
 
 def read_parameter(name: str, value: object, declared: Mapping, where: str, noted: list) -> object:

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import sys
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -27,8 +28,11 @@ new_output = nbformat.v4.new_output
 TOLD = "told"  # the tag of a cell whose text is printed on, too
 
 
-def execute_here(source: Path, parameters: dict, cwd: Path) -> tuple:
-    """Execute a notebook in a folder; return the copy, and the text of cells tagged `TOLD`, which is printed on."""
+def execute_here(source: Path, parameters: dict, cwd: Path, progress=lambda heading: None) -> tuple:
+    """Execute a notebook in a folder; return the copy, and the text of cells tagged `TOLD`, which is printed on.
+
+    `progress` is told the heading of each section before its cells are executed.
+    """
     notebook = nbformat.read(source, as_version=4)
     given = "".join(f"{name} = {_in_python(value)}\n" for name, value in parameters.items())
     tagged = next(n for n, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
@@ -37,7 +41,11 @@ def execute_here(source: Path, parameters: dict, cwd: Path) -> tuple:
     told = ""
     with plt.rc_context({"backend": "agg"}), chdir(cwd), _only_shell(cwd) as shell:
         select_figure_formats(shell, {"png"})
-        for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        for cell in notebook.cells:
+            if cell.cell_type != "code":
+                for heading in re.findall("^## (.*)", cell.source, re.MULTILINE):
+                    progress(heading)
+                continue
             cell.outputs = shell.recorded = []
             _run_cell(shell, cell.source)
             cell.execution_count = shell.execution_count - 1
@@ -52,9 +60,16 @@ def _run_cell(shell, source):
     with redirect_stdout(_Stream(shell, "stdout")), redirect_stderr(_Stream(shell, "stderr")):
         result = shell.run_cell(source, store_history=True)
         for number in plt.get_fignums():
-            display(plt.figure(number))
+            figure = plt.figure(number)
+            display(figure, metadata={"image/png": {"alt": _caption(figure)}})
     plt.close("all")
     result.raise_error()
+
+
+def _caption(figure) -> str:
+    """Return the titles of a figure in a line: what is seen on it."""
+    titles = [figure.get_suptitle(), *(ax.get_title() for ax in figure.axes)]
+    return "; ".join(dict.fromkeys(" ".join(title.split()) for title in titles if title))
 
 
 def _in_python(value) -> str:

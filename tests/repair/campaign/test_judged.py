@@ -19,6 +19,8 @@ from mode_utils.repair.campaign.next_round import samples_to_show
 from mode_utils.repair.campaign.rounds import FIRST, first_case, read_earlier, save_first
 from mode_utils.repair.campaign.tracks import plan_trainings
 
+pytestmark = pytest.mark.slow
+
 BUDGET = 60  # six of which are drawn at random
 
 

@@ -16,6 +16,8 @@ from mode_utils.repair import Shards, arm_of, choose_from_arrays, judge_outcome,
 from mode_utils.repair.choose_command import main
 from mode_utils.repair.outputs import open_outputs
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[3] / "docs/any-framework.md"
 X, Y = load_digits(return_X_y=True)
 X = (X / 16).astype(np.float32)

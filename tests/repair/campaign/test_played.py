@@ -11,6 +11,8 @@ from mode_utils.options import DebugOptions
 from mode_utils.repair.campaign.played import PlayedCampaign, play_campaign
 from mode_utils.run_setup import RunSetup, split_for_run
 
+pytestmark = pytest.mark.slow
+
 SETUP = RunSetup(
     n_train=800, n_bug_fixing=600, n_validation=200, n_test=300, scenario="starved", labelled=False, initial_epochs=2
 )

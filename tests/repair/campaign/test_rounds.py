@@ -21,6 +21,8 @@ from mode_utils.repair.__main__ import main
 from mode_utils.repair.campaign.rounds import answered_arm, read_earlier, take_labels
 from mode_utils.repair.labelling.agreement import GatheredLabels, gather_labels
 
+pytestmark = pytest.mark.slow
+
 
 def play_round(folder, number, hidden, name=None):
     """Choose, label with what is hidden, retrain and save, as the command does."""

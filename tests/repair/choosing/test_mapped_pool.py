@@ -9,6 +9,8 @@ from mode_utils.networks.backend import keras
 from mode_utils.repair import assess_case, choose_inputs, find_faults, map_pool, open_case, save_map
 from mode_utils.repair.reading.arrays import check_arrays
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=["labelled", "unlabelled"])
 def mapped(request):

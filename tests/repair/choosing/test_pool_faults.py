@@ -9,6 +9,8 @@ from mode_utils.repair import find_faults, open_case
 from mode_utils.repair.choosing.pool_faults import doubtful_labels, exact_copies
 from mode_utils.repair.reading.arrays import check_arrays
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def digits():

@@ -10,6 +10,9 @@ from browsing import browser_needed
 
 from mode_utils.repair.labelling.browser_page import write_label_page
 from mode_utils.repair.labelling.label_table import as_text, read_labels
+from mode_utils.repair.reading.class_names import NO_LABEL
+
+pytestmark = pytest.mark.slow
 
 NAMES = ("cat", "dog", "=SUM(A1)", "</script><img src=x onerror=window.acted=1>")
 EVIL = "</script><script>window.acted=1</script><img src=x onerror=window.acted=1>"
@@ -95,7 +98,7 @@ def test_fifty_labels_by_keys_survive_a_reload_and_come_out_as_they_were_given(v
         tab.keyboard.press(str(label + 1))
     tab.keyboard.press("-")
     assert progress(tab).startswith("50 of 60 labelled, 1 cannot tell, about ")
-    expected = dict(zip(table["index"].tolist(), given.tolist(), strict=False))
+    expected = dict(zip(table["index"].tolist(), [*given.tolist(), NO_LABEL], strict=False))
     path = download(tab, tmp_path / "labels.csv")
     assert read(path) == expected
     rows = pd.read_csv(path, keep_default_na=False)
@@ -293,7 +296,7 @@ def test_tab_leads_to_every_button_and_where_one_is_can_be_seen(visit, tmp_path)
     write_label_page(tmp_path / "label.html", chosen(6), NAMES)
     tab = visit(tmp_path / "label.html")
     seen, outlines = [], []
-    for _ in range(11):
+    for _ in range(12):
         tab.keyboard.press("Tab")
         seen.append(tab.evaluate("document.activeElement.id || document.activeElement.textContent"))
         outlines.append(tab.evaluate("getComputedStyle(document.activeElement).outlineWidth"))
@@ -301,6 +304,7 @@ def test_tab_leads_to_every_button_and_where_one_is_can_be_seen(visit, tmp_path)
         "cannot-tell",
         "previous",
         "next",
+        "hints",
         "by-state",
         "by-guess",
         "download",
@@ -331,3 +335,19 @@ def test_what_cannot_be_labelled_is_refused(tmp_path):
     with pytest.raises(ValueError, match="3 samples for 2 rows"):
         write_label_page(tmp_path / "label.html", chosen(2), NAMES, np.zeros((3, 4)))
     assert not list(tmp_path.iterdir())
+
+
+@browser_needed
+@pytest.mark.parametrize("hints", [True, False])
+def test_what_model_and_reference_say_can_be_hidden_and_is_at_first_where_labels_are_to_be_independent(
+    hints, visit, tmp_path
+):
+    write_label_page(tmp_path / "label.html", chosen(5, ("cat", "dog")), ("cat", "dog"), hints=hints)
+    tab = visit(tmp_path / "label.html")
+    for shown in (hints, not hints):
+        text = tab.inner_text("#asked")
+        assert [each in text for each in ("model says", "reference says", "why it is asked")] == [shown] * 3
+        assert tab.is_visible("#by-guess-row") == shown
+        tab.click("#hints")
+    tab.keyboard.press("1")
+    assert tab.evaluate(LABELLED_ONE)

@@ -21,6 +21,8 @@ from mode_utils.repair.reading.arrays import check_arrays
 from mode_utils.repair.reading.image_folders import read_images
 from mode_utils.repair.reading.own_samples import PIXELS, choose_pixels
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("cross", "frame", "square")
 SIZES = {"train": 240, "validation": 90, "pool": 120, "test": 60}
 layers = keras.layers
@@ -165,7 +167,7 @@ def test_pixels_are_given_as_in_training_whatever_the_layout(layout, made, read,
     make, pixels = LAYOUTS[layout]
     model = compiled(make(base, made[1]["train"][0].astype(np.float32)))
     x, y = made[1]["validation"]
-    right = model.predict(scaled(x, pixels), verbose=0).argmax(axis=1)
+    right = np.argmax(model(scaled(x, pixels), training=False), axis=1)
     trainer = Trainer(model)
     found, note = choose_pixels(trainer, read["x_train"], read["y_train"])
     # how torch and -1..1 scale them differs little
@@ -180,7 +182,7 @@ def test_a_case_is_diagnosed_with_pixels_as_in_training(layout, made, base):
     folder, arrays = made
     make, pixels = LAYOUTS[layout]
     model = compiled(make(base, arrays["train"][0].astype(np.float32)))
-    right = model.predict(scaled(arrays["validation"][0], pixels), verbose=0).argmax(axis=1)
+    right = np.argmax(model(scaled(arrays["validation"][0], pixels), training=False), axis=1)
     case = open_case(model, folder, budget=30)
     assert case.notes[0].startswith(f"Pixels are given as {pixels}; of 240 training images")
     expected = np.mean(right == arrays["validation"][1])

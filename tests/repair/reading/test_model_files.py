@@ -15,6 +15,8 @@ import pytest
 from mode_utils.networks.backend import _import_keras, keras
 from mode_utils.repair.reading.model_files import check_model_file, load_model
 
+pytestmark = pytest.mark.slow
+
 X = np.random.default_rng(0).random((3, 9), dtype=np.float32)
 
 

@@ -10,6 +10,8 @@ from bench import make_notebook
 from mode_utils.support.notebook.command_line import add_options, read_options
 from mode_utils.support.notebook.parameters import declared_parameters
 
+pytestmark = pytest.mark.slow
+
 CELL = """
 data_path = ""  # an .npz file; "" makes an example
 class_names = []  # names of the labels; [] takes the numbers

@@ -1,6 +1,5 @@
 """The results notebook, its page, the README and the tables say the same, and the page can be read."""
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -10,27 +9,29 @@ import pandas as pd
 import pytest
 from browsing import browser_needed
 from bs4 import BeautifulSoup
-from filelock import FileLock
+from git_tables import shown_results
 
 from mode_utils.study.formatting import points
 from mode_utils.support.notebook.kernels import execute_copy
 from mode_utils.support.notebook.page import address_on_site, describe_origin, render_page
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
-RESULTS = ROOT / "data" / "results"
+RESULTS = shown_results("notebooks/results.ipynb")
 LOOK = (ROOT / "tests/site/look_at_page.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory):
-    """Execute the results notebook on a copy of the committed tables, once for all processes that run tests."""
-    folder = tmp_path_factory.getbasetemp().parent / f"results-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "copy.ipynb").exists():
-            shutil.copytree(RESULTS, folder / "tables")
-            parameters = {"results_dir": str(folder / "tables"), "figures_dir": str(folder / "figures")}
-            execute_copy(ROOT / "notebooks/results.ipynb", folder / "copy.ipynb", parameters)
-    return folder
+def executed(once):
+    """Execute the results notebook on a copy of the tables that it shows, once for all processes that run tests."""
+
+    def execute(folder):
+        shutil.copytree(RESULTS, folder / "tables")
+        parameters = {"results_dir": str(folder / "tables"), "figures_dir": str(folder / "figures")}
+        execute_copy(ROOT / "notebooks/results.ipynb", folder / "copy.ipynb", parameters)
+
+    return once("results", execute)
 
 
 @pytest.fixture(scope="module")

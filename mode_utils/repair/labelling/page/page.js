@@ -30,7 +30,6 @@ function makeClasses() {
 function makeGuesses() {
   const counts = new Map();
   for (const row of task.rows) if (row.guess !== undefined) counts.set(row.guess, (counts.get(row.guess) || 0) + 1);
-  at("by-guess-row").hidden = counts.size < 2;
   at("by-guess").append(node("option", { value: "" }, "anything"));
   for (const name of [...counts.keys()].sort()) {
     at("by-guess").append(node("option", { value: `=${name}` }, `${name} (${counts.get(name)})`));
@@ -122,10 +121,11 @@ function drawInput() {
   const sure = row.confidence === undefined ? "" : `, ${Math.round(100 * row.confidence)}% sure`;
   tell("facts", here && {
     "labelled as": labels.has(current) ? nameOf(labels.get(current)) : "nothing yet",
-    "model says": row.predicted === undefined ? undefined : `${row.predicted}${sure}`,
-    "reference says": row.guess,
+    "model says": row.predicted === undefined || !at("hints").checked ? undefined : `${row.predicted}${sure}`,
+    "reference says": at("hints").checked ? row.guess : undefined,
   });
-  tell("more", here && { "why it is asked": row.reason, "name": row.name, "place in the pool": row.index });
+  at("by-guess-row").hidden = !at("hints").checked || at("by-guess").options.length < 3;
+  tell("more", here && { "why it is asked": at("hints").checked ? row.reason : undefined, "name": row.name, "place in the pool": row.index });
   [...at("classes").children].forEach((button, label) => {
     button.disabled = !here;
     button.setAttribute("aria-pressed", here && labels.get(current) === label);
@@ -264,6 +264,8 @@ function start() {
     select.addEventListener("keydown", () => { byPointer = false; });
     select.addEventListener("change", () => { filterAnew(); if (byPointer) select.blur(); });
   }
+  at("hints").checked = task.hints;
+  at("hints").addEventListener("change", () => { at("hints").blur(); at("by-guess").value = ""; filterAnew(); });
   document.addEventListener("keydown", onKey);
   addEventListener("resize", draw);
   addEventListener("storage", (event) => { if (event.key === STORED) { recall(); filterAnew(); } });
