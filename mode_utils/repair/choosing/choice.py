@@ -144,7 +144,7 @@ def say_expected_accuracy(case):
 
 
 def say_choice(case, report, chosen):
-    """Return sentences on chosen inputs: by which errors labels get places, groups that judge, fewer than the budget."""
+    """Return sentences on chosen inputs: errors that places go by, groups that judge, fewer than the budget."""
     data, places = case.data, chosen["index"].to_numpy(int)
     groups, known = data.groups_in("pool"), [data.groups_in(role) for role in ("validation", "test")]
     known = np.concatenate([np.empty(0, int), *(each for each in known if each is not None)])
