@@ -16,9 +16,9 @@ from mode_utils.selection.reference import MOST_PASSES, fit_classifier
 from mode_utils.support.sample_parts import in_chunks
 
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # C, a larger one is freer
-_PATIENCE = 2  # strengths in a row that are worse than the best one, after which none larger is tried
+_BETTER, _PATIENCE = 0.99, 2  # times the least loss that counts as less; strengths without, after which none is tried
 _FOLDS, _ONE_FOLD = 3, 1_000  # parts that are held out in turn; of more training samples, only the first one
-_MOST_ASKED = 6_000  # training samples that pick a strength
+_MOST_ASKED = 4_000  # training samples that pick a strength
 _ONE_KIND = 20  # times by which columns of one kind differ in spread, a tenth left out at either end
 _LEAST = 1e-9  # probability, in a logarithm
 _NAMED = 5  # labels in a sentence
@@ -50,7 +50,7 @@ class Head:
         that came since
     n_classes, seed : int
     strengths : pandas.DataFrame, optional
-        `C`, `log_loss` and `accuracy` on held-out samples, where a strength was picked.
+        `C`, `log_loss` and `accuracy` on held-out samples, and which was `taken`, where a strength was picked.
     temperature : float, optional, by which scores are divided before a softmax makes probabilities of them
     """
 
@@ -100,8 +100,8 @@ class Head:
         columns = "all columns by one spread" if self.model[0].one_kind_ else "each column by its own spread"
         how = "as no sample can be held out"
         if len(self.strengths):
-            best = self.strengths.loc[self.strengths["log_loss"].idxmin()]
-            how = f"which predicts held-out samples best ({best['accuracy']:.1%} right)"
+            accuracy = self.strengths["accuracy"][self.strengths["taken"]].iloc[0]
+            how = f"which predicts held-out samples best ({accuracy:.1%} right)"
         said = [f"{told}: logistic regression, {columns}, strength C = {self.model[-1].C:g}, {how}."]
         if (single := np.flatnonzero(counts == 1)).size and len(self.strengths):
             names = listed((class_names[label] for label in single), _NAMED)
@@ -131,9 +131,9 @@ def fit_head(given, first, n_classes, more=None, seed=0):
     ----------
     given : True or scikit-learn estimator
         True picks the strength C of a logistic regression by log loss on held-out samples, stratified: on three thirds
-        in turn, of more than 1,000 samples on the first. An estimator is cloned and fitted as it is. Without
-        `predict_proba`, a softmax makes probabilities of its `decision_function`, divided by the temperature that fits
-        held-out samples best.
+        in turn, of more than 1,000 samples on the first; of strengths that differ by less than 1%, the weakest. An
+        estimator is cloned and fitted as it is. Without `predict_proba`, a softmax makes probabilities of its
+        `decision_function`, divided by the temperature that fits held-out samples best.
     first, more : (x, y), features (n, n_features) float32 and labels (n,) int, see `Head`
     n_classes, seed : int
     """
@@ -144,8 +144,9 @@ def fit_head(given, first, n_classes, more=None, seed=0):
     strengths = temperature = None
     if given is True:
         strengths = try_strengths(x, y, seed)
-        best = strengths["C"][strengths["log_loss"].idxmin()] if len(strengths) else 1.0
-        model = make_pipeline(AlikeScaler(), LogisticRegression(C=best, max_iter=MOST_PASSES))
+        best = strengths["C"][strengths["taken"]]
+        model = LogisticRegression(C=best.iloc[0] if len(best) else 1.0, max_iter=MOST_PASSES)
+        model = make_pipeline(AlikeScaler(), model)
     else:
         model = clone(check_estimator(given))
         temperature = None if hasattr(model, "predict_proba") else _find_temperature(model, x, y, seed)
@@ -166,10 +167,11 @@ def check_estimator(given):
 def try_strengths(x, y, seed):
     """Return the `strengths` of a `Head`, the weakest first, until they become worse; none if nothing can be held out.
 
-    Each regression begins where that of the strength before has ended.
+    Each regression begins where that of the strength before has ended. The weakest of
+    those that hardly differ is taken.
     """
     rows = np.random.default_rng(seed).permutation(len(y))[:_MOST_ASKED]
-    x, y, found, worse = AlikeScaler().fit_transform(x[rows]), y[rows], [], 0
+    x, y, found = AlikeScaler().fit_transform(x[rows]), y[rows], []
     parts = _held_out(y, seed)
     models = [LogisticRegression(warm_start=True, max_iter=MOST_PASSES) for _ in parts]
     for strength in STRENGTHS if parts else ():
@@ -179,10 +181,18 @@ def try_strengths(x, y, seed):
             losses.append(-np.log(np.maximum(p[np.arange(len(p)), y[held]], _LEAST)))
             right.append(p.argmax(axis=1) == y[held])
         found.append((strength, np.concatenate(losses).mean(), np.concatenate(right).mean()))
-        worse = 0 if found[-1][1] == min(loss for _, loss, _ in found) else worse + 1
-        if worse == _PATIENCE:
+        if len(found) - 1 - _best_of(found) == _PATIENCE:
             break
-    return pd.DataFrame(found, columns=["C", "log_loss", "accuracy"])
+    table = pd.DataFrame(found, columns=["C", "log_loss", "accuracy"])
+    return table.assign(taken=np.arange(len(table)) == (_best_of(found) if found else -1))
+
+
+def _best_of(found):
+    """Return the place of the first strength that no later one beats by more than a hundredth of its loss."""
+    best = 0
+    for place, (_, loss, _) in enumerate(found):
+        best = place if loss < _BETTER * found[best][1] else best
+    return best
 
 
 def joined(*lessons):

@@ -21,11 +21,10 @@ from mode_utils.repair.choosing.choice import (
     Report,
     assess_case,
     choose_inputs,
+    say_choice,
     say_expected_accuracy,
-    say_shares,
 )
 from mode_utils.repair.choosing.given_outputs import GivenOutputs
-from mode_utils.repair.choosing.group_report import say_choice
 from mode_utils.repair.choosing.pool_faults import PoolFaults, find_faults
 from mode_utils.repair.choosing.restricted import read_only
 from mode_utils.repair.choosing.sharded_pool import ShardedOutputs, ShardedPool, Shards
@@ -88,11 +87,7 @@ class ArraysChoice:
         todo = self.labelled.say_next() if self.labelled and not self.outcome else []
         groups = self.report.groups
         told = [*groups.shared, *groups.facts] if groups else []
-        told += [
-            *say_shares(self.case, self.report),
-            *say_choice(self.case, self.chosen),
-            say_expected_accuracy(self.case),
-        ]
+        told += [*say_choice(self.case, self.report, self.chosen), say_expected_accuracy(self.case)]
         return [*told, *self.faults.sentences(), *todo]
 
     def say_outcome(self):

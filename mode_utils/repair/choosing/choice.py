@@ -11,6 +11,7 @@ from sklearn.metrics import confusion_matrix
 from mode_utils.assessment import Assessment
 from mode_utils.failure_modes import FailureMode
 from mode_utils.repair.choosing.group_report import GroupReport, assess_groups
+from mode_utils.repair.choosing.restricted import say_fewer
 from mode_utils.repair.choosing.told_modes import case_modes
 from mode_utils.repair.reading.arrays import check_order
 from mode_utils.selection.next_batch import InputSelection
@@ -142,8 +143,18 @@ def say_expected_accuracy(case):
     return f"{told}; of validation {right.mean():.0%}."
 
 
-def say_shares(case, report):
-    """Say by which errors labels get their places, as a tuple of sentences; none where it is by what was measured."""
+def say_choice(case, report, chosen):
+    """Return sentences on chosen inputs: shares of labels, groups that judge, fewer than the budget."""
+    data, places = case.data, chosen["index"].to_numpy(int)
+    groups, known = data.groups_in("pool"), [data.groups_in(role) for role in ("validation", "test")]
+    known = np.concatenate([np.empty(0, int), *(each for each in known if each is not None)])
+    n = 0 if groups is None else np.isin(groups[places], known).sum()
+    told = f"{n} of {len(places)} chosen inputs are of groups of validation or test samples: once they are added"
+    judging = [f"{told}, accuracy there says too much about new groups."] if n else []
+    return [*_say_shares(case, report), *judging, *say_fewer(case, chosen)]
+
+
+def _say_shares(case, report):
     errors, served = report.assessment.errors, case.new_selection(case.scan).served_errors(report.assessment)
     if served is None or np.isnan(errors).all() or not np.nanmax(errors):
         return ()

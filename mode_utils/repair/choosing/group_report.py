@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
-from mode_utils.repair.choosing.restricted import say_fewer
 from mode_utils.repair.reading.class_names import listed, shown
 from mode_utils.study.clustered import accuracy_interval, difference_interval, holm_of_possible, more_wrong_p
 from mode_utils.study.formatting import interval, percent, pp
@@ -45,16 +44,6 @@ def assess_groups(data, predictions):
         return GroupReport(shared, _table(data, right[:0], own), ("No groups of validation samples are given.",))
     table = _table(data, right, own)
     return GroupReport(shared, table, (*_say_odd(data, own), _say_accuracy(right, own), *_say_failing(table)))
-
-
-def say_choice(case, chosen):
-    """Return sentences on chosen inputs: of groups that judge, and fewer than the budget."""
-    data, places = case.data, chosen["index"].to_numpy(int)
-    groups, known = data.groups_in("pool"), [data.groups_in(role) for role in ("validation", "test")]
-    known = np.concatenate([np.empty(0, int), *(each for each in known if each is not None)])
-    n = 0 if groups is None else np.isin(groups[places], known).sum()
-    told = f"{n} of {len(places)} chosen inputs are of groups of validation or test samples: once they are added"
-    return [*([f"{told}, accuracy there says too much about new groups."] if n else []), *say_fewer(case, chosen)]
 
 
 def _say_validation(data, right, own):
