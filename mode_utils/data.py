@@ -76,7 +76,7 @@ def load_dataset(name="mnist"):
     and data that is not what was published, byte for byte, is a ValueError; of a local CIFAR-10, other shapes are.
 
     A file holds `x_train`, `y_train`, `x_test`, `y_test`, and any of `class_names`, `groups_train`, `groups_test`:
-    features, as of a network that someone else has trained, or whole numbers of 0 to 255, which become [0, 1].
+    features, as of a network that others have trained, or whole numbers of 0 to 255, which become [0, 1].
     """
     key = dataset_name(name)
     if key not in _LOADERS:

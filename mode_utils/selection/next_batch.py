@@ -240,7 +240,8 @@ class InputSelection:
         known, n_classes, predicted = self.known, self.splits.n_classes, self.known.predicted
         if predicted is None:
             predicted = self.outputs.at(np.arange(self.outputs.n_pool), ("probabilities",))[0].argmax(axis=1)
-        certainty = np.nan_to_num(known.self_confidence, nan=1.0)
+        told = known.self_confidence  # None where no reference was asked
+        certainty = np.ones(len(predicted)) if told is None else np.nan_to_num(told, nan=1.0)
         if self.splits.labelled:  # a label in doubt is one that is not chosen
             certainty = certainty > DOUBT
         expected = expected_errors(known.labels, predicted, certainty, n_classes)

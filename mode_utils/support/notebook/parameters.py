@@ -163,7 +163,7 @@ class _First:
             self.namespace.pop(name, None)
 
     def before_cell(self, info) -> None:
-        """Forget before the parameters' cell, also if it is no Python."""
+        """Forget before the parameters' cell, whether it is Python or not."""
         named = set(re.findall(r"^(\w+) *(?::[^=\n]*)?=(?!=)", info.raw_cell, re.MULTILINE))
         if 2 * len(named & {*self.declared}) > len(self.declared) and not info.raw_cell.startswith(INJECTED):
             self.forget(self.declared)

@@ -21,6 +21,7 @@ class MadeCase:
     seed: int = 0
     used: tuple = ()
     trainer: object = None
+    head: object = None
 
 
 def made_case(n_test=400, x_test=True, n_pool=2_000):
@@ -31,17 +32,28 @@ def made_case(n_test=400, x_test=True, n_pool=2_000):
     return MadeCase(data, trainer=SimpleNamespace(at=nullcontext))
 
 
+class Answers:
+    """What a model takes samples for: compared with their labels, it says which are right, and notes the labels."""
+
+    def __init__(self, right, judged):
+        self.right, self.judged = right, judged
+
+    def __eq__(self, y):
+        self.judged.append(y)
+        return self.right
+
+
 @pytest.fixture
 def retrainings(monkeypatch):
     """Return what each retraining was given, and let `right` say which samples are right after it."""
-    seen = SimpleNamespace(calls=[], right=lambda case, indices: np.ones(5, bool))
+    seen = SimpleNamespace(calls=[], judged=[], right=lambda case, indices: np.ones(5, bool))
 
-    def take(case, indices, labels, x, y):
+    def take(case, indices, labels, x):
         np.testing.assert_array_equal(labels, case.data.y_pool[indices])
         seen.calls.append((case.seed, np.asarray(indices)))
-        return seen.right(case, indices)
+        return Answers(seen.right(case, indices), seen.judged)
 
-    monkeypatch.setattr(module, "_right", take)
+    monkeypatch.setattr(module, "_repaired", take)
     return seen
 
 
@@ -105,10 +117,8 @@ def test_to_compare_takes_labels():
         compare_with_random(case, np.arange(3), np.zeros(3, int))
 
 
-def test_inputs_of_the_pool_that_judge_are_neither_chosen_nor_drawn(retrainings, monkeypatch):
-    judged, take = [], module._right
-    monkeypatch.setattr(module, "_right", lambda *given: judged.append(given[-1]) or take(*given))
-    case, seen = made_case(x_test=False), retrainings.calls
+def test_inputs_of_the_pool_that_judge_are_neither_chosen_nor_drawn(retrainings):
+    case, seen, judged = made_case(x_test=False), retrainings.calls, retrainings.judged
     case.data.y_pool = np.arange(2_000)
     found = compare_with_random(case, np.arange(50), np.arange(50), n_seeds=3)
     assert (found.table["judged_on"] == "pool").all() and all((y == judged[0]).all() for y in judged)
