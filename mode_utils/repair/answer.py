@@ -10,12 +10,14 @@ from shutil import which
 from mode_utils.repair.conclusion import name_few
 
 FILES = {  # of a folder, in the order in which a person wants them
-    "repaired.keras": "the repaired model", "repaired_head.npz": "the head with the new labels", "label.html": "a page to label them in",
+    "repaired.keras": "the repaired model", "repaired_head.npz": "the head with the new labels",
+    "label.html": "a page to label them in",
     "report.html": "all of it to look at",
     "selected.csv": "what was chosen, and why", "added.csv": "what to retrain on",
     "trainings.csv": "what judges the choice",
     "disagreed.csv": "what people disagree on", "groups.csv": "accuracy by group", "map.html": "the pool to look at",
-    "head.npz": "the head that chose", "tasks.json": "for Label Studio", "labelling.xml": "its configuration", "diagnosis.json": "all figures",
+    "head.npz": "the head that chose",
+    "tasks.json": "for Label Studio", "labelling.xml": "its configuration", "diagnosis.json": "all figures",
     "origin.json": "what went in",
 }  # fmt: skip
 
