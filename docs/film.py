@@ -70,9 +70,8 @@ def draw_proof(ax, data):
     compared = mode.compare_with_control(paired, "name")
     viz.plot_differences(compared, ax, paired)
     gain = compared.set_index("name").loc["recommended", "mean"]
-    ax.set(title=f"6  Proof: {pp(gain)}\nover random inputs", ylabel="", xlabel="gain, points", box_aspect=1)
-    ax.tick_params(axis="y", labelrotation=90)
-    plt.setp(ax.get_yticklabels(), va="center")
+    ax.set(title=f"6  Proof: {pp(gain)}\nover random inputs", ylabel="", xlabel="gain, points", box_aspect=1.7)
+    ax.tick_params(axis="y", labelsize=14)
 
 
 def main():

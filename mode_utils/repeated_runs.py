@@ -103,7 +103,8 @@ def repeat_runs(dataset, options, n_runs=MIN_RUNS, seed=0, setup=None, cache_dir
     first, setup = next(iter(several.values())), setup or RunSetup()
     seeds, tables = range(seed, seed + n_runs), {}
     started = start_runs(new_trainer(dataset, setup), dataset, setup, first, seeds, cache_dir, control_iterations)
-    description = f"{len(several)} strategies" if len(several) > 1 else first.metric
+    by = first.metric if first.selector == "similarity" else first.selector
+    description = f"{len(several)} strategies" if len(several) > 1 else by
     for run in progress_bar(started, total=n_runs, desc=description, unit="run", disable=not progress):
         with run.splits.in_memory() if len(several) > 1 else nullcontext():  # one copy for all
             for place, (name, each) in enumerate(several.items()):

@@ -57,6 +57,16 @@ def test_every_notebook_grid_and_module_that_is_named_exists(name):
     assert not [path for path in named if not (ROOT / path).exists()]
 
 
+def test_help_and_a_page_tell_of_every_target():
+    makefile, texts = (
+        (ROOT / "Makefile").read_text(),
+        "\n".join([*TEXTS.values(), (ROOT / "CONTRIBUTING.md").read_text()]),
+    )
+    targets = set(re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)[1].split())
+    assert set(re.findall(r"^([a-z-]+):.*## \w", makefile, re.MULTILINE)) == targets
+    assert targets - {"setup", "clean"} <= set(re.findall(r"make ([a-z-]+)", texts))
+
+
 def test_every_page_is_listed_and_the_readme_leads_to_them():
     listed = set(re.findall(r"\]\(([\w-]+\.md)\)", TEXTS["docs/README.md"]))
     assert listed == {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}

@@ -5,13 +5,13 @@ import importlib
 _HOMES = {
     "case": ("Case", "make_example", "open_case"), "reading.model_files": ("load_model",),
     "outputs": ("ArraysChoice", "choose_from_arrays", "make_outputs_example", "open_outputs"),
-    "choosing.choice": ("Report", "arm_of", "assess_case", "choose_inputs", "say_expected_accuracy"),
+    "choosing.choice": ("Report", "arm_of", "assess_case", "choose_inputs", "say_choice", "say_expected_accuracy"),
     "choosing.sharded_pool": ("Shards",), "choosing.pool_faults": ("find_faults",),
     "choosing.told_modes": ("say_modes",),
     "choosing.mapped_pool": ("map_pool", "save_map"), "folder": ("next_folder", "save_repair", "save_tasks"),
     "repair_outcome": ("RepairOutcome",), "retraining": ("retrain",), "campaign.rounds": ("rounds_with", "take_labels"),
     "campaign.compared": ("check_comparable", "compare_with_random"), "campaign.judged": ("judge_round",),
-    "choosing.group_report": ("GroupReport", "say_choice"),
+    "choosing.group_report": ("GroupReport",),
     "campaign.labelled_round": ("judge_outcome", "take_round"),
     "conclusion": ("say_health", "say_outcome"),
 }  # fmt: skip

@@ -8,6 +8,8 @@ from mode_utils.networks.layers import candidate_layers
 from mode_utils.networks.plain_models import join_inputs, plain_model
 from mode_utils.networks.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 X = np.random.default_rng(0).random((64, 4)).astype(np.float32)
 
 

@@ -7,6 +7,8 @@ from mode_utils.networks.backend import keras
 from mode_utils.networks.flat_adam import can_be_flat
 from mode_utils.networks.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 
 def one_layer(optimizer="adam", layers=(), **options):
     model = keras.Sequential(

@@ -214,6 +214,18 @@ def test_long_tables_are_folded_and_wide_ones_are_not_lost(browser, page):
 
 
 @browser_needed
+def test_on_a_phone_sentences_are_whole_and_other_wide_tables_say_that_they_scroll(browser):
+    tab = open_tab(browser, [])
+    tab.set_viewport_size(NARROW)
+    tab.goto(f"{browser.address}notebooks/results.html")
+    ends = "all => all.map(cell => cell.getBoundingClientRect().right)"
+    cells = tab.eval_on_selector_all("table.sentences td", ends)
+    assert len(cells) > 40 and max(cells) <= NARROW["width"]
+    tab.goto(f"{browser.address}docs/accuracy-tables.html")
+    tab.wait_for_selector(".scrolls table")
+
+
+@browser_needed
 def test_the_search_field_opens_and_leads_to_results(browser):
     tab = open_tab(browser, [])
     tab.goto(browser.address)

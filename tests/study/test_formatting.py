@@ -4,6 +4,7 @@ from made_runs import outcomes_of
 
 from mode_utils.study.comparisons import compare_differences
 from mode_utils.study.formatting import (
+    dataset_title,
     format_comparison,
     interval,
     mean_interval,
@@ -71,3 +72,14 @@ def test_a_table_for_readers_has_titles_units_and_no_nan():
                       "label that got most", "ratio of it"]  # fmt: skip
     assert own == ["own", "93.3%", "+1.23", "+1.00 to +2.00", "< 0.001", "100.0%", "5", "never"]
     assert other == ["x" * 90, "\N{EN DASH}", "-0.20", "-0.30 to +0.10", "0.250", "50.0%", "\N{EN DASH}", "2.5"]
+
+
+def test_a_dataset_has_the_name_that_readers_know_and_another_keeps_its_own():
+    assert dataset_title("fashion_mnist") == "Fashion-MNIST" and dataset_title("own") == "own"
+    assert dataset_title("cifar10, JPEG copies") == "CIFAR-10, JPEG copies"
+    assert "| MNIST " in reader_table(pd.DataFrame({"dataset": ["mnist"]})).data
+
+
+def test_the_interval_of_a_slope_is_not_written_in_percentage_points():
+    rules = pd.DataFrame({"slope": [-0.8], "low": [-1.2], "high": [-0.43]})
+    assert "-1.2 |" in reader_table(rules).data and "pp" not in reader_table(rules).data

@@ -144,17 +144,14 @@ def say_expected_accuracy(case):
 
 
 def say_choice(case, report, chosen):
-    """Return sentences on chosen inputs: by which errors labels get places, groups that judge, fewer than the budget."""
+    """Return sentences on chosen inputs: shares of labels, groups that judge, fewer than the budget."""
     data, places = case.data, chosen["index"].to_numpy(int)
     groups, known = data.groups_in("pool"), [data.groups_in(role) for role in ("validation", "test")]
     known = np.concatenate([np.empty(0, int), *(each for each in known if each is not None)])
     n = 0 if groups is None else np.isin(groups[places], known).sum()
     told = f"{n} of {len(places)} chosen inputs are of groups of validation or test samples: once they are added"
-    return [
-        *_say_shares(case, report),
-        *([f"{told}, accuracy there says too much about new groups."] if n else []),
-        *say_fewer(case, chosen),
-    ]
+    judging = [f"{told}, accuracy there says too much about new groups."] if n else []
+    return [*_say_shares(case, report), *judging, *say_fewer(case, chosen)]
 
 
 def _say_shares(case, report):

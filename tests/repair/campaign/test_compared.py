@@ -10,6 +10,8 @@ import pytest
 from mode_utils.repair import compare_with_random
 from mode_utils.repair.campaign import compared as module
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class MadeCase:

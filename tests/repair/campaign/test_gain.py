@@ -11,6 +11,8 @@ from scipy.special import expit
 from mode_utils.repair.campaign.gain import PLANNED_ROUNDS, Gain, estimate_gain
 from mode_utils.repair.campaign.gain import _of_training as of_training
 
+pytestmark = pytest.mark.slow
+
 #: what differs, in log odds of being right: the gain, of samples in it, of draws, of trainings; and samples that judge
 WORLDS = {
     "no gain": (0.0, 0.0, 0.05, 0.05, 50),

@@ -6,6 +6,8 @@ import pytest
 from mode_utils.repair.choosing.choice import arm_of
 from mode_utils.repair.outputs import choose_from_arrays, make_outputs_example, open_outputs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def arrays():

@@ -15,6 +15,8 @@ from mode_utils.repair import assess_case, choose_inputs, open_case, retrain
 from mode_utils.repair.__main__ import main
 from mode_utils.repair.reading.arrays import check_arrays
 
+pytestmark = pytest.mark.slow
+
 EACH = 3  # cases of a kind
 SIZES = {"train": 40, "validation": 20, "pool": 50, "test": 10}
 
