@@ -10,11 +10,13 @@ from shutil import which
 from mode_utils.repair.conclusion import name_few
 
 FILES = {  # of a folder, in the order in which a person wants them
-    "repaired.keras": "the repaired model", "label.html": "a page to label them in",
+    "repaired.keras": "the repaired model", "repaired_head.npz": "the head with the new labels",
+    "label.html": "a page to label them in",
     "report.html": "all of it to look at",
     "selected.csv": "what was chosen, and why", "added.csv": "what to retrain on",
     "trainings.csv": "what judges the choice",
     "disagreed.csv": "what people disagree on", "groups.csv": "accuracy by group", "map.html": "the pool to look at",
+    "head.npz": "the head that chose",
     "tasks.json": "for Label Studio", "labelling.xml": "its configuration", "diagnosis.json": "all figures",
     "origin.json": "what went in",
 }  # fmt: skip
@@ -116,11 +118,13 @@ def _next(summary, names, given, command):
     if training and "repaired.keras" not in names:
         return _mend(outcome, command)
     advice, why = (summary["next_round"].get(key, "") for key in ("advice", "why"))
-    model = f"use {folder / 'repaired.keras'}" if training else "use the retrained model"
+    saved = next((name for name in ("repaired.keras", "repaired_head.npz") if name in names), None)
+    model = f"use {folder / saved}" if saved else "use the retrained model"
     if advice in ("stop", "mend"):
         return (f"{model}; {why}" if advice == "stop" else why,)
     anew = {"apply": None, "outcome": None, "continue_from": folder, "model_path": None}
-    anew |= {} if training else {"data_path": Path(f"outputs-{len(summary['rounds']) + 1}.npz")}
+    same = training or getattr(given, "fit", False)  # a head goes on with the same features
+    anew |= {} if same else {"data_path": Path(f"outputs-{len(summary['rounds']) + 1}.npz")}
     anew |= {"control_share": 1.0} if advice == "draw" else {}
     return f"{model}, or {why}" if why else f"{model}, or add more", command(**anew)
 

@@ -29,6 +29,7 @@ _TEXTS = {
   mode-choose outputs.npz out-1 --budget 500 --apply labels.csv --outcome outcome.npz      what that has brought
   mode-choose outputs-2.npz ask-2 --budget 500 --continue out-1              the next round
   mode-choose outputs.npz out --budget 500 --pool shards/                    a pool in many files
+  mode-choose features.npz ask-1 --budget 150 --fit                          embeddings: the head is fitted here
 
 exit status: 0 chosen; {STATUSES}""",
 }

@@ -173,6 +173,8 @@ def test_the_command_fits_judges_and_goes_on(found, tmp_path, capsys):
     assert main([str(data), str(out), "--budget", "60", "--fit", "--apply", str(labels)]) == 0
     said, summary = capsys.readouterr().out, json.loads((out / "diagnosis.json").read_text())
     assert "A head was fitted to" in said and "validation samples fixed" in said and "labels of each kind" in said
+    told = said.split("Next ")[1]
+    assert "repaired_head.npz" in told and ("--continue" not in told or "features.npz" in told)
     assert summary["next_round"]["advice"] and summary["rounds"][0]["total"] == 60
     assert {"head.npz", "repaired_head.npz", "origin.json", "report.html"} <= {path.name for path in out.iterdir()}
     assert pd.read_csv(out / "selected.csv")["index"].tolist() == found.chosen["index"].tolist()
