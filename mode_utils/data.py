@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -119,15 +120,18 @@ def dataset_name(name):
     if str(name).endswith(".npz") and (found := [path for path in (Path(name), DATA_DIR / name) if path.is_file()]):
         return str(found[0])
     if key not in _LOADERS:
-        missing = "there is no such file" if key.endswith(".npz") else "unknown dataset"
-        raise ValueError(f"{missing}: {name!r}; choose from {', '.join(_LOADERS)}, or give the path of an .npz file")
+        missing = "there is no file" if key.endswith(".npz") else "unknown dataset"
+        raise ValueError(f"{missing} {name!r}; choose from {', '.join(_LOADERS)}, or give the path of an .npz file")
     return key
 
 
 def _read_file(path):
     record_input(path)
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (ValueError, OSError, BadZipFile) as error:
+        raise ValueError(f"{path} cannot be read as arrays: {error}") from None
     if missing := [name for name in _PARTS if name not in arrays]:
         raise ValueError(f"{path} lacks {', '.join(missing)}: a dataset has {', '.join(_PARTS)}")
     samples = []
@@ -139,9 +143,7 @@ def _read_file(path):
     labels = [arrays[name] for name in ("y_train", "y_test")]
     for name, y in zip(("y_train", "y_test"), labels, strict=True):
         if y.dtype.kind not in "ui" or y.ndim != 1:
-            raise ValueError(
-                f"{path}: {name} has dtype {y.dtype} and shape {y.shape}: labels must be whole numbers (n,)"
-            )
+            raise ValueError(f"{path}: {name} has dtype {y.dtype}, shape {y.shape}: labels must be whole numbers (n,)")
     named = arrays.get("class_names", np.arange(1 + max(int(y.max(initial=0)) for y in labels)))
     parts = samples[0], labels[0].astype(np.int32), samples[1], labels[1].astype(np.int32)
     return Dataset(path.stem, *parts, tuple(map(str, named)), arrays.get("groups_train"), arrays.get("groups_test"))

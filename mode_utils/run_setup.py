@@ -42,6 +42,7 @@ class Scenario:
 
     n_train: int | None = None  #: training samples that stay; None: all
     starved_share: float = 1.0  #: share of those of the starved labels that stays, at least one sample each
+    starved_labels: tuple[int, ...] | None = None  #: None: those of `starved_labels`
     width: int = 1  #: factor on the width of the network's layers
     epochs: int = 3
 
@@ -113,7 +114,9 @@ def starved_labels(n_classes):
 
 def apply_scenario(splits, scenario, rng):
     """Return the splits with the training samples that the scenario leaves; `rng` decides which."""
-    train, starved = splits.train, starved_labels(splits.n_classes) if scenario.starved_share < 1 else ()
+    train, starved = splits.train, ()
+    if scenario.starved_share < 1:
+        starved = starved_labels(splits.n_classes) if scenario.starved_labels is None else scenario.starved_labels
     positions = keep_some(train.y, {label: scenario.starved_share * (train.y == label).sum() for label in starved}, rng)
     if n_train := scenario.n_train:
         n_train = n_train if splits.n_classes <= 10 else min(n_train, _A_LABEL * splits.n_classes)

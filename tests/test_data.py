@@ -35,6 +35,46 @@ def test_an_unknown_dataset_is_an_error_that_names_the_choices():
         load_dataset("cifar")
 
 
+def a_file(folder, rng, **changes):
+    arrays = {"x_train": rng.random((6, 3)).astype(np.float16), "y_train": np.arange(6) % 3}
+    arrays |= {"x_test": rng.random((4, 3)).astype(np.float16), "y_test": np.arange(4) % 3} | changes
+    np.savez(folder / "features.npz", **{name: each for name, each in arrays.items() if each is not None})
+    return str(folder / "features.npz")
+
+
+def test_a_file_of_features_is_a_dataset_by_its_path_and_by_its_name_among_the_data(tmp_path, rng, monkeypatch):
+    path = a_file(tmp_path, rng, class_names=np.array(["a", "b", "c"]), groups_train=np.arange(6), groups_test=[0] * 4)
+    features = load_dataset(path)
+    assert features.name == "features" and features.class_names == ("a", "b", "c") and features.has_groups
+    assert features.x_train.dtype == np.float32 and features.y_test.tolist() == [0, 1, 2, 0]
+    monkeypatch.setattr(data, "DATA_DIR", tmp_path)
+    assert load_dataset("features.npz").fingerprint == features.fingerprint
+    whole = load_dataset(a_file(tmp_path, rng, x_train=np.full((6, 3), 255, np.uint8)))
+    assert whole.x_train.max() == 1 and whole.class_names == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"y_test": None}, r"features\.npz lacks y_test: a dataset has x_train"),
+        ({"x_test": np.array(["a"] * 4)}, "x_test has dtype <U1: samples must be numbers"),
+        ({"y_train": np.linspace(0, 1, 6)}, r"y_train has dtype float64, shape \(6,\): labels must be whole numbers"),
+        ({"class_names": np.array(["a", "b"])}, r"labels span 0 .. 2; they must lie in 0 .. 1"),
+        ({"x_train": np.full((6, 3), np.nan)}, "samples contain NaN"),
+        ({"y_train": np.array([None] * 6)}, r"features\.npz cannot be read as arrays"),
+    ],
+)
+def test_a_file_that_is_no_dataset_is_an_error_that_names_what_is_wrong(changes, message, tmp_path, rng):
+    path = a_file(tmp_path, rng, **changes)
+    with pytest.raises(ValueError, match=message):
+        load_dataset(path)
+
+
+def test_a_file_that_is_not_there_is_an_error_that_says_so():
+    with pytest.raises(ValueError, match=r"there is no file 'mine\.npz'; choose from mnist"):
+        load_dataset("mine.npz")
+
+
 def test_an_idx_file_is_read_as_it_was_written(tmp_path, rng):
     images = rng.integers(0, 256, (3, 4, 5), dtype=np.uint8)
     header = struct.pack(">BBBB3i", 0, 0, 8, 3, 3, 4, 5)

@@ -147,8 +147,11 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, scr
 
 
 def _screened(screen, members, orders, wanted, taken):
-    """Take the first of each ranking that are not skipped, then copies; what a group lacks goes to the others."""
-    chosen, missing, more = np.empty(0, int), sum(wanted), np.array(wanted)
+    """Take the first of each ranking that are not skipped, then copies; what a group lacks goes to the others.
+
+    Where too few are left that are not, the first of those that were skipped fill the batch, shared as was wanted.
+    """
+    chosen, missing, more, needs = np.empty(0, int), sum(wanted), np.array(wanted), np.array(wanted)
     first = [members[order[: 2 * n + 64]] for order, n in zip(orders, wanted, strict=True)]
     screen.prefetch(np.concatenate([taken, *first]))
     while missing and more.any():
@@ -159,7 +162,8 @@ def _screened(screen, members, orders, wanted, taken):
             orders[place] = np.delete(orders[place], first)
             missing, wanted[place] = missing - len(first), wanted[place] if len(first) == n else 0
         more = share_by_need(missing, wanted, [len(order) for order in orders])
-    return np.concatenate([chosen, np.concatenate(orders)[:missing]])
+    shares = share_by_need(missing, needs, [len(order) for order in orders])
+    return np.concatenate([chosen, *(order[:n] for order, n in zip(orders, shares, strict=True))])
 
 
 def _order(scores, drawn, temperature, rng):

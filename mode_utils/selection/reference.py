@@ -22,6 +22,7 @@ from mode_utils.support.checks import check_choice
 
 REFERENCES = ("network", "states")
 MOST_PASSES, _MOST_LEARNED = 200, 30_000  # of the regression, and samples of the pool that it learns from
+_MOST_LABELS = 2_000  # that a regression learns
 _BLOCK = 1_024  # samples that are asked about at once: in blocks of one size, no number depends on the others
 
 
@@ -102,14 +103,18 @@ def _lessons(splits):
 
 
 def _regression(n_classes):
-    from sklearn.linear_model import LogisticRegression  # not on import: options are checked without it
+    # not on import: options are checked without it
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    many = n_classes > _MOST_LABELS  # their means and one spread for all are enough, and a matter of seconds
+
     def learn(x, y):
-        return fit_classifier(
-            make_pipeline(StandardScaler(), LogisticRegression(max_iter=MOST_PASSES)), x, y, n_classes
-        )
+        shrunk = LinearDiscriminantAnalysis("lsqr", shrinkage="auto")
+        model = shrunk if many and len(y) > len(np.unique(y)) else LogisticRegression(max_iter=MOST_PASSES)
+        return fit_classifier(make_pipeline(StandardScaler(), model), x, y, n_classes)
 
     return learn
 

@@ -3,7 +3,8 @@
 ======== ==============================================================================================================
 copies   near-duplicates of chosen samples, even shifted
 foreign  farther from all training and validation samples than these are from one another
-doubtful the reference gives the label at most one half; of a pool without labels, no label gets more (see `reference`)
+doubtful the reference gives the label at most one half; of a pool without labels, no label gets more (see `reference`);
+         where that is most of the pool, as of many labels with few validation samples, nothing is doubted
 ======== ==============================================================================================================
 
 At most some twenty times as many samples as places are examined: if nearly all of a pool is unlike what is known, it is
@@ -16,7 +17,7 @@ from mode_utils.support.core_set import squared_distances
 from mode_utils.support.files import release_pages
 
 SKIPS = ("copies", "foreign", "doubtful")
-DOUBT = 0.5
+DOUBT, _MOST_DOUBTED = 0.5, 0.5  # probability; share of a pool
 _N_KNOWN, _N_COMPARED = 3_000, 1_000  # samples that stand for all that is known, and those that limits are read off
 COPY_SHARE, FOREIGN_SHARE = 0.01, 0.02  # of known samples that would be taken for a copy, and for foreign
 _MORE = 1.2  # samples examined first, for each that is wanted; twice as many each time after that, up to
@@ -38,7 +39,8 @@ class Screen:
         self._pool, self._tests, self._limit = splits.bug_fixing, [], None
         if "doubtful" in skip:
             doubtful = self_confidence <= DOUBT
-            self._tests.append(lambda indices: doubtful[indices])
+            if doubtful.mean() <= _MOST_DOUBTED:  # otherwise the reference knows too little to contradict
+                self._tests.append(lambda indices: doubtful[indices])
         if "foreign" in skip:
             known = outlines(known_samples(splits, rng))
             limit, own = foreign_limit(known), _Remembered(self._pool, outlines)

@@ -51,7 +51,7 @@ def plot_label_accuracies(train_accuracies, held_out_accuracies, ax, theta, clas
 def plot_head(predictions, labels, ax, class_names, title):
     """Draw what share of each label's held-out samples a feature model gets right, from its predictions (n,)."""
     own = [labels == label for label in range(len(class_names))]
-    accuracies = [np.mean(predictions[each] == labels[each]) if each.any() else np.nan for each in own]
+    accuracies = np.array([np.mean(predictions[each] == labels[each]) if each.any() else np.nan for each in own])
     bars = ax.bar(class_names, 100 * accuracies, color=HELD_OUT)
     ax.bar_label(bars, ["" if np.isnan(each) else f"{each:.0%}" for each in accuracies])
     ax.set(ylim=(0, 112), xlabel="label", ylabel="right, %", title=title)

@@ -100,7 +100,7 @@ def test_the_command_leaves_a_whole_folder_and_names_are_inert(example, tmp_path
     np.savez(tmp_path / "arrays.npz", **example, names_pool=names)
     assert main([str(tmp_path / "arrays.npz"), str(tmp_path / "out"), "--budget", "50"]) == 0
     said = capsys.readouterr().out
-    assert "50 samples chosen" in said and "label.html" in said
+    assert "50 inputs" in said and "label.html" in said
     table = pd.read_csv(tmp_path / "out/selected.csv")
     assert len(table) == 50 and set(table["name"]) <= set(names) and table["label"].isna().all()
     whole = choose_from_arrays(example | {"names_pool": names}, 50).chosen

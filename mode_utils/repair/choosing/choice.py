@@ -180,7 +180,7 @@ def _describe(case, report, indices, scores, wanted):
         "predicted": names[scan.predicted[indices]], "confidence": scan.confidence[indices],
     })  # fmt: skip
     if case.data.names_pool is not None:
-        table.insert(2, "name", case.data.names_pool[indices])
+        table.insert(2, "name", case.data.names_pool[indices] if len(indices) else [])
     if (groups := case.data.groups_in("pool")) is not None:
         table.insert(2, "group", case.data.groups.names[groups[indices]])
     turns = table.groupby(own)["score"].rank(ascending=False, method="first", na_option="bottom") - 0.5
