@@ -17,10 +17,12 @@ from mode_utils.repair.campaign.next_round import (
 from mode_utils.repair.campaign.pool_facts import describe_pool, say_strange
 from mode_utils.repair.campaign.rounds import FIRST, first_case, labelled_so_far, rounds_with
 from mode_utils.repair.campaign.tracks import LEAST, judge_trainings, plan_trainings, run_trainings
+from mode_utils.repair.reading.class_names import listed
 from mode_utils.selection import screening
 from mode_utils.support.checks import check_least
 
 _FEW = 20  # validation samples of a label in the middle, below which the arm joins them for the next diagnosis
+_NAMED = 10  # labels of which it is said that nothing can be told yet, a sentence each
 _SPREAD = 0.01  # of accuracy by training alone, where nothing was trained again: a typical one
 
 
@@ -45,7 +47,10 @@ class Judgement:
     def say(self):
         """Return sentences: on the gain, on what to do next, on the labels that fail, on the pool."""
         said = [self.gain.say() + self.doubt] if self.gain else []
-        told = [say_label(name, each, self.theta) for name, each in self.labels.items()]
+        named = {name: each for name, each in self.labels.items() if each.is_told or len(self.labels) <= _NAMED}
+        told = [say_label(name, each, self.theta) for name, each in named.items()]
+        if others := [name for name in self.labels if name not in named]:
+            told.append(f"cannot tell yet of {listed(others)}")
         needed = [f"labels of its own until {self.theta:.0%}: {'; '.join(told)}"] if told else []
         return [*said, self.why, *needed, *self.pool]
 
