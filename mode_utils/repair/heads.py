@@ -167,8 +167,8 @@ def check_estimator(given):
 def try_strengths(x, y, seed):
     """Return the `strengths` of a `Head`, the weakest first, until they become worse; none if nothing can be held out.
 
-    Each regression begins where that of the strength before has ended. The weakest of
-    those that hardly differ is taken.
+    Each regression begins where that of the strength before has ended; the weakest of those that hardly differ is taken
+    by `fit_head`.
     """
     rows = np.random.default_rng(seed).permutation(len(y))[:_MOST_ASKED]
     x, y, found = AlikeScaler().fit_transform(x[rows]), y[rows], []
