@@ -39,8 +39,9 @@ def repeat_head_runs(dataset, strategies, budgets, n_runs, seed, setup, foreign=
     -------
     pandas.DataFrame
         A row a run, strategy and budget: `seed`, `strategy`, `samples`; test accuracies in [0, 1]: `initial`, `final`,
-        and `control`, the mean of `N_DRAWS` random draws; `wrong_share`, of those chosen whose label is wrong or that
-        have none; `validation_accuracy` of the first head.
+        and `control`, the mean of `N_DRAWS` random draws, which is also the `final` of a strategy that finds nothing to
+        repair; `wrong_share`, of those chosen whose label is wrong or that have none; `validation_accuracy` of the
+        first head.
     """
     rows = []
     for number in range(seed, seed + n_runs):
@@ -74,15 +75,16 @@ class _HeadRun:
     def row(self, name, changes, n):
         """Return the row of a strategy and a budget."""
         case = replace(self.case, options=head_options(**changes, batch_size=n))
-        chosen = case.new_selection(self.known).next_batch(self.assessment).indices
+        batch = case.new_selection(self.known).next_batch(self.assessment)
         if n not in self._drawn:
             rng = np.random.default_rng([self.seed, n])
             places = (rng.choice(len(self.splits.bug_fixing), n, replace=False) for _ in range(N_DRAWS))
             self._drawn[n] = float(np.mean([self._score(each) for each in places]))
-        truth = self.splits.pool_truth
-        scores = {"initial": self.initial, "final": self._score(chosen), "control": self._drawn[n]}
+        truth, chosen = self.splits.pool_truth, np.empty(0, int) if batch is None else batch.indices
+        final = self._drawn[n] if batch is None else self._score(chosen)
+        scores = {"initial": self.initial, "final": final, "control": self._drawn[n]}
         scores |= {"validation_accuracy": float((self.assessment.predictions == self.splits.validation.y).mean())}
-        wrong = 0.0 if truth is None else float((truth.wrong | truth.foreign)[chosen].mean())
+        wrong = 0.0 if truth is None or not len(chosen) else float((truth.wrong | truth.foreign)[chosen].mean())
         return {"seed": self.seed, "strategy": name, "samples": n, **scores, "wrong_share": wrong}
 
     def _score(self, places):
