@@ -8,8 +8,8 @@ overfit    a wide network, trained to the end on 1,000 samples (a convolutional 
            generalizes too well on MNIST for any label to be overfit)
 ========== =====================================================================================================
 
-Of other than ten labels, every sixth is starved; of more, underfit has four training samples a label. A linear network
-is trained for 30 epochs.
+Of other than ten labels, every sixth is starved; of more, underfit has four training samples a label. Where there are
+few, underfit and overfit have a quarter of them. A linear network is trained for 30 epochs.
 
 Validation and test are those of a healthy run, and so is the pool, unless another is asked for (see
 `selection.pool_kinds`). Nothing here needs TensorFlow, so that a sweep can check a whole grid in a moment.
@@ -120,6 +120,7 @@ def apply_scenario(splits, scenario, rng):
     positions = keep_some(train.y, {label: scenario.starved_share * (train.y == label).sum() for label in starved}, rng)
     if n_train := scenario.n_train:
         n_train = n_train if splits.n_classes <= 10 else min(n_train, _A_LABEL * splits.n_classes)
+        n_train = min(n_train, -(-len(positions) // 4))  # otherwise a small training set would be a healthy one
         positions = np.sort(rng.permutation(positions)[:n_train])
     return splits if len(positions) == len(train) else replace(splits, train=train.subset(positions))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mode_utils.assessment import assess
+from mode_utils.data import Dataset
 from mode_utils.model_training import new_trainer, train_initial_model
 from mode_utils.run_setup import SCENARIOS, STARVED_LABELS, RunSetup, check_study_parameters, split_for_run
 
@@ -34,6 +35,17 @@ def test_starved_labels_keep_1_percent_and_are_the_ones_that_fail(mnist):
     assert all(5 <= counts[label] <= 15 for label in STARVED_LABELS)
     assert set(assessment.buggy["underfit"]) >= set(STARVED_LABELS)
     assert assessment.scores["test_accuracy"] < 0.8
+
+
+@pytest.mark.parametrize("n_classes", [2, 10, 77])
+@pytest.mark.parametrize("n_train", [100, 800, 3_000])
+@pytest.mark.parametrize("scenario", [name for name in SCENARIOS if name != "healthy"])
+def test_no_scenario_is_a_healthy_one_by_another_name(n_classes, n_train, scenario, rng):
+    y = np.resize(np.arange(n_classes), 2 * n_train + 100)
+    data = Dataset("toy", *((rng.random((len(y), 2), np.float32), y) * 2), tuple(map(str, range(n_classes))))
+    sizes = RunSetup(n_train=n_train, n_bug_fixing=50, n_validation=20, n_test=20, architecture="linear")
+    healthy, sick = (len(split_for_run(data, replace(sizes, scenario=name), 1).train) for name in ("healthy", scenario))
+    assert healthy == n_train and sick < healthy and (scenario == "starved" or sick <= -(-healthy // 4))
 
 
 def test_the_underfit_model_is_bad_at_most_labels(mnist):
