@@ -160,7 +160,8 @@ def _say_shares(case, report):
         return ()
     n = int(np.median(np.bincount(case.data.y_validation, minlength=case.data.n_classes)))
     measured = f"errors of {percent(np.nanmin(errors))} to {percent(np.nanmax(errors))}"
-    told = f"{n} validation samples a label measure {measured}; with what the pool leads to expect,"
+    counted = "1 validation sample a label measures" if n == 1 else f"{n} validation samples a label measure"
+    told = f"{counted} {measured}; with what the pool leads to expect,"
     return (f"{told} places are shared by {percent(served.min())} to {percent(served.max())}.",)
 
 
