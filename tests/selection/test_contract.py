@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 from all_pairs import all_pairs
+from tiers import by_night, cover
 
 from mode_utils.assessment import assess
 from mode_utils.debugging import Repair
@@ -109,10 +110,9 @@ SETTINGS = all_pairs(
     overfit_selection=list(OVERFIT_SELECTIONS), temperature=[0.0, 2.0], scale_temperature=[False, True],
     skip=[(), SKIPS], alpha=[0.0, 0.5, 1.0],
 )  # fmt: skip
-
-
-def named(setting):
-    return "-".join(str(setting[name]) for name in ("how", "kind", "allocation", "space"))
+EACH_CHOICE = sorted({
+    *cover(range(len(SETTINGS)), lambda place: map(str, SETTINGS[place].values())), *range(0, len(SETTINGS), 5),
+})  # fmt: skip
 
 
 def options_of(setting):
@@ -129,9 +129,12 @@ def same(first, second):
     return np.array_equal(first.indices, second.indices) and np.array_equal(first.scores, second.scores, equal_nan=True)
 
 
-def test_each_pair_of_choices_gives_a_batch_that_keeps_to_the_contract():
+@pytest.mark.parametrize("places", [EACH_CHOICE, pytest.param(range(len(SETTINGS)), marks=pytest.mark.nightly)],
+                         ids=["each choice", "each pair of choices"])  # fmt: skip
+def test_each_pair_of_choices_gives_a_batch_that_keeps_to_the_contract(places):
     trainer, state, _ = made()
-    for number, setting in enumerate(SETTINGS):
+    for number in places:
+        setting = SETTINGS[number]
         trainer.restore(state)
         splits, options = splits_of(setting["kind"], setting["labelled"]), options_of(setting)
         assessment = assess(trainer, replace(splits, test=splits.validation), options.theta, options.gamma)
@@ -265,15 +268,17 @@ def as_arrays(labelled):
     return check_arrays(data), outputs
 
 
+@pytest.mark.parametrize("every", by_night([False, True], but=[False]))
 @pytest.mark.parametrize("labelled", [True, False])
-def test_a_model_and_outputs_of_one_lead_to_the_same_choice_by_every_selector(labelled):
+def test_a_model_and_outputs_of_one_lead_to_the_same_choice_by_every_selector(labelled, every):
+    """By day each selector with labels or without, and each night both."""
     data, arrays = as_arrays(labelled)
     opened = open_case(model(), data, 9, temperature=0.0, skip=(), layer_selection=False, control_share=0)
     settings = all_pairs(
         how=[setting for setting in dict.fromkeys(each["how"] for each in SETTINGS) if setting[0] != "random"],
         allocation=["all labels", "whole pool"], space=["pixels", "neurons"],
     )  # fmt: skip
-    for setting in settings:
+    for setting in settings if every else settings[labelled::2]:
         selector, metric = setting["how"]
         space = "pixels" if metric == SPATIAL else setting["space"]
         given = {"selector": selector, "metric": metric, "space": space, "allocation": setting["allocation"]}
