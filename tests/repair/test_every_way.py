@@ -1,6 +1,8 @@
 """The commands, from the first to the last, over all pairs of kind of data, kind of model and ending.
 
-By day few of them are walked, in which each kind of data is repaired with and each model and ending is; each night, all.
+By day few of them are walked, in which each kind of data is repaired with, and each model and ending is; each
+night, all.
+
 What is asserted is what a user would look at: the exit status, the files, and whether each label that was given
 is that of the sample that it was given for.
 """

@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -188,14 +189,17 @@ def look(splits, setting, order, beliefs):
     return look_at_candidates(selection, groups, fault, assessment), np.concatenate([group.members for group in groups])
 
 
-def test_a_selector_gets_all_that_it_declares_and_nothing_else_and_scores_a_sample_wherever_it_stands():
+@pytest.mark.parametrize("every", by_night([False, True], but=[False]))
+def test_a_selector_gets_all_that_it_declares_and_nothing_else_and_scores_a_sample_wherever_it_stands(every):
     optional = {field.name for field in fields(Candidates)} & {look.replace(" ", "_") for look in INPUTS}
     beliefs = np.random.default_rng(3).dirichlet(np.ones(N_CLASSES), 60).astype(np.float32)
     orders = [np.arange(60), np.random.default_rng(4).permutation(60)]
-    for setting in all_pairs(**{
+    settings = all_pairs(**{
         "how": [*dict.fromkeys(each["how"] for each in SETTINGS), *((name, "cosine similarity") for name in LOOKING)],
         "space": SPACES, "layer_selection": [True, False], "served": ["underfit", "overfit"],
-    }):  # fmt: skip
+    })  # fmt: skip
+    by_day = cover(range(len(settings)), lambda place: map(str, settings[place].values()))
+    for setting in settings if every else [settings[place] for place in by_day]:
         setting = {"kind": "plain", "labelled": True, "ranking": "best", "heatmap": "hci"} | setting
         found, moves = [], setting["how"][0] not in (*TURNS, *LOOKING)
         for order in orders[: 1 + moves]:
@@ -271,14 +275,15 @@ def as_arrays(labelled):
 @pytest.mark.parametrize("every", by_night([False, True], but=[False]))
 @pytest.mark.parametrize("labelled", [True, False])
 def test_a_model_and_outputs_of_one_lead_to_the_same_choice_by_every_selector(labelled, every):
-    """By day each selector with labels or without, and each night both."""
+    """By day each selector with labels or without; each night with both, and with all pairs."""
     data, arrays = as_arrays(labelled)
     opened = open_case(model(), data, 9, temperature=0.0, skip=(), layer_selection=False, control_share=0)
     settings = all_pairs(
         how=[setting for setting in dict.fromkeys(each["how"] for each in SETTINGS) if setting[0] != "random"],
         allocation=["all labels", "whole pool"], space=["pixels", "neurons"],
     )  # fmt: skip
-    for setting in settings if every else settings[labelled::2]:
+    by_day = cover(range(len(settings)), lambda place: map(str, settings[place].values()))[labelled::2]
+    for setting in settings if every else [settings[place] for place in by_day]:
         selector, metric = setting["how"]
         space = "pixels" if metric == SPATIAL else setting["space"]
         given = {"selector": selector, "metric": metric, "space": space, "allocation": setting["allocation"]}
@@ -292,9 +297,10 @@ def test_a_model_and_outputs_of_one_lead_to_the_same_choice_by_every_selector(la
     assert all(each.flags.writeable for each in mine)  # nobody has touched what belongs to the caller
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("labelled", [True, False])
-@pytest.mark.parametrize("space", SPACES)
+LAYERS = list(product(PRESETS, [True, False], SPACES))
+
+
+@pytest.mark.parametrize(("preset", "labelled", "space"), by_night(LAYERS, but=cover(LAYERS)))
 def test_a_target_layer_can_be_selected_with_every_preset_in_a_repair(preset, labelled, space):
     data, _ = as_arrays(labelled)
     case = open_case(model(), data, 9, preset=preset, layer_selection=True, space=space, theta=1.0)
@@ -305,9 +311,10 @@ def test_a_target_layer_can_be_selected_with_every_preset_in_a_repair(preset, la
         assert chosen["index"].tolist() == choose_inputs(plain, assess_case(plain))["index"].tolist()
 
 
-@pytest.mark.parametrize("labelled", [True, False])
-@pytest.mark.parametrize("reference", REFERENCES)
-@pytest.mark.parametrize("preset", PRESETS)
+WAYS = list(product(PRESETS, REFERENCES, [True, False]))
+
+
+@pytest.mark.parametrize(("preset", "reference", "labelled"), by_night(WAYS, but=cover(WAYS)))
 def test_a_repair_of_a_users_model_takes_what_the_laboratory_takes(preset, reference, labelled):
     data, _ = as_arrays(labelled)
     case = open_case(model(), data, 9, preset=preset, reference=reference, theta=1.0, seed=3)
