@@ -164,6 +164,7 @@ def bucket(monkeypatch):
     server.stderr.close()
 
 
+@pytest.mark.nightly
 def test_results_live_on_s3_and_another_machine_goes_on_from_there(slow, bucket, capsys):
     import s3fs
 
