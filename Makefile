@@ -72,7 +72,7 @@ lint: $(READY_FOR_TESTS) ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 figures: $(READY) ## draw the figures anew from the tables of data/results; trains nothing
-	$(BIN)/python -m mode_utils.support.notebook.kernels notebooks/sweep_reports/metrics.ipynb notebooks/sweep_reports/selectors.ipynb notebooks/sweep_reports/pools.ipynb notebooks/results.ipynb
+	$(BIN)/python -m mode_utils.support.notebook.kernels notebooks/sweep_reports/metrics.ipynb notebooks/sweep_reports/selectors.ipynb notebooks/sweep_reports/pools.ipynb notebooks/sweep_reports/features.ipynb notebooks/results.ipynb
 
 film: $(READY) ## draw the story of the walkthrough as six pictures, figures/story.png; a minute
 	$(BIN)/python docs/film.py

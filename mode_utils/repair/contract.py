@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from mode_utils.repair.verdicts import NEW_BUG, judge_labels, kept_p, largest_loss, loss_p, needed_to_tell
+from mode_utils.repair.verdicts import NEW_BUG, judge_labels, kept_p, largest_loss, loss_p, needed_to_tell, say_needed
 from mode_utils.study.clustered import excess_p
 from mode_utils.study.significance import SIGNIFICANCE, holm
 
@@ -22,7 +22,6 @@ WHOLE, CALIBRATION_ERROR, LOG_LOSS = "all samples", "calibration error", "log lo
 _BINS, _DRAWS = 10, 200  # of confidence; of samples, for the error of a calibration error
 _SEEN = 0.1  # p, adjusted by Holm, of a loss that is large by all samples that judge
 _LEAST, _NO_ERROR = 1e-4, 1e-12  # probability, in a log loss; standard error of what does not vary
-_MOST = 1_000  # times as many samples, up to which a number is named
 _LEAST_OF_PART, _MOST_PARTS = 10, 20  # samples of a group that is a term, and how many groups are
 
 
@@ -246,6 +245,5 @@ def _calibration(contract, y, before, after):
 def _of_error(name, n, loss, error, tolerance, broken):
     """Return the row of a term whose loss has a standard error."""
     times = ((z := norm.isf(SIGNIFICANCE)) * error / (tolerance - loss)) ** 2 if loss != tolerance else np.inf
-    needed = f"about {times * n:,.0f}" if times <= _MOST else f"more than {_MOST * n:,}"
-    is_kept = (tolerance - loss) / error > z
-    return _term(name, loss, loss + z * error, tolerance, {"samples": n, "old_samples": 0}, broken, is_kept, needed)
+    counts, is_kept = {"samples": n, "old_samples": 0}, (tolerance - loss) / error > z
+    return _term(name, loss, loss + z * error, tolerance, counts, broken, is_kept, say_needed(times, n))

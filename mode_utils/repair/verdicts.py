@@ -15,7 +15,7 @@ from scipy.stats import binom, norm
 from mode_utils.study.significance import SIGNIFICANCE, holm
 
 NEW_BUG = "new bug"
-_MOST = 1_000  # times as many samples, up to which a number is named
+_MOST = 100  # times as many samples, up to which a number is named
 _IMPLAUSIBLE = 1e-6  # probability that the share of changed samples is not among those tried; added to p
 _SHARES = 32  # of changed samples, that are tried
 _END = norm.isf(SIGNIFICANCE)  # of the score, at which a one-sided 95% interval ends
@@ -134,4 +134,10 @@ def _needed(samples, fixed, broken, tolerance, n_judged):
         if _exact_p(*(round(times * count) for count in (samples, fixed, broken)), tolerance) < level:
             break
         times *= 1.1
-    return f"about {times * samples:,.0f}" if times <= _MOST else f"more than {_MOST * samples:,}"
+    return say_needed(times, samples)
+
+
+def say_needed(times, samples):
+    """Return some times as many samples in words, with two digits, as more are not known."""
+    number = f"{float(f'{min(times, _MOST) * samples:.2g}'):,.0f}"
+    return f"about {number}" if times <= _MOST else f"more than {number}"

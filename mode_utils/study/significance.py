@@ -8,6 +8,7 @@ from mode_utils.support.checks import MIN_RUNS
 
 SIGNIFICANCE = 0.05
 _RESAMPLES = 9_999
+_ENDS = 0.025, 0.975
 _FEW_RUNS = 20  # below, the bootstrap alone promises too much
 _SIGNED_RANK_EFFICIENCY = 3 / np.pi  # of the signed-rank test, relative to the t-test
 
@@ -29,7 +30,8 @@ def interval_of_mean(differences, random_state=0, n_resamples=_RESAMPLES):
 
     Of 30 differences of which half are 0 it covers 95%, Student's, the percentile and the BCa intervals 90 to 93%; but
     of 6 with few values 83%, so that below 20 the outer of both ends counts (93% and more, unless half of so few are 0:
-    86% of 6, 92% of 10). DiCiccio and Efron, Statist. Sci. 11 (1996), section 4, doi 10.1214/ss/1032280214.
+    86% of 6, 92% of 10), as far as that is not beyond all differences and Student's, which costs none of it. DiCiccio
+    and Efron, Statist. Sci. 11 (1996), section 4, doi 10.1214/ss/1032280214.
     """
     as_they_are = np.asarray(differences, dtype=float)
     differences = without_noise(as_they_are)
@@ -37,11 +39,14 @@ def interval_of_mean(differences, random_state=0, n_resamples=_RESAMPLES):
     mean = differences.mean()
     if np.ptp(differences) == 0:
         return (as_they_are.mean(),) * 2  # the mean of the table is neither above nor below
-    left, right = np.quantile(_studentized(differences, random_state, n_resamples), [0.025, 0.975])
+    error = stats.sem(differences)
+    left, right = np.quantile(_studentized(differences, random_state, n_resamples), _ENDS)
+    low, high = mean - right * error, mean - left * error
     if len(differences) < _FEW_RUNS:
-        student = stats.t.ppf(0.975, len(differences) - 1)
-        left, right = min(left, -student), max(right, student)
-    return mean - right * stats.sem(differences), mean - left * stats.sem(differences)
+        half = stats.t.ppf(_ENDS[1], len(differences) - 1) * error
+        low = np.clip(low, min(differences.min(), mean - half), mean - half)
+        high = np.clip(high, mean + half, max(differences.max(), mean + half))
+    return low, high
 
 
 def resampled_interval(statistic, n_runs, random_state=0, n_resamples=2_000):

@@ -47,7 +47,7 @@ def test_the_largest_loss_is_the_end_of_the_interval_of_the_score_and_more_sampl
     ends = largest_loss([50, 149, 5_000, 0], [0, 0, 30, 0], [0, 0, 130, 0])
     assert ends[0] > ends[1] and 0.02 < ends[2] < 0.026 and ends[3] == 1
     assert needed_to_tell(10, 0, 0, 0.02) == "about 160" and kept_p([160], [0], [0], 0.02)[0] < 0.05
-    assert needed_to_tell(50, 0, 5, 0.02).startswith("about ") and needed_to_tell(50, 0, 1, 0.02) == "more than 50,000"
+    assert needed_to_tell(50, 0, 5, 0.02).startswith("about ") and needed_to_tell(50, 0, 1, 0.02) == "more than 5,000"
 
 
 @pytest.mark.parametrize("tolerance", [0, 0.02, 0.1])

@@ -77,6 +77,16 @@ def test_no_word_is_misspelt(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_difference_of_accuracies_in_a_table_is_beyond_100_points(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", ()):
+            lines = re.findall(r"^\|(.*)\|$", output.get("data", {}).get("text/markdown", ""), re.MULTILINE)
+            titles, *rows = ([each.strip() for each in line.split("|")] for line in lines or [""])
+            found = [value for row in rows for title, value in zip(titles, row, strict=True) if "(pp)" in title]
+            assert all(abs(float(number)) <= 100 for number in re.findall(r"[-+]\d[\d.]*", " ".join(found))), found
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_every_figure_of_a_page_says_what_it_shows(path):
     assert all(len(words) > 20 for words in re.findall(r"!\[([^\]]*)\]\(", path.read_text(encoding="utf-8")))

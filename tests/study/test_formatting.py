@@ -80,6 +80,11 @@ def test_a_dataset_has_the_name_that_readers_know_and_another_keeps_its_own():
     assert "| MNIST " in reader_table(pd.DataFrame({"dataset": ["mnist"]})).data
 
 
+def test_ends_without_a_difference_of_accuracies_are_numbers_as_they_are():
+    text = reader_table(pd.DataFrame({"needed": [220.0], "low": [154.9], "high": [379.4]})).data
+    assert "155 |" in text and "379 |" in text and "pp" not in text
+
+
 def test_the_interval_of_a_slope_is_not_written_in_percentage_points():
     rules = pd.DataFrame({"slope": [-0.8], "low": [-1.2], "high": [-0.43]})
     assert "-1.2 |" in reader_table(rules).data and "pp" not in reader_table(rules).data

@@ -58,6 +58,15 @@ def test_the_interval_covers_the_true_mean_in_95_percent_of_studies(n_runs, name
     assert np.mean([low <= truth <= high for low, high in intervals]) >= 0.94 - noise(0.05)
 
 
+@given(st.lists(st.floats(-1, 1), min_size=6, max_size=12))
+def test_no_end_is_beyond_all_differences_unless_students_is(differences):
+    low, high = interval_of_mean(differences, n_resamples=199)
+    half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
+    mean = np.mean(differences)
+    assert low >= min(min(differences), mean - half) - 1e-8 and high <= max(max(differences), mean + half) + 1e-8
+    assert low <= mean - half + 1e-8 and high >= mean + half - 1e-8
+
+
 @pytest.mark.parametrize(("n_runs", "zeros"), [(6, False), (10, True), (30, True)])
 def test_without_a_difference_nine_adjusted_tests_reject_in_at_most_5_percent_of_studies(n_runs, zeros):
     """The nine share a control, as metrics do."""

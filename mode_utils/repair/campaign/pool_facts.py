@@ -36,12 +36,12 @@ def describe_arm(y, predicted, n_unanswerable, class_names):
     said = [f"By {n} inputs drawn at random, the model gets {_share(right.sum(), n)} of the pool right"]
     counts = np.bincount(y, minlength=len(class_names))
     common = [label for label in np.argsort(-counts, kind="stable")[:_NAMED] if counts[label]]
-    shares = [f"{class_names[label]} {_share(counts[label], n)}" for label in common]
+    shares = [f"{class_names[label]}: {_share(counts[label], n)}" for label in common]
     said.append(f"Labels in the pool: {'; '.join(shares)}{'; ...' if np.count_nonzero(counts) > _NAMED else ''}")
     rates = {label: right[y == label].mean() for label in np.flatnonzero(counts >= _ENOUGH)}
     weakest = sorted(rates, key=rates.get)[:_NAMED]
     if weakest:
-        each = [f"{class_names[label]} {_share(right[y == label].sum(), counts[label])}" for label in weakest]
+        each = [f"{class_names[label]}: {_share(right[y == label].sum(), counts[label])}" for label in weakest]
         said.append(f"Accuracy on the pool of the weakest labels with {_ENOUGH} inputs or more: {'; '.join(each)}")
     if n_unanswerable:
         said.append(f"Inputs of the pool that nobody can tell: {_share(n_unanswerable, n + n_unanswerable)}")
