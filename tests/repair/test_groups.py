@@ -9,7 +9,6 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from mode_utils.networks.backend import keras
-from mode_utils.networks.trainer import Trainer
 from mode_utils.repair import choose_from_arrays, open_case
 from mode_utils.repair.__main__ import main as repair
 from mode_utils.repair.choose_command import main as choose
@@ -42,7 +41,7 @@ def files(digits, tmp_path_factory):
     hidden = keras.layers.Dense(32, activation="relu")
     model = keras.Sequential([keras.Input((64,)), hidden, keras.layers.Dense(10, activation="softmax")])
     model.compile("adam", "sparse_categorical_crossentropy")
-    Trainer(model).fit(digits["x_train"], digits["y_train"], epochs=40, rng=np.random.default_rng(0))
+    model.fit(digits["x_train"], digits["y_train"], epochs=40, verbose=0)
     model.save(folder / "model.keras")
     np.savez(folder / "data.npz", **digits)
     np.savez(folder / "no_labels.npz", **{name: each for name, each in digits.items() if name != "y_pool"})

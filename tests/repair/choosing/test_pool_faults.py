@@ -5,7 +5,6 @@ import pytest
 from sklearn.datasets import load_digits
 
 from mode_utils.networks.backend import keras
-from mode_utils.networks.trainer import Trainer
 from mode_utils.repair import find_faults, open_case
 from mode_utils.repair.choosing.pool_faults import doubtful_labels, exact_copies
 from mode_utils.repair.reading.arrays import check_arrays
@@ -26,7 +25,7 @@ def digits():
     layers = [keras.Input((8, 8)), keras.layers.Flatten(), hidden, keras.layers.Dense(10, activation="softmax")]
     model = keras.Sequential(layers)
     model.compile(optimizer=keras.optimizers.Adam(0.003), loss="sparse_categorical_crossentropy")
-    Trainer(model).fit(arrays["x_train"], arrays["y_train"], epochs=25, rng=np.random.default_rng(0))
+    model.fit(arrays["x_train"], arrays["y_train"], epochs=25, verbose=0)
     return model, arrays
 
 
