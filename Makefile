@@ -50,7 +50,7 @@ study: $(READY_FOR_TESTS) ## all sweeps, and with them all tables, figures and n
 report: $(READY) ## the results as one HTML page, report.html, from the tables
 	$(BIN)/python -m mode_utils.support.notebook.page notebooks/results.ipynb report.html
 
-test: $(READY_FOR_TESTS) ## run all tests
+test: $(READY_FOR_TESTS) ## run the tests; ARGS=--every runs those of the night, too
 	$(BIN)/python -m pytest $(ARGS)
 
 check: lint ## style, and all tests but the slow ones; a minute, before each commit

@@ -90,3 +90,14 @@ def browser():
 def pytest_xdist_auto_num_workers(config):
     """Half as many again as cores: about a third of the time tests wait for processes that they have started."""
     return max(1, (os.cpu_count() or 1) * 3 // 2)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--every", action="store_true", help="run the tests marked `nightly`, too")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what only a night runs: more of a kind of which `make test` runs one at least."""
+    left_out = [] if config.option.every else [item for item in items if item.get_closest_marker("nightly")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]

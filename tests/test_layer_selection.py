@@ -90,12 +90,12 @@ def test_layers_that_memorize_are_behind_the_backward_target(mnist, rng):
         layer.trainable = False
     memory = compiled(
         *frozen,
-        keras.layers.Dense(512, activation="relu", name="memory_1"),
-        keras.layers.Dense(512, activation="relu", name="memory_2"),
+        keras.layers.Dense(256, activation="relu", name="memory_1"),
+        keras.layers.Dense(256, activation="relu", name="memory_2"),
     )
     few = splits.train.subset(np.arange(300))
     few = Subset(few.source, np.where(rng.random(300) < 0.3, rng.integers(0, 10, 300), few.y), few.index)
-    memory.fit(few.x, few.y, epochs=300, rng=rng)
+    memory.fit(few.x, few.y, epochs=100, rng=rng)
     target = select_target_layer(memory, few, splits.held_out, rng, direction="backward")
     assert target.name.startswith("general"), target.evidence
     assert "only widens the gap to training" in target.reason

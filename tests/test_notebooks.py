@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import papermill
 import pytest
+from tiers import by_night
 
 from mode_utils.similarity import METRICS
 from mode_utils.support.notebook.kernels import Watch, run_notebook
@@ -103,7 +104,7 @@ def test_an_executed_walkthrough_shows_a_finished_progress_bar_and_no_noise(exec
 @pytest.mark.parametrize(
     ("name", "architecture", "tables"),
     [
-        ("layers", "cnn", ["evidence", "choices", "views", "selection"]),
+        pytest.param("layers", "cnn", ["evidence", "choices", "views", "selection"], marks=pytest.mark.nightly),
         ("overfitting", "dense", ["summary", "against_random"]),
     ],
 )
@@ -122,10 +123,11 @@ def test_the_other_studies_are_functions_of_their_parameters_too(name, architect
 @pytest.mark.parametrize(
     ("name", "tables", "parameters"),
     [
-        (
+        pytest.param(
             "selectors",
             ["curves", "summary", "against_deepgini", "economy"],
             {"n_main_runs": 6, "control_iterations": 3},
+            marks=pytest.mark.nightly,
         ),
         ("earth_mover", ["against_control", "against_any"], {}),
     ],
@@ -144,7 +146,9 @@ def test_the_comparisons_of_strategies_are_functions_of_their_parameters(name, t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("compare", "labelled"), [("advice", True), ("candidates", False)])
+@pytest.mark.parametrize(
+    ("compare", "labelled"), by_night([("advice", True), ("candidates", False)], but=[("advice", True)])
+)
 def test_the_study_of_pools_is_a_function_of_its_parameters(compare, labelled, tmp_path):
     names = {"pool": "duplicated", "scenario": "underfit", "labelled": labelled, "compare": compare, "hold_out": 1_000}
     sizes = {key: value for key, value in SMALL.items() if key not in ("gamma", "initial_epochs")} | TINY
@@ -171,7 +175,7 @@ def test_the_repair_makes_its_own_example_and_leaves_a_repaired_model(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [0.1, 0.0])
+@pytest.mark.parametrize("share", by_night([0.1, 0.0], but=[0.1]))
 def test_a_campaign_is_a_function_of_its_parameters_with_an_arm_and_without(share, tmp_path):
     sizes = {"n_train": 600, "n_bug_fixing": 400, "n_validation": 200, "n_test": 300, "budget": 60, "rounds": 2}
     copy = tmp_path / "copy.ipynb"

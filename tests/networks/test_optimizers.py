@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tiers import by_night
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.keras_internals import optimizer_variables
@@ -35,6 +36,10 @@ MAKERS = PLAIN | {
     "accumulation": lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=4),
     "fixed loss scale": lambda: keras.optimizers.Adam(0.01, loss_scale_factor=128.0),
 }
+BY_DAY = (  # an optimizer of each kind, and each thing that one may do beside its step
+    "SGD", "Adam", "Muon", "ScheduleFreeAdamW", "MultiOptimizer", "schedule, mixed", "loss scale that grows",
+    "global clipnorm", "weight decay", "average, taken over at times", "accumulation", "fixed loss scale",
+)  # fmt: skip
 X = np.random.default_rng(0).normal(size=(64, 6)).astype(np.float32)
 Y = (X[:, :3].argmax(axis=1)).astype(np.int32)
 
@@ -63,7 +68,7 @@ def assert_trained_alike(model, sample_weights=None, atol=1e-5):
     return trainer
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", by_night(MAKERS, but=BY_DAY))
 def test_each_optimizer_trains_as_in_keras_and_is_as_good_as_new_when_initialized(name):
     model = classifier(MAKERS[name], [keras.layers.Dense(4, name="first")] if name == "MultiOptimizer" else ())
     trainer, new = assert_trained_alike(model), MAKERS[name]()
@@ -73,7 +78,10 @@ def test_each_optimizer_trains_as_in_keras_and_is_as_good_as_new_when_initialize
         np.testing.assert_array_equal(ours.numpy(), fresh.numpy(), err_msg=ours.path)
 
 
-@pytest.mark.parametrize(("weighted", "dtype"), [(False, None), (True, None), (True, "mixed_float16")])
+ADDED = [(False, None), (True, None), (True, "mixed_float16")]
+
+
+@pytest.mark.parametrize(("weighted", "dtype"), by_night(ADDED, but=ADDED[1:]))
 def test_what_layers_add_to_a_step_is_added_as_in_keras(weighted, dtype):
     adam = keras.optimizers.Adam(0.01)
     dense = {"kernel_regularizer": "l2", "kernel_constraint": "non_neg"}

@@ -63,6 +63,7 @@ def test_a_repair_tells_and_serves_the_site_that_fails(files, digits, tmp_path, 
     assert "groups of validation or test samples" in told and "Traceback" not in told
 
 
+@pytest.mark.nightly
 def test_a_repair_without_labels_goes_round_with_groups_and_limits(files, digits, tmp_path, capfd):
     options = [str(files / "no_labels.npz"), "--budget", "40", "--only", "group=siteC", "--at-most-per-group", "30"]
     data, *rest = options

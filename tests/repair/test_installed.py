@@ -43,11 +43,12 @@ def run_in(folder, code):
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("name", ["repair.ipynb", "choose.ipynb"])
-def test_an_installation_finds_the_notebook_beside_the_command(installed, name):
-    found = Path(run_in(installed, f"from mode_utils.repair.command import find_notebook as f; print(f({name!r}))"))
-    assert installed in found.parents and found.read_bytes() == (ROOT / "notebooks" / name).read_bytes()
-    assert find_notebook(name) == ROOT / "notebooks" / name
+def test_an_installation_finds_the_notebooks_beside_the_commands(installed):
+    names = ("repair.ipynb", "choose.ipynb")
+    code = f"from mode_utils.repair.command import find_notebook as find; print(*map(find, {names}), sep='\\n')"
+    for name, found in zip(names, map(Path, run_in(installed, code).splitlines()), strict=True):
+        assert installed in found.parents and found.read_bytes() == (ROOT / "notebooks" / name).read_bytes()
+        assert find_notebook(name) == ROOT / "notebooks" / name
 
 
 @pytest.mark.parametrize("folder", ["support/notebook/page_template", "repair/labelling/page", "visualization/page"])

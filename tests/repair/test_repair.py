@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import shutil
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from browsing import browser_needed, open_browser
 from sklearn.datasets import load_breast_cancer, load_digits
+from tiers import by_night
 
 from mode_utils.data import DEBIAN_FASHION_MNIST, load_dataset
 from mode_utils.input_selection import select_inputs
@@ -102,25 +105,32 @@ EXAMPLES = {
 }
 
 
-@pytest.fixture(scope="module", params=list(EXAMPLES))
-def example(request, tmp_path_factory):
-    keras.utils.set_random_seed(0)
-    folder = tmp_path_factory.mktemp("example")
-    model, arrays, label = EXAMPLES[request.param]()
-    model.save(folder / "model.keras")
-    np.savez(folder / "data.npz", **arrays)
-    np.savez(folder / "unlabelled.npz", **{name: array for name, array in arrays.items() if name != "y_pool"})
-    return folder, arrays, label
+@pytest.fixture(scope="session")
+def example_named(once):
+    """Return a function: the folder of a name's trained model and data, made once for all processes that run tests."""
+
+    def make(name, folder):
+        keras.utils.set_random_seed(0)
+        model, arrays, label = EXAMPLES[name]()
+        model.save(folder / "model.keras")
+        np.savez(folder / "data.npz", **arrays)
+        np.savez(folder / "unlabelled.npz", **{name: array for name, array in arrays.items() if name != "y_pool"})
+        (folder / "label").write_text(str(label))
+
+    return lambda name: once(f"example-{name}", partial(make, name))
+
+
+@pytest.fixture(scope="module", params=by_night(EXAMPLES, but=["small images", "digits", "breast cancer"]))
+def example(request, example_named):
+    folder = example_named(request.param)
+    with np.load(folder / "data.npz") as arrays:
+        return folder, dict(arrays), int((folder / "label").read_text())
 
 
 @pytest.fixture
-def digits_folder(tmp_path_factory, request):
-    keras.utils.set_random_seed(0)
-    folder = tmp_path_factory.mktemp("digits")
-    model, arrays, _ = digits()
-    model.save(folder / "model.keras")
-    np.savez(folder / "data.npz", **arrays)
-    return folder
+def digits_folder(example_named, tmp_path):
+    """A copy, as a repair writes beside its model."""
+    return shutil.copytree(example_named("digits"), tmp_path / "digits")
 
 
 @pytest.mark.parametrize("data", ["data.npz", "unlabelled.npz"])
@@ -265,7 +275,6 @@ def test_what_becomes_of_a_contract_is_said_and_decides_whether_the_model_is_sav
 def test_labels_given_in_the_browser_repair_the_model_and_what_two_disagree_on_is_asked_again(digits_folder, capsys):
     with np.load(digits_folder / "data.npz") as arrays:
         y_pool = arrays["y_pool"]
-        np.savez(digits_folder / "unlabelled.npz", **{name: arrays[name] for name in arrays if name != "y_pool"})
     arguments = [str(digits_folder / name) for name in ("model.keras", "unlabelled.npz")]
     case = open_case(*arguments, 60)
     assessment = assess_case(case)
@@ -306,13 +315,10 @@ def test_labels_given_in_the_browser_repair_the_model_and_what_two_disagree_on_i
     assert "nothing is agreed on" in capsys.readouterr().err and not (digits_folder / "third").exists()
 
 
-def test_what_is_frozen_stays_as_it_was(tmp_path):
-    keras.utils.set_random_seed(0)
-    model, arrays, _ = small_images()
-    model.save(tmp_path / "model.keras")
-    np.savez(tmp_path / "data.npz", **arrays)
-    case = open_case(tmp_path / "model.keras", tmp_path / "data.npz", budget=40)
+def test_what_is_frozen_stays_as_it_was(example_named):
+    folder = example_named("small images")
+    case = open_case(folder / "model.keras", folder / "data.npz", budget=40)
     before = case.model.get_layer("frozen").get_weights()
-    retrain(case, np.arange(40), arrays["y_pool"][:40])
+    retrain(case, np.arange(40), case.data.y_pool[:40])
     for old, new in zip(before, case.model.get_layer("frozen").get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)

@@ -1,9 +1,11 @@
 """A contract is kept or broken no oftener by chance than is said; trades and flips are found; old samples choose."""
 
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tiers import by_night, cover
 
 from mode_utils.repair.conclusion import say_contract
 from mode_utils.repair.contract import BROKEN, KEPT, OLD, OPEN, VALIDATION, Contract, Parts, judge_contract
@@ -30,8 +32,10 @@ def outcomes(lost, n, tolerance, studies=60, **made):
     return [judge_contract(contract, {VALIDATION: changed(rng, n, lost, **made)}, NAMES)[0] for _ in range(studies)]
 
 
-@pytest.mark.parametrize("tolerance", [0.02, 0.1])
-@pytest.mark.parametrize("n", [10, 50, 150])
+SIZES = list(product([10, 50, 150], [0.02, 0.1]))
+
+
+@pytest.mark.parametrize(("n", "tolerance"), by_night(SIZES, but=cover(SIZES)))
 def test_what_has_lost_as_much_as_the_tolerance_is_rarely_kept_and_what_has_lost_nothing_rarely_broken(n, tolerance):
     limit = 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)
     at_limit = [each.terms["outcome"].to_numpy() == KEPT for each in outcomes(tolerance, n, tolerance)]

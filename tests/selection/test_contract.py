@@ -2,10 +2,12 @@
 
 from dataclasses import fields, replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
 from all_pairs import all_pairs
+from tiers import by_night, cover
 
 from mode_utils.assessment import assess
 from mode_utils.debugging import Repair
@@ -109,10 +111,9 @@ SETTINGS = all_pairs(
     overfit_selection=list(OVERFIT_SELECTIONS), temperature=[0.0, 2.0], scale_temperature=[False, True],
     skip=[(), SKIPS], alpha=[0.0, 0.5, 1.0],
 )  # fmt: skip
-
-
-def named(setting):
-    return "-".join(str(setting[name]) for name in ("how", "kind", "allocation", "space"))
+EACH_CHOICE = sorted({
+    *cover(range(len(SETTINGS)), lambda place: map(str, SETTINGS[place].values())), *range(0, len(SETTINGS), 5),
+})  # fmt: skip
 
 
 def options_of(setting):
@@ -129,9 +130,12 @@ def same(first, second):
     return np.array_equal(first.indices, second.indices) and np.array_equal(first.scores, second.scores, equal_nan=True)
 
 
-def test_each_pair_of_choices_gives_a_batch_that_keeps_to_the_contract():
+@pytest.mark.parametrize("places", [EACH_CHOICE, pytest.param(range(len(SETTINGS)), marks=pytest.mark.nightly)],
+                         ids=["each choice", "each pair of choices"])  # fmt: skip
+def test_each_pair_of_choices_gives_a_batch_that_keeps_to_the_contract(places):
     trainer, state, _ = made()
-    for number, setting in enumerate(SETTINGS):
+    for number in places:
+        setting = SETTINGS[number]
         trainer.restore(state)
         splits, options = splits_of(setting["kind"], setting["labelled"]), options_of(setting)
         assessment = assess(trainer, replace(splits, test=splits.validation), options.theta, options.gamma)
@@ -185,14 +189,17 @@ def look(splits, setting, order, beliefs):
     return look_at_candidates(selection, groups, fault, assessment), np.concatenate([group.members for group in groups])
 
 
-def test_a_selector_gets_all_that_it_declares_and_nothing_else_and_scores_a_sample_wherever_it_stands():
+@pytest.mark.parametrize("every", by_night([False, True], but=[False]))
+def test_a_selector_gets_all_that_it_declares_and_nothing_else_and_scores_a_sample_wherever_it_stands(every):
     optional = {field.name for field in fields(Candidates)} & {look.replace(" ", "_") for look in INPUTS}
     beliefs = np.random.default_rng(3).dirichlet(np.ones(N_CLASSES), 60).astype(np.float32)
     orders = [np.arange(60), np.random.default_rng(4).permutation(60)]
-    for setting in all_pairs(**{
+    settings = all_pairs(**{
         "how": [*dict.fromkeys(each["how"] for each in SETTINGS), *((name, "cosine similarity") for name in LOOKING)],
         "space": SPACES, "layer_selection": [True, False], "served": ["underfit", "overfit"],
-    }):  # fmt: skip
+    })  # fmt: skip
+    by_day = cover(range(len(settings)), lambda place: map(str, settings[place].values()))
+    for setting in settings if every else [settings[place] for place in by_day]:
         setting = {"kind": "plain", "labelled": True, "ranking": "best", "heatmap": "hci"} | setting
         found, moves = [], setting["how"][0] not in (*TURNS, *LOOKING)
         for order in orders[: 1 + moves]:
@@ -265,15 +272,18 @@ def as_arrays(labelled):
     return check_arrays(data), outputs
 
 
+@pytest.mark.parametrize("every", by_night([False, True], but=[False]))
 @pytest.mark.parametrize("labelled", [True, False])
-def test_a_model_and_outputs_of_one_lead_to_the_same_choice_by_every_selector(labelled):
+def test_a_model_and_outputs_of_one_lead_to_the_same_choice_by_every_selector(labelled, every):
+    """By day each selector with labels or without; each night with both, and with all pairs."""
     data, arrays = as_arrays(labelled)
     opened = open_case(model(), data, 9, temperature=0.0, skip=(), layer_selection=False, control_share=0)
     settings = all_pairs(
         how=[setting for setting in dict.fromkeys(each["how"] for each in SETTINGS) if setting[0] != "random"],
         allocation=["all labels", "whole pool"], space=["pixels", "neurons"],
     )  # fmt: skip
-    for setting in settings:
+    by_day = cover(range(len(settings)), lambda place: map(str, settings[place].values()))[labelled::2]
+    for setting in settings if every else [settings[place] for place in by_day]:
         selector, metric = setting["how"]
         space = "pixels" if metric == SPATIAL else setting["space"]
         given = {"selector": selector, "metric": metric, "space": space, "allocation": setting["allocation"]}
@@ -287,9 +297,10 @@ def test_a_model_and_outputs_of_one_lead_to_the_same_choice_by_every_selector(la
     assert all(each.flags.writeable for each in mine)  # nobody has touched what belongs to the caller
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("labelled", [True, False])
-@pytest.mark.parametrize("space", SPACES)
+LAYERS = list(product(PRESETS, [True, False], SPACES))
+
+
+@pytest.mark.parametrize(("preset", "labelled", "space"), by_night(LAYERS, but=cover(LAYERS)))
 def test_a_target_layer_can_be_selected_with_every_preset_in_a_repair(preset, labelled, space):
     data, _ = as_arrays(labelled)
     case = open_case(model(), data, 9, preset=preset, layer_selection=True, space=space, theta=1.0)
@@ -300,9 +311,10 @@ def test_a_target_layer_can_be_selected_with_every_preset_in_a_repair(preset, la
         assert chosen["index"].tolist() == choose_inputs(plain, assess_case(plain))["index"].tolist()
 
 
-@pytest.mark.parametrize("labelled", [True, False])
-@pytest.mark.parametrize("reference", REFERENCES)
-@pytest.mark.parametrize("preset", PRESETS)
+WAYS = list(product(PRESETS, REFERENCES, [True, False]))
+
+
+@pytest.mark.parametrize(("preset", "reference", "labelled"), by_night(WAYS, but=cover(WAYS)))
 def test_a_repair_of_a_users_model_takes_what_the_laboratory_takes(preset, reference, labelled):
     data, _ = as_arrays(labelled)
     case = open_case(model(), data, 9, preset=preset, reference=reference, theta=1.0, seed=3)

@@ -261,3 +261,8 @@ def test_every_workflow_runs_what_there_is(path):
     commands = [step["run"].split() for step in steps if "run" in step]
     for program, what, *_ in commands:
         assert what in targets if program == "make" else (ROOT / what).exists()
+
+
+def test_each_night_runs_the_tests_that_are_left_out_by_day(pytestconfig):
+    assert "run: make test ARGS=--every\n" in (ROOT / ".github/workflows/nightly.yml").read_text()
+    assert isinstance(pytestconfig.getoption("--every"), bool)

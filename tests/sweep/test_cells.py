@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bench import WRITE, make_notebook, wait_until
+from tiers import by_night
 
 from mode_utils.support.notebook import kernels
 from mode_utils.sweep.cells import run_cell, stop_cells
@@ -20,7 +21,10 @@ pytestmark = pytest.mark.slow
 NAP = "import time\ntime.sleep(60)"
 
 
-@pytest.fixture(params=[(), ("decimal",)], ids=["cold", "warm"])
+STARTS = {"cold": (), "warm": ("decimal",)}
+
+
+@pytest.fixture(params=by_night(STARTS, but=["warm"]))
 def task(bench, request):
     """A task whose kernel is started afresh, or forked from a process that has imported a module."""
 
@@ -35,7 +39,7 @@ def task(bench, request):
             "parameters": parameters,
             "outputs": ("runs.csv",),
             "store": LocalStore(bench.cells),
-            "preload": request.param,
+            "preload": STARTS[request.param],
         }
         return Task(**defaults | options)
 

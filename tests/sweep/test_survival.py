@@ -117,7 +117,8 @@ def scheduler(bench):
     process.stderr.close()
 
 
-def test_a_cluster_started_by_hand_outlives_an_interrupted_sweep_and_survives_the_death_of_a_worker(slow, scheduler):
+@pytest.mark.nightly
+def test_a_cluster_started_by_hand_outlives_an_interrupted_sweep(slow, scheduler):
     address, workers = scheduler
     slow.write(NAP)
     process = slow.start("--scheduler", address)
@@ -128,7 +129,9 @@ def test_a_cluster_started_by_hand_outlives_an_interrupted_sweep_and_survives_th
     wait_until(lambda: slow.kernels() == [])
     assert [worker.poll() for worker in workers] == [None, None]
 
-    slow.write(PAUSE)
+
+def test_a_cluster_started_by_hand_survives_the_death_of_a_worker(slow, scheduler):
+    address, workers = scheduler
     process = slow.start("--scheduler", address)
     wait_until(lambda: len(slow.kernels()) == 2)
     os.killpg(workers[0].pid, signal.SIGKILL)
@@ -161,6 +164,7 @@ def bucket(monkeypatch):
     server.stderr.close()
 
 
+@pytest.mark.nightly
 def test_results_live_on_s3_and_another_machine_goes_on_from_there(slow, bucket, capsys):
     import s3fs
 

@@ -72,6 +72,7 @@ def lab(notebook, tmp_path):
     server.wait(30)
 
 
+@pytest.mark.nightly
 @browser_needed
 def test_in_jupyterlab_turning_changes_the_picture(lab):
     from playwright.sync_api import expect

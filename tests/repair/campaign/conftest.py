@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -6,10 +8,17 @@ from mode_utils.networks.backend import keras
 
 
 @pytest.fixture(scope="module")
-def campaign(tmp_path_factory):
+def campaign(once, tmp_path_factory):
     """Return the folder of a model in which two digits are starved, the data without labels of the pool, and these."""
+    folder = tmp_path_factory.mktemp("campaign")
+    shutil.copytree(once("campaign", begin), folder, dirs_exist_ok=True)
+    with np.load(folder / "labelled.npz") as arrays:
+        return folder, arrays["y_pool"]
+
+
+def begin(folder):
     keras.utils.set_random_seed(0)
-    folder, rng = tmp_path_factory.mktemp("campaign"), np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     x, y = load_digits(return_X_y=True)
     order = rng.permutation(len(y))
     x, y = (x[order] / 16).astype(np.float32).reshape(-1, 8, 8), y[order]
@@ -25,6 +34,5 @@ def campaign(tmp_path_factory):
     model.fit(arrays["x_train"], arrays["y_train"], epochs=30, verbose=0)
     model.save(folder / "model.keras")
     np.savez(folder / "labelled.npz", **arrays)
-    hidden = arrays.pop("y_pool")
+    del arrays["y_pool"]
     np.savez(folder / "data.npz", **arrays)
-    return folder, hidden

@@ -25,7 +25,12 @@ def test_few_inputs_and_one_label_are_described_too(n):
     with warnings.catch_warnings(action="error"):
         said = describe_arm(np.zeros(n, int), np.zeros(n, int), 0, ["a", "b"])
         p = compare_with_validation(*(samples(np.zeros(each, int)) for each in (n, 40)))
-    assert len(said) == 2 and f"By {n} inputs" in said[0] and said[1].startswith("Labels in the pool: a: 100%") and "b:" not in said[1]
+    assert (
+        len(said) == 2
+        and f"By {n} inputs" in said[0]
+        and said[1].startswith("Labels in the pool: a: 100%")
+        and "b:" not in said[1]
+    )
     assert p["accuracy"] == p["shares of labels"] == 1 and 0 <= p["confidence"] <= 1
 
 

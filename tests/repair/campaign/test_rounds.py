@@ -42,6 +42,7 @@ def played(campaign):
     return [play_round(campaign[0], number, campaign[1]) for number in (1, 2)]
 
 
+@pytest.mark.nightly
 def test_a_campaign_of_five_rounds(campaign, played):
     folder, hidden = campaign
     played = [*played, *(play_round(folder, number, hidden) for number in (3, 4, 5))]

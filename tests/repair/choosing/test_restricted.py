@@ -1,7 +1,10 @@
 """``--only`` and ``--at-most-per-group``: what may be chosen, from a pool with and without labels."""
 
+from itertools import product
+
 import numpy as np
 import pytest
+from tiers import by_night, cover
 
 from mode_utils.repair.choosing.choice import arm_of
 from mode_utils.repair.outputs import choose_from_arrays, make_outputs_example, open_outputs
@@ -17,8 +20,10 @@ def arrays():
     return made
 
 
-@pytest.mark.parametrize("labelled", [False, True])
-@pytest.mark.parametrize("preset", ["recommended", "adaptive"])
+WAYS = list(product(["recommended", "adaptive"], [False, True]))
+
+
+@pytest.mark.parametrize(("preset", "labelled"), by_night(WAYS, but=cover(WAYS)))
 @pytest.mark.parametrize(
     ("only", "labels", "groups"),
     [

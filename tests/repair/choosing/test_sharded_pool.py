@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from itertools import product
 from urllib.parse import quote
 
 import fsspec
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from tiers import by_night
 
 from mode_utils.repair import Shards, arm_of
 from mode_utils.repair.choose_command import main
@@ -92,8 +94,11 @@ SELECTED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("known", ["none", "some", "all"])
-@pytest.mark.parametrize("how", SELECTED)
+WAYS = list(product(SELECTED, ["none", "some", "all"]))
+BY_DAY = [way for place, way in enumerate(WAYS) if place % 3 == place // 3 % 3]  # each way to select once
+
+
+@pytest.mark.parametrize(("how", "known"), by_night(WAYS, but=BY_DAY))
 def test_a_pool_in_one_file_and_in_any_number_of_shards_is_the_same(how, known, base, tmp_path):
     """An array is one shard: what is chosen, what is said of it and what is found in the pool are equal to the bit."""
     features, p, y = draw(2_000, 1)
@@ -370,6 +375,7 @@ def test_the_command_chooses_from_shards_and_names_what_is_wrong(base, shards, t
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="peak memory is read from /proc")
 def test_memory_does_not_grow_with_the_shard(base, tmp_path):
     peaks = []

@@ -468,6 +468,7 @@ def test_images_are_what_keras_reads(channels, made, tmp_path):
     np.testing.assert_array_equal(found["y_validation"], np.array(y))
 
 
+@pytest.mark.nightly
 def test_images_are_packed_without_a_warning(made, tmp_path):
     program = [sys.executable, "-m", "mode_utils.repair.reading.image_folders"]
     command = [*program, str(made[0]), str(tmp_path / "packed.npz")]

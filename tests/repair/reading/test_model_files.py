@@ -162,6 +162,7 @@ except ValueError:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 7
 
 
+@pytest.mark.nightly
 def test_the_backend_is_tensorflow_whatever_the_user_has_chosen_and_their_choice_stays(tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "jax", "floatx": "float64"}')
     environment = os.environ | {"KERAS_HOME": str(tmp_path), "KERAS_BACKEND": "torch"}
