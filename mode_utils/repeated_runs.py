@@ -133,7 +133,8 @@ def _label(table, seed, strategy, name, options):
 
 def start_runs(trainer, dataset, setup, options, seeds, cache_dir=CACHE_DIR, control_iterations=0):
     """Yield each `Run` once its model and control exist, first those no other process works on; see `repeat_runs`."""
-    memory, origin = joblib.Memory(cache_dir, verbose=0), (dataset.fingerprint, _code_version())
+    memory = joblib.Memory(None if cache_dir is None else Path(cache_dir), verbose=0)  # a text would be another folder
+    origin = dataset.fingerprint, _code_version()
     body = FrozenBody(trainer) if setup.fine_tune == "head" else None
     of_model = replace(setup, labelled=True, pool="clean", fine_tune="all")
     waiting = deque(seeds)

@@ -110,7 +110,7 @@ def test_two_processes_share_one_cache_and_agree_with_one(mnist, tmp_path):
     with subprocess.Popen(command) as other:
         while not (tmp_path / "ready").exists() and other.poll() is None:
             time.sleep(0.05)
-        here = repeat_runs(mnist, options, 2, 0, setup, cache_dir=str(tmp_path / "cache"), progress=False)
+        here = repeat_runs(mnist, options, 2, 0, setup, cache_dir=tmp_path / "cache", progress=False)
     assert other.returncode == 0 and len(list((tmp_path / "cache").rglob("_train/*/output.pkl"))) == 2
     here.drop(columns=list(TIMES)).to_csv(tmp_path / "here.csv", index=False)
     assert (tmp_path / "here.csv").read_bytes() == (tmp_path / "there.csv").read_bytes()
