@@ -21,7 +21,7 @@ FILES = (
     "docs/*.py",
     "data/README.md",
     "data/results/**/*",
-    "notebooks/sweeps/*.yml",
+    "notebooks/sweeps/*.yml", "examples/*.py",
     "LICENSE",
     "CITATION.cff",
 )

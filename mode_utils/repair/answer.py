@@ -26,7 +26,7 @@ Line = namedtuple("Line", "word text command", defaults=[""])  # the command can
 
 
 def answer(summary, names, given, command, compare=""):
-    """Return the answer as `Line`s: what fails, what was chosen, accuracy, gain, files, and what to do next.
+    """Return the answer, a list of `Line`: what fails, what was chosen, accuracy, gain, files, and what to do next.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ def report_notebook(name, given, parameters, command, compare=""):
     """Execute a notebook here, and put its page into a new folder, whole or not at all.
 
     `given` is the namespace of the command; for `command` and `compare` see `answer.answer`, whose lines stand first on
-    the page. Return the summary, the `Line`s, and what was told on the way.
+    the page. Return the summary, a list of `Line`, and what was told on the way.
     """
     folder, start = given.output_dir, time.monotonic()
 

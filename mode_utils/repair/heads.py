@@ -24,7 +24,7 @@ _LEAST = 1e-9  # probability, in a logarithm
 _NAMED = 5  # labels in a sentence
 
 
-class AlikeScaler(StandardScaler):
+class _AlikeScaler(StandardScaler):
     """Centre columns and divide them by their spread: by one for all if they are of one kind, as in an embedding."""
 
     def fit(self, X, y=None, sample_weight=None):  # noqa: N803
@@ -146,7 +146,7 @@ def fit_head(given, first, n_classes, more=None, seed=0):
         strengths = try_strengths(x, y, seed)
         best = strengths["C"][strengths["taken"]]
         model = LogisticRegression(C=best.iloc[0] if len(best) else 1.0, max_iter=MOST_PASSES)
-        model = make_pipeline(AlikeScaler(), model)
+        model = make_pipeline(_AlikeScaler(), model)
     else:
         model = clone(check_estimator(given))
         temperature = None if hasattr(model, "predict_proba") else _find_temperature(model, x, y, seed)
@@ -171,7 +171,7 @@ def try_strengths(x, y, seed):
     by `fit_head`.
     """
     rows = np.random.default_rng(seed).permutation(len(y))[:_MOST_ASKED]
-    x, y, found = AlikeScaler().fit_transform(x[rows]), y[rows], []
+    x, y, found = _AlikeScaler().fit_transform(x[rows]), y[rows], []
     parts = _held_out(y, seed)
     models = [LogisticRegression(warm_start=True, max_iter=MOST_PASSES) for _ in parts]
     for strength in STRENGTHS if parts else ():
