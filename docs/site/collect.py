@@ -21,7 +21,8 @@ FILES = (
     "docs/*.py",
     "data/README.md",
     "data/results/**/*",
-    "notebooks/sweeps/*.yml", "examples/*.py",
+    "notebooks/sweeps/*.yml",
+    "examples/*.py",
     "LICENSE",
     "CITATION.cff",
 )
