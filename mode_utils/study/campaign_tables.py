@@ -1,5 +1,6 @@
 """Tables of played campaigns: whether what was said of gain, next round, stopping and labels needed came true."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -112,11 +113,13 @@ def _stopping(campaign):
 
 
 def write_tables(folder=_RESULTS, label_cost=0.25):
-    """Write the four summaries of the tables of a sweep in a folder beside these, as `<name>.md`."""
+    """Write the summaries of the tables that a sweep has left in a folder beside these, as `<name>.md`."""
     folder = Path(folder)
-    rounds, labels, costs = (pd.read_csv(folder / f"{name}.csv") for name in ("rounds", "labels", "costs"))
+    rounds = pd.read_csv(folder / "rounds.csv")
     tables = {"gains": summarise_gains(rounds), "advice": summarise_advice(rounds, label_cost)}
-    tables |= {"labels_needed": summarise_labels(labels), "arm_costs": summarise_costs(costs)}
+    for name, summary, of in (("labels_needed", summarise_labels, "labels"), ("arm_costs", summarise_costs, "costs")):
+        if (folder / f"{of}.csv").exists():
+            tables[name] = summary(pd.read_csv(folder / f"{of}.csv"))
     for name, table in tables.items():
         shown = table.round(3).assign(dataset=table["dataset"].map(dataset_title))
         shown.columns = shown.columns.str.replace("_", " ")
@@ -124,4 +127,4 @@ def write_tables(folder=_RESULTS, label_cost=0.25):
 
 
 if __name__ == "__main__":
-    write_tables()
+    write_tables(*sys.argv[1:2])
