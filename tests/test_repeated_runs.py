@@ -88,13 +88,13 @@ def test_what_a_repair_sees_first_is_shared_and_the_same_as_seen_anew(mnist, sma
     options = replace(OPTIONS, layer_selection=True, space="neurons", temperature=0.5)
     for metric in ("l1", "l2"):  # the second reads what the first has kept
         shared, anew = (
-            repeat_runs(mnist, replace(options, metric=metric), 1, 0, small_setup, cache_dir=folder, progress=False)
+            repeat_runs(mnist, replace(options, metric=metric), 2, 0, small_setup, cache_dir=folder, progress=False)
             for folder in (tmp_path, None)
         )
         times = list(TIMES)
         pd.testing.assert_frame_equal(shared.drop(columns=times), anew.drop(columns=times), check_exact=True)
-    assert len(list(tmp_path.rglob("_choose_view/*/output.pkl"))) == 1
-    assert len(list(tmp_path.rglob("_assess/*/output.pkl"))) == 1
+    assert len(list(tmp_path.rglob("_choose_view/*/output.pkl"))) == 2
+    assert len(list(tmp_path.rglob("_assess/*/output.pkl"))) == 2
 
 
 def test_a_change_of_the_setup_is_not_read_from_the_cache(mnist, small_setup, tmp_path):

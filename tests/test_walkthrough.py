@@ -105,7 +105,7 @@ def test_the_walkthrough_runs_for_each_pair_of_its_first_parameters(number, walk
 
 @pytest.mark.parametrize("what", ODD)
 def test_the_walkthrough_runs_with_odd_data_too(what, walked):
-    check(walked(what != "few of each label", **({"batch_size": 10, "max_iterations": 1, "compare": []} | ODD[what])))
+    check(walked(True, **({"batch_size": 10, "max_iterations": 1, "compare": []} | ODD[what])))
 
 
 @pytest.mark.parametrize("preset", mode.PRESETS)

@@ -77,7 +77,7 @@ def reader_table(table, index=False):
     from IPython.display import Markdown  # only needed in notebooks, and slow to import
 
     table = table.reset_index() if index else table
-    if {"low", "high"} <= set(table) and set(_DIFFERENCES) & set(table) and not {"ratio", "slope"} & set(table):
+    if {"low", "high"} <= set(table) and set(_DIFFERENCES) & set(table):  # others are ends of no accuracies
         ends = [interval(low, high) for low, high in zip(table["low"], table["high"], strict=True)]
         table = table.assign(low=ends).rename(columns={"low": "95% interval (pp)"}).drop(columns="high")
     titles = {name: TITLES[name][0] if name in TITLES else str(name).replace("_", " ") for name in table}
