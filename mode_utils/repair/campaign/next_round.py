@@ -11,6 +11,7 @@ from mode_utils.study.significance import SIGNIFICANCE
 
 LABEL_COST = 0.25  # points of accuracy that 100 labels have to bring, unless the user knows better
 _OF_TRAINING = 0.7  # of the variance between retrained models that counts in what a round brings
+_OF_FORM = 0.75  # of what is foretold: how far the curves of some campaigns are from the form that is assumed
 _LUCK = 0.25  # of how far the model lies above its curve, that the next round is expected to lose again
 _SURE = 0.75  # probability that a round is not worth its labels, from which the advice is to stop
 _WIDE, _FEW = 4, 10  # an interval whose end is more than so many times its beginning, at least so many, tells nothing
@@ -23,7 +24,7 @@ class Forecast:
 
     labels: int  #: of the next round
     mean: float
-    deviation: float  #: standard, of what is not known of the curve and of how a training goes
+    deviation: float  #: standard, of what is not known of the curve and its form, and of how a training goes
 
     @property
     def ends(self):
@@ -49,7 +50,9 @@ def forecast_round(labels, right, n_samples, n_next, of_training):
     curve = LearningCurve(labels, right, n_samples, OF_ROUNDS)
     mean, deviation = curve.gain(labels[-1], n_next)
     luck = _LUCK * (right[-1] / n_samples - curve.accuracy(labels[-1])[0])
-    return Forecast(n_next, float(mean - luck), float(np.sqrt(deviation**2 + _OF_TRAINING * of_training**2)))
+    mean -= luck
+    variance = deviation**2 + _OF_TRAINING * of_training**2 + (_OF_FORM * mean) ** 2
+    return Forecast(n_next, float(mean), float(np.sqrt(variance)))
 
 
 def decide(gain, forecast, n_rounds, n_planned, label_cost=LABEL_COST):
