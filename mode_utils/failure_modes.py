@@ -14,7 +14,7 @@ from scipy.cluster.hierarchy import linkage
 from scipy.special import xlogy
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from statsmodels.stats.proportion import proportion_confint
 
 from mode_utils.assessment import check_labels
@@ -28,6 +28,7 @@ _MOST_SAMPLES = 2_000  # of a label that are searched: the tree needs memory tha
 _LARGEST = 0.75  # share of a label that is still a region of it
 _DRAWS = 999  # of wrong samples by chance, in a round of them; as many rounds as a p that is small enough takes
 _DIMENSIONS, _NEIGHBOURS = 20, 15
+_NEAREST = 5  # samples of a label that tell whether another one would be in a mode
 _SURE = 1e-4  # probability that a sample is wrong, at least, and that it is right
 
 
@@ -116,9 +117,33 @@ def _some(places, seed):
     return np.random.default_rng([seed, len(places)]).choice(places, _MOST_SAMPLES, replace=False)
 
 
-def mode_heatmap(features, mode):
-    """Return the HWI of a mode: the mean features of its wrong samples, from features (n, ...) of all samples."""
-    return np.asarray(features)[mode.wrong].reshape(len(mode.wrong), -1).mean(axis=0)
+def number_modes(modes, spaces, labels, of_others, labels_of_others):
+    """Return which failure mode of its label each sample is in, or would be in: 1, 2, ...; 0 where in none.
+
+    Of other samples, as of a pool, the nearest of their label among those of `spaces` decide, in the mode's space.
+
+    Parameters
+    ----------
+    modes : list of FailureMode, found in
+    spaces, labels : see `find_failure_modes`
+    of_others, labels_of_others : the same of other samples: dict of str to (n_others, ...) float, (n_others,) int
+
+    Returns
+    -------
+    numbers, numbers_of_others : (n,) and (n_others,) int
+    """
+    labels, others = np.asarray(labels), np.asarray(labels_of_others)
+    numbers, of_other = np.zeros(len(labels), int), np.zeros(len(others), int)
+    for mode in modes:
+        number = 1 + max(numbers[labels == mode.label])
+        numbers[mode.members] = number
+        known, asked = np.flatnonzero(labels == mode.label), np.flatnonzero(others == mode.label)
+        x, z = (np.asarray(each[mode.space]).reshape(len(each[mode.space]), -1) for each in (spaces, of_others))
+        if len(asked):
+            inside, n = np.isin(known, mode.members), min(_NEAREST, len(known))
+            near = KNeighborsClassifier(n).fit(x[known], inside).predict(z[asked])
+            of_other[asked[near]] = number
+    return numbers, of_other
 
 
 def _describe(label, places, inside, z, predictions, n_classes, space, p):

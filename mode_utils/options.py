@@ -72,8 +72,8 @@ class DebugOptions:
             check_choice("skip", each, SKIPS)
         for name in ("theta", "gamma", "alpha", "control_share"):
             check_share(name, getattr(self, name))
-        if self.serve == "groups" and self.allocation not in BY_ERRORS:
-            raise ValueError(f"serve 'groups' needs allocation {' or '.join(BY_ERRORS)}, not {self.allocation!r}")
+        if self.serve != "labels" and self.allocation not in BY_ERRORS:
+            raise ValueError(f"serve {self.serve!r} needs allocation {' or '.join(BY_ERRORS)}, not {self.allocation!r}")
         least = {"at_most_per_group": 0, "temperature": 0, "replay": 0, "minkowski_p": 1, "similarity_threshold": 0}
         for name, value in (least | {"batch_size": 1, "max_iterations": 1, "epochs": 1}).items():
             check_least(name, getattr(self, name), value)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import mode_utils as mode
-from mode_utils.failure_modes import LEAST_GAP, find_failure_modes, mode_heatmap
+from mode_utils.failure_modes import LEAST_GAP, find_failure_modes, number_modes
 from mode_utils.repair.choosing.told_modes import say_mode, tell_apart
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,18 @@ def test_planted_modes_are_found_each_by_itself(seed, n_modes):
         assert each.error > each.elsewhere + LEAST_GAP and each.taken_for.sum() == len(each.wrong)
         assert each.taken_for.argmax() == 1 + owner and (predictions[each.wrong] != 0).all()
         assert each.share[0] < len(each.wrong) / EACH < each.share[1] and each.p <= 0.05
-        np.testing.assert_allclose(mode_heatmap(x, each), x[each.wrong].mean(axis=0))
+
+
+@pytest.mark.parametrize("n_modes", [1, 2])
+def test_other_samples_are_in_the_mode_that_they_lie_in(n_modes):
+    x, labels, predictions, truth = planted(np.random.default_rng(0), n_modes)
+    other, of_other, _, other_truth = planted(np.random.default_rng(1), n_modes)
+    modes = find_failure_modes({"states": x}, labels, predictions, N_CLASSES)
+    numbers, of_others = number_modes(modes, {"states": x}, labels, {"states": other}, of_other)
+    owner = [-1, *(int(np.bincount(truth[each.wrong] + 1).argmax()) - 1 for each in modes)]  # of each number
+    assert all(set(numbers[each.members]) == {place} for place, each in enumerate(modes, 1))
+    assert (np.array(owner)[of_others] == other_truth).mean() > 0.97 and not of_others[of_other != 0].any()
+    assert not number_modes([], {"states": x}, labels, {}, of_other)[1].any()
 
 
 def test_the_same_is_found_twice_and_in_any_order_of_the_samples():

@@ -61,7 +61,7 @@ class Schedule:
 ALLOCATIONS = ("faultiest label", "buggy labels", "all labels", "likely errors", "whole pool")
 BY_ERRORS = ALLOCATIONS[2:4]  # these serve every label that is wrong at all
 SERVE_BUGS = ALLOCATIONS[:2]  # these end when no label is buggy
-SERVED = ("labels", "groups")
+SERVED = ("labels", "groups", "modes")
 _UNKNOWN = 0.01  # least error of a label of which nothing is known
 _LEAST, _TINY = 0.1, 1e-9  # of the mean error, what a label is expected to have; in place of a variance of 0
 _ENOUGH = 5  # held-out samples of a label in a group, from which the group has places of its own

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from mode_utils.failure_modes import find_failure_modes, number_modes
 from mode_utils.heatmaps import class_heatmaps
 from mode_utils.selection.allocation import Schedule, allocate, expected_errors, likely_errors, parts_by_group
 from mode_utils.selection.arm import Arm, draw_arm
@@ -193,10 +194,11 @@ class InputSelection:
         n_new = round(self.options.control_share * self.options.batch_size)
         return draw_arm(self._order, n_new, known, self._arm) if n_new else Arm(np.asarray(self._arm, int))
 
-    def next_batch(self, assessment, target_label=None):
+    def next_batch(self, assessment, target_label=None, modes=None):
         """Choose the next samples, a `Batch`, which stay in the pool; None if there is nothing to repair.
 
-        `assessment` is of the model as it is; `target_label` is served, buggy or not, in place of what is next.
+        `assessment` is of the model as it is; `target_label` is served, buggy or not, in place of what is next;
+        `modes` are its failure modes in spaces "samples" and "states", which are sought if they are needed and None.
         The options' `control_share` of it is the control arm, drawn from the whole pool before the others are chosen.
         A batch larger than the pool is a ValueError, as is a selector that returns another number of scores.
         """
@@ -215,7 +217,7 @@ class InputSelection:
         if not size:  # before anything is asked of a reference
             return Batch(arm[:0], arm[:0], candidates=arm[:0], scores=np.empty(0), arm=arm)
         target = None if needs is None else int(np.argmax(needs))
-        screen, pool, needs = self.screen, *self._eligible(arm, assessment, needs)
+        screen, pool, needs = self.screen, *self._eligible(arm, assessment, needs, modes)
         most = self.options.at_most_per_group
         size = min(size, len(pool)) if self.only or most else size
         groups = allocate(pool, needs, size, self.options.alpha)
@@ -250,17 +252,31 @@ class InputSelection:
         unseen = np.where(counts == 0, 1 - np.nan_to_num(assessment.train_accuracies, nan=1.0), 0)
         return np.maximum(found, unseen)
 
-    def _eligible(self, arm, assessment, needs):
+    def _eligible(self, arm, assessment, needs, modes):
         """Return the pool of what may be chosen, and what each of its parts needs: labels, or groups of labels."""
         groups, held_out, parts = self.splits.bug_fixing.groups, self.splits.held_out, None
         pool = self.pool.without(arm)
         closed = ~self.only.allows(self.known, self.splits.labelled, groups)
         if self.only and not (pool.available & ~closed).any():
             raise ValueError("no sample of the pool is left that may be chosen: allow others, too")
-        if self.options.serve == "groups" and needs is not None:
+        if self.options.serve != "labels" and needs is not None:
             wrong = assessment.predictions != held_out.y
-            parts, needs = parts_by_group((pool.labels, groups), (held_out.y, held_out.groups), wrong, needs)
+            by_group = self.options.serve == "groups"
+            known, own = (held_out.groups, groups) if by_group else self._numbers(assessment, modes)
+            parts, needs = parts_by_group((pool.labels, own), (held_out.y, known), wrong, needs)
         return pool.closed_to(closed, parts), needs
+
+    def _numbers(self, assessment, modes):
+        """Return which failure mode of their label the held-out samples are in, and those of the pool would be in."""
+        held_out, labels, outputs = self.splits.held_out, self.pool.labels, self.outputs
+        spaces = {"samples": held_out.x, "states": outputs.of_validation()[0]}
+        if modes is None:
+            modes = find_failure_modes(spaces, held_out.y, assessment.predictions, self.splits.n_classes)
+        asked = np.flatnonzero(np.isin(labels, [mode.label for mode in modes]))
+        looks, used = {"samples": outputs.samples_at, "states": outputs.states_at}, {mode.space for mode in modes}
+        of_pool, numbers = {name: looks[name](asked) for name in used}, np.zeros(len(labels), int)
+        known, numbers[asked] = number_modes(modes, spaces, held_out.y, of_pool, labels[asked])
+        return known, numbers
 
     def _reference(self):
         rng = reference_stream(self.rng) or self._apart

@@ -120,7 +120,7 @@ def retrained(digits, table):
     ("option", "match"),
     [
         (["--only", "group=siteD"], "only group 'siteD' (is it 'site"), (["--only", "color=3"], "unknown kind in only"),
-        (["--at-most-per-group", "-1"], "at_most_per_group = -1"), (["--serve", "site"], "labels, groups"),
+        (["--at-most-per-group", "-1"], "at_most_per_group = -1"), (["--serve", "site"], "labels, groups, modes"),
         (["--groups", "parent"], "groups = 'parent' is for a folder of images"),
     ],
 )  # fmt: skip

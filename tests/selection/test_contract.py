@@ -19,7 +19,7 @@ from mode_utils.options import PRESETS, DebugOptions
 from mode_utils.repair import assess_case, choose_inputs, open_case
 from mode_utils.repair.outputs import open_outputs
 from mode_utils.repair.reading.arrays import check_arrays
-from mode_utils.selection.allocation import ALLOCATIONS, Group
+from mode_utils.selection.allocation import ALLOCATIONS, BY_ERRORS, Group
 from mode_utils.selection.candidates import Candidates
 from mode_utils.selection.model_outputs import ModelOutputs
 from mode_utils.selection.next_batch import InputSelection, look_at_candidates
@@ -109,7 +109,7 @@ SETTINGS = all_pairs(
     kind=KINDS, allocation=ALLOCATIONS, space=SPACES, layer_selection=[True, False], labelled=[True, False],
     served=["underfit", "overfit", "a label"], heatmap=HEATMAPS, ranking=["best", "worst"],
     overfit_selection=list(OVERFIT_SELECTIONS), temperature=[0.0, 2.0], scale_temperature=[False, True],
-    skip=[(), SKIPS], alpha=[0.0, 0.5, 1.0],
+    skip=[(), SKIPS], alpha=[0.0, 0.5, 1.0], serve=["labels", "modes"],
 )  # fmt: skip
 EACH_CHOICE = sorted({
     *cover(range(len(SETTINGS)), lambda place: map(str, SETTINGS[place].values())), *range(0, len(SETTINGS), 5),
@@ -122,6 +122,8 @@ def options_of(setting):
     if metric == SPATIAL:
         given |= {"space": "pixels", "heatmap": "hci", "overfit_selection": "random"}
     sizes = {"batch_size": 9, "max_iterations": 1, "epochs": 1}
+    if given["allocation"] not in BY_ERRORS:
+        given |= {"serve": "labels"}
     bugs = {"theta": 0.0, "gamma": 0.0} if setting["served"] == "overfit" else {"theta": 1.0, "gamma": 1.0}
     return DebugOptions(selector=selector, metric=metric, **given, **sizes, **bugs)
 

@@ -121,7 +121,7 @@ def choose_inputs(case, report):
         With a control arm, whose samples stand anywhere, there is no `score`.
     """
     selection = case.new_selection(case.scan)
-    batch = selection.next_batch(report.assessment)
+    batch = selection.next_batch(report.assessment, modes=report.modes)
     if batch is None:
         return _describe(case, report, np.empty(0, int), np.empty(0), np.empty(0, bool))
     every = np.full(len(case.scan.labels), np.nan)

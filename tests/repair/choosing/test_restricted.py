@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 from tiers import by_night, cover
 
 from mode_utils.repair.choosing.choice import arm_of
@@ -91,6 +92,28 @@ def test_places_shared_among_groups_go_to_the_one_that_fails(serve, arrays):
     assert share > 0.6 if serve == "groups" else share < 0.55
 
 
+@pytest.mark.parametrize("labelled", [False, True])
+def test_places_shared_among_modes_go_to_the_part_of_a_label_that_fails(labelled, arrays):
+    """A model that knows eights of one way of writing, and takes the others for ones; the pool has both."""
+    given, shares = {name: each for name, each in arrays.items() if "group" not in name}, {}
+    eights = given["features_validation"][given["y_validation"] == 8]
+    written = np.linalg.svd(eights - eights.mean(axis=0))[2][0]  # what they differ in most
+
+    def is_other(features):
+        return (features - eights.mean(axis=0)) @ written > 0.4
+
+    truth = load_digits(return_X_y=True)[1][np.random.default_rng(0).permutation(1797)][1000:]
+    for role, y in {"validation": given["y_validation"], "pool": truth}.items():
+        probabilities = 0.01 + 0.9 * np.eye(10)[y]
+        probabilities[(y == 8) & is_other(given[f"features_{role}"])] = 0.01 + 0.9 * np.eye(10)[1]
+        given[f"probabilities_{role}"] = probabilities
+    given |= {"y_pool": truth} if labelled else {}
+    for serve in ("labels", "modes"):
+        places = choose_from_arrays(given, 20, serve=serve, control_share=0, selector="random").chosen["index"]
+        shares[serve] = ((truth == 8) & is_other(given["features_pool"]))[places].mean()
+    assert shares["modes"] > shares["labels"] + 0.2, shares
+
+
 @pytest.mark.parametrize(
     ("options", "match"),
     [
@@ -100,7 +123,7 @@ def test_places_shared_among_groups_go_to_the_one_that_fails(serve, arrays):
         ({"only": ["group=siteD"]}, r"only group 'siteD' \(is it 'site.'\?\) is not there: choose from site"),
         ({"only": ["label=3,"]}, "only label ''"),
         ({"at_most_per_group": -1}, "at_most_per_group = -1; it must be at least 0"),
-        ({"serve": "sites"}, "unknown serve 'sites'; choose from labels, groups"),
+        ({"serve": "sites"}, "unknown serve 'sites'; choose from labels, groups, modes"),
     ],
 )
 def test_bad_values_are_named_with_the_choices(options, match, arrays):
