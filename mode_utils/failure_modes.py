@@ -116,11 +116,6 @@ def _some(places, seed):
     return np.random.default_rng([seed, len(places)]).choice(places, _MOST_SAMPLES, replace=False)
 
 
-def mode_heatmap(features, mode):
-    """Return the HWI of a mode: the mean features of its wrong samples, from features (n, ...) of all samples."""
-    return np.asarray(features)[mode.wrong].reshape(len(mode.wrong), -1).mean(axis=0)
-
-
 def _describe(label, places, inside, z, predictions, n_classes, space, p):
     """Return the mode of the samples (n,) of a label, some of which are `inside`, by their places and predictions."""
     wrong = predictions != label

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import mode_utils as mode
-from mode_utils.failure_modes import LEAST_GAP, find_failure_modes, mode_heatmap
+from mode_utils.failure_modes import LEAST_GAP, find_failure_modes
 from mode_utils.repair.choosing.told_modes import say_mode, tell_apart
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,6 @@ def test_planted_modes_are_found_each_by_itself(seed, n_modes):
         assert each.error > each.elsewhere + LEAST_GAP and each.taken_for.sum() == len(each.wrong)
         assert each.taken_for.argmax() == 1 + owner and (predictions[each.wrong] != 0).all()
         assert each.share[0] < len(each.wrong) / EACH < each.share[1] and each.p <= 0.05
-        np.testing.assert_allclose(mode_heatmap(x, each), x[each.wrong].mean(axis=0))
 
 
 def test_the_same_is_found_twice_and_in_any_order_of_the_samples():
