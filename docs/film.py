@@ -42,11 +42,11 @@ def tell(data):
 
 def draw_image(ax, splits, probabilities, place, title):
     """Draw one validation image with what the network says to it."""
-    captions, right = viz.prediction_captions(probabilities[[[place]]], splits.held_out.y[[[place]]], range(10))
-    image = viz.pick_images(splits.held_out, [[place]])
-    viz.plot_image_grid(image, ax, [""], [""], title, captions=captions, right=right)
-    for text in ax.texts:
-        text.set_fontsize(LETTERS)
+    caption, right = viz.prediction_captions(probabilities[place], splits.held_out.y[place], range(10))
+    sign, color = ("\N{CHECK MARK}", viz.MODE) if right else ("\N{BALLOT X}", viz.BAD)
+    viz.plot_image_grid(viz.pick_images(splits.held_out, [[place]]), ax, [""], [""], title)
+    ax.set_xticks([])
+    ax.set_xlabel(f"{sign} {caption}", color=color)
 
 
 def draw_diagnosis(ax, assessment):
@@ -55,13 +55,7 @@ def draw_diagnosis(ax, assessment):
     colors = [viz.BAD if accuracy < THETA else viz.CONTROL for accuracy in accuracies]
     ax.bar(range(len(accuracies)), 100 * accuracies, color=colors)
     ax.set_xticks(range(len(accuracies)))
-    ax.set(
-        title="2  Diagnosis: which\ndigits fail",
-        xlabel="digit",
-        ylabel="right, %",
-        ylim=(0, 100),
-        box_aspect=1,
-    )
+    ax.set(title="2  Diagnosis: which\ndigits fail", xlabel="digit", ylabel="right, %", ylim=(0, 100))
 
 
 def draw_proof(ax, data):
@@ -70,7 +64,7 @@ def draw_proof(ax, data):
     compared = mode.compare_with_control(paired, "name")
     viz.plot_differences(compared, ax, paired)
     gain = compared.set_index("name").loc["recommended", "mean"]
-    ax.set(title=f"6  Proof: {pp(gain)}\nover random inputs", ylabel="", xlabel="gain, points", box_aspect=1.7)
+    ax.set(title=f"6  Proof: {pp(gain)}\nover random inputs", ylabel="", xlabel="gain, points")
     ax.tick_params(axis="y", labelsize=14)
 
 
@@ -83,7 +77,8 @@ def main():
     of_label = np.flatnonzero(splits.held_out.y == label)
     maps = mode.class_heatmaps(splits.held_out.x, splits.held_out.y, assessment.predictions, splits.n_classes)
     plt.rcParams.update(dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), LETTERS))
-    fig, axes = plt.subplots(3, 2, figsize=(8, 12.6), layout="constrained")
+    fig, axes = plt.subplots(3, 2, figsize=(8, 13.3))
+    fig.subplots_adjust(0.02, 0.05, 0.98, 0.95, wspace=0.5, hspace=0.46)  # squares of 3.1 inches
     axes = axes.ravel()
     draw_image(axes[0], splits, before, place, "1  Defect: a clear\ndigit, read wrong")
     draw_diagnosis(axes[1], assessment)

@@ -120,17 +120,8 @@ def _some(places, seed):
 def number_modes(modes, spaces, labels, of_others, labels_of_others):
     """Return which failure mode of its label each sample is in, or would be in: 1, 2, ...; 0 where in none.
 
-    Of other samples, as of a pool, the nearest of their label among those of `spaces` decide, in the mode's space.
-
-    Parameters
-    ----------
-    modes : list of FailureMode, found in
-    spaces, labels : see `find_failure_modes`
-    of_others, labels_of_others : the same of other samples: dict of str to (n_others, ...) float, (n_others,) int
-
-    Returns
-    -------
-    numbers, numbers_of_others : (n,) and (n_others,) int
+    `modes` were found in `spaces` and `labels`, see there; of others, as of a pool, the same are given, and the nearest
+    samples of their label decide, in the mode's space. Both numbers, (n,) and (n_others,) int.
     """
     labels, others = np.asarray(labels), np.asarray(labels_of_others)
     numbers, of_other = np.zeros(len(labels), int), np.zeros(len(others), int)
@@ -138,10 +129,10 @@ def number_modes(modes, spaces, labels, of_others, labels_of_others):
         number = 1 + max(numbers[labels == mode.label])
         numbers[mode.members] = number
         known, asked = np.flatnonzero(labels == mode.label), np.flatnonzero(others == mode.label)
-        x, z = (np.asarray(each[mode.space]).reshape(len(each[mode.space]), -1) for each in (spaces, of_others))
         if len(asked):
-            inside, n = np.isin(known, mode.members), min(_NEAREST, len(known))
-            near = KNeighborsClassifier(n).fit(x[known], inside).predict(z[asked])
+            x, z = (np.asarray(each[mode.space]) for each in (spaces, of_others))
+            x, z = x[known].reshape(len(known), -1), z[asked].reshape(len(asked), -1)
+            near = KNeighborsClassifier(_NEAREST).fit(x, np.isin(known, mode.members)).predict(z)
             of_other[asked[near]] = number
     return numbers, of_other
 

@@ -87,6 +87,7 @@ def browser():
         yield browser
 
 
+@pytest.hookimpl(optionalhook=True)  # -p no:xdist knows no such hook
 def pytest_xdist_auto_num_workers(config):
     """Half as many again as cores: about a third of the time tests wait for processes that they have started."""
     return max(1, (os.cpu_count() or 1) * 3 // 2)

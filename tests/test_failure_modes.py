@@ -60,6 +60,7 @@ def test_other_samples_are_in_the_mode_that_they_lie_in(n_modes):
     assert all(set(numbers[each.members]) == {place} for place, each in enumerate(modes, 1))
     assert (np.array(owner)[of_others] == other_truth).mean() > 0.97 and not of_others[of_other != 0].any()
     assert not number_modes([], {"states": x}, labels, {}, of_other)[1].any()
+    assert not len(number_modes(modes, {"states": x}, labels, {"states": x[:0]}, labels[:0])[1])
 
 
 def test_the_same_is_found_twice_and_in_any_order_of_the_samples():

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from mode_utils.study.comparisons import compare_with_control
+from mode_utils.study.formatting import interval, p_value, points
 from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import POOL_COLUMNS
 from mode_utils.study.significance import SIGNIFICANCE, holm
@@ -67,11 +68,25 @@ def regrets(settings):
     return pd.DataFrame(table).sort_values("largest_regret").reset_index()
 
 
-def best_peers(settings, peers):
-    """Return which of some strategies (`peer`) has the largest `difference` in each setting and number of samples."""
-    own = settings[settings["strategy"].isin(peers)]
-    best = own.loc[own.groupby([*SETTING, "samples"], sort=False)["difference"].idxmax()]
-    return best.rename(columns={"strategy": "peer"})[[*SETTING, "samples", "peer", "difference"]]
+def beside_best_peer(settings, preset, peers):
+    """Return the rows of a preset, and beside each what its best `peer` gains, `of_peer`, and by how much: `behind`."""
+    keys = [*SETTING, "samples"]
+    others = settings[settings["strategy"].isin(peers) & settings["difference"].notna()]
+    best = others.loc[others.groupby(keys, sort=False)["difference"].idxmax(), [*keys, "strategy", "difference"]]
+    named = best.rename(columns={"strategy": "peer", "difference": "of_peer"})
+    table = settings[settings["strategy"] == preset].merge(named, on=keys)
+    return table.assign(behind=table["of_peer"] - table["difference"])
+
+
+def settings_page(table, peer):
+    """Return rows of `beside_best_peer` as Markdown, named by their `cell`; `peer` is the title of the best peer."""
+    text = table[["cell", "samples", "runs"]].astype({"runs": int})
+    text = text.join(table[["initial", "final", "control"]].map("{:.3f}".format))
+    gains = zip(table["difference"], table["low"], table["high"], strict=True)
+    text["final - control (pp)"] = [f"{points(mean)} ({interval(*ends)})" for mean, *ends in gains]
+    text["p (Holm)"] = table["p_holm"].map(p_value)
+    text[f"{peer} (pp)"] = table["peer"] + " " + table["of_peer"].map(points)
+    return text.to_markdown(index=False, disable_numparse=True, stralign="right")
 
 
 def summarize(settings, groups, preset, peers):

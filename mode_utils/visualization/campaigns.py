@@ -12,9 +12,8 @@ def plot_gains(rounds, ax):
     x, mean = judged["round"], 100 * judged["gain"]
     for low, high, width in (("low_of_all", "high_of_all", 1.5), ("low", "high", 5)):
         ax.vlines(x, 100 * judged[low], 100 * judged[high], color=MODE, linewidth=width)
-    ax.plot(
-        x, mean, "o", color=MODE, markersize=9, label="estimated from the arm, with 95% interval (thin: of all looks)"
-    )
+    label = "estimated from the arm, with 95% interval (thin: of all looks)"
+    ax.plot(x, mean, "o", color=MODE, markersize=9, label=label)
     if "true_gain" in judged and judged["true_gain"].notna().any():
         ax.plot(x, 100 * judged["true_gain"], "D", color=MARK, label="true: many draws, by the test set")
     ax.axhline(0, color=CONTROL, linewidth=1)
@@ -26,19 +25,10 @@ def plot_forecasts(rounds, ax):
     """Draw the accuracy after each round, and before it what it was expected to bring, with its 95% interval."""
     total, seen = rounds["labels"], 100 * rounds["validation_accuracy"]
     told = rounds.dropna(subset="forecast").index
-    size = total.diff().max()
-    low, mean, high = (
-        seen[told] + 100 * rounds.loc[told, name] for name in ("forecast_low", "forecast", "forecast_high")
-    )
-    ax.vlines(total[told] + size, low, high, color=MODE, linewidth=5, alpha=0.4)
-    ax.plot(
-        total[told] + size,
-        mean,
-        "_",
-        color=MODE,
-        markersize=16,
-        label="expected one round before, with 95% interval",
-    )
+    ends, label = ("forecast_low", "forecast", "forecast_high"), "expected one round before, with 95% interval"
+    x, (low, mean, high) = total[told] + total.diff().max(), (seen[told] + 100 * rounds.loc[told, end] for end in ends)
+    ax.vlines(x, low, high, color=MODE, linewidth=5, alpha=0.4)
+    ax.plot(x, mean, "_", color=MODE, markersize=16, label=label)
     ax.plot(total, seen, "o-", color=HELD_OUT, label="validation")
     if "test_accuracy" in rounds:
         ax.plot(total, 100 * rounds["test_accuracy"], "o--", color=MARK, label="test, hidden in a real campaign")

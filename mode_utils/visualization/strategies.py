@@ -5,12 +5,13 @@ import seaborn as sns
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from scipy.optimize import isotonic_regression
 
 from mode_utils.visualization.style import CONTROL, MODE
 
 _MARKERS = ("^", "v", "s", "D", "P", "X")
 _MOST_COLOURED = 5  # lines of different colours that are told apart at a glance
-_LINE_HEIGHT = 1.35  # of a name at a line, in font sizes
+_LINE_HEIGHT = 1.6  # of a name at a line, in font sizes
 
 
 def plot_learning_curves(runs, ax, accuracy="test_accuracy"):
@@ -126,14 +127,15 @@ def _name_lines(ax, ends):
     size, (low, high) = 9, ax.get_ylim()
     points = ax.get_position().height * ax.figure.get_size_inches()[1] * 72
     apart, names = _LINE_HEIGHT * size * (high - low) / points, sorted(ends, key=lambda name: ends[name][0])
-    wanted = np.array([ends[name][0] for name in names])
-    heights = np.maximum.accumulate(wanted - apart * np.arange(len(names))) + apart * np.arange(len(names))
-    heights -= (heights - wanted).max() / 2
+    steps = apart * np.arange(len(names))
+    moved = isotonic_regression([ends[name][0] for name in names] - steps).x  # each as little as possible
+    heights = np.clip(moved, low + apart / 2, high - apart / 2 - steps[-1]) + steps
     x = max(line.get_xdata()[-1] for line in ax.lines if len(line.get_xdata()))
     for name, height in zip(names, heights, strict=True):
         dark = 0.7 * np.array(to_rgb(ends[name][1]))  # enough for small print
-        style = {"color": dark, "fontsize": size, "va": "center", "weight": "bold"}
-        ax.annotate(name, (x, height), (9, 0), textcoords="offset points", annotation_clip=False, **style)
+        line = {"arrowstyle": "-", "color": dark, "linewidth": 0.7, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 3}
+        style = {"color": dark, "fontsize": size, "va": "center", "weight": "bold", "arrowprops": line}
+        ax.annotate(name, (x, ends[name][0]), (18, height), textcoords=("offset points", "data"), **style)
 
 
 def _fill_finished_runs(runs, accuracy):

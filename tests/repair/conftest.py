@@ -9,22 +9,21 @@ from mode_utils.visualization.pool_map import map_positions
 
 
 @pytest.fixture(autouse=True)
-def small_map(monkeypatch, request):
+def small_map(monkeypatch):
     """Arrange few inputs in the map that each command draws: it takes longer than all else and shows nothing here."""
-    if "test_mapped_pool" not in request.node.nodeid:
-        monkeypatch.setattr(mapped_pool, "map_positions", partial(map_positions, n_landmarks=60))
+    monkeypatch.setattr(mapped_pool, "map_positions", partial(map_positions, n_landmarks=60))
 
 
 BLANK = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsWZX1AAAAABJRU5ErkJggg=="
-DRAWN = ("-saved]", "whole_folder", "a_repair_tells_and_serves", "the_command_goes_on")
 
 
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch, request):
-    """Leave the pictures of a report blank where no test of its pages looks: to draw them is a third of its time."""
+    """Leave the pictures of a report blank but in tests marked `drawn`: to draw them is a third of a test's time."""
 
     def blank(shell, _):
         shell.display_formatter.formatters["image/png"].for_type(Figure, lambda figure: BLANK)
 
-    if not any(name in request.node.nodeid for name in DRAWN):
+    mark = request.node.get_closest_marker("drawn")
+    if mark is None or any(request.node.callspec.params[name] != value for name, value in mark.kwargs.items()):
         monkeypatch.setattr(shell, "select_figure_formats", blank)

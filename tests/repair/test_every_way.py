@@ -293,6 +293,7 @@ def test_by_day_each_kind_of_data_ends_in_a_repair_and_each_model_and_ending_is_
     assert len(BY_DAY) <= 8
 
 
+@pytest.mark.drawn(ending="saved")
 @pytest.mark.parametrize(("kind", "model", "ending"), by_night(WAYS, but=BY_DAY))
 def test_every_way_ends_as_it_should(kind, model, ending, way, tmp_path):
     kind, model, ending = walked((kind, model, ending))

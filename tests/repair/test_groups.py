@@ -48,6 +48,7 @@ def files(digits, tmp_path_factory):
     return folder
 
 
+@pytest.mark.drawn
 def test_a_repair_tells_and_serves_the_site_that_fails(files, digits, tmp_path, capfd):
     out = tmp_path / "out"
     given = [str(files / "model.keras"), str(files / "data.npz"), str(out), "--budget", "120", "--serve", "groups"]

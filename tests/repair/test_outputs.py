@@ -95,6 +95,7 @@ def test_a_network_of_another_framework(digits):
     assert (y[ROLES["pool"]][found.chosen["index"]] == 8).mean() > 3 * (y[ROLES["pool"]] == 8).mean()
 
 
+@pytest.mark.drawn
 def test_the_command_leaves_a_whole_folder_and_names_are_inert(example, tmp_path, capsys):
     names = np.array([f"<script>alert({place})</script>" for place in range(len(example["x_pool"]))])
     np.savez(tmp_path / "arrays.npz", **example, names_pool=names)

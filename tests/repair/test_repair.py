@@ -201,6 +201,7 @@ def test_other_presets_choose_as_they_do_in_the_laboratory(digits_folder):
     assert set(choose_inputs(every, assessment)["label"]) == {"3"}
 
 
+@pytest.mark.drawn
 def test_the_command_leaves_a_whole_folder_and_a_model_that_can_be_loaded(digits_folder, capsys):
     arguments = [str(digits_folder / name) for name in ("model.keras", "data.npz", "out")]
     status = main([*arguments, "--budget", "60", "--keep-new-bugs", "--compare", "random"])

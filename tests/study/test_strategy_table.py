@@ -5,11 +5,12 @@ from made_runs import make_run
 
 from mode_utils.study.strategy_table import (
     SETTING,
-    best_peers,
+    beside_best_peer,
     of_models,
     read_settings,
     regrets,
     setting_rows,
+    settings_page,
     summarize,
     yardstick_rows,
 )
@@ -101,8 +102,17 @@ def test_a_strategy_that_some_setting_lacks_has_no_regret_and_sets_none():
 
 
 def test_the_best_peer_is_found_in_each_setting():
-    best = best_peers(settings_of(own=[0.9, 0.9], a=[0.1, 0.2], b=[0.3, 0.0]), ["a", "b"])
-    assert best["peer"].tolist() == ["b", "a"] and best["difference"].tolist() == [0.3, 0.2]
+    best = beside_best_peer(settings_of(own=[0.9, 0.1], a=[0.1, 0.2], b=[0.3, np.nan]), "own", ["a", "b"])
+    assert best["peer"].tolist() == ["b", "a"] and best["of_peer"].tolist() == [0.3, 0.2]
+    assert best["behind"].tolist() == pytest.approx([-0.6, 0.1]) and (best["strategy"] == "own").all()
+
+
+def test_the_page_of_the_settings_has_gains_in_percentage_points():
+    settings = settings_of(own=[0.0123], a=[0.02]).assign(cell="digits", initial=0.5, final=0.6, control=0.5877)
+    table = beside_best_peer(settings.assign(low=0.01, high=0.015, p_holm=1e-5), "own", ["a"])
+    row = [text.strip() for text in settings_page(table, "best").splitlines()[2].strip("|").split("|")]
+    assert row[:6] == ["digits", "500", "12", "0.500", "0.600", "0.588"]
+    assert row[6:] == ["+1.23 (+1.00 to +1.50)", "< 0.001", "a +2.00"]
 
 
 def test_a_group_is_summarized_by_what_the_preset_gains_and_whom_it_is_behind():

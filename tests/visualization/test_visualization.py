@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_runs import make_run, outcomes_of
+from matplotlib.text import Text
 
 from mode_utils import visualization as viz
 from mode_utils.splits import Subset
@@ -162,9 +163,19 @@ def test_no_more_than_five_strategies_are_told_apart_by_colour(ax):
 
 def test_names_at_lines_that_end_together_do_not_overlap(ax):
     viz.plot_strategies(learning_curves(strategies(), 20), ax, ["a", "b", "c"])
-    boxes = [text.get_window_extent() for text in ax.texts]
+    ax.figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in ax.texts]  # without the line that leads there
     assert len(boxes) == 3
     assert not any(first.overlaps(second) for first, second in combinations(boxes, 2))
+    assert all(ax.bbox.y0 <= box.y0 and box.y1 <= ax.bbox.y1 for box in boxes)
+
+
+def test_a_name_that_is_near_no_other_stays_at_its_line(ax):
+    table = learning_curves(strategies(), 20)
+    table.loc[table["name"] == "a", "test_accuracy"] -= 0.4
+    viz.plot_strategies(table, ax, ["a", "b", "c"])
+    moved = {text.get_text(): text.xyann[1] - text.xy[1] for text in ax.texts}
+    assert moved["a"] == pytest.approx(0) and moved["b"] != pytest.approx(0)
 
 
 def test_what_is_significant_is_marked_and_no_colour_is_cut(ax):

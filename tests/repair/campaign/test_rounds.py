@@ -61,6 +61,7 @@ def test_a_campaign_of_five_rounds(campaign, played):
     assert len(origin["earlier_samples"]) == 100 and len(origin["samples"]) == 25 and origin["rounds"] == rounds
 
 
+@pytest.mark.drawn
 def test_the_command_goes_on_and_says_what_the_round_gained(campaign, played, tmp_path, capsys):
     folder, hidden = campaign
     first = pd.DataFrame({"index": played[0][1][:3], "label": hidden[played[0][1][:3]]})

@@ -12,6 +12,11 @@ from mode_utils.repair.reading.arrays import check_arrays
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(autouse=True)
+def small_map():
+    """Instead of that of all tests: here the map is what is looked at."""
+
+
 @pytest.fixture(scope="module", params=["labelled", "unlabelled"])
 def mapped(request):
     """Return a case with copies and foreign samples, what is known of its pool, and the map."""
