@@ -143,7 +143,7 @@ def expected_errors(labels, predicted, certainty, n_classes):
 
 
 def parts_by_group(pool, held_out, wrong, needs):
-    """Divide what is in need by groups; return the part (n_pool,) int of each sample, and what each part needs.
+    """Divide what is in need by groups; return the part of each sample, in pool and held out, and what each part needs.
 
     A group with `_ENOUGH` held-out samples of a label is a part of it, and all other groups together are one. Each part
     of a label needs its own error, drawn towards the label's need as few samples say little, over the number of parts:
@@ -156,7 +156,7 @@ def parts_by_group(pool, held_out, wrong, needs):
     needs : (n_classes,) float, see `label_needs`
     """
     (labels, groups), (y, own) = pool, held_out
-    parts, found = np.array(labels), list(needs)
+    parts, known, found = np.array(labels), np.array(y), list(needs)
     for label in np.flatnonzero(needs):
         here = labels == label
         seen, places, counts = np.unique(own[y == label], return_inverse=True, return_counts=True)
@@ -166,9 +166,9 @@ def parts_by_group(pool, held_out, wrong, needs):
         n = large.sum() + others
         found[label] = others * needs[label] / n
         for group, error in zip(seen[large], errors[large], strict=True):
-            parts[here & (groups == group)] = len(found)
+            parts[here & (groups == group)] = known[(y == label) & (own == group)] = len(found)
             found.append(error / n)
-    return parts, np.array(found, float)
+    return parts, known, np.array(found, float)
 
 
 def share_by_need(n, needs, available):

@@ -15,9 +15,9 @@ class Comparison:
 
     features: np.ndarray  #: (n, ...) float32 of the candidates: pixels, or activations of the view's layer
     held_out: np.ndarray  #: (n_held_out, ...) float32, the same of the held-out samples
-    labels: np.ndarray  #: (n_held_out,) int, true labels
-    predictions: np.ndarray  #: (n_held_out,) int, labels that the view predicts
-    n_classes: int
+    labels: np.ndarray  #: (n_held_out,) int, true labels, or parts of these, see `allocation.parts_by_group`
+    predictions: np.ndarray  #: (n_held_out,) int, labels that the view predicts, or parts if it is right
+    n_classes: int  #: or parts
     weights: np.ndarray | None = None  #: (n_features, n_classes) float32, if importance is compared
 
     def heatmaps(self, labels=None, weight=None):
@@ -45,6 +45,7 @@ class Candidates:
     comparison: Comparison | None = None
     training_states: Callable | None = None  #: see `source.Outputs.training_states`
     reference_probabilities: np.ndarray | None = None  #: (n, n_classes) float32 of a reference, see `reference`
+    parts: np.ndarray | None = None  #: (n,) int, what heat maps are compared with, if not those of the labels
     labelled: bool = True  #: whether the labels are given, rather than guessed
     scores: dict[str, np.ndarray] = field(default_factory=dict)  #: scores (n,) float of other selectors
 

@@ -72,7 +72,7 @@ class Outputs(Protocol):
         """Return the `View` in which candidates are compared while a fault is repaired."""
 
 
-def look_at_candidates(chooser, groups, fault, assessment):
+def look_at_candidates(chooser, groups, fault, assessment, parts=None):
     """Return the `Candidates` of some groups of places in the pool, with all that the selector of the options needs.
 
     The generator of `chooser`, an `InputSelection`, trains the heads of feature models before the selector draws from
@@ -80,7 +80,8 @@ def look_at_candidates(chooser, groups, fault, assessment):
     """
     places, splits, options = np.concatenate([group.members for group in groups]), chooser.splits, chooser.options
     labels, errors = chooser.pool.labels[places], np.nan_to_num(assessment.errors, nan=1.0)
-    candidates = Candidates(options, groups, labels, errors, fault, chooser.rng, labelled=splits.labelled)
+    more = {"labelled": splits.labelled, "parts": parts and parts[0][places]}
+    candidates = Candidates(options, groups, labels, errors, fault, chooser.rng, **more)
     if not len(places):
         return candidates
     if chooser.scanned:
@@ -90,11 +91,11 @@ def look_at_candidates(chooser, groups, fault, assessment):
         candidates = replace(candidates, reference_probabilities=chooser.known.reference_probabilities[places])
     if needs & THROUGH_LAYER:
         view = chooser.choose_view(options, fault or "underfit", assessment.predictions, chooser.rng)
-    candidates = replace(candidates, **_seen(chooser, view, places, needs))
+    candidates = replace(candidates, **_seen(chooser, view, places, needs, parts and parts[1]))
     return replace(candidates, scores=scores_by_name(candidates, SELECTORS[options.selector].blends))
 
 
-def _seen(chooser, view, places, needs):
+def _seen(chooser, view, places, needs, parts):
     outputs, options, held_out = chooser.outputs, chooser.options, chooser.splits.held_out
     layer, found = view and view.layer, {"target_layer": view and view.layer}
     in_pixels = "comparison" in needs and options.space == "pixels"
@@ -111,7 +112,10 @@ def _seen(chooser, view, places, needs):
     if in_pixels or in_states:
         both = (samples, held_out.x) if in_pixels else (seen["states"], states)
         weights = view.weights if options.space == "importance" else None
-        found["comparison"] = Comparison(*both, held_out.y, view.predictions, chooser.splits.n_classes, weights)
+        own = held_out.y if parts is None else parts
+        said = np.where(view.predictions == held_out.y, own, view.predictions)
+        n_parts = max(chooser.splits.n_classes, 1 + own.max(initial=0))
+        found["comparison"] = Comparison(*both, own, said, n_parts, weights)
     if "training states" in needs:
         found["training_states"] = outputs.training_states(chooser.rng, layer)
     return found
@@ -217,11 +221,11 @@ class InputSelection:
         if not size:  # before anything is asked of a reference
             return Batch(arm[:0], arm[:0], candidates=arm[:0], scores=np.empty(0), arm=arm)
         target = None if needs is None else int(np.argmax(needs))
-        screen, pool, needs = self.screen, *self._eligible(arm, assessment, needs, modes)
+        screen, pool, needs, parts = self.screen, *self._eligible(arm, assessment, needs, modes)
         most = self.options.at_most_per_group
         size = min(size, len(pool)) if self.only or most else size
         groups = allocate(pool, needs, size, self.options.alpha)
-        candidates = look_at_candidates(self, groups, fault, assessment)
+        candidates = look_at_candidates(self, groups, fault, assessment, parts)
         scores, members = selector_scores(candidates), np.concatenate([group.members for group in groups])
         draw = partial(draw_batch, rng=self.rng, temperature=candidates.temperature, screen=screen)
         if most:
@@ -253,7 +257,7 @@ class InputSelection:
         return np.maximum(found, unseen)
 
     def _eligible(self, arm, assessment, needs, modes):
-        """Return the pool of what may be chosen, and what each of its parts needs: labels, or groups of labels."""
+        """Return the pool of what may be chosen, what each of its parts needs, and the parts if they are not labels."""
         groups, held_out, parts = self.splits.bug_fixing.groups, self.splits.held_out, None
         pool = self.pool.without(arm)
         closed = ~self.only.allows(self.known, self.splits.labelled, groups)
@@ -263,8 +267,8 @@ class InputSelection:
             wrong = assessment.predictions != held_out.y
             by_group = self.options.serve == "groups"
             known, own = (held_out.groups, groups) if by_group else self._numbers(assessment, modes)
-            parts, needs = parts_by_group((pool.labels, own), (held_out.y, known), wrong, needs)
-        return pool.closed_to(closed, parts), needs
+            *parts, needs = parts_by_group((pool.labels, own), (held_out.y, known), wrong, needs)
+        return pool.closed_to(closed, parts and parts[0]), needs, parts
 
     def _numbers(self, assessment, modes):
         """Return which failure mode of their label the held-out samples are in, and those of the pool would be in."""

@@ -106,23 +106,24 @@ def register_selector(name, score, needs=_MOST_INPUTS, one_by_one=False, blends=
 
 
 def similarity(candidates):
-    """Score candidates by similarity to the heat map of their label, as the options say for the fault."""
+    """Score candidates by similarity to the heat map of their label, or part, as the options say for the fault."""
     options, compared = candidates.options, candidates.comparison
     of_overfit = OVERFIT_SELECTIONS[options.overfit_selection]
     heatmap, ranking = of_overfit if candidates.fault == "overfit" else (options.heatmap, options.ranking)
     scores = np.full(len(candidates), np.nan)
     if heatmap is None:
         return scores
-    labels, weight = np.unique(candidates.labels), 1
-    needed = None if heatmap == "dhci" else labels
+    parts = candidates.labels if candidates.parts is None else candidates.parts
+    every, weight = np.unique(parts), 1
+    needed = None if heatmap == "dhci" else every
     maps = compared.heatmaps(needed)
-    for label in labels:
-        members = candidates.labels == label
+    for part in every:
+        members = parts == part
         if compared.weights is not None:
-            weight = compared.weights[:, label]
+            weight = compared.weights[:, candidates.labels[members][0]]
             maps = compared.heatmaps(needed, weight)
-        if label not in maps.missing(heatmap):
-            own, wanted = compared.features[members] * weight, maps.of(label, heatmap)
+        if part not in maps.missing(heatmap):
+            own, wanted = compared.features[members] * weight, maps.of(part, heatmap)
             scores[members] = similarity_scores(own, wanted, options.metric, options.minkowski_p)
     return scores if ranking == "best" else -scores
 

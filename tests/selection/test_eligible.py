@@ -64,7 +64,7 @@ def test_what_is_closed_is_not_taken_and_its_copies_are_not_skipped():
 def test_where_groups_fail_alike_a_label_gets_as_much_as_without_them(rng):
     labels, groups, y = rng.integers(0, 3, 900), rng.integers(0, 4, 900), rng.integers(0, 3, 4_000)
     own, needs = rng.integers(0, 4, 4_000), np.array([0.2, 0.0, 0.1])
-    parts, found = parts_by_group((labels, groups), (y, own), rng.random(4_000) < needs[y], needs)
+    parts, _, found = parts_by_group((labels, groups), (y, own), rng.random(4_000) < needs[y], needs)
     of_label = [found[np.unique(parts[labels == label])].sum() for label in range(3)]
     assert of_label == pytest.approx(needs, abs=0.03)
     for part in np.unique(parts):
@@ -74,14 +74,17 @@ def test_where_groups_fail_alike_a_label_gets_as_much_as_without_them(rng):
 def test_a_failing_group_gets_most_of_its_labels_places_and_a_small_one_little():
     labels, groups = np.zeros(300, int), np.repeat([0, 1, 2], 100)
     own, wrong = np.repeat([0, 1, 2], [50, 50, 2]), np.r_[np.zeros(50), np.ones(50), np.ones(2)].astype(bool)
-    parts, needs = parts_by_group((labels, groups), (np.zeros(102, int), own), wrong, np.array([wrong.mean()]))
+    parts, known, needs = parts_by_group((labels, groups), (np.zeros(102, int), own), wrong, np.array([wrong.mean()]))
     first, failing, small = (needs[parts[groups == group][0]] for group in range(3))
+    assert all(known[own == group][0] == parts[groups == group][0] for group in range(3))
     assert failing > 5 * first and parts[groups == 2][0] == 0 and small == pytest.approx(wrong.mean() / 3)
 
 
 def test_ten_thousand_groups_of_one_are_one_part_of_each_label(rng):
     labels, y, needs = rng.integers(0, 3, 10_000), rng.integers(0, 3, 10_000), np.array([0.1, 0.2, 0.3])
-    parts, found = parts_by_group((labels, np.arange(10_000)), (y, np.arange(10_000)), rng.random(10_000) < 0.2, needs)
+    parts, _, found = parts_by_group(
+        (labels, np.arange(10_000)), (y, np.arange(10_000)), rng.random(10_000) < 0.2, needs
+    )
     assert (parts == labels).all() and found == pytest.approx(needs)
 
 

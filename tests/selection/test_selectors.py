@@ -24,12 +24,20 @@ NEURONS = DebugOptions(metric="euclidean", space="neurons", layer_selection=Fals
 def make_candidates(trainer, splits):
     own = assess(trainer, splits)
 
-    def make(selector, members=(range(40), range(100, 160)), n_wanted=10, fault="underfit", assessment=own, **changes):
+    def make(
+        selector,
+        members=(range(40), range(100, 160)),
+        n_wanted=10,
+        fault="underfit",
+        assessment=own,
+        parts=None,
+        **changes,
+    ):
         groups = [Group(np.array(each, dtype=int), n_wanted) for each in members]
         options = replace(NEURONS, selector=selector, **changes)
         selection = InputSelection(ModelOutputs(trainer, splits), splits, options, np.random.default_rng(0))
         selection.reference_probabilities = np.random.default_rng(1).dirichlet(np.ones(10), len(splits.bug_fixing))
-        return look_at_candidates(selection, groups, fault, assessment)
+        return look_at_candidates(selection, groups, fault, assessment, parts)
 
     return make
 
@@ -92,6 +100,22 @@ def test_the_maps_of_the_compared_labels_are_those_of_all_diagnosis_samples(heat
     np.testing.assert_array_equal(part.of(3, heatmap), every.of(3, heatmap))
     expected = similarity_scores(compared.features, every.of(3, heatmap), "euclidean")
     np.testing.assert_array_equal(selector_scores(candidates), expected)
+
+
+@pytest.mark.parametrize("heatmap", ["hci", "hwi"])
+def test_candidates_are_compared_with_the_heat_map_of_their_part_of_a_label(heatmap, trainer, splits, make_candidates):
+    three, x, y = np.flatnonzero(splits.bug_fixing.y == 3), splits.held_out.x, splits.held_out.y
+    places, rng = np.arange(len(splits.bug_fixing)), np.random.default_rng(0)
+    pool, held_out = np.array(splits.bug_fixing.y), np.array(y)
+    pool[three[places[: len(three)] % 2 == 0]] = 10  # a part of the threes
+    held_out[(y == 3) & (rng.random(len(y)) < 0.5)] = 10
+    made = make_candidates("similarity", (three,), space="pixels", heatmap=heatmap, parts=(pool, held_out))
+    right, scores = trainer.predict(x).argmax(axis=1) == y, selector_scores(made)
+    for part in (3, 10):
+        wanted = x[(held_out == part) & (right == (heatmap == "hci"))].mean(axis=0)
+        own = splits.bug_fixing.take(three[pool[three] == part])[0]
+        expected = similarity_scores(own, wanted, "euclidean")
+        np.testing.assert_allclose(scores[pool[three] == part], expected, rtol=1e-4)
 
 
 def test_overfit_labels_have_a_similarity_of_their_own(score):
