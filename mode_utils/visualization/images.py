@@ -65,26 +65,42 @@ def prediction_captions(probabilities, labels, class_names):
     return "is " + names[labels] + ", says " + names[said] + "\n" + percent(sure), said == labels
 
 
-def plot_failure_modes(modes, samples, labels, probabilities, ax, class_names, width=8):
-    """Draw failure modes of images, a row each: the means of right and of its wrong samples, then some of these.
+def plot_failure_modes(modes, samples, labels, probabilities, ax, class_names, width=7):
+    """Draw failure modes of images, a row each: the means of right and of its wrong samples, what is more in the wrong
+    ones (red; blue: less), then some of these.
 
     `samples` (n, height, width[, channels]), `labels` (n,), `probabilities` (n, n_classes): all that were searched.
     """
     images = np.asarray(samples, float)
     images = images.mean(axis=-1) if images.ndim == 4 else images
-    grid = np.full((len(modes), 2 + width, *images.shape[1:]), np.nan)
+    grid = np.full((len(modes), 3 + width, *images.shape[1:]), np.nan)
     captions = np.full(grid.shape[:2], "", dtype=object)
     right = probabilities.argmax(axis=1) == labels
     for row, mode in enumerate(modes):
         of_label, some = right & (labels == mode.label), mode.wrong[:width]
         grid[row, 0] = images[of_label].mean(axis=0) if of_label.any() else np.nan
-        grid[row, 1], grid[row, 2 : 2 + len(some)] = images[mode.wrong].mean(axis=0), images[some]
+        grid[row, 1], grid[row, 3 : 3 + len(some)] = images[mode.wrong].mean(axis=0), images[some]
         captions[row, :2] = f"mean of\n{of_label.sum()} right", f"mean of\n{len(mode.wrong)} wrong"
-        for place, each in enumerate(probabilities[some], start=2):
+        captions[row, 2] = "wrong minus\nright" if of_label.any() else ""
+        for place, each in enumerate(probabilities[some], start=3):
             captions[row, place] = f"says {class_names[each.argmax()]}\n{each.max():.0%} sure"
     rows = [f"{class_names[mode.label]}: {mode.error:.0%} wrong\n(else {mode.elsewhere:.0%})" for mode in modes]
     title = "Failure modes: where a label fails, and the most typical of what is wrong there"
-    return plot_image_grid(grid, ax, rows, [""] * grid.shape[1], title, captions=captions)
+    plot_image_grid(grid, ax, rows, [""] * grid.shape[1], title, captions=captions)
+    _draw_differentials(grid[:, 1] - grid[:, 0], ax, column=2)
+    return ax
+
+
+def _draw_differentials(maps, ax, column):
+    """Draw maps (n_rows, height, width) on a scale of their own, around white, over a column of a grid of images."""
+    n_rows, height, width = maps.shape
+    limit, ends = np.nanmax(np.abs(maps), initial=0) or 1, (ax.get_xlim(), ax.get_ylim())
+    x, step = column * (width + _GAP) - 0.5, (abs(np.diff(ends[1])[0]) + _GAP) / n_rows
+    for row, each in enumerate(maps):
+        top = row * step - 0.5
+        place = (x, x + width, top + height, top)
+        ax.imshow(each, cmap="RdBu_r", vmin=-limit, vmax=limit, extent=place, interpolation="nearest")
+    ax.set(xlim=ends[0], ylim=ends[1])
 
 
 def _with_room(images, limit, captions):
