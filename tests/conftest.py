@@ -1,10 +1,16 @@
+import gc
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core each, before anything reads how many there are
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # tests start processes: each would compile the package anew
+sys.dont_write_bytecode = False
+gc.disable()  # until all is imported, of which nothing is garbage
 
 import numpy as np
 import pytest
@@ -12,15 +18,9 @@ from browsing import open_browser
 from filelock import FileLock
 from hypothesis import settings
 
-from mode_utils.data import load_dataset
-from mode_utils.model_training import build_model, train_initial_model
-from mode_utils.networks.trainer import Trainer
-from mode_utils.run_setup import RunSetup, split_for_run
-
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it, and so would sweeps
-SMALL = RunSetup(n_train=2_000, n_bug_fixing=1_500, n_validation=500, n_test=1_000, initial_epochs=1)
 
 
 @pytest.fixture
@@ -28,30 +28,42 @@ def rng():
     return np.random.default_rng(0)
 
 
+# the package is imported where it is first needed: the process that only hands out tests does without TensorFlow
 @pytest.fixture(scope="session")
 def mnist():
+    from mode_utils.data import load_dataset
+
     return load_dataset("mnist")
 
 
 @pytest.fixture(scope="session")
 def small_setup():
-    return SMALL
+    from mode_utils.run_setup import RunSetup
+
+    return RunSetup(n_train=2_000, n_bug_fixing=1_500, n_validation=500, n_test=1_000, initial_epochs=1)
 
 
 @pytest.fixture(scope="session")
-def splits(mnist):
-    return split_for_run(mnist, SMALL, seed=0)
+def splits(mnist, small_setup):
+    from mode_utils.run_setup import split_for_run
+
+    return split_for_run(mnist, small_setup, seed=0)
 
 
 @pytest.fixture(scope="session")
 def shared_trainer():
+    from mode_utils.model_training import build_model
+    from mode_utils.networks.trainer import Trainer
+
     return Trainer(build_model())
 
 
 @pytest.fixture(scope="session")
-def initial_state(shared_trainer, splits):
+def initial_state(shared_trainer, splits, small_setup):
+    from mode_utils.model_training import train_initial_model
+
     with shared_trainer.at():
-        train_initial_model(shared_trainer, splits, SMALL, seed=0)
+        train_initial_model(shared_trainer, splits, small_setup, seed=0)
         return shared_trainer.state()
 
 
@@ -101,3 +113,7 @@ def pytest_collection_modifyitems(config, items):
     if not config.option.every:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("nightly")])
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+def pytest_runtestloop():
+    gc.enable()
