@@ -51,11 +51,34 @@ def splits(mnist, small_setup):
 
 
 @pytest.fixture(scope="session")
-def shared_trainer():
-    from mode_utils.model_training import build_model
-    from mode_utils.networks.trainer import Trainer
+def one_trainer():
+    """Return a `new_trainer` that builds a model of a kind once: to trace it takes longer than to train it."""
+    from mode_utils.model_training import new_trainer
+    from mode_utils.run_setup import scenario_of
 
-    return Trainer(build_model())
+    built = {}
+
+    def one(dataset, setup):
+        width = scenario_of(setup).width * setup.width
+        kind = setup.architecture, dataset.x_train.shape[1:], dataset.n_classes, width
+        built[kind] = built.get(kind) or new_trainer(dataset, setup)
+        return built[kind]
+
+    return one
+
+
+@pytest.fixture
+def built_once(one_trainer, monkeypatch):
+    """Have repeated runs take the one trainer of a kind of model; each run draws its weights afresh."""
+    from mode_utils import model_training, repeated_runs
+
+    monkeypatch.setattr(repeated_runs, "new_trainer", one_trainer)
+    monkeypatch.setattr(model_training, "new_trainer", one_trainer)
+
+
+@pytest.fixture(scope="session")
+def shared_trainer(one_trainer, mnist, small_setup):
+    return one_trainer(mnist, small_setup)
 
 
 @pytest.fixture(scope="session")
