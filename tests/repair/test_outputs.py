@@ -112,6 +112,7 @@ def test_the_command_leaves_a_whole_folder_and_names_are_inert(example, tmp_path
     assert main([str(tmp_path / "arrays.npz"), str(tmp_path / "out"), "--budget", "50"]) == 2
 
 
+@pytest.mark.nightly  # by day a round of labels and a fitted head import none
 def test_no_framework_is_imported(example, tmp_path):
     np.savez(tmp_path / "arrays.npz", **example)
     code = (
