@@ -1,5 +1,6 @@
 """The walkthrough beside its defaults: each pair of values of its first parameters, tiny, in this process."""
 
+from itertools import product
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -37,6 +38,7 @@ ODD = {
     "few of each label": {"n_bug_fixing": 30, "batch_size": 5, "n_train": 20, "space": "importance", "heatmap": "dhwi"},
     "looked at on test": {"diagnose_on": "test", "space": "neurons", "theta": 1.0, "gamma": 0.0, "pool": "rare"},
 }
+PRESETS = list(product(mode.PRESETS, [True, False]))
 
 
 def walk(folder, illustrated, **parameters):
@@ -93,8 +95,7 @@ def test_the_walkthrough_runs_with_odd_data_too(what, walked):
     check(walked(True, **({"batch_size": 10, "max_iterations": 1, "compare": []} | ODD[what])))
 
 
-@pytest.mark.parametrize("preset", mode.PRESETS)
-@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize(("preset", "labelled"), by_night(PRESETS, but=cover(PRESETS)))
 def test_a_seed_gives_one_number_by_hand_and_in_repeated_runs_and_its_first_batch_is_the_one_shown(
     preset, labelled, mnist, one_trainer, built_once
 ):

@@ -5,6 +5,7 @@ import pytest
 from quick_fit import quick_fit
 from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
+from tiers import by_night
 
 from mode_utils.networks.backend import keras
 from mode_utils.repair import assess_case, choose_inputs, find_faults, map_pool, open_case, save_map
@@ -13,7 +14,7 @@ from mode_utils.repair.reading.arrays import check_arrays
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=["labelled", "unlabelled"])
+@pytest.fixture(scope="module", params=by_night(["labelled", "unlabelled"], but=["labelled"]))
 def mapped(request):
     """Return a case with copies and foreign samples, what is known of its pool, and the map."""
     keras.utils.set_random_seed(0)
