@@ -14,11 +14,13 @@ import pytest
 from tiers import by_night
 
 from mode_utils.repair import case
+from mode_utils.repair.choosing import mapped_pool
 from mode_utils.similarity import METRICS
 from mode_utils.support.notebook.kernels import Watch, run_notebook
 from mode_utils.support.notebook.parameters import ParameterError, check_values, read_declared
 from mode_utils.support.notebook.shell import execute_here
 from mode_utils.sweep.grid import check_sweep, load_sweep
+from mode_utils.visualization.pool_map import map_positions
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 STAGES = ("mode_utils.repeated_runs", "mode_utils.repair", "mode_utils.study.comparisons", "mode_utils.visualization")
@@ -192,6 +194,7 @@ def test_the_study_of_pools_is_a_function_of_its_parameters(compare, labelled, s
 def test_the_repair_makes_its_own_example_and_leaves_a_repaired_model(study, monkeypatch, tmp_path):
     less = {"n_train": 5_000, "n_bug_fixing": 3_000, "n_validation": 1_000, "n_test": 1_000}  # by day
     monkeypatch.setattr(case, "RunSetup", partial(case.RunSetup, **less))
+    monkeypatch.setattr(mapped_pool, "map_positions", partial(map_positions, n_landmarks=60))
     study("repair", budget=200)
     found = {path.name for path in (tmp_path / "output/repair-1").iterdir()}
     assert {"selected.csv", "diagnosis.json", "repaired.keras"} <= found
