@@ -138,5 +138,6 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop():
     gc.enable()
