@@ -6,12 +6,15 @@ READY_FOR_TESTS := $(VENV)/.ready-for-tests
 READY_FOR_DOCS := $(VENV)/.ready-for-docs
 SITE := docs/_build/html
 comma := ,
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 # uv installs many times as fast as pip, which steps in where uv does not find the packages: it does not read pip's settings
-install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt $(1) || $(PIP) -c constraints.txt $(1)
+install = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt $(1) || $(PIP) -c constraints.txt $(1)
 SWEEP ?= notebooks/sweeps/metrics.yml
 CLAIMS := metrics neurons leak earth_mover
 EXTENSIONS := layers overfitting ratio selectors exploration validation heads cifar10 pools campaigns contract
+
+# a quarter of what is installed is ever imported: only that is compiled, once, and kept
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sweep test check reproduce claims study report figures film metrics walkthrough notebooks lab lint readme docs docs-test dist bench constraints clean
@@ -26,6 +29,8 @@ $(READY): requirements.txt pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) 'uv>=0.5'
 	$(call install,-e .)
+	@$(BIN)/python -c 'import keras' 2> /dev/null & \
+	$(BIN)/python -c 'import bokeh.models, distributed, papermill, seaborn, sklearn.manifold'; wait
 	@touch $@
 
 $(READY_FOR_TESTS): $(READY)

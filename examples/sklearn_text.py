@@ -82,7 +82,8 @@ def save_features(table, path, features=features_of, seed=0):
     pool = np.flatnonzero(labels == "")
     arrays = {"features_train": x[train], "features_validation": x[validation], "features_pool": x[pool]}
     arrays |= {"y_train": labels[train], "y_validation": labels[validation]}
-    np.savez(path, **arrays, names_pool=table["text"].to_numpy(str)[pool])  # the page for labels shows names
+    texts = table["text"].to_numpy(str)  # the page for labels shows them, and failure modes are told by their words
+    np.savez(path, **arrays, names_pool=texts[pool], names_validation=texts[validation])
     return pool
 
 

@@ -1,10 +1,16 @@
+import gc
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core each, before anything reads how many there are
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # tests start processes: each would compile the package anew
+sys.dont_write_bytecode = False
+gc.disable()  # until all is imported, of which nothing is garbage
 
 import numpy as np
 import pytest
@@ -12,15 +18,9 @@ from browsing import open_browser
 from filelock import FileLock
 from hypothesis import settings
 
-from mode_utils.data import load_dataset
-from mode_utils.model_training import build_model, train_initial_model
-from mode_utils.networks.trainer import Trainer
-from mode_utils.run_setup import RunSetup, split_for_run
-
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it, and so would sweeps
-SMALL = RunSetup(n_train=2_000, n_bug_fixing=1_500, n_validation=500, n_test=1_000, initial_epochs=1)
 
 
 @pytest.fixture
@@ -28,30 +28,65 @@ def rng():
     return np.random.default_rng(0)
 
 
+# the package is imported where it is first needed: the process that only hands out tests does without TensorFlow
 @pytest.fixture(scope="session")
 def mnist():
+    from mode_utils.data import load_dataset
+
     return load_dataset("mnist")
 
 
 @pytest.fixture(scope="session")
 def small_setup():
-    return SMALL
+    from mode_utils.run_setup import RunSetup
+
+    return RunSetup(n_train=2_000, n_bug_fixing=1_500, n_validation=500, n_test=1_000, initial_epochs=1)
 
 
 @pytest.fixture(scope="session")
-def splits(mnist):
-    return split_for_run(mnist, SMALL, seed=0)
+def splits(mnist, small_setup):
+    from mode_utils.run_setup import split_for_run
+
+    return split_for_run(mnist, small_setup, seed=0)
 
 
 @pytest.fixture(scope="session")
-def shared_trainer():
-    return Trainer(build_model())
+def one_trainer():
+    """Return a `new_trainer` that builds a model of a kind once: to trace it takes longer than to train it."""
+    from mode_utils.model_training import new_trainer
+    from mode_utils.run_setup import scenario_of
+
+    built = {}
+
+    def one(dataset, setup):
+        width = scenario_of(setup).width * setup.width
+        kind = setup.architecture, dataset.x_train.shape[1:], dataset.n_classes, width
+        built[kind] = built.get(kind) or new_trainer(dataset, setup)
+        return built[kind]
+
+    return one
+
+
+@pytest.fixture
+def built_once(one_trainer, monkeypatch):
+    """Have repeated runs take the one trainer of a kind of model; each run draws its weights afresh."""
+    from mode_utils import model_training, repeated_runs
+
+    monkeypatch.setattr(repeated_runs, "new_trainer", one_trainer)
+    monkeypatch.setattr(model_training, "new_trainer", one_trainer)
 
 
 @pytest.fixture(scope="session")
-def initial_state(shared_trainer, splits):
+def shared_trainer(one_trainer, mnist, small_setup):
+    return one_trainer(mnist, small_setup)
+
+
+@pytest.fixture(scope="session")
+def initial_state(shared_trainer, splits, small_setup):
+    from mode_utils.model_training import train_initial_model
+
     with shared_trainer.at():
-        train_initial_model(shared_trainer, splits, SMALL, seed=0)
+        train_initial_model(shared_trainer, splits, small_setup, seed=0)
         return shared_trainer.state()
 
 
@@ -102,3 +137,8 @@ def pytest_collection_modifyitems(config, items):
     if not config.option.every:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("nightly")])
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop():
+    gc.enable()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tiers import by_night
 
 from mode_utils.repair import choose_from_arrays
 
@@ -67,7 +68,10 @@ def test_means_of_tokens_leave_out_what_only_fills_a_row(load):
     assert np.allclose(found[0], first / np.linalg.norm(first)) and np.allclose(np.linalg.norm(found, axis=1), 1)
 
 
-@pytest.mark.parametrize(("name", "lacking"), [("transformers_text", "transformers"), ("pytorch_resnet", "torch")])
+LACKING = [("transformers_text", "transformers"), ("pytorch_resnet", "torch")]
+
+
+@pytest.mark.parametrize(("name", "lacking"), by_night(LACKING, but=LACKING[:1]))
 def test_a_framework_that_is_not_there_is_one_sentence(name, lacking, tmp_path):
     code = f"import sys, runpy; sys.modules[{lacking!r}] = None; sys.path.insert(0, sys.argv[1]); "
     code += f"runpy.run_path(sys.argv[1] + '/{name}.py', run_name='__main__')"

@@ -6,7 +6,9 @@ import pytest
 
 import mode_utils as mode
 from mode_utils.failure_modes import LEAST_GAP, find_failure_modes, number_modes
-from mode_utils.repair.choosing.told_modes import say_mode, tell_apart
+from mode_utils.repair.choosing.choice import assess_case
+from mode_utils.repair.choosing.told_modes import say_mode, say_modes, tell_apart
+from mode_utils.repair.outputs import open_outputs
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +123,25 @@ def test_a_rule_of_two_conditions_tells_a_mode_apart_and_none_is_made_up():
     assert "width is above" in tell_apart(noise.assign(width=x[:, 4]), found, labels)
 
 
+def test_a_mode_of_texts_is_told_by_a_word():
+    rng = np.random.default_rng(3)
+    x, labels, predictions, truth = planted(rng)
+    probabilities = 0.01 + 0.96 * np.eye(N_CLASSES)[predictions]
+    beside = rng.choice(["please", "today", "my card", "again"], (len(labels), 2))
+    texts = [
+        f"{'Transfer' if there else 'lost'}, {' '.join(more)}" for there, more in zip(truth == 0, beside, strict=True)
+    ]
+    arrays = {"probabilities_validation": probabilities, "features_validation": x, "y_validation": labels}
+    arrays |= {"probabilities_pool": probabilities, "features_pool": x, "names_validation": np.array(texts)}
+    case = open_outputs(arrays, 20)
+    (told,) = say_modes(case, assess_case(case))
+    assert "'transfer' is there" in told or "'lost' is absent" in told, told
+    with pytest.raises(ValueError, match=r"names_validation has shape \(3,\)|has 3"):
+        open_outputs(arrays | {"names_validation": np.array(texts[:3])}, 20)
+    with pytest.raises(ValueError, match="names_validation has no name for 1 of 800 samples"):
+        open_outputs(arrays | {"names_validation": np.array(["", *texts[1:]])}, 20)
+
+
 def test_a_style_that_training_lacks_is_a_mode_of_a_network():
     """Sevens of MNIST that lie on their side, as no training sample does."""
     data = mode.load_dataset("mnist")
@@ -155,6 +176,10 @@ def test_modes_are_drawn(tmp_path):
     viz.plot_failure_modes(found, images, labels, probabilities, ax, "abcd")
     fig.savefig(tmp_path / "modes.png")
     assert len(ax.texts) == 20 and len(ax.get_yticklabels()) == 2
+    right = predictions == labels
+    for picture, each in zip(ax.images[1:], found, strict=True):  # the differentials
+        difference = images[each.wrong].mean(axis=0) - images[right & (labels == each.label)].mean(axis=0)
+        np.testing.assert_allclose(picture.get_array(), difference)
     plt.close(fig)
 
 

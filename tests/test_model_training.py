@@ -64,11 +64,11 @@ def test_width_widens_the_network_beside_the_scenario(mnist):
     assert widths == [28, 56, 560]
 
 
-def test_the_learning_curve_is_steep_where_samples_are_few(mnist):
+def test_the_learning_curve_is_steep_where_samples_are_few(mnist, one_trainer):
     slopes = []
     for scenario in ("underfit", "healthy"):
         setup = RunSetup(20_000, 500, 2_000, 500, scenario=scenario)
-        splits, trainer = split_for_run(mnist, setup, 0), new_trainer(mnist, setup)
+        splits, trainer = split_for_run(mnist, setup, 0), one_trainer(mnist, setup)
         slopes.append(learning_curve_slope(trainer, splits, 0))
     assert slopes[0] > 0.01 > abs(slopes[1])
     assert learning_curve_slope(trainer, splits, 0) == slopes[1]

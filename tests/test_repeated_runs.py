@@ -13,7 +13,7 @@ from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import TIMES
 from mode_utils.support.streams import run_streams
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("built_once")]
 
 OPTIONS = DebugOptions(batch_size=100, max_iterations=2, epochs=1)
 

@@ -8,16 +8,22 @@ from tiers import by_night
 
 from mode_utils.assessment import assess
 from mode_utils.data import Dataset
-from mode_utils.model_training import new_trainer, train_initial_model
+from mode_utils.model_training import train_initial_model
 from mode_utils.run_setup import SCENARIOS, STARVED_LABELS, RunSetup, check_study_parameters, split_for_run
 
 SMALL = RunSetup(n_train=10_000, n_bug_fixing=500, n_validation=2_000, n_test=2_000)
 
 
-def initial_model(dataset, setup, seed=0):
-    splits, trainer = split_for_run(dataset, setup, seed), new_trainer(dataset, setup)
-    train_initial_model(trainer, splits, setup, seed)
-    return splits, assess(trainer, splits, theta=0.92, gamma=0.10)
+@pytest.fixture
+def initial_model(mnist, one_trainer):
+    """Return a function: the splits of a setup, and the assessment of the model that is trained on them."""
+
+    def train(setup):
+        splits, trainer = split_for_run(mnist, setup, 0), one_trainer(mnist, setup)
+        train_initial_model(trainer, splits, setup, 0)
+        return splits, assess(trainer, splits, theta=0.92, gamma=0.10)
+
+    return train
 
 
 def test_only_training_samples_differ_between_scenarios(mnist):
@@ -30,8 +36,8 @@ def test_only_training_samples_differ_between_scenarios(mnist):
         np.testing.assert_array_equal(splits.train.y, mnist.y_train[splits.train.index])
 
 
-def test_starved_labels_keep_1_percent_and_are_the_ones_that_fail(mnist):
-    splits, assessment = initial_model(mnist, replace(SMALL, scenario="starved"))
+def test_starved_labels_keep_1_percent_and_are_the_ones_that_fail(initial_model):
+    splits, assessment = initial_model(replace(SMALL, scenario="starved"))
     counts = np.bincount(splits.train.y)
     assert all(5 <= counts[label] <= 15 for label in STARVED_LABELS)
     assert set(assessment.buggy["underfit"]) >= set(STARVED_LABELS)
@@ -49,14 +55,14 @@ def test_no_scenario_is_a_healthy_one_by_another_name(n_classes, n_train, scenar
     assert healthy == n_train and sick < healthy and (scenario == "starved" or sick <= -(-healthy // 4))
 
 
-def test_the_underfit_model_is_bad_at_most_labels(mnist):
-    _, assessment = initial_model(mnist, replace(SMALL, scenario="underfit"))
+def test_the_underfit_model_is_bad_at_most_labels(initial_model):
+    _, assessment = initial_model(replace(SMALL, scenario="underfit"))
     assert len(assessment.buggy["underfit"]) >= 5
 
 
 @pytest.mark.parametrize("architecture", by_night(["dense", "cnn"], but=["dense"]))
-def test_the_overfit_model_knows_its_samples_by_heart_and_has_three_overfit_labels(architecture, mnist):
-    _, assessment = initial_model(mnist, replace(SMALL, scenario="overfit", architecture=architecture))
+def test_the_overfit_model_knows_its_samples_by_heart_and_has_three_overfit_labels(architecture, initial_model):
+    _, assessment = initial_model(replace(SMALL, scenario="overfit", architecture=architecture))
     assert assessment.scores["train_accuracy"] == 1
     assert len(assessment.buggy["overfit"]) >= 3
 

@@ -1,6 +1,6 @@
 """The walkthrough beside its defaults: each pair of values of its first parameters, tiny, in this process."""
 
-from functools import cache
+from itertools import product
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,9 +11,8 @@ from all_pairs import all_pairs
 from tiers import by_night, cover
 
 import mode_utils as mode
-from mode_utils import model_training, repeated_runs
-from mode_utils.networks.trainer import Trainer
-from mode_utils.run_setup import SCENARIOS, scenario_of
+from mode_utils import repeated_runs
+from mode_utils.run_setup import SCENARIOS
 from mode_utils.selection.allocation import SERVE_BUGS
 from mode_utils.selection.replay import Replay
 from mode_utils.similarity import METRICS, SPATIAL
@@ -39,17 +38,7 @@ ODD = {
     "few of each label": {"n_bug_fixing": 30, "batch_size": 5, "n_train": 20, "space": "importance", "heatmap": "dhwi"},
     "looked at on test": {"diagnose_on": "test", "space": "neurons", "theta": 1.0, "gamma": 0.0, "pool": "rare"},
 }
-
-
-@cache
-def trainer_of(architecture, shape, n_classes, width):
-    return Trainer(model_training.build_model(architecture, shape, n_classes, width))
-
-
-def one_trainer(dataset, setup):
-    """Build a model of a kind once: tracing takes longer than all else here."""
-    width = scenario_of(setup).width * setup.width
-    return trainer_of(setup.architecture, dataset.x_train.shape[1:], dataset.n_classes, width)
+PRESETS = list(product(mode.PRESETS, [True, False]))
 
 
 def walk(folder, illustrated, **parameters):
@@ -72,9 +61,7 @@ def one_as_six(dataset, options, n_runs, seed, setup):
 
 
 @pytest.fixture
-def walked(monkeypatch, tmp_path):
-    monkeypatch.setattr(repeated_runs, "new_trainer", one_trainer)
-    monkeypatch.setattr(model_training, "new_trainer", one_trainer)
+def walked(built_once, monkeypatch, tmp_path):
     monkeypatch.setattr(mode, "repeat_runs", one_as_six, raising=False)
     yield lambda illustrated, **parameters: walk(tmp_path, illustrated, **parameters)
     plt.close("all")
@@ -108,10 +95,9 @@ def test_the_walkthrough_runs_with_odd_data_too(what, walked):
     check(walked(True, **({"batch_size": 10, "max_iterations": 1, "compare": []} | ODD[what])))
 
 
-@pytest.mark.parametrize("preset", mode.PRESETS)
-@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize(("preset", "labelled"), by_night(PRESETS, but=cover(PRESETS)))
 def test_a_seed_gives_one_number_by_hand_and_in_repeated_runs_and_its_first_batch_is_the_one_shown(
-    preset, labelled, mnist
+    preset, labelled, mnist, one_trainer, built_once
 ):
     setup = mode.RunSetup(**{name: size for name, size in TINY.items() if name != "epochs"}, labelled=labelled)
     options = mode.DebugOptions.preset(preset, batch_size=30, max_iterations=1, epochs=1)

@@ -299,7 +299,7 @@ def _as_data(arrays, names):
     groups, told = gather_groups(arrays_of_groups(arrays))
     return OwnData(
         train, y_train, validation, arrays["y_validation"], arrays[f"{what}_pool"], arrays.get("y_pool"),
-        None, None, names, arrays.get("names_pool"), told, groups,
+        None, None, names, arrays.get("names_pool"), told, groups, arrays.get("names_validation"),
     )  # fmt: skip
 
 

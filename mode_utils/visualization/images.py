@@ -66,10 +66,10 @@ def prediction_captions(probabilities, labels, class_names):
 
 
 def plot_failure_modes(modes, samples, labels, probabilities, ax, class_names, width=7):
-    """Draw failure modes of images, a row each: the means of right and of its wrong samples, what is more in the wrong
-    ones (red; blue: less), then some of these.
+    """Draw failure modes of images, a row each: means of right and of its wrong samples, the differential, and some.
 
-    `samples` (n, height, width[, channels]), `labels` (n,), `probabilities` (n, n_classes): all that were searched.
+    What is more in wrong ones is red, less blue. `samples` (n, height, width[, channels]), `labels` (n,),
+    `probabilities` (n, n_classes): all that were searched.
     """
     images = np.asarray(samples, float)
     images = images.mean(axis=-1) if images.ndim == 4 else images

@@ -190,10 +190,12 @@ def test_no_framework_is_imported(tmp_path):
     np.savez(tmp_path / "features.npz", **features(labelled=True))
     code = (
         "import sys; from mode_utils.repair.outputs import choose_from_arrays\n"
+        "from mode_utils.repair import say_health; from mode_utils.repair.choose_command import main\n"
         f"found = choose_from_arrays({str(tmp_path / 'features.npz')!r}, 50, {str(tmp_path / 'out')!r}, head=True)\n"
         "assert found.outcome and not {'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+    assert (tmp_path / "out/map.html").is_file()
 
 
 def put(name, place, value):

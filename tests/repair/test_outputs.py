@@ -10,6 +10,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neural_network import MLPClassifier
+from tiers import by_night
 
 from mode_utils.networks.backend import keras
 from mode_utils.repair import assess_case, choose_from_arrays, choose_inputs, find_faults, open_case
@@ -40,7 +41,7 @@ def outputs_of(predict, features, x, y, labelled=False):
     return arrays
 
 
-@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("labelled", by_night([False, True], but=[False]))
 def test_of_a_models_own_outputs_it_chooses_what_the_repair_chooses(labelled, digits):
     x, y = digits
     keras.utils.set_random_seed(0)
@@ -113,6 +114,7 @@ def test_the_command_leaves_a_whole_folder_and_names_are_inert(example, tmp_path
     assert main([str(tmp_path / "arrays.npz"), str(tmp_path / "out"), "--budget", "50"]) == 2
 
 
+@pytest.mark.nightly  # by day a round of labels and a fitted head import none
 def test_no_framework_is_imported(example, tmp_path):
     np.savez(tmp_path / "arrays.npz", **example)
     code = (

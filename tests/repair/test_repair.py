@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browsing import browser_needed, open_browser
+from quick_fit import quick_fit
 from sklearn.datasets import load_breast_cancer, load_digits
 from tiers import by_night
 
@@ -53,8 +54,7 @@ def trained(inputs, outputs, arrays, units, activation, loss, epochs=30):
     model = keras.Model(inputs, keras.layers.Dense(units, activation=activation)(outputs))
     model.compile(optimizer=keras.optimizers.Adam(0.003), loss=loss)
     y = arrays["y_train"]
-    model.fit(arrays["x_train"], y if units > 1 else y[:, None], epochs=epochs, verbose=0)
-    return model
+    return quick_fit(model, arrays["x_train"], y if units > 1 else y[:, None], epochs)
 
 
 def digits():
@@ -253,7 +253,7 @@ CONTRACTS = {
 }
 
 
-@pytest.mark.parametrize("name", CONTRACTS)
+@pytest.mark.parametrize("name", by_night(CONTRACTS, but=["broken"]))
 def test_what_becomes_of_a_contract_is_said_and_decides_whether_the_model_is_saved(
     name, digits_folder, monkeypatch, capsys
 ):

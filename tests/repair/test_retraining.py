@@ -11,6 +11,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from tiers import by_night
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.learning_rate import describe_rate
@@ -108,7 +109,7 @@ TOO_LOW = {
 }
 
 
-@pytest.mark.parametrize("name", TOO_LOW)
+@pytest.mark.parametrize("name", by_night(TOO_LOW, but=["cosine", "nothing, mixed"]))
 def test_a_rate_that_moves_nothing_is_said_and_replaced_by_one_that_does(name, starved):
     arrays, model = starved
     model.compile(TOO_LOW[name](), "sparse_categorical_crossentropy")
@@ -262,7 +263,7 @@ def test_balanced_lets_labels_weigh_alike_and_none_is_none():
     assert weights[:3].sum() == pytest.approx(weights[3]) and read_class_weights("none", "ab") is None
 
 
-@pytest.mark.parametrize("rare", [20, 60])
+@pytest.mark.parametrize("rare", by_night([20, 60], but=[20]))
 def test_a_model_that_always_says_no_is_stopped_and_goes_on_when_asked(rare):
     arrays = blobs([1_500, rare])
     model = fitted(arrays, epochs=1)

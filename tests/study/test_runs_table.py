@@ -10,7 +10,7 @@ from mode_utils.study.outcomes import paired_outcomes
 from mode_utils.study.runs_table import COLUMNS, TIMES, check_runs_table, configuration
 
 
-def test_a_study_makes_the_columns_of_the_contract_and_no_others(mnist, small_setup):
+def test_a_study_makes_the_columns_of_the_contract_and_no_others(mnist, small_setup, built_once):
     options = DebugOptions(batch_size=100, max_iterations=1, epochs=1)
     runs = repeat_runs(mnist, options, 1, 0, small_setup, cache_dir=None, progress=False)
     assert set(runs) == {*COLUMNS, *CONFIGURATION}

@@ -11,6 +11,7 @@ import time
 
 import pytest
 from bench import wait_until
+from tiers import by_night
 
 from mode_utils.sweep.__main__ import main
 
@@ -55,9 +56,10 @@ def kill_at_random(bench, rng):
     process.communicate()
 
 
-def test_killed_sweeps_leave_only_complete_cells_and_resume_to_the_same_tables(slow):
+@pytest.mark.parametrize("times", by_night([1, 3], but=[1]))
+def test_killed_sweeps_leave_only_complete_cells_and_resume_to_the_same_tables(times, slow):
     rng = random.Random(0)
-    for _ in range(2):
+    for _ in range(times):
         kill_at_random(slow, rng)
         assert_only_complete_cells(slow)
     status, output = slow.run()

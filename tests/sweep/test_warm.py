@@ -124,18 +124,15 @@ def test_a_warm_sweep_makes_the_same_tables(bench, module):
 
 
 def test_tensorflow_makes_its_context_after_the_fork(bench, run):
-    """Its threads would not survive one: a network is trained in the forked kernel."""
+    """Its threads would not survive one: a network is trained in the forked kernel, and here."""
     work = "import os\nimport numpy as np\nfrom mode_utils.model_training import build_model\n"
     work += "from mode_utils.networks.trainer import Trainer\n"
     work += "trainer = Trainer(build_model())\ntrainer.initialize(np.random.default_rng(0))\n"
     work += "x, y = np.random.default_rng(1).random((500, 28, 28), dtype=np.float32), np.arange(500) % 10\n"
     work += "losses = trainer.fit(x, y, epochs=1, rng=np.random.default_rng(2))\n"
     work += "open(output_dir + '/runs.csv', 'w').write(f'{losses.tobytes().hex()} {os.getppid()}')"
-    results = []
-    for value, preload in ((1.0, ("mode_utils.model_training",)), (2.0, ())):
-        outcome = run(value, work, preload=preload)
-        assert outcome.error is None
-        results.append((bench.cells / f"value={value}" / "runs.csv").read_text().split())
-    (warm_losses, server), (cold_losses, us) = results
-    assert warm_losses == cold_losses and int(us) == os.getpid() != int(server)
+    assert run(1.0, work, preload=("mode_utils.model_training",)).error is None
+    warm_losses, server = (bench.cells / "value=1.0/runs.csv").read_text().split()
+    exec(work, {"output_dir": str(bench.folder)})
+    assert warm_losses == (bench.folder / "runs.csv").read_text().split()[0]
     assert "mode_utils.support.notebook.warm" in psutil.Process(int(server)).cmdline()

@@ -1,5 +1,9 @@
 """Failure modes of a case: where they are sought, what tells them apart, and what is said of them."""
 
+import re
+from collections import Counter
+from itertools import chain
+
 import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier
@@ -10,6 +14,7 @@ from mode_utils.repair.reading.array_values import are_numbers_of_things
 NO_MODE = "no part of a label was found that fails while the rest does not: labels fail as a whole, or here and there"
 _MOST_COLUMNS = 200  # of a table, in which a rule is sought
 _MOST_VALUES = 50  # of a column of texts
+_FEWEST = 5  # texts with a word that a rule may have
 _MOST_BYTES = 400e6  # of samples that modes are sought in
 _LEAST_GAIN = 1e-3  # of purity by a condition; balanced weights leave a pure leaf a rest of rounding
 _CLEAR = 0.8  # share of a rule's samples that are in the mode, at least
@@ -30,7 +35,7 @@ def case_modes(case, predictions):
 
 
 def say_modes(case, report):
-    """Return a sentence on each mode of a case's Report, with a rule by columns of a table, or groups, if there is one.
+    """Return a sentence on each mode of a case's Report, with a rule by columns, groups or words, if there is one.
 
     Where no mode is found, but labels fail, the sentence says so.
     """
@@ -39,6 +44,8 @@ def say_modes(case, report):
         columns = pd.DataFrame(np.asarray(data.x_validation)).add_prefix("column ")
     if (groups := data.groups_in("validation")) is not None:
         columns = columns.assign(group=data.groups.names[groups])
+    if data.names_validation is not None:
+        columns = columns.join(_words(data.names_validation))
     said = [say_mode(mode, data.y_validation, data.class_names, columns) for mode in report.modes]
     return said or [NO_MODE] * bool((report.labels["fault"] != "").any())
 
@@ -83,6 +90,13 @@ def tell_apart(columns, mode, labels):
         return None
     found = f"{inside[there].sum()} of its {inside.sum()} samples and {(~inside)[there].sum()} others"
     return f"{' and '.join(_conditions(tree.tree_, best, list(table)))}: {found}"
+
+
+def _words(texts):
+    """Return whether each text has each of the most frequent words, a column for each."""
+    words = [set(re.findall(r"\w\w+", text.lower())) for text in texts]
+    most = [word for word, n in Counter(chain(*words)).most_common(_MOST_COLUMNS) if n >= _FEWEST]
+    return pd.DataFrame({f"{word!r}": ["there" if word in each else "absent" for each in words] for word in most})
 
 
 def _as_numbers(columns, inside):

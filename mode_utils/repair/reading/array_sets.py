@@ -22,20 +22,21 @@ class ArraySet(NamedTuple):
 
 
 SAMPLES = ArraySet(required=("x_train", "y_train", "x_validation", "y_validation", "x_pool"),
-                   optional=("y_pool", "names_pool", "x_test", "y_test", *(f"groups_{role}" for role in ROLES)),
+                   optional=("y_pool", "names_pool", "names_validation", "x_test", "y_test",
+                             *(f"groups_{role}" for role in ROLES)),
                    together=(("x_test", ("y_test",)), ("y_test", ("x_test",)),
                              ("groups_test", ("x_test",))))  # fmt: skip
 OUTPUTS = ArraySet(
     required=("probabilities_pool", "features_pool", "probabilities_validation", "features_validation", "y_validation"),
     optional=("y_pool", "names_pool", "class_names", "features_train", "probabilities_train", "y_train", "x_pool",
-              "x_train", "x_validation", *(f"groups_{role}" for role in ROLES[:3])),
+              "x_train", "x_validation", "names_validation", *(f"groups_{role}" for role in ROLES[:3])),
     together=(("x_pool", ("x_validation",)), ("x_validation", ("x_pool",)), ("x_train", ("x_pool",)),
               *((f"{kind}_train", ("y_train",)) for kind in ("features", "probabilities", "x")),
               ("y_train", ("features_train", "probabilities_train"))),
 )  # fmt: skip
 OUTPUTS_BESIDE_SHARDS = ArraySet(tuple(name for name in OUTPUTS.required if not name.endswith("_pool")),
                                  ("class_names", "features_train", "probabilities_train", "y_train", "groups_train",
-                                  "groups_validation"),
+                                  "groups_validation", "names_validation"),
                                  OUTPUTS.together)  # fmt: skip
 
 FEATURES = ArraySet(("features_train", "y_train", "features_validation", "y_validation", "features_pool"),
@@ -142,7 +143,7 @@ def _read_role(role, arrays, class_names, n_classes):
     if (name := f"y_{role}") in arrays:
         arrays[name] = labels_of(name, arrays[name], max(sizes.values()), class_names, n_classes)
     if (name := f"names_{role}") in arrays:
-        arrays[name] = names_of(arrays[name], max(sizes.values()))
+        arrays[name] = names_of(arrays[name], max(sizes.values()), name)
     if (name := f"groups_{role}") in arrays:
         arrays[name] = groups_of(name, arrays[name])
 

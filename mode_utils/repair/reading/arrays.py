@@ -28,9 +28,10 @@ class OwnData:
     x_test: np.ndarray | None  # what only scores
     y_test: np.ndarray | None
     class_names: tuple[str, ...]
-    names_pool: np.ndarray | None = None  # (n,) str, such as their files
+    names_pool: np.ndarray | None = None  # (n,) str, such as their files, or the texts that they are
     notes: tuple[str, ...] = ()  # how the arrays were read, and what is odd about them
     groups: Groups | None = None  # what samples share beside their label
+    names_validation: np.ndarray | None = None  # (n,) str, whose words tell failure modes apart
 
     @property
     def n_classes(self):

@@ -83,18 +83,18 @@ def labels_of(name, y, n, class_names=None, n_classes=None):
     return y.astype(np.int32)
 
 
-def names_of(names, n):
-    """Return the names of n samples as texts; raise a ValueError if one is missing, or two are the same."""
+def names_of(names, n, name="names_pool"):
+    """Return the names of n samples as texts; a ValueError if one is missing, or two of a pool are the same."""
     names = as_plain(names)
     if names.dtype.kind != "U" or names.shape != (n,):
-        told = f"names_pool has shape {names.shape} and dtype {names.dtype}"
+        told = f"{name} has shape {names.shape} and dtype {names.dtype}"
         raise ValueError(f"{told}: it needs a text for each of the {n} samples")
-    names = np.array([printable(name) for name in names.tolist()], str)
+    names = np.array([printable(each) for each in names.tolist()], str)
     if (empty := np.flatnonzero(names == "")).size:
-        told = f"names_pool has no name for {empty.size} of {n} samples, the first is sample {empty[0]}"
+        told = f"{name} has no name for {empty.size} of {n} samples, the first is sample {empty[0]}"
         raise ValueError(f"{told}: give each its own")
     values, counts = np.unique(names, return_counts=True)
-    if counts.max() > 1:
+    if counts.max() > 1 and name == "names_pool":
         twice = str(values[counts.argmax()])
         raise ValueError(f"names_pool has {twice!r} {counts.max()} times: each name must be there once")
     return names

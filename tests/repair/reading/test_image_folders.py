@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from quick_fit import quick_fit
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.trainer import Trainer
@@ -73,8 +74,7 @@ def compiled(model):
 
 
 def trained(model, x, y):
-    compiled(model).fit(x, y, epochs=25, batch_size=48, verbose=0)
-    return model
+    return quick_fit(compiled(model), x, y, epochs=25, batch_size=48)
 
 
 @pytest.fixture(scope="module")

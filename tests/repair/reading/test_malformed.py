@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiers import by_night
 
 from mode_utils.networks.backend import keras
 from mode_utils.repair import assess_case, choose_inputs, open_case, retrain
@@ -150,7 +151,7 @@ def spoil_file(path, kind, rng):
             archive.writestr("x_extra.npy" if kind == "no array header" else "readme.txt", b"no array")
 
 
-@pytest.mark.parametrize("number", range(EACH * len(KINDS)))
+@pytest.mark.parametrize("number", by_night(range(EACH * len(KINDS)), but=range(len(KINDS))))
 def test_it_ends_in_one_clear_sentence_and_nothing_is_written(number, models, tmp_path, capsys):
     rng = np.random.default_rng(number)
     what, kind = KINDS[number % len(KINDS)]
@@ -180,15 +181,19 @@ def test_what_is_good_passes_and_what_moves_nothing_is_no_repair(models, tmp_pat
     assert "nothing was repaired" in told and "not saved" in told and "go on choosing" not in told
 
 
-def test_a_file_that_is_not_there_is_missed_before_tensorflow_is_imported(tmp_path):
+def test_a_file_that_is_not_there_or_no_model_is_told_before_tensorflow_is_imported(tmp_path):
+    (tmp_path / "cut.keras").write_bytes(b"PK\x03\x04")
     code = f"""
 import sys
 from mode_utils.repair.__main__ import main
-status = main(["{tmp_path}/nothere.keras", "{tmp_path}/data.npz", "{tmp_path}/out", "--budget", "9"])
-sys.exit(status + 10 * ("tensorflow" in sys.modules))
+for name in ("nothere", "cut"):
+    status = main([f"{tmp_path}/{{name}}.keras", "{tmp_path}/data.npz", "{tmp_path}/out", "--budget", "9"])
+    assert status == 2 and "tensorflow" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 2 and "there is no model file" in done.stderr
+    assert done.returncode == 0, done.stderr
+    missing, broken = done.stderr.splitlines()
+    assert "there is no model file" in missing and "cut.keras" in broken
 
 
 def test_a_parent_that_is_a_file_is_named(models, tmp_path, capsys):

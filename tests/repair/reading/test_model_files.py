@@ -149,19 +149,6 @@ def test_what_keras_cannot_load_is_said_with_its_own_cause(folder, tmp_path):
     np.testing.assert_allclose(model.predict(X, verbose=0), small().predict(X, verbose=0), atol=1e-6)
 
 
-def test_a_model_is_told_apart_before_tensorflow_is_imported(tmp_path):
-    (tmp_path / "model.keras").write_bytes(b"PK\x03\x04")
-    code = f"""
-import sys
-from mode_utils.repair.folder import check_files
-try:
-    check_files("{tmp_path}/model.keras")
-except ValueError:
-    sys.exit(7 + ("tensorflow" in sys.modules))
-"""
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 7
-
-
 @pytest.mark.nightly
 def test_the_backend_is_tensorflow_whatever_the_user_has_chosen_and_their_choice_stays(tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "jax", "floatx": "float64"}')

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from itertools import product
 from pathlib import Path
 
 import nbformat
@@ -10,6 +11,7 @@ import pytest
 from browsing import browser_needed
 from bs4 import BeautifulSoup
 from git_tables import shown_results
+from tiers import by_night, cover
 
 from mode_utils.study.formatting import points
 from mode_utils.support.notebook.kernels import execute_copy
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 RESULTS = shown_results("notebooks/results.ipynb")
+LOOKS = list(product(["light", "dark"], [1280, 400]))
 LOOK = (ROOT / "tests/site/look_at_page.js").read_text(encoding="utf-8")
 
 
@@ -181,8 +184,7 @@ def test_a_browser_shows_every_image_without_errors_at_the_width_of(browser, pag
 
 
 @browser_needed
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize(("scheme", "width"), by_night(LOOKS, but=cover(LOOKS)))
 def test_all_text_can_be_read_in_light_and_in_the_dark(browser, page, scheme, width):
     tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     tab.goto(page.as_uri())
