@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 install = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt $(1) || $(PIP) -c constraints.txt $(1)
 SWEEP ?= notebooks/sweeps/metrics.yml
 CLAIMS := metrics neurons leak earth_mover
-EXTENSIONS := layers overfitting ratio selectors exploration validation heads cifar10 pools campaigns contract
+EXTENSIONS := layers overfitting ratio selectors exploration validation heads cifar10 pools campaigns contract modes
 
 # a quarter of what is installed is ever imported: only that is compiled, once, and kept
 unexport PYTHONDONTWRITEBYTECODE
