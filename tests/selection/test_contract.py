@@ -122,7 +122,7 @@ def options_of(setting):
     if metric == SPATIAL:
         given |= {"space": "pixels", "heatmap": "hci", "overfit_selection": "random"}
     sizes = {"batch_size": 9, "max_iterations": 1, "epochs": 1}
-    if given["allocation"] not in BY_ERRORS:
+    if given.get("allocation", BY_ERRORS[0]) not in BY_ERRORS:
         given |= {"serve": "labels"}
     bugs = {"theta": 0.0, "gamma": 0.0} if setting["served"] == "overfit" else {"theta": 1.0, "gamma": 1.0}
     return DebugOptions(selector=selector, metric=metric, **given, **sizes, **bugs)
@@ -146,7 +146,7 @@ def test_each_pair_of_choices_gives_a_batch_that_keeps_to_the_contract(places):
         pool.take(np.arange(len(labels) - 9) if setting["kind"] == "all that is left" else [0])
         left = pool.remaining()
         hidden = replace(splits, bug_fixing=replace(splits.bug_fixing, y=np.zeros_like(splits.bug_fixing.y)))
-        by_label = options if target is None else replace(options, allocation="faultiest label")
+        by_label = options if target is None else replace(options, allocation="faultiest label", serve="labels")
         first, *again = (
             next_of(each, by_label, 5, pool).next_batch(assessment, target)
             for each in (splits, splits if splits.labelled else hidden)[: 1 + (number % 3 == 0)]
