@@ -57,6 +57,7 @@ TITLES = {  # of pages on the site, in the contents as on the page, where their 
     "notebooks/sweep_reports/pools": "Sweep of `recommended` on pools as they are",
     "notebooks/sweep_reports/selectors": "Sweep of `adaptive` on clean pools",
     "notebooks/sweep_reports/tables": "Sweep of overfit labels, its tables",
+    "notebooks/studies/features": "Study: one head on frozen features, all strategies",
     "notebooks/studies/pools": "Study: one pool, all strategies",
     "notebooks/studies/selectors": "Study: one defect, fourteen selectors",
 }
