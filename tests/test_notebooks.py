@@ -1,8 +1,5 @@
 import ast
 import re
-import sys
-import warnings
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import numpy as np
 import pandas as pd
 import papermill
 import pytest
+from executing import execute_beside
 from tiers import by_night
 
 from mode_utils.repair import case
@@ -55,17 +53,6 @@ def execute(name, copy, parameters, cwd):
         run_notebook(source, copy, parameters, watch, {}, preload=STAGES, cwd=cwd)
 
 
-@contextmanager
-def warnings_shown():
-    """Let warnings be printed as in a kernel, each time; pytest keeps them to itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        for silent in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
-            warnings.simplefilter("ignore", silent)
-        warnings.showwarning = lambda *told, **_: print(warnings.formatwarning(*told[:4]), file=sys.stderr)
-        yield
-
-
 @pytest.fixture
 def study(built_once, pytestconfig, tmp_path):
     """Return a function that executes a notebook, here by day and in a kernel each night; no cell complains."""
@@ -75,8 +62,7 @@ def study(built_once, pytestconfig, tmp_path):
         if pytestconfig.option.every:
             execute(name, copy, parameters, tmp_path)
         else:
-            with warnings_shown():
-                nbformat.write(execute_here(NOTEBOOKS / f"{name}.ipynb", parameters, tmp_path)[0], copy)
+            execute_beside(NOTEBOOKS / f"{name}.ipynb", copy, parameters)
         assert not [o for cell in code_cells(copy) for o in cell.outputs if o.get("name") == "stderr"]
 
     return run

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from quick_fit import quick_fit
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
@@ -42,7 +41,7 @@ def files(digits, tmp_path_factory):
     hidden = keras.layers.Dense(32, activation="relu")
     model = keras.Sequential([keras.Input((64,)), hidden, keras.layers.Dense(10, activation="softmax")])
     model.compile("adam", "sparse_categorical_crossentropy")
-    quick_fit(model, digits["x_train"], digits["y_train"], epochs=40)
+    model.fit(digits["x_train"], digits["y_train"], epochs=40, verbose=0)
     model.save(folder / "model.keras")
     np.savez(folder / "data.npz", **digits)
     np.savez(folder / "no_labels.npz", **{name: each for name, each in digits.items() if name != "y_pool"})

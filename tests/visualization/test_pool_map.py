@@ -115,7 +115,7 @@ def test_bad_input_is_told_in_a_sentence(call, said):
         call()
 
 
-@pytest.mark.nightly  # by day a choice that draws one imports none
+@pytest.mark.nightly  # by day the test of a fitted head imports it, too
 def test_the_map_imports_no_tensorflow():
     code = "import sys, mode_utils.visualization.pool_map; print('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -2,7 +2,6 @@ import shutil
 
 import numpy as np
 import pytest
-from quick_fit import quick_fit
 from sklearn.datasets import load_digits
 
 from mode_utils.networks.backend import keras
@@ -32,7 +31,7 @@ def begin(folder):
     hidden = keras.layers.Dense(32, activation="relu")(keras.layers.Flatten()(image))
     model = keras.Model(image, keras.layers.Dense(10, activation="softmax")(hidden))
     model.compile(optimizer=keras.optimizers.Adam(0.003), loss="sparse_categorical_crossentropy")
-    quick_fit(model, arrays["x_train"], arrays["y_train"], epochs=30)
+    model.fit(arrays["x_train"], arrays["y_train"], epochs=30, verbose=0)
     model.save(folder / "model.keras")
     np.savez(folder / "labelled.npz", **arrays)
     del arrays["y_pool"]

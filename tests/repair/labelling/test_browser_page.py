@@ -2,11 +2,13 @@
 
 import json
 import re
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
 from browsing import browser_needed
+from tiers import by_night, cover
 
 from mode_utils.repair.labelling.browser_page import write_label_page
 from mode_utils.repair.labelling.label_table import as_text, read_labels
@@ -272,23 +274,24 @@ def test_five_hundred_pictures_of_noise_are_below_ten_megabytes(tmp_path, rng):
     assert (tmp_path / "label.html").stat().st_size < 10e6
 
 
+SAMPLES = {"image": (12, 12), "curves": (50, 3), "values": (9,), "many values": (64,), "text": (2, 2, 2)}
+LOOKS = list(product(SAMPLES, ["1280 dark", "400 light"]))
+
+
 @browser_needed
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (400, "light")])
-def test_everything_can_be_read_at(width, scheme, visit, tmp_path, rng):
-    samples = {"image": (12, 12), "curves": (50, 3), "values": (9,), "many values": (64,), "text": (2, 2, 2)}
-    for kind, shape in samples.items():
-        path = tmp_path / f"{kind}.html"
-        table = chosen(30, name=["a-very-long-name-of-a-file" * 4] * 30)
-        write_label_page(path, table, NAMES, rng.normal(size=(30, *shape)))
-        tab = visit(path, viewport={"width": width, "height": 800}, color_scheme=scheme)
-        tab.keyboard.press("1")
-        tab.keyboard.press("ArrowLeft")
-        texts = tab.evaluate(CONTRAST)
-        assert len(texts) > 20 and not [text for text in texts if text["ratio"] < 4.5 or text["size"] < 13.5], kind
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width, f"{kind}: it scrolls sideways"
-        shown = {"image": "#shown img.coarse", "values": "#shown table", "text": "#shown p"}.get(kind, "#shown svg")
-        box = tab.locator(shown).bounding_box()
-        assert box["width"] > 200, kind
+@pytest.mark.parametrize(("kind", "look"), by_night(LOOKS, but=cover(LOOKS)))
+def test_everything_can_be_read_at(kind, look, visit, tmp_path, rng):
+    width, scheme = look.split()
+    table = chosen(30, name=["a-very-long-name-of-a-file" * 4] * 30)
+    write_label_page(tmp_path / "label.html", table, NAMES, rng.normal(size=(30, *SAMPLES[kind])))
+    tab = visit(tmp_path / "label.html", viewport={"width": int(width), "height": 800}, color_scheme=scheme)
+    tab.keyboard.press("1")
+    tab.keyboard.press("ArrowLeft")
+    texts = tab.evaluate(CONTRAST)
+    assert len(texts) > 20 and not [text for text in texts if text["ratio"] < 4.5 or text["size"] < 13.5]
+    assert tab.evaluate("document.documentElement.scrollWidth") <= int(width), "it scrolls sideways"
+    shown = {"image": "#shown img.coarse", "values": "#shown table", "text": "#shown p"}.get(kind, "#shown svg")
+    assert tab.locator(shown).bounding_box()["width"] > 200
 
 
 @browser_needed

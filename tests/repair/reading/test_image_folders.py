@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from quick_fit import quick_fit
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.trainer import Trainer
@@ -74,7 +73,8 @@ def compiled(model):
 
 
 def trained(model, x, y):
-    return quick_fit(compiled(model), x, y, epochs=25, batch_size=48)
+    compiled(model).fit(x, y, epochs=25, batch_size=48, verbose=0)
+    return model
 
 
 @pytest.fixture(scope="module")

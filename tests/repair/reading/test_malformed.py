@@ -183,6 +183,7 @@ def test_what_is_good_passes_and_what_moves_nothing_is_no_repair(models, tmp_pat
 
 def test_a_file_that_is_not_there_or_no_model_is_told_before_tensorflow_is_imported(tmp_path):
     (tmp_path / "cut.keras").write_bytes(b"PK\x03\x04")
+    np.savez(tmp_path / "data.npz", **good_arrays(np.random.default_rng(0)))
     code = f"""
 import sys
 from mode_utils.repair.__main__ import main

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from browsing import browser_needed
 from bs4 import BeautifulSoup
+from executing import execute_beside
 from git_tables import shown_results
 from tiers import by_night, cover
 
@@ -21,26 +22,31 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 RESULTS = shown_results("notebooks/results.ipynb")
+REPORTS = [*sorted((ROOT / "notebooks/sweep_reports").glob("*.ipynb")), ROOT / "notebooks/repair.ipynb"]
 LOOKS = list(product(["light", "dark"], [1280, 400]))
 LOOK = (ROOT / "tests/site/look_at_page.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def executed(once):
-    """Execute the results notebook on a copy of the tables that it shows, once for all processes that run tests."""
+def executed(once, pytestconfig):
+    """Execute the results notebook on a copy of its tables, once for all processes; in a kernel each night."""
 
-    def execute(folder):
+    def make(folder):
         shutil.copytree(RESULTS, folder / "tables")
+        for name in ("notebooks/results.ipynb", "data/replication.csv"):  # which lie beside each other
+            (folder / name).parent.mkdir()
+            shutil.copyfile(ROOT / name, folder / name)
         parameters = {"results_dir": str(folder / "tables"), "figures_dir": str(folder / "figures")}
-        execute_copy(ROOT / "notebooks/results.ipynb", folder / "copy.ipynb", parameters)
+        execute = execute_copy if pytestconfig.option.every else execute_beside
+        execute(folder / "notebooks/results.ipynb", folder / "notebooks/copy.ipynb", parameters)
 
-    return once("results", execute)
+    return once("results", make)
 
 
 @pytest.fixture(scope="module")
 def page(executed, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(render_page(nbformat.read(executed / "copy.ipynb", as_version=4), "From commit abc"))
+    path.write_text(render_page(nbformat.read(executed / "notebooks/copy.ipynb", as_version=4), "From commit abc"))
     return path
 
 
@@ -66,12 +72,16 @@ def test_the_verdicts_are_those_of_the_tables(executed):
 
 
 def test_the_committed_notebook_says_what_the_tables_say(executed):
-    assert texts(executed / "copy.ipynb") == texts(ROOT / "notebooks/results.ipynb")
-    assert len(texts(executed / "copy.ipynb")) > 14
+    assert texts(executed / "notebooks/copy.ipynb") == texts(ROOT / "notebooks/results.ipynb")
+    assert len(texts(executed / "notebooks/copy.ipynb")) > 14
 
 
 def test_an_executed_results_notebook_has_no_noise(executed):
-    cells = [cell for cell in nbformat.read(executed / "copy.ipynb", as_version=4).cells if cell.cell_type == "code"]
+    cells = [
+        cell
+        for cell in nbformat.read(executed / "notebooks/copy.ipynb", as_version=4).cells
+        if cell.cell_type == "code"
+    ]
     assert not [output for cell in cells for output in cell.outputs if output.get("name") == "stderr"]
 
 
@@ -144,7 +154,7 @@ def test_links_of_the_notebook_lead_to_the_site_where_its_address_is_known(execu
     monkeypatch.setenv("MODE_SITE_URL", "https://example.org/site/")
     place = address_on_site(ROOT / "notebooks/results.ipynb")
     assert place == "https://example.org/site/notebooks/results.html"
-    html = render_page(nbformat.read(executed / "copy.ipynb", as_version=4), "", place)
+    html = render_page(nbformat.read(executed / "notebooks/copy.ipynb", as_version=4), "", place)
     links = {link["href"] for link in BeautifulSoup(html, "html.parser").main.find_all("a") if link["href"][0] != "#"}
     assert "https://example.org/site/notebooks/studies/ratio.html" in links
     for link in links:
@@ -197,9 +207,7 @@ def test_all_text_can_be_read_in_light_and_in_the_dark(browser, page, scheme, wi
 
 
 @browser_needed
-@pytest.mark.parametrize(
-    "path", [*sorted((ROOT / "notebooks/sweep_reports").glob("*.ipynb")), ROOT / "notebooks/repair.ipynb"]
-)
+@pytest.mark.parametrize("path", by_night(REPORTS, but=[REPORTS[1], REPORTS[-1]]), ids=lambda path: path.stem)
 def test_the_page_of_every_report_fits_a_phone_and_a_desk(browser, path, tmp_path):
     (tmp_path / "page.html").write_text(render_page(nbformat.read(path, as_version=4), ""))
     tab = browser.new_page(color_scheme="dark")
