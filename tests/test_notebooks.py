@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import papermill
 import pytest
-from executing import execute_beside
+from notebook_runs import execute_beside
 from tiers import by_night
 
 from mode_utils.repair import case

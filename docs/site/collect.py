@@ -54,10 +54,12 @@ TITLES = {  # of pages on the site, in the contents as on the page, where their 
     "notebooks/results": "The verdicts on MODE's claims, with their evidence",
     "notebooks/sweep_reports/features": "Sweep of `recommended` on frozen features",
     "notebooks/sweep_reports/metrics": "Sweep of the nine metrics",
+    "notebooks/sweep_reports/modes": "Sweep of planted failure modes",
     "notebooks/sweep_reports/pools": "Sweep of `recommended` on pools as they are",
     "notebooks/sweep_reports/selectors": "Sweep of `adaptive` on clean pools",
     "notebooks/sweep_reports/tables": "Sweep of overfit labels, its tables",
     "notebooks/studies/features": "Study: one head on frozen features, all strategies",
+    "notebooks/studies/modes": "Study: one planted failure mode, found and repaired",
     "notebooks/studies/pools": "Study: one pool, all strategies",
     "notebooks/studies/selectors": "Study: one defect, fourteen selectors",
 }

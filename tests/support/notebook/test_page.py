@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from browsing import browser_needed
 from bs4 import BeautifulSoup
-from executing import execute_beside
 from git_tables import shown_results
+from notebook_runs import execute_beside
 from tiers import by_night, cover
 
 from mode_utils.study.formatting import points
