@@ -96,7 +96,7 @@ def _words(texts):
     """Return whether each text has each of the most frequent words, a column for each."""
     words = [set(re.findall(r"\w\w+", text.lower())) for text in texts]
     most = [word for word, n in Counter(chain(*words)).most_common(_MOST_COLUMNS) if n >= _FEWEST]
-    return pd.DataFrame({f"{word!r}": ["there" if word in each else "absent" for each in words] for word in most})
+    return pd.DataFrame({f"word {word!r}": ["there" if word in each else "absent" for each in words] for word in most})
 
 
 def _as_numbers(columns, inside):
