@@ -18,7 +18,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from statsmodels.stats.proportion import proportion_confint
 
 from mode_utils.assessment import check_labels
-from mode_utils.selection.pool_scan import digest_rows
+from mode_utils.support.sample_parts import digest_rows
 
 LEAST_WRONG = 10  # samples of a mode
 LEAST_GAP = 0.3  # by which its share of wrong samples exceeds that in the rest of the label

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import blake2b
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -10,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from mode_utils.heatmaps import ClassHeatmaps, class_heatmaps
 from mode_utils.selection.candidates import Candidates
 from mode_utils.selection.selectors import scores_by_name
+from mode_utils.support.sample_parts import digest_rows
 
 _MOST_KEPT = 20_000_000  # probabilities of a reference that are kept of all
 
@@ -56,12 +56,6 @@ def scan_pool(outputs, splits, reference=None, selectors=(), keep=False):
     if labels is not None:
         columns["labels"] = np.where(labels < 0, columns["labels"], labels).astype(np.int32)
     return PoolScan(**columns, scores=scores)
-
-
-def digest_rows(x, dtype):
-    """Return a number (n,) uint64 for each sample (n, ...), taken as a type of numbers; all integers are one type."""
-    rows = np.ascontiguousarray(x, np.int64 if np.dtype(dtype).kind in "iu" else dtype).reshape(len(x), -1)
-    return np.frombuffer(b"".join(blake2b(row, digest_size=8).digest() for row in rows), np.uint64)
 
 
 def _look_at_part(look, part):

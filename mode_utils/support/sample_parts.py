@@ -1,4 +1,6 @@
-"""Samples part by part, as a mapped file may be larger than memory, and in the dtype of a model."""
+"""Samples part by part, as a mapped file may be larger than memory, and in the dtype of a model; digests of them."""
+
+from hashlib import blake2b
 
 import numpy as np
 
@@ -57,3 +59,9 @@ def _check_whole(name, x, dtype):
         for wrong in ends:
             if not least <= wrong <= most:
                 raise ValueError(f"{name} has {wrong}, but the model takes {dtype}: {least} .. {most}")
+
+
+def digest_rows(x, dtype):
+    """Return a number (n,) uint64 for each sample (n, ...), taken as a type of numbers; all integers are one type."""
+    rows = np.ascontiguousarray(x, np.int64 if np.dtype(dtype).kind in "iu" else dtype).reshape(len(x), -1)
+    return np.frombuffer(b"".join(blake2b(row, digest_size=8).digest() for row in rows), np.uint64)

@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.selection import screening
-from mode_utils.selection.pool_scan import digest_rows
-from mode_utils.support.sample_parts import in_chunks, scattered
+from mode_utils.support.sample_parts import digest_rows, in_chunks, scattered
 
 _COMPARED = 4_000  # samples of the pool
 _ENOUGH = 50  # samples to tell chance by
