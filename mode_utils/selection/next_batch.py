@@ -27,6 +27,7 @@ from mode_utils.selection.selectors import (
 from mode_utils.support.streams import reference_stream
 
 _LEAST = 0.01  # need of a label that is asked for
+_AT_ONCE = 2**28  # bytes of samples of the pool that are compared with modes
 
 
 @dataclass(frozen=True)
@@ -235,9 +236,8 @@ class InputSelection:
             batch = draw_at_most(most, of_pool, pool, size, partial(_draw_again, draw, every, needs, alpha), arm)
         else:
             batch = draw(pool, groups, scores, batch_size=size)
-        of_all = {"candidates": members, "scores": np.asarray(scores, float)}
-        layer = candidates.target_layer
-        return replace(batch, **of_all, fault=fault, target_label=target, target_layer=layer, arm=arm)
+        of_all = {"candidates": members, "scores": np.asarray(scores, float), "target_layer": candidates.target_layer}
+        return replace(batch, **of_all, fault=fault, target_label=target, arm=arm)
 
     def served_errors(self, assessment):
         """Return what each label's error is likely to be, (n_classes,) in [0, 1]; None if places go by another."""
@@ -265,8 +265,8 @@ class InputSelection:
             raise ValueError("no sample of the pool is left that may be chosen: allow others, too")
         if self.options.serve != "labels" and needs is not None:
             wrong = assessment.predictions != held_out.y
-            by_group = self.options.serve == "groups"
-            known, own = (held_out.groups, groups) if by_group else self._numbers(assessment, modes)
+            by_mode = self.options.serve == "modes"
+            known, own = self._numbers(assessment, modes) if by_mode else (held_out.groups, groups)
             *parts, needs = parts_by_group((pool.labels, own), (held_out.y, known), wrong, needs)
         return pool.closed_to(closed, parts and parts[0]), needs, parts
 
@@ -278,8 +278,10 @@ class InputSelection:
             modes = find_failure_modes(spaces, held_out.y, assessment.predictions, self.splits.n_classes)
         asked = np.flatnonzero(np.isin(labels, [mode.label for mode in modes]))
         looks, used = {"samples": outputs.samples_at, "states": outputs.states_at}, {mode.space for mode in modes}
-        of_pool, numbers = {name: looks[name](asked) for name in used}, np.zeros(len(labels), int)
-        known, numbers[asked] = number_modes(modes, spaces, held_out.y, of_pool, labels[asked])
+        known, numbers = number_modes(modes, spaces, held_out.y, {}, labels[:0])[0], np.zeros(len(labels), int)
+        for some in np.array_split(asked, -(-asked.size * held_out.x[0].nbytes // _AT_ONCE)) if asked.size else ():
+            of_pool = {name: looks[name](some) for name in used}
+            numbers[some] = number_modes(modes, spaces, held_out.y, of_pool, labels[some])[1]
         return known, numbers
 
     def _reference(self):
