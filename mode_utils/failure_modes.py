@@ -29,6 +29,7 @@ _LARGEST = 0.75  # share of a label that is still a region of it
 _DRAWS = 999  # of wrong samples by chance, in a round of them; as many rounds as a p that is small enough takes
 _DIMENSIONS, _NEIGHBOURS = 20, 15
 _NEAREST = 5  # samples of a label that tell whether another one would be in a mode
+_AT_ONCE = 2**28  # bytes of other samples that are looked at
 _SURE = 1e-4  # probability that a sample is wrong, at least, and that it is right
 
 
@@ -117,23 +118,23 @@ def _some(places, seed):
     return np.random.default_rng([seed, len(places)]).choice(places, _MOST_SAMPLES, replace=False)
 
 
-def number_modes(modes, spaces, labels, of_others, labels_of_others):
+def number_modes(modes, spaces, labels, looks, labels_of_others):
     """Return which failure mode of its label each sample is in, or would be in: 1, 2, ...; 0 where in none.
 
-    `modes` were found in `spaces` and `labels`, see there; of others, as of a pool, the same are given, and the nearest
-    samples of their label decide, in the mode's space. Both numbers, (n,) and (n_others,) int.
+    `modes` were found in `spaces` and `labels`, see there. Of others, as of a pool, `looks` has a function from places,
+    in increasing order, to features for each space; the nearest samples of their label decide, in the mode's space.
+    Both numbers, (n,) and (n_others,) int.
     """
     labels, others = np.asarray(labels), np.asarray(labels_of_others)
     numbers, of_other = np.zeros(len(labels), int), np.zeros(len(others), int)
     for mode in modes:
-        number = 1 + max(numbers[labels == mode.label])
+        number, known = 1 + max(numbers[labels == mode.label]), np.flatnonzero(labels == mode.label)
         numbers[mode.members] = number
-        known, asked = np.flatnonzero(labels == mode.label), np.flatnonzero(others == mode.label)
-        if len(asked):
-            x, z = (np.asarray(each[mode.space]) for each in (spaces, of_others))
-            x, z = x[known].reshape(len(known), -1), z[asked].reshape(len(asked), -1)
-            near = KNeighborsClassifier(_NEAREST).fit(x, np.isin(known, mode.members)).predict(z)
-            of_other[asked[near]] = number
+        x, asked = np.asarray(spaces[mode.space])[known].reshape(len(known), -1), np.flatnonzero(others == mode.label)
+        nearest = KNeighborsClassifier(_NEAREST).fit(x, np.isin(known, mode.members))
+        for some in np.array_split(asked, -(-asked.size * x[0].nbytes // _AT_ONCE)) if asked.size else ():
+            inside = nearest.predict(np.asarray(looks[mode.space](some)).reshape(len(some), -1))
+            of_other[some[inside]] = number
     return numbers, of_other
 
 

@@ -57,12 +57,13 @@ def test_other_samples_are_in_the_mode_that_they_lie_in(n_modes):
     x, labels, predictions, truth = planted(np.random.default_rng(0), n_modes)
     other, of_other, _, other_truth = planted(np.random.default_rng(1), n_modes)
     modes = find_failure_modes({"states": x}, labels, predictions, N_CLASSES)
-    numbers, of_others = number_modes(modes, {"states": x}, labels, {"states": other}, of_other)
+    looks = {"states": lambda places: other[places]}
+    numbers, of_others = number_modes(modes, {"states": x}, labels, looks, of_other)
     owner = [-1, *(int(np.bincount(truth[each.wrong] + 1).argmax()) - 1 for each in modes)]  # of each number
     assert all(set(numbers[each.members]) == {place} for place, each in enumerate(modes, 1))
     assert (np.array(owner)[of_others] == other_truth).mean() > 0.97 and not of_others[of_other != 0].any()
     assert not number_modes([], {"states": x}, labels, {}, of_other)[1].any()
-    assert not len(number_modes(modes, {"states": x}, labels, {"states": x[:0]}, labels[:0])[1])
+    assert not len(number_modes(modes, {"states": x}, labels, looks, labels[:0])[1])
 
 
 def test_the_same_is_found_twice_and_in_any_order_of_the_samples():

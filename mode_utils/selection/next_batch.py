@@ -27,7 +27,6 @@ from mode_utils.selection.selectors import (
 from mode_utils.support.streams import reference_stream
 
 _LEAST = 0.01  # need of a label that is asked for
-_AT_ONCE = 2**28  # bytes of samples of the pool that are compared with modes
 
 
 @dataclass(frozen=True)
@@ -272,17 +271,12 @@ class InputSelection:
 
     def _numbers(self, assessment, modes):
         """Return which failure mode of their label the held-out samples are in, and those of the pool would be in."""
-        held_out, labels, outputs = self.splits.held_out, self.pool.labels, self.outputs
+        held_out, outputs = self.splits.held_out, self.outputs
         spaces = {"samples": held_out.x, "states": outputs.of_validation()[0]}
         if modes is None:
             modes = find_failure_modes(spaces, held_out.y, assessment.predictions, self.splits.n_classes)
-        asked = np.flatnonzero(np.isin(labels, [mode.label for mode in modes]))
-        looks, used = {"samples": outputs.samples_at, "states": outputs.states_at}, {mode.space for mode in modes}
-        known, numbers = number_modes(modes, spaces, held_out.y, {}, labels[:0])[0], np.zeros(len(labels), int)
-        for some in np.array_split(asked, -(-asked.size * held_out.x[0].nbytes // _AT_ONCE)) if asked.size else ():
-            of_pool = {name: looks[name](some) for name in used}
-            numbers[some] = number_modes(modes, spaces, held_out.y, of_pool, labels[some])[1]
-        return known, numbers
+        looks = {"samples": outputs.samples_at, "states": outputs.states_at}
+        return number_modes(modes, spaces, held_out.y, looks, self.pool.labels)
 
     def _reference(self):
         rng = reference_stream(self.rng) or self._apart

@@ -7,9 +7,9 @@ import pytest
 from sklearn.datasets import load_digits
 from tiers import by_night, cover
 
+from mode_utils import failure_modes
 from mode_utils.repair.choosing.choice import arm_of
 from mode_utils.repair.outputs import choose_from_arrays, make_outputs_example, open_outputs
-from mode_utils.selection import next_batch
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +113,7 @@ def test_places_shared_among_modes_go_to_the_part_of_a_label_that_fails(labelled
         places = choose_from_arrays(given, 20, serve=serve, control_share=0, selector="random").chosen["index"]
         shares[serve] = ((truth == 8) & is_other(given["features_pool"]))[places].mean()
     assert shares["modes"] > shares["labels"] + 0.2, shares
-    monkeypatch.setattr(next_batch, "_AT_ONCE", 1_000)  # a pool larger than memory is looked at part by part
+    monkeypatch.setattr(failure_modes, "_AT_ONCE", 1_000)  # a pool larger than memory is looked at part by part
     again = choose_from_arrays(given, 20, serve="modes", control_share=0, selector="random").chosen["index"]
     assert again.tolist() == places.tolist()
 
