@@ -163,7 +163,8 @@ def parts_by_group(pool, held_out, wrong, needs):
         errors = (np.bincount(places, wrong[y == label]) + _SHRUNK * needs[label]) / (counts + _SHRUNK)
         large = (counts >= _ENOUGH) & np.isin(seen, groups[here])
         others = large.sum() < len(np.unique(groups[here])) or not here.any()
-        n = large.sum() + others
+        if (n := large.sum() + others) == 1:  # nothing to divide: it needs what it needs
+            continue
         found[label] = others * needs[label] / n
         for group, error in zip(seen[large], errors[large], strict=True):
             parts[here & (groups == group)] = known[(y == label) & (own == group)] = len(found)

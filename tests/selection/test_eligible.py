@@ -80,6 +80,14 @@ def test_a_failing_group_gets_most_of_its_labels_places_and_a_small_one_little()
     assert failing > 5 * first and parts[groups == 2][0] == 0 and small == pytest.approx(wrong.mean() / 3)
 
 
+def test_a_label_that_is_one_part_needs_what_it_needs_whatever_is_measured(rng):
+    labels, y, needs = rng.integers(0, 3, 300), rng.integers(0, 3, 200), np.array([0.3, 0.2, 0.0])
+    own = np.where(y == 1, rng.integers(0, 2, 200), 0)  # of label 1 the pool lacks a group
+    pool, held_out = (labels, np.zeros(300, int)), (y, own)
+    parts, known, found = parts_by_group(pool, held_out, rng.random(200) < 0.05, needs)
+    assert (parts == labels).all() and (known == y).all() and found.tolist() == needs.tolist()
+
+
 def test_ten_thousand_groups_of_one_are_one_part_of_each_label(rng):
     labels, y, needs = rng.integers(0, 3, 10_000), rng.integers(0, 3, 10_000), np.array([0.1, 0.2, 0.3])
     parts, _, found = parts_by_group(
