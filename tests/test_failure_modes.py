@@ -1,5 +1,7 @@
 """Failure modes: planted ones are found, and where a label fails alike, or at its border, or by chance, none is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from mode_utils.failure_modes import LEAST_GAP, find_failure_modes, number_modes
 from mode_utils.repair.choosing.choice import assess_case
 from mode_utils.repair.choosing.told_modes import say_mode, say_modes, tell_apart
 from mode_utils.repair.outputs import open_outputs
+from mode_utils.splits import Subset
 
 pytestmark = pytest.mark.slow
 
@@ -146,11 +149,14 @@ def test_a_mode_of_texts_is_told_by_a_word():
 def test_a_style_that_training_lacks_is_a_mode_of_a_network():
     """Sevens of MNIST that lie on their side, as no training sample does."""
     data = mode.load_dataset("mnist")
-    setup = mode.RunSetup(n_train=6_000, n_bug_fixing=100, n_validation=4_000, n_test=100)
+    setup = mode.RunSetup(n_train=6_000, n_bug_fixing=4_000, n_validation=4_000, n_test=100)
     splits = mode.split_for_run(data, setup, 0)
     train, unseen = splits.train, splits.held_out
-    turned = (unseen.y == 7) & is_turned(unseen.y, 2)
-    x = np.where(turned[:, None, None], np.transpose(unseen.x, (0, 2, 1)), unseen.x)
+    turned, in_pool = ((each.y == 7) & is_turned(each.y, 2) for each in (unseen, splits.bug_fixing))
+    x, x_pool = (
+        np.where(which[:, None, None], np.transpose(each.x, (0, 2, 1)), each.x)
+        for which, each in ((turned, unseen), (in_pool, splits.bug_fixing))
+    )
     trainer = mode.new_trainer(data, setup)
     trainer.initialize(np.random.default_rng(0))
     trainer.fit(train.x, train.y, epochs=3, rng=np.random.default_rng(0))
@@ -158,6 +164,14 @@ def test_a_style_that_training_lacks_is_a_mode_of_a_network():
     found = find_failure_modes({"pixels": x, "states": states}, unseen.y, probabilities.argmax(axis=1), 10)
     (of_seven,) = [each for each in found if each.label == 7]
     assert turned[of_seven.wrong[:10]].mean() >= 0.8 and len(found) <= 2
+
+    # the original ranks by the heat map of all sevens, and passes over what is wrong; by modes it does not
+    roles = {"validation": (x, unseen.y), "bug_fixing": (x_pool, splits.bug_fixing.y)}
+    splits = replace(splits, **{role: Subset(*each, np.arange(len(each[1]))) for role, each in roles.items()})
+    for serve, share in (("labels", (0, 0.1)), ("modes", (0.6, 1))):
+        options = mode.DebugOptions.preset("original", batch_size=100, alpha=0.4, serve=serve, theta=0.97)
+        batch = mode.select_inputs(trainer, splits, options, mode.assess(trainer, splits, 0.97, 0.05), 0)
+        assert batch.target_label == 7 and share[0] <= in_pool[batch.ranked].mean() <= share[1], serve
 
 
 def is_turned(y, seed):

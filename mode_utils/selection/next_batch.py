@@ -8,7 +8,14 @@ import numpy as np
 
 from mode_utils.failure_modes import find_failure_modes, number_modes
 from mode_utils.heatmaps import class_heatmaps
-from mode_utils.selection.allocation import Schedule, allocate, expected_errors, likely_errors, parts_by_group
+from mode_utils.selection.allocation import (
+    BY_ERRORS,
+    Schedule,
+    allocate,
+    expected_errors,
+    likely_errors,
+    parts_by_group,
+)
 from mode_utils.selection.arm import Arm, draw_arm
 from mode_utils.selection.candidates import Candidates, Comparison
 from mode_utils.selection.eligible import Only, draw_at_most
@@ -266,7 +273,8 @@ class InputSelection:
             wrong = assessment.predictions != held_out.y
             by_mode = self.options.serve == "modes"
             known, own = self._numbers(assessment, modes) if by_mode else (held_out.groups, groups)
-            *parts, needs = parts_by_group((pool.labels, own), (held_out.y, known), wrong, needs)
+            errors = None if self.options.allocation in BY_ERRORS else assessment.errors
+            *parts, needs = parts_by_group((pool.labels, own), (held_out.y, known), wrong, needs, errors)
         return pool.closed_to(closed, parts and parts[0]), needs, parts
 
     def _numbers(self, assessment, modes):
