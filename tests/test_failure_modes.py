@@ -95,6 +95,42 @@ def test_where_there_is_no_mode_about_one_model_in_twenty_gets_one_at_most(kind)
     assert told <= 5  # of 40: more than 2 are expected in one of 80 tests
 
 
+def sequences(seed, rate_by_group, n_groups=20, size=10):
+    """Frames of a sequence lie together, and each sequence has an error rate of its own, or all have the same."""
+    rng = np.random.default_rng(seed)
+    labels, groups = np.repeat(np.arange(N_CLASSES), n_groups * size), np.arange(N_CLASSES * n_groups).repeat(size)
+    x = 4 * np.eye(5)[labels] + rng.normal(size=(groups.max() + 1, 5))[groups]
+    rates = rng.beta(0.25, 1.5, N_CLASSES * n_groups) if rate_by_group else np.full(N_CLASSES * n_groups, 0.15)
+    return x + 0.5 * rng.normal(size=x.shape), labels, rates[groups], groups
+
+
+@pytest.mark.parametrize("size", [10, 20])
+def test_no_mode_is_made_of_a_few_sequences_but_one_through_many_is_found(size):
+    told, found = np.zeros(2, int), 0
+    for seed in range(20):
+        x, labels, rates, groups = sequences(seed, True, 200 // size, size)
+        rng = np.random.default_rng([seed, 1])
+        predictions = with_errors(labels, rng.random(len(labels)) < rates)
+        told += [
+            bool(find_failure_modes({"states": x}, labels, predictions, N_CLASSES, seed, by)) for by in (None, groups)
+        ]
+        through = (labels == 0) & (rng.random(len(labels)) < 0.15)
+        x[through, 4] += 6
+        predictions = with_errors(labels, rng.random(len(labels)) < np.where(through, 0.9, rates * 0.3))
+        modes = find_failure_modes({"states": x}, labels, predictions, N_CLASSES, seed, groups)
+        found += any(through[each.wrong[:10]].mean() >= 0.8 for each in modes)
+    assert told[0] >= 8 and told[1] <= 3 and found >= 18
+    assert all(len(each.wrong) / 200 > each.share[0] for each in modes)
+
+
+def test_of_few_groups_no_interval_is_made_up():
+    x, labels, predictions, _ = planted(np.random.default_rng(0))
+    (found,) = find_failure_modes({"states": x}, labels, predictions, N_CLASSES, groups=np.arange(len(x)) % 3)
+    assert np.isnan(found.share).all() and "of too few groups to tell of others" in say_mode(found, labels, "abcd")
+    with pytest.raises(ValueError, match=r"groups has shape \(3,\)"):
+        find_failure_modes({"states": x}, labels, predictions, N_CLASSES, groups=np.arange(3))
+
+
 def test_a_label_with_few_wrong_samples_is_not_searched_and_bad_input_is_named():
     x, labels, predictions, truth = planted(np.random.default_rng(0))
     few = np.where((truth == 0) & (np.arange(len(labels)) >= 9), labels, predictions)

@@ -282,7 +282,8 @@ class InputSelection:
         held_out, outputs = self.splits.held_out, self.outputs
         spaces = {"samples": held_out.x, "states": outputs.of_validation()[0]}
         if modes is None:
-            modes = find_failure_modes(spaces, held_out.y, assessment.predictions, self.splits.n_classes)
+            said, n_classes = assessment.predictions, self.splits.n_classes
+            modes = find_failure_modes(spaces, held_out.y, said, n_classes, groups=held_out.groups)
         looks = {"samples": outputs.samples_at, "states": outputs.states_at}
         return number_modes(modes, spaces, held_out.y, looks, self.pool.labels)
 

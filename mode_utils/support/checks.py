@@ -1,5 +1,6 @@
 """Checks of single values: an error names the value and what it may be."""
 
+SIGNIFICANCE = 0.05
 MIN_RUNS = 6  # with fewer, the two-sided signed-rank test cannot fall below 0.05
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from mode_utils.study.clustered import mean_variance
 from mode_utils.study.formatting import interval, pp
 from mode_utils.study.significance import SIGNIFICANCE
+from mode_utils.support.clustered import mean_variance
 
 PLANNED_ROUNDS = 5  # that a campaign's error is spent over, unless it says
 _LEAST_OF_DRAWING = 1 / 4  # of what differs between redrawn models that is put down to the drawing, at least
