@@ -1,6 +1,6 @@
 """Gain of choosing over drawing at random, from models retrained on as many labels of each kind, with its interval."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy import stats
@@ -29,6 +29,10 @@ class Gain:
     def verdict(self):
         """Return "better", "worse" or "not told apart", by the ends that hold in all looks."""
         return "better" if self.low_of_all > 0 else "worse" if self.high_of_all < 0 else "not told apart"
+
+    def row(self):
+        """Return what tables have of it: `gain`, and the four ends."""
+        return {"gain" if name == "mean" else name: value for name, value in asdict(self).items() if name != "labels"}
 
     def say(self):
         """Return a sentence with the gain, its interval, and what it shows."""
