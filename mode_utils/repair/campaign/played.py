@@ -8,11 +8,10 @@ from sklearn.isotonic import IsotonicRegression
 
 from mode_utils.debugging import RandomRepair, Repair
 from mode_utils.model_training import new_trainer, train_initial_model
-from mode_utils.repair.campaign.gain import PLANNED_ROUNDS
+from mode_utils.repair.campaign.gain import PLANNED_ROUNDS, judge_trainings, plan_trainings, run_trainings
 from mode_utils.repair.campaign.judged import judge_lines
 from mode_utils.repair.campaign.next_round import LABEL_COST
 from mode_utils.repair.campaign.pool_facts import describe_pool
-from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
 from mode_utils.run_setup import split_for_run
 from mode_utils.selection.replay import Replay
 
