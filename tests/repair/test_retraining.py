@@ -152,7 +152,7 @@ def test_another_rate_is_refused_where_weights_are_a_multiple_of_it(starved):
     arrays, model = starved
     for optimizer in (OPTIMIZERS.Ftrl(0.1), OPTIMIZERS.LossScaleOptimizer(OPTIMIZERS.Ftrl(0.1))):
         model.compile(optimizer, "sparse_categorical_crossentropy")
-        with pytest.raises(ValueError, match="learning_rate = 0.01, but the weights that FTRL computes"):
+        with pytest.raises(ValueError, match=r"learning_rate = 0.01, but the weights that FTRL computes"):
             open_case(model, check_arrays(arrays), 60, learning_rate=0.01)
 
 
