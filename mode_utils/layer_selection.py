@@ -52,7 +52,7 @@ def select_target_layer(trainer, train, held_out, rng, similarity_threshold=0.01
     similarity_threshold : float, at least 0; forward, models at a smaller Bhattacharyya distance count as saturated
     direction : {"forward", "backward"}
     """
-    check_least("similarity_threshold", similarity_threshold, 0)
+    check_least("similarity_threshold", similarity_threshold, 0, whole=False)
     check_choice("direction", direction, _DIRECTIONS)
     models = train_feature_models(trainer, candidate_layers(trainer.model), train, held_out, rng)
     evidence = _evidence(models, train.y, held_out.y)

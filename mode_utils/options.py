@@ -74,9 +74,10 @@ class DebugOptions:
             check_share(name, getattr(self, name))
         if self.serve != "labels" and self.allocation == "whole pool":
             raise ValueError(f"serve {self.serve!r} needs allocation {' or '.join(ALLOCATIONS[:4])}, not 'whole pool'")
-        least = {"at_most_per_group": 0, "temperature": 0, "replay": 0, "minkowski_p": 1, "similarity_threshold": 0}
-        for name, value in (least | {"batch_size": 1, "max_iterations": 1, "epochs": 1}).items():
+        for name, value in {"at_most_per_group": 0, "batch_size": 1, "max_iterations": 1, "epochs": 1}.items():
             check_least(name, getattr(self, name), value)
+        for name, value in {"temperature": 0, "replay": 0, "minkowski_p": 1, "similarity_threshold": 0}.items():
+            check_least(name, getattr(self, name), value, whole=False)
         if self.metric == SPATIAL:
             self._check_images()
 

@@ -29,7 +29,7 @@ def similarity_scores(candidates, heatmap, metric="cosine similarity", minkowski
     |sort(u) - sort(v)|: where a value sits does not matter to it, so a shuffled image has distance 0.
     """
     metric = metric_name(metric)
-    check_least("minkowski_p", minkowski_p, 1)
+    check_least("minkowski_p", minkowski_p, 1, whole=False)
     candidates, heatmap = np.asarray(candidates), np.asarray(heatmap)
     if not np.issubdtype(candidates.dtype, np.floating):
         candidates = candidates.astype(np.float64)

@@ -42,6 +42,11 @@ def is_scheduled(optimizer):
     return any(not isinstance(rate_of(each), keras.Variable) for each in rated_optimizers(optimizer))
 
 
+def rate_scales_weights(optimizer):
+    """Tell whether weights are computed as a multiple of the rate, as those of FTRL are: another rate shrinks them."""
+    return any(isinstance(each, keras.optimizers.Ftrl) for each in rated_optimizers(optimizer))
+
+
 @contextmanager
 def held_rate(optimizer, rate, held):
     """Train at another rate, with None at the optimizer's own, which it has afterwards; `held` replaces schedules."""

@@ -124,7 +124,7 @@ def open_case(model, data, budget, **options):
     source = sources.get("data", data)
     source = read_arrays(source) if isinstance(source, Path) and not source.is_dir() else source
     trainer, whole, notes = read_model(model, source, how)
-    check_trainable(whole)
+    check_trainable(whole, how.learning_rate)
     data, told = read_data(source, whole, trainer, how, sources.get("data", "the data"))
     repair_options, of_arm = with_arm(repair_options, data)
     only, restricted = read_only(how.only, data, repair_options)

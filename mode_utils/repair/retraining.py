@@ -4,7 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mode_utils.networks.learning_rate import describe_rate, is_scheduled, rated_optimizers
+from mode_utils.networks.learning_rate import (
+    describe_rate,
+    is_scheduled,
+    rate_scales_weights,
+    rated_optimizers,
+)
 from mode_utils.repair.contract import OLD, VALIDATION, Contract, Parts, as_labels, count_changes
 from mode_utils.repair.repair_outcome import compare_predictions
 from mode_utils.selection.replay import Replay
@@ -177,7 +182,7 @@ def train(case, splits, indices, replay, learning_rate=None, more=()):
         looks.append(_look(trainer, x, y))
         slow = _slow(y, *looks[-2:], _REACHED if slow else _UNREACHED)
         chunk = min(epochs, _MOST_EPOCHS - epochs) if slow and not case.fixed_epochs else 0
-    if (calm := _CALM * (learning_rate or own)) > 0:
+    if (calm := _CALM * (learning_rate or own)) > 0 and not rate_scales_weights(trainer.model.optimizer):
         trainer.fit(x, y, epochs=1, rng=rng, sample_weights=weights, learning_rate=calm)
         looks.append(_look(trainer, x, y))
     (before, right), (after, _) = looks[0], looks[-1]
@@ -191,15 +196,19 @@ def train(case, splits, indices, replay, learning_rate=None, more=()):
 def higher_rate(case, training):
     """Return the usual learning rate of the model if it is clearly higher than that of a training, or None."""
     usual = describe_rate(case.trainer.model.optimizer, training.steps).usual
-    return usual if usual > 2 * training.rate else None
+    scales = rate_scales_weights(case.trainer.model.optimizer)
+    return usual if usual > 2 * training.rate and not scales else None
 
 
-def check_trainable(model):
-    """Raise a ValueError if a model has no trainable weights."""
+def check_trainable(model, learning_rate=None):
+    """Raise a ValueError if a model has no trainable weights, or cannot be trained at another rate that is stated."""
     if not model.trainable_variables:
         told = f"model {model.name!r} has no weight that is trained: everything is frozen, so that no retraining can"
         remedy = "set `trainable = True` for the layers to repair, compile it and save it again"
         raise ValueError(f"{told} change it; {remedy}")
+    if learning_rate is not None and rate_scales_weights(model.optimizer):
+        told = f"learning_rate = {learning_rate}, but the weights that FTRL computes are a multiple of its own rate"
+        raise ValueError(f"{told}: leave it out, or compile the model with another optimizer")
 
 
 def say_rate(case):

@@ -121,7 +121,7 @@ def draw_batch(pool, groups, scores, rng, batch_size=2_000, temperature=0.0, scr
     or for each (n_groups,), see `soften`. A `screening.Screen` skips some of a ranking.
     """
     temperatures = np.broadcast_to(temperature, len(groups))
-    check_least("temperature", temperatures.min(), 0)
+    check_least("temperature", temperatures.min(), 0, whole=False)
     members = np.concatenate([group.members for group in groups])
     if len(scores) != len(members):
         raise ValueError(f"{len(scores)} scores for {len(members)} candidates")

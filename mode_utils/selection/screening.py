@@ -25,6 +25,8 @@ _AT_ONCE = 1_024  # of them
 _MOST, _LEAST = 20, 1_000  # samples examined in all, for each that is wanted, and beside these
 _CELLS, _FREQUENCIES = 7, 8  # an axis
 _MOST_NUMBERS = 64  # of a sample that is not an image
+_LARGER, _HIDES = 20, 0.99  # times as large as small columns; share of the squares, beyond which these are hidden
+_FAR_OFF, _NO_SPREAD = 0.9999, 1e-7  # share of the squares that is that of the mean; of its mean, what is rounding
 _ROUNDING = 1e-6  # of a distance: a limit is no smaller, so that exact copies are found
 
 
@@ -42,12 +44,16 @@ class Screen:
             if doubtful.mean() <= _MOST_DOUBTED:  # otherwise the reference knows too little to contradict
                 self._tests.append(lambda indices: doubtful[indices])
         if "foreign" in skip:
-            known = outlines(known_samples(splits, rng))
-            limit, own = foreign_limit(known), _Remembered(self._pool, outlines)
+            samples = known_samples(splits, rng)
+            scales = column_scales(samples)
+            known, own = outlines(samples, scales), _Remembered(self._pool, lambda x: outlines(x, scales))
+            limit = foreign_limit(known)
             self._tests.append(lambda indices: nearest(own(indices), known) > limit)
         if "copies" in skip:
-            self._limit = copy_limit(spectra(known_samples(splits, rng)))
-            self._spectra = _Remembered(self._pool, spectra)
+            samples = known_samples(splits, rng)
+            of_columns = column_scales(samples)
+            self._limit = copy_limit(spectra(samples, of_columns))
+            self._spectra = _Remembered(self._pool, lambda x: spectra(x, of_columns))
 
     def prefetch(self, places):
         """Let a pool that reads rows one by one read those in one go that will be examined."""
@@ -100,19 +106,22 @@ class _Remembered:
         return self._rows[self._place[indices]]
 
 
-def outlines(x):
-    """Return samples (n, ...) as rows of length 1: images averaged over a few cells, others as few numbers."""
+def outlines(x, scales=None):
+    """Return samples (n, ...) as rows of length 1: images averaged over a few cells, others as few numbers.
+
+    Rows whose columns have `scales`, see `column_scales`, are centred and divided by them instead.
+    """
     if not _are_images(x):
-        return _unit(_projected(x))
+        return _of_numbers(x, scales)
     rows = [part.mean(axis=1) for part in np.array_split(_grey(x), min(_CELLS, x.shape[1]), axis=1)]
     cells = [part.mean(axis=2) for part in np.array_split(np.stack(rows, axis=1), min(_CELLS, x.shape[2]), axis=2)]
     return _unit(np.stack(cells, axis=1))
 
 
-def spectra(x):
-    """Return samples as rows of length 1 that a shift does not change: of images, the size of the low frequencies."""
+def spectra(x, scales=None):
+    """Return what `outlines` does, but a shift does not change it: of images, the size of the low frequencies."""
     if not _are_images(x):
-        return _unit(_projected(x))
+        return _of_numbers(x, scales)
     waves = np.abs(np.fft.rfft2(_grey(x), axes=(1, 2)))[:, :, :_FREQUENCIES]
     return _unit(np.concatenate([waves[:, :_FREQUENCIES], waves[:, _FREQUENCIES:][:, 1 - _FREQUENCIES :]], axis=1))
 
@@ -120,6 +129,28 @@ def spectra(x):
 def _are_images(x):
     """Tell whether samples have a height and a width; a long and thin one is a sequence."""
     return x.ndim in (3, 4) and min(x.shape[1:3]) >= _CELLS and (x.ndim == 3 or x.shape[3] <= 4)
+
+
+def column_scales(known):
+    """Return the centre and the spread of the columns of a table (n, n_columns) in which a few hide the others.
+
+    Of a date in seconds beside shares, the direction of a row says nothing but the date. None, where directions do.
+    """
+    if known.ndim != 2 or known.shape[1] < 2 or not known.any():
+        return None
+    x = known.astype(np.float64)
+    squares, center, spread = (x**2).mean(axis=0), x.mean(axis=0), x.std(axis=0)
+    small = np.quantile(squares[squares > 0], 0.1, method="lower")
+    hides = squares[squares > _LARGER**2 * small].sum() > _HIDES * squares.sum()
+    if not hides and (center**2).sum() <= _FAR_OFF * squares.sum():
+        return None
+    return center, np.where(spread > _NO_SPREAD * np.abs(center), spread, np.maximum(np.abs(center), 1))
+
+
+def _of_numbers(x, scales):
+    if scales is None:
+        return _unit(_projected(x))
+    return _projected(((x - scales[0]) / scales[1]).astype(np.float32))
 
 
 def _grey(x):

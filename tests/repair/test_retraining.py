@@ -123,6 +123,39 @@ def test_a_rate_that_moves_nothing_is_said_and_replaced_by_one_that_does(name, s
     model.set_weights(weights)
 
 
+BY_RATE = {  # all of Keras, at rates at which they learn
+    "SGD": 0.05, "RMSprop": 1e-3, "Adam": 1e-3, "AdamW": 1e-3, "Adadelta": 1.0, "Adagrad": 0.05, "Adamax": 5e-3,
+    "Adafactor": 0.02, "Nadam": 1e-3, "Ftrl": 0.1, "Lion": 3e-4, "Lamb": 5e-3, "Muon": 5e-3,
+    "ScheduleFreeAdamW": 2.5e-3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", by_night(BY_RATE, but=["Adafactor", "Ftrl"]))
+def test_a_retraining_by_any_optimizer_learns_and_forgets_nothing(name, starved):
+    arrays, model = starved
+    weights, x, y = model.get_weights(), arrays["x_train"], arrays["y_train"]
+    model.compile(getattr(OPTIMIZERS, name)(BY_RATE[name]), "sparse_categorical_crossentropy")
+    Trainer(model, batch_size=32).fit(x, y, epochs=15, rng=np.random.default_rng(0))
+    case, outcome = repaired(model, arrays)
+    before, after = case.initial_state, outcome.state
+    asked = arrays["x_validation"], arrays["y_validation"]
+    losses = []
+    for state in (before, after):
+        with case.trainer.at(state):
+            p = case.trainer.predict(asked[0])
+        losses.append(-np.log(p[np.arange(len(p)), asked[1]] + 1e-30).mean())
+    assert losses[1] < losses[0] and outcome.training.moved < 0.6
+    model.set_weights(weights)
+
+
+def test_another_rate_is_refused_where_weights_are_a_multiple_of_it(starved):
+    arrays, model = starved
+    for optimizer in (OPTIMIZERS.Ftrl(0.1), OPTIMIZERS.LossScaleOptimizer(OPTIMIZERS.Ftrl(0.1))):
+        model.compile(optimizer, "sparse_categorical_crossentropy")
+        with pytest.raises(ValueError, match=r"learning_rate = 0.01, but the weights that FTRL computes"):
+            open_case(model, check_arrays(arrays), 60, learning_rate=0.01)
+
+
 def test_a_rate_that_is_stated_is_taken_even_if_it_moves_nothing_which_is_no_repair(starved):
     arrays, model = starved
     model.compile(TOO_LOW["cosine"](), "sparse_categorical_crossentropy")

@@ -4,7 +4,7 @@ import pytest
 from mode_utils.selection.allocation import Group
 from mode_utils.selection.pool import Pool, draw_batch
 from mode_utils.selection.pool_kinds import make_pool
-from mode_utils.selection.screening import SKIPS, Screen, outlines, spectra
+from mode_utils.selection.screening import SKIPS, Screen, column_scales, outlines, spectra
 from mode_utils.splits import Subset
 
 
@@ -104,3 +104,41 @@ def test_samples_of_any_shape_are_screened(shape, rng):
     picked, copies = screen.pick(np.arange(80), 60)
     assert len(set(picked % 40)) == len(picked) <= 40 and len(copies) > 30
     assert np.allclose(np.linalg.norm(outlines(x), axis=1), 1) and np.allclose(np.linalg.norm(spectra(x), axis=1), 1)
+
+
+_HIDING = {
+    "a date in seconds": lambda rng, n: 1.7e9 + rng.integers(0, 10**7, n),
+    "two dates": lambda rng, n: 1.7e9 + rng.integers(0, 10**7, (n, 2)),
+    "a year": lambda rng, n: rng.integers(1990, 2030, n),
+    "the same number": lambda rng, n: np.full(n, 1e6),
+    "amounts": lambda rng, n: np.exp(rng.normal(8, 2, n)),
+}
+
+
+@pytest.mark.parametrize("column", [*_HIDING, "all far from 0"])
+def test_a_column_of_other_units_does_not_hide_what_is_a_copy_and_what_is_foreign(column, rng):
+    x = rng.normal(size=(1_100, 6))
+    pool = x[:700]
+    pool[600:650] = pool[:50] + rng.normal(0, 1e-4, (50, 6))  # copies
+    pool[650:] += 12 * np.sign(pool[650:])  # foreign
+    if column in _HIDING:
+        more = _HIDING[column](rng, 1_100).reshape(1_100, -1)
+        more[600:650] = more[:50]
+        rows = np.hstack([x, more]).astype(np.float32)
+    else:
+        rows = (x + 3_000).astype(np.float32)
+    roles = dict(zip(("bug_fixing", "train", "held_out"), np.split(rows, [700, 900]), strict=True))
+    parts = {role: Subset(part, np.zeros(len(part), int), np.arange(len(part))) for role, part in roles.items()}
+    splits = type("Splits", (), {**parts, "labelled": True})
+    for skip, planted in (("copies", np.arange(600, 650)), ("foreign", np.arange(650, 700))):
+        picked, _ = Screen((skip,), splits, np.random.default_rng(0)).pick(np.arange(700), 700)
+        passed = np.setdiff1d(np.arange(700), picked)
+        assert np.isin(planted, passed).mean() >= 0.9, skip
+        assert len(np.setdiff1d(passed[passed < 600], planted)) <= 30, skip  # 5%; these are neither
+
+
+def test_columns_of_one_kind_are_compared_by_their_direction(rng):
+    for x in (rng.normal(size=(400, 8)), np.maximum(rng.normal(-1, 2, (400, 32)), 0), rng.random((400, 2)) + 1):
+        assert column_scales(x) is None
+    x = np.array([[1.0, 1e6], [2.0, 1e6], [3.0, 1e6]])
+    assert np.allclose(outlines(x, column_scales(x)), [[-1.2247, 0], [0, 0], [1.2247, 0]], atol=1e-3)

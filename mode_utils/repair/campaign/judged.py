@@ -69,7 +69,7 @@ def judge_round(case, outcome, gathered=None, compared=None, planned=PLANNED_ROU
     label_cost : float, at least 0, points of accuracy that 100 labels have to bring
     """
     check_least("planned_rounds", planned, 1)
-    check_least("label_cost", label_cost, 0)
+    check_least("label_cost", label_cost, 0, whole=False)
     first, unsure = first_case(case), gathered.cannot_tell if gathered else ()
     known, arm, chosen, unanswerable = labelled_so_far(case, outcome.added, unsure)
     plan = plan_trainings(arm, chosen, known, np.random.default_rng([case.seed, len(case.used)]))
@@ -171,6 +171,7 @@ def _count_strange(first, places):
     """Return how many inputs are unlike all samples that were known before the first round."""
     if not len(places):
         return 0
-    known = screening.outlines(screening.known_samples(first.data.splits(), np.random.default_rng(first.seed)))
-    own = screening.outlines(np.asarray(first.data.x_pool[np.sort(places)]))
+    samples = screening.known_samples(first.data.splits(), np.random.default_rng(first.seed))
+    scales = screening.column_scales(samples)
+    known, own = (screening.outlines(x, scales) for x in (samples, np.asarray(first.data.x_pool[np.sort(places)])))
     return int((screening.nearest(own, known) > screening.foreign_limit(known)).sum())

@@ -127,7 +127,7 @@ def judge_outcome(labelled, outcome, planned=PLANNED_ROUNDS, label_cost=LABEL_CO
     label_cost : float, at least 0, points of accuracy that 100 labels have to bring
     """
     check_least("planned_rounds", planned, 1)
-    check_least("label_cost", label_cost, 0)
+    check_least("label_cost", label_cost, 0, whole=False)
     case, plan = labelled.case, labelled.plan
     where = Path(outcome) if isinstance(outcome, (str, Path)) else "the outcome"
     now, made = read_outcome(read_arrays(where) if isinstance(where, Path) else outcome, where, case, plan)

@@ -162,15 +162,17 @@ def _find_trained(role, search):
 
 def _find_near(search):
     own, known = search.samples
-    distances = screening.nearest_before(screening.spectra(own))
-    near = np.flatnonzero(distances < screening.copy_limit(screening.spectra(known)))
+    scales = screening.column_scales(known)
+    distances = screening.nearest_before(screening.spectra(own, scales))
+    near = np.flatnonzero(distances < screening.copy_limit(screening.spectra(known, scales)))
     if len(near) <= 2 * screening.COPY_SHARE * len(own) + 2:  # no more than among known samples
         return None
     return _in_pool(search.some[near[np.argsort(distances[near])]], len(own))
 
 
 def _find_foreign(search):
-    own, known = map(screening.outlines, search.samples)
+    scales = screening.column_scales(search.samples[1])
+    own, known = (screening.outlines(x, scales) for x in search.samples)
     far = screening.nearest(own, known)
     strange = np.flatnonzero(far > screening.foreign_limit(known))
     if len(strange) <= 2 * screening.FOREIGN_SHARE * len(own) + 2:

@@ -16,7 +16,7 @@ from mode_utils.repair.reading.class_names import NO_LABEL, is_number, listed, n
 
 CANNOT_TELL = "cannot tell"  # as a label, or as a note beside none
 _COLUMNS = ("index", "name", "label")
-_NO_LABEL = ("-1", "nan", "none", "null", "na", "n/a", "<na>", "#n/a")  # what stands for an empty cell, in any case
+_NO_LABEL = ("-1", "-1.0", "-1,0", "nan", "none", "null", "na", "n/a", "<na>", "#n/a")  # in any case: an empty cell
 _SHOWN = 3  # examples in a sentence
 
 
@@ -38,7 +38,7 @@ def read_labels(path, class_names, n_pool, names_pool=None, notes=None):
     rows = _rows(path)
     given = [row for row in rows if row["label"]]
     unsure = [row for row in rows if not row["label"] and row.get("note", "").lower() == CANNOT_TELL]
-    lost = [str(name) for name in class_names if str(name).strip().lower() in _NO_LABEL[1:]]
+    lost = [str(name) for name in class_names if str(name).strip().lower() in _NO_LABEL[3:]]
     if lost and len(given) + len(unsure) < len(rows):
         told = f"pandas reads and writes the class name {lost[0]!r} as an empty cell"
         remedy = "if it was meant, read the table with keep_default_na=False."
@@ -73,8 +73,9 @@ def _rows(path):
     except UnicodeDecodeError:
         text = raw.decode("cp1252", errors="replace")
     first = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-    header = [name.strip().lower() for name in next(reader, [])]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
+    read = _cells(path, reader)
+    header = [name.strip().lower() for name in next(read, [])]
     if "label" not in header or not {"index", "name"} & set(header):
         columns = f"column {'index' if 'label' in header else 'label'!r}, but {', '.join(header) or 'nothing'}"
         raise ValueError(f"{path} has no {columns}: fill in the labels of a selected.csv")
@@ -82,7 +83,7 @@ def _rows(path):
         raise ValueError(f"{path} has {header.count(twice)} columns {twice!r}: keep one of them")
     places = {name: header.index(name) for name in (*_COLUMNS, "note") if name in header}
     rows = []
-    for cells in reader:
+    for cells in read:
         if any(cell.strip() for cell in cells[len(header) :]):
             told = f"{path}, line {reader.line_num}: has {len(cells)} cells, but the header {len(header)}"
             raise ValueError(f"{told}: put a text with a separator in it between quotation marks")
@@ -91,6 +92,18 @@ def _rows(path):
         if any(row.values()) and not again:
             rows.append(row | {"where": f"line {reader.line_num}"})
     return rows
+
+
+def _cells(path, reader):
+    """Yield the cells of each row; a ValueError names the row with a quotation mark that swallows those after it."""
+    line = 1
+    try:
+        for cells in reader:
+            yield cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        told = f"{path}, line {line}: has a quotation mark that is not closed before the next cell ({error})"
+        raise ValueError(f"{told}: close it, or write a mark in a text twice") from None
 
 
 def _with_label(path, rows, classes, notes):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -40,11 +41,13 @@ class CaseOptions:
         check_least("batch_size", self.batch_size, 1)
         check_least("seed", self.seed, 0)
         check_share("tolerance", self.tolerance)
+        check_share("control_share", self.control_share)
         check_class_names(self.class_names or ())
         if self.pixels is not None:
             check_choice("pixels", self.pixels, PIXELS)
-        if self.learning_rate is not None and not 0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate = {self.learning_rate}; it must be above 0 and finite")
+        rate = self.learning_rate
+        if rate is not None and not (isinstance(rate, Real) and 0 < rate < np.inf):
+            raise ValueError(f"learning_rate = {rate!r}; it must be above 0 and finite")
 
     @classmethod
     def of(cls, given):

@@ -32,6 +32,9 @@ def read(tmp_path, content, class_names=NAMES):
         "index,label\n3,dog\nIndex,Label\n4,cat\n",
         "index,label\n3,1.0\n4,0.0\n",
         "index;label\n3;1,0\n4;0,0\n",
+        "index,label\n3,1.0\n4,0.0\n5,-1.0\n6,-1\n7,nan\n",
+        "index;label\n3;1,0\n4;0,0\n5;-1,0\n",
+        'index,label,reason\n3,dog,5" screen\n4,cat,"said ""x"", and\nleft"\n',
         "index,label,note\n3,dog,caf\xe9\n4,cat,\n".encode("cp1252"),
     ],
 )
@@ -69,6 +72,12 @@ def test_a_name_that_starts_a_formula_is_written_as_text_and_read_again(tmp_path
         ("index,reason,label\n3,it, so to say, barks,dog\n", "line 2: has 5 cells, but the header 3: put a text"),
         ("name,label\nx,dog\n", "column 'index': is empty, and the pool has no names"),
         (b"PK\x03\x04\0\0", "is not a table of text: save it as CSV"),
+        ('index,label,reason\n3,dog,"x\n4,cat,y\n', "line 2: has a quotation mark that is not closed"),
+        (
+            'index,label,reason\n2,cat,"x"\n3,dog,"x\n4,cat,y\n5,cat,"y"\n',
+            "line 3: has a quotation mark that is not closed",
+        ),
+        (f"index,label,reason\n3,dog,{'x' * 200_000}\n", r"line 2: .*\(field larger than field limit"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_line_column_and_remedy(content, message, tmp_path):
