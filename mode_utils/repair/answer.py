@@ -1,4 +1,4 @@
-"""The answer of a command in six lines: what fails, is chosen, has come of it, where it is, what to do next."""
+"""The answer of a command in a few lines: what fails, is chosen, has come of it, where it is, what to do next."""
 
 import re
 import sys
@@ -22,6 +22,7 @@ FILES = {  # of a folder, in the order in which a person wants them
 }  # fmt: skip
 
 
+_MODES = 3  # that are told
 Line = namedtuple("Line", "word text command", defaults=[""])  # the command can be pasted
 
 
@@ -40,7 +41,8 @@ def answer(summary, names, given, command, compare=""):
     there = [f"{name} ({said})" for name, said in FILES.items() if name in names]
     gain = (summary["gain"],) if summary.get("gain") else _say_no_gain(summary, compare)
     return [
-        Line("Fails", _say_failing(summary)), Line("Chosen", _say_chosen(summary)),
+        Line("Fails", _say_failing(summary)), *(Line("Mode", told) for told in summary["failure_modes"][:_MODES]),
+        Line("Chosen", _say_chosen(summary)),
         Line("Accuracy", _say_accuracy(summary, outcome) if outcome else _say_before(summary)), Line("Gain", *gain),
         Line("Files", f"in {given.output_dir}: {', '.join(there)}"),
         Line("Next", *_next(summary, names, given, command)),

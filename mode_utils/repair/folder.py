@@ -91,7 +91,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     summary = case.about() | {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
     summary |= {"labels": _rows(report.labels), "confusions": _rows(report.confusions.head(20))}
     summary |= _groups(report.groups) if report.groups else {}
-    summary |= {"failure_modes": say_modes(case, report)}
+    summary |= {"failure_modes": say_modes(case, report) if report.modes else []}
     summary |= {"drawn_at_random": len(arm_of(case).new) if len(chosen) else 0}
     right = report.assessment.predictions == np.asarray(case.data.y_validation)
     summary |= {"accuracy": float(right.mean()), "pool_labelled": bool(case.data.pool_labelled)}

@@ -34,7 +34,7 @@ def summary_of(**changed):
     labels = [{"label": "cat", "validation_accuracy": 0.1, "fault": "underfit"}]
     labels += [{"label": "dog", "validation_accuracy": 0.95, "fault": ""}]
     found = {"labels": labels, "chosen": 50, "drawn_at_random": 0, "without_label": 0, "accuracy": 0.7}
-    found |= {"data": {"pool": 1_000, "validation": 200}, "pool_labelled": True, "rounds": [LINE]}
+    found |= {"data": {"pool": 1_000, "validation": 200}, "pool_labelled": True, "rounds": [LINE], "failure_modes": []}
     return found | {"next_round": {"advice": "choose", "why": "go on choosing: it pays"}, "gain": ""} | changed
 
 
@@ -113,6 +113,10 @@ def test_the_answer_says_what_fails_before_and_after_the_verdict_and_how_to_meas
     assert "choosing is better" in lines["Gain"].text and not lines["Gain"].command
     lines, _ = answer_of(MODEL, pool_labelled=False, without_label=50, drawn_at_random=5)
     assert "5 of them drawn at random" in lines["Chosen"].text and not lines["Gain"].command
+    lines, text = answer_of(
+        MODEL, failure_modes=[f"cat: of {n} samples that lie together all are wrong" for n in range(5)]
+    )
+    assert list(lines)[:3] == ["Fails", "Mode", "Chosen"] and text.count("lie together") == 3
 
 
 def test_an_option_that_was_given_is_in_the_next_command_even_if_it_is_zero(tmp_path, monkeypatch):
