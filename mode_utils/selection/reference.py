@@ -17,6 +17,7 @@ the reference of a loss: Mindermann et al., ICML 2022, arXiv 2206.07137.
 import warnings
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from mode_utils.support.checks import check_choice
 
@@ -129,7 +130,8 @@ def fit_classifier(model, x, y, n_classes, ask="predict_proba"):
 
     if len(present := np.unique(y)) == 1:
         return lambda x: np.tile(np.eye(n_classes)[present], (len(x), 1))
-    with warnings.catch_warnings():
+    # one thread: on a busy machine others take many times as long, and sums of floats would be other ones
+    with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # probabilities do not change any more by then
         model.fit(x, y)
     asked = getattr(model, ask) if isinstance(ask, str) else lambda x: ask(model, x)

@@ -2,11 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from mode_utils.repair.choosing.given_outputs import GivenOutputs
 from mode_utils.selection.candidates import Candidates
 from mode_utils.selection.model_outputs import ModelOutputs
-from mode_utils.selection.reference import REFERENCES, learn_reference
+from mode_utils.selection.reference import REFERENCES, fit_classifier, learn_reference
 from mode_utils.selection.selectors import expected_error
 
 pytestmark = pytest.mark.slow
@@ -74,3 +76,17 @@ def test_labels_that_nobody_has_seen_get_no_probability_and_a_single_one_is(spli
 def test_a_reference_that_does_not_exist_is_refused(trainer, splits):
     with pytest.raises(ValueError, match="unknown reference 'oracle'; choose from network, states"):
         ask_reference(trainer, splits, np.random.default_rng(0), "oracle")
+
+
+def test_a_regression_has_one_thread_however_many_there_are(rng):
+    """On a busy machine two take many times as long as one, and sums of floats depend on how many there are."""
+    seen = []
+
+    class Watched(LogisticRegression):
+        def fit(self, x, y):
+            seen.extend(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
+            return super().fit(x, y)
+
+    with threadpool_limits(2, "blas"):
+        fit_classifier(Watched(), rng.normal(size=(20, 3)), np.arange(20) % 2, 2)
+    assert seen and set(seen) == {1}
