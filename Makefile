@@ -5,8 +5,8 @@ READY := $(VENV)/.ready
 READY_FOR_TESTS := $(VENV)/.ready-for-tests
 READY_FOR_DOCS := $(VENV)/.ready-for-docs
 SITE := docs/_build/html
-# in place; what is printed has two minutes to arrive
-EXECUTE := $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.iopub_timeout=120
+# in place; what is printed has two minutes to arrive, and a kernel does not warn of its own ports
+EXECUTE := $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.iopub_timeout=120 --ExecutePreprocessor.extra_arguments=--log-level=ERROR
 comma := ,
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 # uv installs many times as fast as pip, which steps in where uv does not find the packages: it does not read pip's settings

@@ -143,7 +143,8 @@ def main(arguments=None):
     parser.add_argument("page", type=Path)
     given = parser.parse_args(arguments)
     folder, notebook = given.notebook.resolve().parent, nbformat.read(given.notebook, as_version=4)
-    NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}, iopub_timeout=120).execute()
+    silent = {"iopub_timeout": 120, "extra_arguments": ["--log-level=ERROR"]}  # a kernel warns of its own ports
+    NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}, **silent).execute()
     write_text(given.page, render_page(notebook, describe_origin(folder), address_on_site(given.notebook)))
     print(f"{given.page}: {given.page.stat().st_size / 1e6:.1f} MB")
 
