@@ -5,6 +5,8 @@ READY := $(VENV)/.ready
 READY_FOR_TESTS := $(VENV)/.ready-for-tests
 READY_FOR_DOCS := $(VENV)/.ready-for-docs
 SITE := docs/_build/html
+# in place; what is printed has two minutes to arrive
+EXECUTE := $(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.iopub_timeout=120
 comma := ,
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 # uv installs many times as fast as pip, which steps in where uv does not find the packages: it does not read pip's settings
@@ -65,10 +67,10 @@ reproduce: $(READY) ## one cell of the reference study anew, held against its co
 	$(BIN)/python benchmarks/reproduce.py $(ARGS)
 
 walkthrough: $(READY) ## execute the walkthrough in place
-	$(BIN)/python -m mode_utils.support.notebook.kernels notebooks/walkthrough.ipynb
+	$(EXECUTE) notebooks/walkthrough.ipynb
 
 notebooks: $(READY_FOR_TESTS) ## execute all notebooks in place, after the sweeps
-	$(BIN)/python -m mode_utils.support.notebook.kernels notebooks/studies/*.ipynb notebooks/sweep_reports/*.ipynb notebooks/*.ipynb
+	$(EXECUTE) notebooks/studies/*.ipynb notebooks/sweep_reports/*.ipynb notebooks/*.ipynb
 
 lab: $(READY) ## open JupyterLab at the top of the repository, with the walkthrough
 	$(BIN)/jupyter lab --notebook-dir=. notebooks/walkthrough.ipynb
@@ -77,7 +79,7 @@ lint: $(READY_FOR_TESTS) ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 figures: $(READY) ## draw the figures anew from the tables of data/results; trains nothing
-	$(BIN)/python -m mode_utils.support.notebook.kernels notebooks/sweep_reports/metrics.ipynb notebooks/sweep_reports/selectors.ipynb notebooks/sweep_reports/pools.ipynb notebooks/sweep_reports/features.ipynb notebooks/results.ipynb
+	$(EXECUTE) notebooks/sweep_reports/metrics.ipynb notebooks/sweep_reports/selectors.ipynb notebooks/sweep_reports/pools.ipynb notebooks/sweep_reports/features.ipynb notebooks/results.ipynb
 
 film: $(READY) ## draw the story of the walkthrough as six pictures, figures/story.png; a minute
 	$(BIN)/python docs/film.py

@@ -18,6 +18,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from statsmodels.stats.proportion import proportion_confint
 
 from mode_utils.assessment import check_labels
+from mode_utils.support.clustered import accuracy_interval, design_effect
 from mode_utils.support.sample_parts import digest_rows
 
 LEAST_WRONG = 10  # samples of a mode
@@ -45,7 +46,8 @@ class FailureMode:
     taken_for : (n_classes,) int, how many of these each label was predicted for
     error, elsewhere : float in [0, 1], share of wrong samples in the mode, and in the rest of the label
     searched : int, samples of the label that were searched, of which `members` and all shares are
-    share : tuple of float, 95% interval (Wilson) of the share of the label's samples that are wrong and in the mode
+    share : tuple of float, 95% interval (Wilson) of the share of the label's samples that are wrong and in the mode;
+        NaN where there are too few groups to tell of others
     p : float in (0, 1], of a region as bad as this by chance, in any branch of the label
     space : str, name of the space in which it is a branch
     """
@@ -62,7 +64,7 @@ class FailureMode:
     space: str
 
 
-def find_failure_modes(spaces, labels, predictions, n_classes, seed=0):
+def find_failure_modes(spaces, labels, predictions, n_classes, seed=0, groups=None):
     """Return each `FailureMode` of all labels, a list, label by label, the clearest first; an empty one if none is.
 
     In a model without modes one is found with a probability of at most 5%, as far as its labels are alike. Of a label
@@ -74,8 +76,12 @@ def find_failure_modes(spaces, labels, predictions, n_classes, seed=0):
         first tells how far a sample lies among strangers
     labels, predictions : (n,) int, true and predicted labels 0 .. n_classes - 1
     seed : int, draws wrong samples by chance
+    groups : (n,) int, optional, what samples share beside their label: as far as those of a group are wrong together,
+        they count as fewer, so that no mode is made of a sequence or two
     """
     labels, predictions = check_labels(labels, predictions, n_classes)
+    if groups is not None and np.shape(groups) != labels.shape:
+        raise ValueError(f"groups has shape {np.shape(groups)}, not {labels.shape}: one of each sample")
     if not spaces:
         raise ValueError("no space is given: name at least one, such as {'states': states}")
     for name, features in spaces.items():
@@ -98,7 +104,8 @@ def find_failure_modes(spaces, labels, predictions, n_classes, seed=0):
             own, rng = y == label, np.random.default_rng([seed, label])
             branches = {name: _branches(z[own]) for name, z in reduced.items()}
             expected = _expected(of_own, wrong, own, usual)
-            regions = _scan(branches, wrong[own], expected, rng, _ALPHA / len(searched))
+            together = 1.0 if groups is None else design_effect(wrong[own] - expected, groups[places[own]])
+            regions = _scan(branches, wrong[own], expected, rng, _ALPHA / len(searched), together)
             found += [(label, np.flatnonzero(own), *each) for each in regions]
         if not found:
             return []
@@ -106,7 +113,7 @@ def find_failure_modes(spaces, labels, predictions, n_classes, seed=0):
         for _, own, inside, *_ in found:
             usual[own[inside]] = False
     return [
-        _describe(label, places[own], inside, reduced[name][own], said[own], n_classes, name, p)
+        _describe(label, places[own], inside, reduced[name][own], said[own], n_classes, name, p, groups)
         for label, own, inside, name, p in found
     ]
 
@@ -138,13 +145,15 @@ def number_modes(modes, spaces, labels, looks, labels_of_others):
     return numbers, of_other
 
 
-def _describe(label, places, inside, z, predictions, n_classes, space, p):
+def _describe(label, places, inside, z, predictions, n_classes, space, p, groups):
     """Return the mode of the samples (n,) of a label, some of which are `inside`, by their places and predictions."""
     wrong = predictions != label
     bad = np.flatnonzero(inside & wrong)
     typical = bad[np.argsort(((z[bad] - z[bad].mean(axis=0)) ** 2).sum(axis=1), kind="stable")]
     errors = float(wrong[inside].mean()), float(wrong[~inside].mean())
     share = tuple(float(end) for end in proportion_confint(len(bad), len(places), method="wilson"))
+    if groups is not None:
+        share = accuracy_interval(inside & wrong, groups[places])
     counts = np.bincount(predictions[bad], minlength=n_classes)
     return FailureMode(label, places[inside], places[typical], counts, *errors, len(places), share, p, space)
 
@@ -183,8 +192,11 @@ def _branches(z):
     return inside[inside.sum(axis=1) >= LEAST_WRONG]
 
 
-def _scan(branches, wrong, expected, rng, alpha):
-    """Yield the regions of a label, (n,) bool, the space of each, and its p, while p is at most alpha."""
+def _scan(branches, wrong, expected, rng, alpha, together):
+    """Yield the regions of a label, (n,) bool, the space of each, and its p, while p is at most alpha.
+
+    Of so many samples that are wrong `together`, at least 1, one counts (Rao and Scott, Biometrics 48, 1992).
+    """
     names = np.repeat(list(branches), [len(each) for each in branches.values()])
     inside, left = np.concatenate(list(branches.values())).astype(np.float32), np.ones(len(wrong), np.float32)
     n_rounds = int(np.ceil(2 / alpha / _DRAWS))
@@ -195,7 +207,7 @@ def _scan(branches, wrong, expected, rng, alpha):
         if n_bad < LEAST_WRONG or not len(kept):
             return
         counts, sizes, hoped = kept @ bad, kept.sum(axis=1), kept @ expected
-        scores = _excess(counts, hoped, n_bad, left @ expected)
+        scores = _excess(counts, hoped, n_bad, left @ expected) / together
         gap = counts / sizes - (n_bad - counts) / (left.sum() - sizes)
         scores[(counts < LEAST_WRONG) | (gap < LEAST_GAP)] = 0
         best = scores.argmax()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mode_utils.heatmaps import HEATMAPS, SPACES
-from mode_utils.selection.allocation import ALLOCATIONS, BY_ERRORS, SERVED
+from mode_utils.selection.allocation import ALLOCATIONS, SERVED
 from mode_utils.selection.pool import RANKINGS
 from mode_utils.selection.reference import REFERENCES
 from mode_utils.selection.screening import SKIPS
@@ -48,7 +48,7 @@ class DebugOptions:
     alpha: float = 0.25  #: in [0, 1]: share of a batch that is selected
     selector: str = "similarity"  #: what makes a sample wanted, one of `selection.selectors.SELECTORS`
     allocation: str = "faultiest label"  #: which labels the selected share goes to, see `selection.allocation`
-    serve: str = "labels"  #: what places are shared among; or "groups", see `allocation.parts_by_group`
+    serve: str = "labels"  #: what places are shared among; or "groups", "modes", see `allocation.parts_by_group`
     at_most_per_group: int = 0  #: at least 0, samples of one group in a batch; 0: any number
     temperature: float = 0.0  #: at least 0, how far the ranking is softened, see `selection.pool.soften`
     scale_temperature: bool = False  #: whether to multiply it by the label's error on held-out samples
@@ -72,8 +72,8 @@ class DebugOptions:
             check_choice("skip", each, SKIPS)
         for name in ("theta", "gamma", "alpha", "control_share"):
             check_share(name, getattr(self, name))
-        if self.serve != "labels" and self.allocation not in BY_ERRORS:
-            raise ValueError(f"serve {self.serve!r} needs allocation {' or '.join(BY_ERRORS)}, not {self.allocation!r}")
+        if self.serve != "labels" and self.allocation == "whole pool":
+            raise ValueError(f"serve {self.serve!r} needs allocation {' or '.join(ALLOCATIONS[:4])}, not 'whole pool'")
         for name, value in {"at_most_per_group": 0, "batch_size": 1, "max_iterations": 1, "epochs": 1}.items():
             check_least(name, getattr(self, name), value)
         for name, value in {"temperature": 0, "replay": 0, "minkowski_p": 1, "similarity_threshold": 0}.items():

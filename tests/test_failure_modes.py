@@ -1,5 +1,7 @@
 """Failure modes: planted ones are found, and where a label fails alike, or at its border, or by chance, none is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from mode_utils.failure_modes import LEAST_GAP, find_failure_modes, number_modes
 from mode_utils.repair.choosing.choice import assess_case
 from mode_utils.repair.choosing.told_modes import say_mode, say_modes, tell_apart
 from mode_utils.repair.outputs import open_outputs
+from mode_utils.splits import Subset
 
 pytestmark = pytest.mark.slow
 
@@ -92,6 +95,42 @@ def test_where_there_is_no_mode_about_one_model_in_twenty_gets_one_at_most(kind)
     assert told <= 5  # of 40: more than 2 are expected in one of 80 tests
 
 
+def sequences(seed, rate_by_group, n_groups=20, size=10):
+    """Frames of a sequence lie together, and each sequence has an error rate of its own, or all have the same."""
+    rng = np.random.default_rng(seed)
+    labels, groups = np.repeat(np.arange(N_CLASSES), n_groups * size), np.arange(N_CLASSES * n_groups).repeat(size)
+    x = 4 * np.eye(5)[labels] + rng.normal(size=(groups.max() + 1, 5))[groups]
+    rates = rng.beta(0.25, 1.5, N_CLASSES * n_groups) if rate_by_group else np.full(N_CLASSES * n_groups, 0.15)
+    return x + 0.5 * rng.normal(size=x.shape), labels, rates[groups], groups
+
+
+@pytest.mark.parametrize("size", [10, 20])
+def test_no_mode_is_made_of_a_few_sequences_but_one_through_many_is_found(size):
+    told, found = np.zeros(2, int), 0
+    for seed in range(20):
+        x, labels, rates, groups = sequences(seed, True, 200 // size, size)
+        rng = np.random.default_rng([seed, 1])
+        predictions = with_errors(labels, rng.random(len(labels)) < rates)
+        told += [
+            bool(find_failure_modes({"states": x}, labels, predictions, N_CLASSES, seed, by)) for by in (None, groups)
+        ]
+        through = (labels == 0) & (rng.random(len(labels)) < 0.15)
+        x[through, 4] += 6
+        predictions = with_errors(labels, rng.random(len(labels)) < np.where(through, 0.9, rates * 0.3))
+        modes = find_failure_modes({"states": x}, labels, predictions, N_CLASSES, seed, groups)
+        found += any(through[each.wrong[:10]].mean() >= 0.8 for each in modes)
+    assert told[0] >= 8 and told[1] <= 3 and found >= 18
+    assert all(len(each.wrong) / 200 > each.share[0] for each in modes)
+
+
+def test_of_few_groups_no_interval_is_made_up():
+    x, labels, predictions, _ = planted(np.random.default_rng(0))
+    (found,) = find_failure_modes({"states": x}, labels, predictions, N_CLASSES, groups=np.arange(len(x)) % 3)
+    assert np.isnan(found.share).all() and "of too few groups to tell of others" in say_mode(found, labels, "abcd")
+    with pytest.raises(ValueError, match=r"groups has shape \(3,\)"):
+        find_failure_modes({"states": x}, labels, predictions, N_CLASSES, groups=np.arange(3))
+
+
 def test_a_label_with_few_wrong_samples_is_not_searched_and_bad_input_is_named():
     x, labels, predictions, truth = planted(np.random.default_rng(0))
     few = np.where((truth == 0) & (np.arange(len(labels)) >= 9), labels, predictions)
@@ -146,11 +185,14 @@ def test_a_mode_of_texts_is_told_by_a_word():
 def test_a_style_that_training_lacks_is_a_mode_of_a_network():
     """Sevens of MNIST that lie on their side, as no training sample does."""
     data = mode.load_dataset("mnist")
-    setup = mode.RunSetup(n_train=6_000, n_bug_fixing=100, n_validation=4_000, n_test=100)
+    setup = mode.RunSetup(n_train=6_000, n_bug_fixing=4_000, n_validation=4_000, n_test=100)
     splits = mode.split_for_run(data, setup, 0)
     train, unseen = splits.train, splits.held_out
-    turned = (unseen.y == 7) & is_turned(unseen.y, 2)
-    x = np.where(turned[:, None, None], np.transpose(unseen.x, (0, 2, 1)), unseen.x)
+    turned, in_pool = ((each.y == 7) & is_turned(each.y, 2) for each in (unseen, splits.bug_fixing))
+    x, x_pool = (
+        np.where(which[:, None, None], np.transpose(each.x, (0, 2, 1)), each.x)
+        for which, each in ((turned, unseen), (in_pool, splits.bug_fixing))
+    )
     trainer = mode.new_trainer(data, setup)
     trainer.initialize(np.random.default_rng(0))
     trainer.fit(train.x, train.y, epochs=3, rng=np.random.default_rng(0))
@@ -158,6 +200,14 @@ def test_a_style_that_training_lacks_is_a_mode_of_a_network():
     found = find_failure_modes({"pixels": x, "states": states}, unseen.y, probabilities.argmax(axis=1), 10)
     (of_seven,) = [each for each in found if each.label == 7]
     assert turned[of_seven.wrong[:10]].mean() >= 0.8 and len(found) <= 2
+
+    # the original ranks by the heat map of all sevens, and passes over what is wrong; by modes it does not
+    roles = {"validation": (x, unseen.y), "bug_fixing": (x_pool, splits.bug_fixing.y)}
+    splits = replace(splits, **{role: Subset(*each, np.arange(len(each[1]))) for role, each in roles.items()})
+    for serve, share in (("labels", (0, 0.1)), ("modes", (0.6, 1))):
+        options = mode.DebugOptions.preset("original", batch_size=100, alpha=0.4, serve=serve, theta=0.97)
+        batch = mode.select_inputs(trainer, splits, options, mode.assess(trainer, splits, 0.97, 0.05), 0)
+        assert batch.target_label == 7 and share[0] <= in_pool[batch.ranked].mean() <= share[1], serve
 
 
 def is_turned(y, seed):

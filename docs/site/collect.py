@@ -52,6 +52,7 @@ TITLES = {  # of pages on the site, in the contents as on the page, where their 
     "notebooks/campaign": "Notebook: a campaign, round after round",
     "notebooks/choose": "Notebook: choose, from any framework",
     "notebooks/results": "The verdicts on MODE's claims, with their evidence",
+    "notebooks/sweep_reports/contract": "Sweep of repairs under contract",
     "notebooks/sweep_reports/features": "Sweep of `recommended` on frozen features",
     "notebooks/sweep_reports/metrics": "Sweep of the nine metrics",
     "notebooks/sweep_reports/modes": "Sweep of planted failure modes",

@@ -7,12 +7,6 @@ def own_variables(model):
         yield layer, [*layer._trainable_variables, *layer._non_trainable_variables]
 
 
-def adam_moments(optimizer):
-    """Return the first and the second moments of a built Adam, known by their paths, in the order of the weights."""
-    paths = [(variable.path, variable) for variable in optimizer.variables]
-    return tuple([v for path, v in paths if path.endswith(end)] for end in ("_momentum", "_velocity"))
-
-
 def all_layers(model):
     """Return a model and its layers, those of layers and of models inside it included, unlike `Model.layers`."""
     return list(model._flatten_layers(include_self=True, recursive=True))
@@ -26,11 +20,6 @@ def loss_weights(model):
 def padding_mask(tensor):
     """Return which steps of a layer's output are not padding, (n, steps) bool, or None if there is no mask."""
     return getattr(tensor, "_keras_mask", None)
-
-
-def weights_of_optimizer(optimizer):
-    """Return the weights that a built optimizer trains, in the order of its moments."""
-    return list(optimizer._trainable_variables)
 
 
 def is_random_seed(variable):

@@ -7,7 +7,6 @@ import numpy as np
 
 from mode_utils.networks.backend import keras, tf
 from mode_utils.networks.classifiers import Meaning, read_classifier
-from mode_utils.networks.flat_adam import can_be_flat, flat_epoch
 from mode_utils.networks.keras_internals import is_random_seed, optimizer_variables, own_variables, padding_mask
 from mode_utils.networks.layers import largest_output, layer_outputs
 from mode_utils.networks.learning_rate import HeldRate, held_rate, is_scheduled
@@ -162,8 +161,7 @@ class Trainer:
     def _epoch(self, weighted, held):
         """Return a traced epoch; one at a held rate is another, because a schedule is part of the graph."""
         if (weighted, held) not in self._epochs:
-            flat = can_be_flat(self.model) and not weighted
-            epoch = (flat_epoch if flat else _plain_epoch)(self.model, self.meaning.encode)
+            epoch = _epoch_of(self.model, self.meaning.encode)
             labels, scalar = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
             weights = [tf.TensorSpec((None,), tf.float32)] if weighted else []
             signature = [self._samples(), labels, labels, scalar, *weights]
@@ -209,8 +207,8 @@ class Predictions:
         return self._rows[np.searchsorted(self._places, places)]
 
 
-def _plain_epoch(model, encode):
-    """Return a function that trains a model for an epoch by any optimizer; see `flat_epoch`."""
+def _epoch_of(model, encode):
+    """Return a function of x, labels, their order and a batch size that trains an epoch and returns losses (steps,)."""
     weights = model.trainable_variables
 
     def epoch(x, y, order, batch_size, sample_weights=None):

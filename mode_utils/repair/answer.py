@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from shutil import which
 
-from mode_utils.repair.conclusion import name_few
+from mode_utils.repair.reading.class_names import listed
 
 FILES = {  # of a folder, in the order in which a person wants them
     "repaired.keras": "the repaired model", "repaired_head.npz": "the head with the new labels",
@@ -62,7 +62,7 @@ def _say_failing(summary):
     after = {row["label"]: row["after"] for row in (summary.get("outcome") or {"labels": ()})["labels"]}
     each = [f"{row['label']} ({_percent(row['validation_accuracy'], after.get(row['label']))})" for row in rows]
     told = f"{len(rows)} of {len(summary['labels'])} labels, with the share of validation samples that are right"
-    return f"{told}: {name_few(each)}"
+    return f"{told}: {listed(each)}"
 
 
 def _say_chosen(summary):

@@ -1,8 +1,8 @@
 """Sentences on an outcome, the same in the terminal, on the page and in `diagnosis.json`."""
 
 from mode_utils.repair.contract import BROKEN, CALIBRATION_ERROR, KEPT, LOG_LOSS, OPEN
+from mode_utils.repair.reading.class_names import listed
 
-_NAMED = 10  # labels in a sentence
 _TOLD = 4  # terms of a contract in a sentence
 
 
@@ -72,9 +72,9 @@ def _say_failing(outcome, failing, theta):
     if not len(failing) or not outcome.changed:
         return []
     none, some = failing[failing["after"] == 0], failing[failing["after"] > 0]
-    said = [f"still at 0%: {name_few(none['label'])}"] if len(none) else []
+    said = [f"still at 0%: {listed(none['label'])}"] if len(none) else []
     each = [f"{label} ({after:.0%})" for label, after in zip(some["label"], some["after"], strict=True)]
-    said += [f"still below {theta:.0%}: {name_few(each)}"] if each else []
+    said += [f"still below {theta:.0%}: {listed(each)}"] if each else []
     slow = outcome.training.slow if outcome.training else ()
     return [f"{'; '.join(said)}; {_advice(outcome.training, failing[failing.index.isin(slow)])}"]
 
@@ -83,13 +83,13 @@ def _advice(training, slow):
     if not len(slow):
         return "what may help: more inputs of them, a look at their labels, a model that can tell them apart"
     more = "a higher --learning-rate" if training.at_limit else "more --epochs or a higher --learning-rate"
-    return f"after {training.epochs} epochs the loss of {name_few(slow['label'])} still falls: {more} may reach them"
+    return f"after {training.epochs} epochs the loss of {listed(slow['label'])} still falls: {more} may reach them"
 
 
 def _say_labels(outcome):
     if outcome.contract is not None:
         return say_contract(outcome.contract)
-    return [f"new bugs: {name_few(outcome.new_bugs)} lost more than the tolerance"] if outcome.new_bugs else []
+    return [f"new bugs: {listed(outcome.new_bugs)} lost more than the tolerance"] if outcome.new_bugs else []
 
 
 def say_contract(verdict):
@@ -115,9 +115,9 @@ def _say_unseen(terms):
     said = []
     if len(labels):
         worst = labels.loc[labels["at_most"].idxmax()]
-        told = f"cannot tell of {name_few(labels['term'])}: none is seen to lose more than is allowed, but up to"
+        told = f"cannot tell of {listed(labels['term'])}: none is seen to lose more than is allowed, but up to"
         said.append(f"{told} {_points('', worst.at_most)} are possible{_needs(worst)}")
-    return [*said, *([f"cannot tell of {name_few(of_calibration)}: too few samples"] if len(of_calibration) else [])]
+    return [*said, *([f"cannot tell of {listed(of_calibration)}: too few samples"] if len(of_calibration) else [])]
 
 
 def _say_trade(trade):
@@ -150,17 +150,11 @@ def _few(each):
 def _say_saved(outcome, keep_new_bugs):
     if not outcome.training or (outcome.helps and not outcome.asks):
         return []
-    why = f"{name_few(outcome.asks)} may have lost a lot" if outcome.helps else "the repair did not help"
+    why = f"{listed(outcome.asks)} may have lost a lot" if outcome.helps else "the repair did not help"
     if outcome.is_saved(keep_new_bugs):
         return [f"{why}: the model is saved all the same"]
     how = "; --keep-new-bugs saves it all the same" if outcome.changed else ""
     return [f"{why}: the model is not saved{how}"]
-
-
-def name_few(names):
-    """Return names in a line, of many the first ten."""
-    names = [str(name) for name in names]
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def say_health(assessment):

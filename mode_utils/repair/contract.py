@@ -13,8 +13,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from mode_utils.repair.verdicts import NEW_BUG, judge_labels, kept_p, largest_loss, loss_p, needed_to_tell, say_needed
-from mode_utils.study.clustered import excess_p
 from mode_utils.study.significance import SIGNIFICANCE, holm
+from mode_utils.support.clustered import excess_p
 
 KEPT, BROKEN, OPEN = "kept", "broken", "cannot tell"
 VALIDATION, OLD = "validation", "old"  # samples that judge

@@ -13,8 +13,7 @@ import pandas as pd
 
 from mode_utils.assessment import judge_accuracies, label_accuracies
 from mode_utils.options import OWN_DATA, DebugOptions
-from mode_utils.repair.campaign.labelled_round import LabelledRound, judge_outcome, take_round
-from mode_utils.repair.campaign.refitted import judge_head, save_heads
+from mode_utils.repair.campaign.labelled_round import LabelledRound, judge_head, judge_outcome, save_heads, take_round
 from mode_utils.repair.campaign.rounds import Earlier, continue_outputs, read_earlier
 from mode_utils.repair.choosing.choice import (
     PoolCase,

@@ -142,33 +142,37 @@ def expected_errors(labels, predicted, certainty, n_classes):
     return np.divide(wrong, counted, out=np.full(n_classes, np.nan), where=counted > 0)
 
 
-def parts_by_group(pool, held_out, wrong, needs):
+def parts_by_group(pool, held_out, wrong, needs, errors=None):
     """Divide what is in need by groups; return the part of each sample, in pool and held out, and what each part needs.
 
     A group with `_ENOUGH` held-out samples of a label is a part of it, and all other groups together are one. Each part
-    of a label needs its own error, drawn towards the label's need as few samples say little, over the number of parts:
-    where groups fail alike, a label gets as much as without them.
+    of a label needs what the label needs, over the number of parts, times how much larger its own error is than that
+    of the label, towards which it is drawn as few samples say little: where groups fail alike, a label gets as much as
+    without them.
 
     Parameters
     ----------
     pool, held_out : (labels (n,), groups (n,)), int
     wrong : (n_held_out,) bool
     needs : (n_classes,) float, see `label_needs`
+    errors : (n_classes,) float in [0, 1], of the labels; where needs are no errors
     """
-    (labels, groups), (y, own) = pool, held_out
+    (labels, groups), (y, own), errors = pool, held_out, needs if errors is None else errors
     parts, known, found = np.array(labels), np.array(y), list(needs)
     for label in np.flatnonzero(needs):
         here = labels == label
         seen, places, counts = np.unique(own[y == label], return_inverse=True, return_counts=True)
-        errors = (np.bincount(places, wrong[y == label]) + _SHRUNK * needs[label]) / (counts + _SHRUNK)
+        usual = errors[label]
+        own_errors = (np.bincount(places, wrong[y == label]) + _SHRUNK * usual) / (counts + _SHRUNK)
+        times = np.divide(own_errors, usual, out=np.ones(len(seen)), where=usual > 0)
         large = (counts >= _ENOUGH) & np.isin(seen, groups[here])
         others = large.sum() < len(np.unique(groups[here])) or not here.any()
         if (n := large.sum() + others) == 1:  # nothing to divide: it needs what it needs
             continue
         found[label] = others * needs[label] / n
-        for group, error in zip(seen[large], errors[large], strict=True):
+        for group, more in zip(seen[large], times[large], strict=True):
             parts[here & (groups == group)] = known[(y == label) & (own == group)] = len(found)
-            found.append(error / n)
+            found.append(more * needs[label] / n)
     return parts, known, np.array(found, float)
 
 

@@ -43,7 +43,7 @@ class Candidates:
     states: np.ndarray | None = None  #: (n, n_features) float32 of the layer, maps averaged to a few cells
     state_heatmaps: ClassHeatmaps | None = None  #: of the held-out samples' states
     comparison: Comparison | None = None
-    training_states: Callable | None = None  #: see `source.Outputs.training_states`
+    training_states: Callable | None = None  #: see `model_outputs.ModelOutputs`
     reference_probabilities: np.ndarray | None = None  #: (n, n_classes) float32 of a reference, see `reference`
     parts: np.ndarray | None = None  #: (n,) int, what heat maps are compared with, if not those of the labels
     labelled: bool = True  #: whether the labels are given, rather than guessed

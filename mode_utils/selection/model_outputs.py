@@ -13,7 +13,11 @@ _DIRECTIONS = {"underfit": "forward", "overfit": "backward"}
 
 
 class ModelOutputs:
-    """The outputs of a Keras model on `splits`: in a `state`, if given, which is lent to the trainer for each look."""
+    """States (n, n_features) and probabilities (n, n_classes), both float32, that a Keras model makes of `splits`.
+
+    A `state`, if given, is lent to the trainer for each look. `n_pool` counts the samples of the pool; a model that
+    `stays` as it is needs only one look at it. Whatever else has these methods can take their place.
+    """
 
     def __init__(self, trainer, splits, state=None):
         self.trainer, self._splits, self._state = trainer, splits, state
@@ -31,7 +35,7 @@ class ModelOutputs:
         return self._look(x, ("states",), layer)[0], y
 
     def at(self, places, names=("states", "probabilities"), layer=None):
-        """Return states, probabilities or both at some places of the pool."""
+        """Return states, probabilities or both at some places of the pool, in increasing order, as a list."""
         pool = self._splits.bug_fixing
         if self.stays:
             with self._held():
@@ -61,7 +65,7 @@ class ModelOutputs:
         return draw
 
     def each_part(self, function):
-        """Yield what a function makes of the pool, which is one part."""
+        """Yield what a function makes of the pool, in one part, of tuples (start, samples, states, probabilities)."""
         with self._held():
             found = function((start, x, *self._outputs(x)) for start, x in in_chunks(self._splits.bug_fixing.source))
         yield found

@@ -2,13 +2,19 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Protocol
 
 import numpy as np
 
 from mode_utils.failure_modes import find_failure_modes, number_modes
 from mode_utils.heatmaps import class_heatmaps
-from mode_utils.selection.allocation import Schedule, allocate, expected_errors, likely_errors, parts_by_group
+from mode_utils.selection.allocation import (
+    BY_ERRORS,
+    Schedule,
+    allocate,
+    expected_errors,
+    likely_errors,
+    parts_by_group,
+)
 from mode_utils.selection.arm import Arm, draw_arm
 from mode_utils.selection.candidates import Candidates, Comparison
 from mode_utils.selection.eligible import Only, draw_at_most
@@ -36,40 +42,6 @@ class View:
     predictions: np.ndarray  #: (n_held_out,) int, by the model itself, or by a target layer's feature model
     layer: str | None = None  #: None where only pixels are compared, and of outputs without a model
     weights: np.ndarray | None = None  #: (n_features, n_classes) float32 of the layer's feature model
-
-
-class Outputs(Protocol):
-    """What a model makes of samples: states, (n, n_features), and probabilities, (n, n_classes), both float32.
-
-    `n_pool` counts the samples of the pool; a model that `stays` as it is needs only one look at the pool.
-    """
-
-    n_pool: int
-    stays: bool
-
-    def of_validation(self, layer=None):
-        """Return states and probabilities of the held-out samples."""
-
-    def of_training(self, labels=None, layer=None):
-        """Return states and labels of the training samples, or of those with some labels; None if they are unknown."""
-
-    def at(self, places, names, layer=None):
-        """Return "states", "probabilities" or both at some places of the pool, in increasing order, as a list."""
-
-    def states_at(self, places):
-        """Return the states at some places of the pool, in increasing order."""
-
-    def samples_at(self, places):
-        """Return samples (n, ...) at some places of the pool."""
-
-    def training_states(self, rng, layer=None):
-        """Return a function from a number to the states of so many training samples, drawn at random; None: of all."""
-
-    def each_part(self, function):
-        """Yield what a function makes of each part of the pool, of tuples (start, samples, states, probabilities)."""
-
-    def choose_view(self, options, fault, predictions, rng):
-        """Return the `View` in which candidates are compared while a fault is repaired."""
 
 
 def look_at_candidates(chooser, groups, fault, assessment, parts=None):
@@ -124,9 +96,10 @@ def _seen(chooser, view, places, needs, parts):
 class InputSelection:
     """Chooses batches from a pool; what is known of the pool is found out once, when it is first needed.
 
-    `outputs` are `Outputs`. `rng` draws the batches; what is drawn to get to know the pool comes from streams
-    apart: one that it spawns, and that of the run's reference if it is a run's. `used` are places that are not chosen;
-    `arm` are members of the control arm in earlier rounds, see `arm.draw_arm`; `only` is what alone may be chosen.
+    `outputs` are `ModelOutputs` or their like. `rng` draws the batches; what is drawn to get to know the pool comes
+    from streams apart: one that it spawns, and that of the run's reference if it is a run's. `used` are places that are
+    not chosen; `arm` are members of the control arm in earlier rounds, see `arm.draw_arm`; `only` is what alone may be
+    chosen.
     """
 
     def __init__(self, outputs, splits, options, rng, used=(), arm=(), only=None):
@@ -266,7 +239,8 @@ class InputSelection:
             wrong = assessment.predictions != held_out.y
             by_mode = self.options.serve == "modes"
             known, own = self._numbers(assessment, modes) if by_mode else (held_out.groups, groups)
-            *parts, needs = parts_by_group((pool.labels, own), (held_out.y, known), wrong, needs)
+            errors = None if self.options.allocation in BY_ERRORS else assessment.errors
+            *parts, needs = parts_by_group((pool.labels, own), (held_out.y, known), wrong, needs, errors)
         return pool.closed_to(closed, parts and parts[0]), needs, parts
 
     def _numbers(self, assessment, modes):
@@ -274,7 +248,8 @@ class InputSelection:
         held_out, outputs = self.splits.held_out, self.outputs
         spaces = {"samples": held_out.x, "states": outputs.of_validation()[0]}
         if modes is None:
-            modes = find_failure_modes(spaces, held_out.y, assessment.predictions, self.splits.n_classes)
+            said, n_classes = assessment.predictions, self.splits.n_classes
+            modes = find_failure_modes(spaces, held_out.y, said, n_classes, groups=held_out.groups)
         looks = {"samples": outputs.samples_at, "states": outputs.states_at}
         return number_modes(modes, spaces, held_out.y, looks, self.pool.labels)
 

@@ -29,7 +29,7 @@ _BLOCK = 1_024  # samples that are asked about at once: in blocks of one size, n
 def learn_reference(outputs, splits, rng, reference="states"):
     """Train the reference of a pool; its `probabilities(places, states)` are (n, n_classes) float32.
 
-    `outputs` are `next_batch.Outputs` of the model, and the model itself for a network, which is not changed. Labels of
+    `outputs` are `ModelOutputs` of the model, and the model itself for a network, which is not changed. Labels of
     the pool are used if `splits` is `labelled` or some are known. If a weight of a network cannot be drawn afresh,
     it is a ValueError, see `Trainer.initialize`.
     """

@@ -119,13 +119,22 @@ def similarity(candidates):
     maps = compared.heatmaps(needed)
     for part in every:
         members = parts == part
+        label = candidates.labels[members][0]
         if compared.weights is not None:
-            weight = compared.weights[:, candidates.labels[members][0]]
+            weight = compared.weights[:, label]
             maps = compared.heatmaps(needed, weight)
+        _lend_hci(maps, part, np.unique(parts[candidates.labels == label]))
         if part not in maps.missing(heatmap):
             own, wanted = compared.features[members] * weight, maps.of(part, heatmap)
             scores[members] = similarity_scores(own, wanted, options.metric, options.minkowski_p)
     return scores if ranking == "best" else -scores
+
+
+def _lend_hci(maps, part, parts):
+    """Give a part of a label of which no sample is right the HCI of the label's other parts."""
+    counts = maps.counts["hci"][parts]
+    if counts.any() and not maps.counts["hci"][part]:
+        maps.hci[part] = np.average(np.nan_to_num(maps.hci[parts]), axis=0, weights=counts)
 
 
 def state_differential(candidates):

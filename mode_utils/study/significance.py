@@ -4,9 +4,8 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from mode_utils.support.checks import MIN_RUNS
+from mode_utils.support.checks import MIN_RUNS, SIGNIFICANCE
 
-SIGNIFICANCE = 0.05
 _RESAMPLES = 9_999
 _ENDS = 0.025, 0.975
 _FEW_RUNS = 20  # below, the bootstrap alone promises too much

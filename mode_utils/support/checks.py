@@ -2,6 +2,7 @@
 
 from numbers import Integral, Real
 
+SIGNIFICANCE = 0.05
 MIN_RUNS = 6  # with fewer, the two-sided signed-rank test cannot fall below 0.05
 
 

@@ -3,46 +3,25 @@
 import numpy as np
 
 _ROWS, _CENTERS = 2_048, 256  # whose distances stay in the processor's cache
-_AT_ONCE = 8  # points that are kept up to date, for each that is wanted
 
 
 def farthest_first(points, known, n):
     """Return n places of points, each the farthest from all `known` (at least one) and all before it; rows are points.
 
-    Distances only shrink, so only points far at first are kept up to date until the rest were as far: the order is
-    exact. Gonzalez, Theoretical Computer Science 38 (1985), doi 10.1016/0304-3975(85)90224-5.
+    Gonzalez, Theoretical Computer Science 38 (1985), doi 10.1016/0304-3975(85)90224-5.
     """
-    nearest, turns = _nearest(points, known), np.empty(0, dtype=int)
-    while len(turns) < n:
-        far, rest, bound = _farthest(nearest, _AT_ONCE * n)
-        taken, nearest[far] = _take_turns(points[far], nearest[far], n - len(turns), bound)
-        nearest[rest] = np.minimum(nearest[rest], _nearest(points[rest], points[far[taken]]))
-        turns = np.concatenate([turns, far[taken]])
-    return turns
+    nearest, turns, doubled, norms = _nearest(points, known), [], 2 * points, (points**2).sum(axis=1)
+    for _ in range(n):
+        turns.append(nearest.argmax())
+        center = points[turns[-1] : turns[-1] + 1]
+        nearest = np.minimum(nearest, _squared_distances(doubled, norms, center)[:, 0])
+        nearest[turns[-1]] = -np.inf
+    return np.array(turns, dtype=int)
 
 
 def squared_distances(points, others):
     """Return the squared distances (n, n_others) between rows, by one product; rounding may make some negative."""
     return _squared_distances(2 * points, (points**2).sum(axis=1), others)
-
-
-def _farthest(nearest, number):
-    """Return the positions of the farthest points and of the rest, and the largest distance in the rest."""
-    if number >= len(nearest):
-        return np.arange(len(nearest)), np.empty(0, dtype=int), -np.inf
-    order = np.argpartition(-nearest, number)
-    return np.sort(order[:number]), order[number:], nearest[order[number]]
-
-
-def _take_turns(points, nearest, n, bound):
-    """Take the farthest point, up to `n` times, while it is farther than the bound; return turns and distances."""
-    taken, doubled, norms = [], 2 * points, (points**2).sum(axis=1)
-    while len(taken) < n and (not taken or nearest.max() > bound):
-        taken.append(nearest.argmax())
-        center = points[taken[-1] : taken[-1] + 1]
-        nearest = np.minimum(nearest, _squared_distances(doubled, norms, center)[:, 0])
-        nearest[taken[-1]] = -np.inf
-    return np.array(taken), nearest
 
 
 def _nearest(points, centers):

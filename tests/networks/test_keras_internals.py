@@ -5,7 +5,6 @@ import pytest
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.keras_internals import (
-    adam_moments,
     all_layers,
     is_random_seed,
     last_node,
@@ -14,7 +13,6 @@ from mode_utils.networks.keras_internals import (
     own_variables,
     padding_mask,
     rate_of,
-    weights_of_optimizer,
 )
 
 pytestmark = pytest.mark.slow
@@ -52,18 +50,6 @@ def test_the_state_of_a_random_layer_is_known_by_its_name(model):
     seeds = [variable for variable in model.variables if is_random_seed(variable)]
     assert len(seeds) == 1 and tuple(seeds[0].shape) == (2,)
     assert not any(is_random_seed(variable) for variable in model.trainable_variables)
-
-
-def test_the_moments_of_adam_are_known_by_their_names(model):
-    """The endings "_momentum" and "_velocity" of the paths of `optimizer.variables`.
-
-    If they have changed: print the paths. Otherwise `can_be_flat` must say no, or training would go on without moments.
-    """
-    model.compile("adam", "mse")
-    model.optimizer.build(model.trainable_variables)
-    for moments in adam_moments(model.optimizer):
-        assert [tuple(m.shape) for m in moments] == [tuple(weight.shape) for weight in model.trainable_variables]
-    assert not {id(a) for a in adam_moments(model.optimizer)[0]} & {id(b) for b in adam_moments(model.optimizer)[1]}
 
 
 def test_the_graph_can_be_followed_from_the_output_to_the_input(model):
@@ -113,15 +99,13 @@ def test_calling_a_functional_models_call_hands_on_its_layers_rather_than_the_mo
     np.testing.assert_array_equal(model.predict(x, verbose=0), again.predict(x, verbose=0))
 
 
-def test_what_is_asked_of_masks_losses_and_optimizers_is_where_it_was():
-    """If not: masks may be had by `compute_mask`, weights of losses by `get_compile_config`, orders by name."""
+def test_what_is_asked_of_masks_and_losses_is_where_it_was():
+    """If not: masks may be had by `compute_mask`, weights of losses by `get_compile_config`."""
     x = keras.Input((3,))
     steps = keras.layers.Embedding(5, 2, mask_zero=True)
     inner = keras.Model(x, keras.layers.Dense(2)(keras.layers.LSTM(2, name="inner")(steps(x))))
     outer = keras.Sequential([keras.Input((3,)), inner])
     outer.compile(optimizer="adam", loss=["mse"], loss_weights=[0.5])
-    outer.optimizer.build(outer.trainable_variables)
     assert {"inner", steps.name, inner.name} <= {layer.name for layer in all_layers(outer)}
     assert loss_weights(outer) == [0.5]
     assert padding_mask(steps(np.array([[1, 2, 0]]))).numpy().tolist() == [[True, True, False]]
-    assert all(a is b for a, b in zip(weights_of_optimizer(outer.optimizer), outer.trainable_variables, strict=True))

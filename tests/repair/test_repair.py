@@ -120,7 +120,7 @@ def example_named(once):
     return lambda name: once(f"example-{name}", partial(make, name))
 
 
-@pytest.fixture(scope="module", params=by_night(EXAMPLES, but=["small images", "digits", "breast cancer"]))
+@pytest.fixture(scope="module", params=by_night(EXAMPLES, but=["small images", "breast cancer"]))
 def example(request, example_named):
     folder = example_named(request.param)
     with np.load(folder / "data.npz") as arrays:

@@ -19,7 +19,7 @@ from mode_utils.options import PRESETS, DebugOptions
 from mode_utils.repair import assess_case, choose_inputs, open_case
 from mode_utils.repair.outputs import open_outputs
 from mode_utils.repair.reading.arrays import check_arrays
-from mode_utils.selection.allocation import ALLOCATIONS, BY_ERRORS, Group
+from mode_utils.selection.allocation import ALLOCATIONS, Group
 from mode_utils.selection.candidates import Candidates
 from mode_utils.selection.model_outputs import ModelOutputs
 from mode_utils.selection.next_batch import InputSelection, look_at_candidates
@@ -122,7 +122,7 @@ def options_of(setting):
     if metric == SPATIAL:
         given |= {"space": "pixels", "heatmap": "hci", "overfit_selection": "random"}
     sizes = {"batch_size": 9, "max_iterations": 1, "epochs": 1}
-    if given.get("allocation", BY_ERRORS[0]) not in BY_ERRORS:
+    if given.get("allocation") == "whole pool":
         given |= {"serve": "labels"}
     bugs = {"theta": 0.0, "gamma": 0.0} if setting["served"] == "overfit" else {"theta": 1.0, "gamma": 1.0}
     return DebugOptions(selector=selector, metric=metric, **given, **sizes, **bugs)
@@ -146,7 +146,7 @@ def test_each_pair_of_choices_gives_a_batch_that_keeps_to_the_contract(places):
         pool.take(np.arange(len(labels) - 9) if setting["kind"] == "all that is left" else [0])
         left = pool.remaining()
         hidden = replace(splits, bug_fixing=replace(splits.bug_fixing, y=np.zeros_like(splits.bug_fixing.y)))
-        by_label = options if target is None else replace(options, allocation="faultiest label", serve="labels")
+        by_label = options if target is None else replace(options, allocation="faultiest label")
         first, *again = (
             next_of(each, by_label, 5, pool).next_batch(assessment, target)
             for each in (splits, splits if splits.labelled else hidden)[: 1 + (number % 3 == 0)]

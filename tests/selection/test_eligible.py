@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mode_utils.options import DebugOptions
-from mode_utils.selection.allocation import Group, parts_by_group
+from mode_utils.selection.allocation import ALLOCATIONS, Group, parts_by_group
 from mode_utils.selection.eligible import Only, draw_at_most
 from mode_utils.selection.pool import Pool, draw_batch
 from mode_utils.selection.pool_scan import PoolScan
@@ -96,8 +96,19 @@ def test_ten_thousand_groups_of_one_are_one_part_of_each_label(rng):
     assert (parts == labels).all() and found == pytest.approx(needs)
 
 
-def test_groups_are_served_by_all_labels_only():
-    with pytest.raises(ValueError, match="needs allocation all labels or likely errors, not 'whole pool'"):
+@pytest.mark.parametrize("usual", [0.5, 0.0, np.nan])
+def test_needs_that_are_no_errors_are_divided_by_the_errors_of_parts(usual):
+    labels, own, wrong = np.zeros(20, int), np.repeat([0, 1], 10), np.repeat([False, usual > 0], 10)
+    pool, held_out = (labels, np.repeat([0, 1], 10)), (labels, own)
+    parts, _, needs = parts_by_group(pool, held_out, wrong, np.array([7.0]), np.array([usual]))
+    first, other = needs[parts[0]], needs[parts[-1]]
+    assert first + other == pytest.approx(7) and (other == pytest.approx(5 * first) if usual > 0 else first == other)
+
+
+def test_groups_and_modes_are_served_where_labels_are_counted():
+    for allocation in ALLOCATIONS[:4]:
+        DebugOptions(serve="modes", allocation=allocation)
+    with pytest.raises(ValueError, match="buggy labels or all labels or likely errors, not 'whole pool'"):
         DebugOptions(serve="groups", allocation="whole pool")
     with pytest.raises(ValueError, match="unknown serve 'sites'; choose from labels, groups"):
         DebugOptions(serve="sites")

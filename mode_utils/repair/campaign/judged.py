@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mode_utils.repair.campaign.gain import PLANNED_ROUNDS, Gain
+from mode_utils.repair.campaign.gain import LEAST, PLANNED_ROUNDS, Gain, judge_trainings, plan_trainings, run_trainings
 from mode_utils.repair.campaign.next_round import (
     LABEL_COST,
     Forecast,
@@ -16,7 +16,6 @@ from mode_utils.repair.campaign.next_round import (
 )
 from mode_utils.repair.campaign.pool_facts import describe_pool, say_strange
 from mode_utils.repair.campaign.rounds import FIRST, first_case, labelled_so_far, rounds_with
-from mode_utils.repair.campaign.tracks import LEAST, judge_trainings, plan_trainings, run_trainings
 from mode_utils.repair.reading.class_names import listed
 from mode_utils.selection import screening
 from mode_utils.support.checks import check_least

@@ -1,4 +1,4 @@
-"""A round of outputs of any framework, whose user retrains: what to retrain on, and what that shows."""
+"""A round of outputs of any framework: what to retrain on, and what that shows; of a head, which is refitted here."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mode_utils.repair.campaign.gain import PLANNED_ROUNDS
+from mode_utils.repair.campaign.compared import compare_with_random
+from mode_utils.repair.campaign.gain import LEAST, PLANNED_ROUNDS, judge_trainings, plan_trainings, run_trainings
 from mode_utils.repair.campaign.judged import judge_lines
 from mode_utils.repair.campaign.next_round import LABEL_COST
 from mode_utils.repair.campaign.pool_facts import describe_pool
 from mode_utils.repair.campaign.rounds import answered_arm, labelled_so_far, rounds_with, take_labels
-from mode_utils.repair.campaign.tracks import LEAST, judge_trainings, plan_trainings
 from mode_utils.repair.choosing.choice import arm_of
 from mode_utils.repair.contract import VALIDATION, Contract, Parts
 from mode_utils.repair.labelling.agreement import GatheredLabels, gather_labels
@@ -23,7 +23,7 @@ from mode_utils.repair.reading.npz_files import as_plain, read_arrays
 from mode_utils.repair.repair_outcome import compare_predictions
 from mode_utils.support.checks import check_least
 
-N_MODELS = 3  # of each kind of `tracks.plan_trainings`, and one more of redrawn arms
+N_MODELS = 3  # of each kind of `gain.plan_trainings`, and one more of redrawn arms
 KINDS = ("drawn", "chosen", "redrawn")
 
 
@@ -36,7 +36,7 @@ class LabelledRound:
     case, gathered : OutputsCase, and GatheredLabels of this round
     known : (n_pool,) int, all labels that are known, -1 where none is
     arm : (n,) int, places of the labelled inputs so far that were drawn at random
-    plan : dict of str to list of (n,) int, see `tracks.plan_trainings`; empty where the choice cannot be judged
+    plan : dict of str to list of (n,) int, see `gain.plan_trainings`; empty where the choice cannot be judged
     """
 
     case: object
@@ -196,3 +196,53 @@ def _describe(labelled):
     sides.append((case.data.y_validation, case.outputs.of_validation()[1]))
     said, _ = describe_pool(*sides, len(new) - len(arm), case.data.class_names)
     return (*said, *(["The pool is here what had no label before this round"] if case.earlier else []))
+
+
+def judge_head(case, chosen, labelled=None, planned=PLANNED_ROUNDS, label_cost=LABEL_COST):
+    """Refit a head on old and new samples, and judge it: a `RepairOutcome`; None where the new ones have no labels.
+
+    Parameters
+    ----------
+    case : outputs.OutputsCase, with a `head`
+    chosen : pandas.DataFrame, see `choosing.choice.choose_inputs`; of a labelled pool, as many drawn at random are
+        compared with it
+    labelled : LabelledRound, optional, of a pool without labels
+    planned, label_cost : see `judge_outcome`
+    """
+    if labelled:
+        return judge_outcome(labelled, refit_round(labelled), planned, label_cost)
+    if not case.data.pool_labelled or not len(chosen):
+        return None
+    added = chosen["index"].to_numpy(), case.data.y_pool[chosen["index"]]
+    found = outcome_of(case, _labels_after(case, *added), added)
+    compared = compare_with_random(case, *added, planned=planned)
+    gain, spread = compared.gain, compared.table["random"].std()
+    judged = judge_lines(case, rounds_with(case, found), gain, spread, planned, label_cost)
+    return replace(found, judged=replace(judged, doubt=compared.doubt))
+
+
+def refit_round(labelled):
+    """Return what the head predicts that learns from the labels of a round, and those of its `trainings`."""
+    case, gathered = labelled.case, labelled.gathered
+
+    def refit(places, _):
+        states = case.outputs.states_at(np.sort(places))
+        return case.head.retrained(states, labelled.known[np.sort(places)], case.outputs.of_validation()[0])
+
+    now = _labels_after(case, gathered.indices, gathered.labels)
+    return {"now": now} | run_trainings(labelled.plan, refit)
+
+
+def save_heads(folder, case, outcome=None):
+    """Write `head.npz` into a folder, and `repaired_head.npz` after a round that helps, see `heads.Head.save`."""
+    case.head.save(Path(folder) / "head.npz", case.data.class_names)
+    if outcome is not None and outcome.helps and not outcome.asks:
+        _after(case, *outcome.added).save(Path(folder) / "repaired_head.npz", case.data.class_names)
+
+
+def _after(case, indices, labels):
+    return case.head.with_more(case.outputs.states_at(indices), np.asarray(labels))
+
+
+def _labels_after(case, indices, labels):
+    return _after(case, indices, labels).probabilities(case.outputs.of_validation()[0]).argmax(axis=1)

@@ -1,15 +1,17 @@
 """Campaigns on a data set whose labels are hidden: what is said after each round, beside what is true."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 from sklearn.isotonic import IsotonicRegression
 
 from mode_utils.debugging import RandomRepair, Repair
 from mode_utils.model_training import new_trainer, train_initial_model
-from mode_utils.repair.campaign.gain import PLANNED_ROUNDS
-from mode_utils.repair.campaign.next_round import LABEL_COST, decide, forecast_label, forecast_round
+from mode_utils.repair.campaign.gain import PLANNED_ROUNDS, judge_trainings, plan_trainings, run_trainings
+from mode_utils.repair.campaign.judged import judge_lines
+from mode_utils.repair.campaign.next_round import LABEL_COST
 from mode_utils.repair.campaign.pool_facts import describe_pool
-from mode_utils.repair.campaign.tracks import judge_trainings, plan_trainings, run_trainings
 from mode_utils.run_setup import split_for_run
 from mode_utils.selection.replay import Replay
 
@@ -57,29 +59,24 @@ class PlayedCampaign:
         table = {"labels": labels, "validation_accuracy": right["held_out"], "test_accuracy": right["test"]}
         return pd.DataFrame({"round": range(len(self.states)), **table})
 
-    def judge(self, n_rounds, planned=PLANNED_ROUNDS):
-        """Return the `Gain` that some rounds show, None where labels are too few, and the `Forecast` of the next."""
+    def judge(self, n_rounds, planned=PLANNED_ROUNDS, label_cost=LABEL_COST):
+        """Return the `Judgement` on some rounds; its gain is None where labels are too few."""
         y, plan = self.splits.held_out.y, self._plan(n_rounds)
         with self.trainer.at():
             made = run_trainings(plan, lambda places, number: self._retrained(places, (n_rounds, number), "held_out"))
         gain, spread = judge_trainings(made, y, len(plan["drawn"][0]), planned) if plan else (None, 0.0)
-        right = [int(self._right(n, "held_out").sum()) for n in range(n_rounds + 1)]
-        size = self.options.batch_size
-        return gain, forecast_round(size * np.arange(n_rounds + 1), right, len(y), size, spread)
+        return self.forecast(n_rounds, gain, spread, planned, label_cost)
 
-    def forecast_labels(self, n_rounds):
-        """Return a `LabelForecast` of each label whose validation accuracy is below theta, by label."""
-        y, theta, found = self.splits.held_out.y, self.options.theta, {}
-        given = self.given()[: n_rounds + 1]
-        for label in np.unique(y):
-            right = [int(self._right(n, "held_out")[y == label].sum()) for n in range(n_rounds + 1)]
-            if right[-1] < theta * (y == label).sum():
-                found[int(label)] = forecast_label(given[:, label], right, int((y == label).sum()), theta)
-        return found
-
-    def right_by_label(self, label):
-        """Return the validation accuracies (n_rounds + 1,) of a label, before each round and in the end."""
-        return [self._right(n, "held_out")[self.splits.held_out.y == label].mean() for n in range(len(self.states))]
+    def forecast(self, n_rounds, *known):
+        """Return the `Judgement` on some rounds by what is `known` beside them, see `judged.judge_lines`."""
+        y, labels = self.splits.held_out.y, range(self.splits.n_classes)
+        right = [np.bincount(y[self._right(n, "held_out")], minlength=len(labels)) for n in range(n_rounds + 1)]
+        lines = [
+            {"right_before": before, "right": after, "given": given, "added": given.sum()}
+            for before, after, given in zip(right, right[1:], np.diff(self.given(), axis=0), strict=False)
+        ]
+        data = SimpleNamespace(y_validation=y, class_names=labels)
+        return judge_lines(SimpleNamespace(data=data, options=self.options), lines, *known)
 
     def describe_pool(self, class_names):
         """Return sentences on the pool by its arm and the first model, see `pool_facts`; none without an arm."""
@@ -182,16 +179,11 @@ def play_campaign(campaign, n_rounds, planned=PLANNED_ROUNDS, label_cost=LABEL_C
     for number in range(1, n_rounds + 1):
         if not campaign.play_round():
             break
-        gain, forecast = campaign.judge(number, planned)
-        advice, why = decide(gain, forecast, number, planned, label_cost)
-        row = {"round": number, "advice": advice, "why": why, "forecast": forecast.mean}
-        row |= dict(zip(("forecast_low", "forecast_high"), forecast.ends, strict=True))
-        if gain is not None:
-            row |= {"gain": gain.mean} | {
-                name: getattr(gain, name) for name in ("low", "high", "low_of_all", "high_of_all")
-            }
-        rounds.append(row)
-        for label, each in campaign.forecast_labels(number).items():
+        found = campaign.judge(number, planned, label_cost)
+        row = {"round": number, "advice": found.advice, "why": found.why, "forecast": found.forecast.mean}
+        row |= dict(zip(("forecast_low", "forecast_high"), found.forecast.ends, strict=True))
+        rounds.append(row | (found.gain.row() if found.gain else {}))
+        for label, each in found.labels.items():
             told = {"given": each.given, "needed": each.labels, "low": each.low, "high": each.high}
             labels.append({"round": number, "label": label, **told, "is_told": each.is_told})
     return _score(campaign, pd.DataFrame(rounds), pd.DataFrame(labels), n_draws)

@@ -1,7 +1,7 @@
 """Rounds of repair: go on from a folder, with its model, the labels so far, and the pool less what was used."""
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -234,8 +234,7 @@ def round_of(case, outcome):
     right = {"right_before": labels["before"], "right": labels["after"]}
     line |= {name: (share.fillna(0) * labels["samples"]).round().astype(int).tolist() for name, share in right.items()}
     gain = outcome.judged and outcome.judged.gain
-    told = {name: round(value, 6) for name, value in asdict(gain).items() if name != "labels"} if gain else {}
-    told = {"gain" if name == "mean" else name: value for name, value in told.items()}
+    told = {name: round(value, 6) for name, value in gain.row().items()} if gain else {}
     return line | {"given": given.tolist()} | told
 
 

@@ -10,7 +10,7 @@ _ARRAY_OF = {"states": "features_pool", "probabilities": "probabilities_pool"}
 
 
 class GivenOutputs:
-    """Arrays of `array_sets.OUTPUTS` as `selection.next_batch.Outputs`; `samples` of the pool may be its features."""
+    """Arrays of `array_sets.OUTPUTS` in place of `ModelOutputs`; `samples` of the pool may be its features."""
 
     stays = True
 

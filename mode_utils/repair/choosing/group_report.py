@@ -7,9 +7,9 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from mode_utils.repair.reading.class_names import listed, shown
-from mode_utils.study.clustered import accuracy_interval, difference_interval, holm_of_possible, more_wrong_p
 from mode_utils.study.formatting import interval, percent, pp
 from mode_utils.study.significance import SIGNIFICANCE, holm
+from mode_utils.support.clustered import accuracy_interval, difference_interval, holm_of_possible, more_wrong_p
 
 _NAMED = 3  # groups in a sentence
 _REMEDY = "put all samples of a group on one side (docs/groups.md)"

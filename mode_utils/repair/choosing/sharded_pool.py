@@ -86,7 +86,7 @@ class ShardedPool:
         return sum(self.rows.values())
 
     def each_part(self, function):
-        """Yield what a function makes of each shard in turn, see `selection.next_batch.Outputs`."""
+        """Yield what a function makes of each shard in turn, see `model_outputs.ModelOutputs`."""
         yield from self._shards.each(partial(_look, function, self._shape, self._class_names, self._starts), self.urls)
 
     def read(self, places):

@@ -31,7 +31,8 @@ def case_modes(case, predictions):
     if few and case.has_samples and not are_numbers_of_things(data.x_validation):
         spaces["samples"] = np.asarray(data.x_validation, np.float32)
     spaces["states"] = case.outputs.of_validation()[0]
-    return find_failure_modes(spaces, data.y_validation, predictions, data.n_classes, case.seed)
+    groups = data.groups_in("validation")
+    return find_failure_modes(spaces, data.y_validation, predictions, data.n_classes, case.seed, groups)
 
 
 def say_modes(case, report):
@@ -65,7 +66,8 @@ def say_mode(mode, labels, names, columns=None):
     told = f"{names[mode.label]}: of {len(mode.members)} samples that lie together {len(mode.wrong)} are wrong"
     told += f" ({mode.error:.0%}; {mode.elsewhere:.0%} of its other {n_own - len(mode.members)})"
     told += f", {mode.taken_for[most]} of them taken for {names[most]}"
-    told += f"; they are {len(mode.wrong) / n_own:.0%} of the label, {low:.0%} to {high:.0%}"
+    told += f"; they are {len(mode.wrong) / n_own:.0%} of the label"
+    told += f", {low:.0%} to {high:.0%}" if np.isfinite([low, high]).all() else ", of too few groups to tell of others"
     rule = None if columns is None else tell_apart(columns, mode, labels)
     return f"{told}; {rule}" if rule else told
 

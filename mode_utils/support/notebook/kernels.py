@@ -4,8 +4,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -13,13 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-import nbformat
 import papermill
 import psutil
 import zmq
 from jupyter_client import AsyncKernelManager
-
-from mode_utils.support.files import write_text
 
 from .orphans import parent_mark
 from .warm import IN_SERVER, WarmProvisioner, can_fork
@@ -156,36 +151,8 @@ def _kernel_class(watch: Watch, environment: dict, connection: Path, kernel_log:
     return WatchedKernel
 
 
-def execute_copy(source: Path, target: Path, parameters: dict | None = None, cwd: Path | None = None) -> None:
-    """Execute a copy of a notebook where it stands, or in another folder; raise as papermill does if a cell raises."""
-    with Watch() as watch:
-        run_notebook(source, target, parameters or {}, watch, {}, cwd=cwd or source.resolve().parent)
-
-
-def executed_copy(notebook: Path) -> nbformat.NotebookNode:
-    """Return a copy of a notebook, executed where it stands."""
-    with tempfile.TemporaryDirectory() as scratch:
-        execute_copy(notebook, Path(scratch) / "copy.ipynb")
-        return nbformat.read(Path(scratch) / "copy.ipynb", as_version=4)
-
-
 def last_words(folder: Path, lines: int) -> tuple[str, ...]:
     """Return the last lines that a kernel wrote past its notebook: a crash leaves no other trace."""
     with suppress(FileNotFoundError):
         return tuple((folder / KERNEL_LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
     return ()
-
-
-def main(notebooks: Sequence[str]) -> None:
-    """Execute notebooks in place, each whole or not at all."""
-    for notebook in map(Path, notebooks):
-        executed = executed_copy(notebook)
-        for part in (executed, *executed.cells):  # times and paths, which differ each time
-            part.metadata.pop("papermill", None)
-            part.metadata.pop("execution", None)
-        write_text(notebook, nbformat.writes(executed) + "\n")
-        print(f"executed {notebook}", flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

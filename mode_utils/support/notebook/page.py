@@ -31,14 +31,14 @@ def render_page(notebook, origin, place="", beside=(), first=(), more=()):
     """
     from nbconvert import HTMLExporter  # only needed when a page is made
 
-    arranged = partial(_arrange, place=place, beside=beside, first=first, more=more)
+    filters = {"arranged": partial(_arrange, place=place, beside=beside), "linked": partial(_linked, beside=beside)}
     exporter = HTMLExporter(template_name=_TEMPLATE.name, extra_template_basedirs=[str(_TEMPLATE.parent)],
-                            filters={"arranged": arranged}, exclude_input=True, exclude_input_prompt=True,
+                            filters=filters, exclude_input=True, exclude_input_prompt=True,
                             exclude_output_prompt=True, embed_images=True)  # fmt: skip
-    return exporter.from_notebook_node(notebook, {"origin": origin})[0]
+    return exporter.from_notebook_node(notebook, {"origin": origin, "first": first, "more": more})[0]
 
 
-def _arrange(html, place, beside, first, more):
+def _arrange(html, place, beside):
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(html, "html.parser")
@@ -48,25 +48,13 @@ def _arrange(html, place, beside, first, more):
     _wrap_tables(soup)
     contents = _number_figures(soup)
     heading = soup.h1.extract() if soup.h1 else ""
-    told = f"{heading}{_answer(first, beside)}{_folded(more)}"
-    return Page(heading.get_text().rstrip("¶") if heading else "Report", told, contents, str(soup))
+    return Page(heading.get_text().rstrip("¶") if heading else "Report", heading, contents, str(soup))
 
 
-def _answer(lines, beside):
-    """Return the lines of an answer in HTML; files beside the page are links."""
+def _linked(text, beside):
+    """Return a text in HTML, in which the files beside the page are links."""
     names = "|".join(map(re.escape, sorted(beside, key=len, reverse=True)))
-    rows = []
-    for line in lines:
-        text = escape(line.text)
-        text = re.sub(rf"(?<![\w/.-])({names})(?![\w.-])", r'<a href="\1">\1</a>', text) if beside else text
-        command = f"<pre>{escape(line.command)}</pre>" if line.command else ""
-        rows.append(f"<dt>{escape(line.word)}</dt><dd>{text}{command}</dd>")
-    return f'<dl class="answer">{"".join(rows)}</dl>' if rows else ""
-
-
-def _folded(sentences):
-    listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    return f"<details><summary>More on the outcome</summary><ul>{listed}</ul></details>" if listed else ""
+    return re.sub(rf"(?<![\w/.-])({names})(?![\w.-])", r'<a href="\1">\1</a>', escape(text)) if beside else escape(text)
 
 
 def describe_origin(folder):
@@ -146,15 +134,17 @@ def _number_figures(soup):
 
 def main(arguments=None):
     """Execute a copy of a notebook where it stands, and write its page, whole or not at all."""
-    from .kernels import executed_copy  # imports papermill
+    import nbformat
+    from nbclient import NotebookClient
 
     about = __doc__.split("\n", 1)[0]
     parser = argparse.ArgumentParser(prog="python -m mode_utils.support.notebook.page", description=about)
     parser.add_argument("notebook", type=Path)
     parser.add_argument("page", type=Path)
     given = parser.parse_args(arguments)
-    origin, place = describe_origin(given.notebook.resolve().parent), address_on_site(given.notebook)
-    write_text(given.page, render_page(executed_copy(given.notebook), origin, place))
+    folder, notebook = given.notebook.resolve().parent, nbformat.read(given.notebook, as_version=4)
+    NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}, iopub_timeout=120).execute()
+    write_text(given.page, render_page(notebook, describe_origin(folder), address_on_site(given.notebook)))
     print(f"{given.page}: {given.page.stat().st_size / 1e6:.1f} MB")
 
 

@@ -14,11 +14,10 @@ from mode_utils.networks.backend import keras
 from mode_utils.networks.trainer import Trainer
 from mode_utils.repair import arm_of, assess_case, choose_inputs, judge_round, open_case, retrain, save_repair
 from mode_utils.repair.campaign import judged as judged_module
-from mode_utils.repair.campaign.gain import Gain
+from mode_utils.repair.campaign.gain import Gain, plan_trainings
 from mode_utils.repair.campaign.judged import judge_lines
 from mode_utils.repair.campaign.next_round import samples_to_show
 from mode_utils.repair.campaign.rounds import FIRST, first_case, read_earlier, save_first
-from mode_utils.repair.campaign.tracks import plan_trainings
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from mode_utils.repair.campaign.learning_curve import OF_A_LABEL, OF_ROUNDS, LearningCurve
+from mode_utils.repair.campaign.next_round import OF_A_LABEL, OF_ROUNDS, LearningCurve
 
 LABELS = np.array([0, 20, 40, 80, 160])
 PRIORS = {"rounds": OF_ROUNDS, "a label": OF_A_LABEL}

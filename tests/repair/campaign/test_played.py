@@ -90,7 +90,7 @@ def test_without_an_arm_there_is_no_gain_and_no_fact_on_the_pool_but_the_rest(be
 
 def test_a_campaign_at_random_has_no_choice_to_judge(begun, trainer):
     campaign = begin(begun, trainer, at_random=True)
-    assert len(campaign.play_rounds(1)) == 2 and campaign.judge(1)[0] is None
+    assert len(campaign.play_rounds(1)) == 2 and campaign.judge(1).gain is None
 
 
 def test_where_nothing_is_wrong_no_round_is_played_and_nothing_changes(begun, trainer):

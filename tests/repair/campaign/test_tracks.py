@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mode_utils.repair.campaign.tracks import LEAST, judge_trainings, plan_trainings, redraw, run_trainings
+from mode_utils.repair.campaign.gain import LEAST, judge_trainings, plan_trainings, redraw, run_trainings
 
 
 @pytest.fixture

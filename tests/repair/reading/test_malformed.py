@@ -203,29 +203,16 @@ def test_a_parent_that_is_a_file_is_named(models, tmp_path, capsys):
     assert status == 2 and "cannot be made, as" in capsys.readouterr().err
 
 
-def of_a_kernel(name, text):
-    """Return an error as papermill reports one of a kernel: with its name, and a text that ends with the error."""
-    error = type(name, (Exception,), {})(f"In [5]:\n{name}: {text}")
-    error.ename = name
-    return error
-
-
 @pytest.mark.parametrize(
     ("error", "status", "text"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), 3, "error: No space left on device"),
         (PermissionError(errno.EACCES, "Permission denied", "/out"), 3, "error: Permission denied: /out"),
-        (
-            of_a_kernel("OSError", "[Errno 28] No space left on device"),
-            3,
-            "error: OSError: [Errno 28] No space left on device",
-        ),
         (KeyboardInterrupt(), 130, "interrupted: nothing was written"),
         (MemoryError("Unable to allocate"), 3, "error: MemoryError: Unable to allocate"),
-        (of_a_kernel("_ArrayMemoryError", "Unable"), 3, "error: _ArrayMemoryError: Unable"),
         (RuntimeError("of a kind\nthat nobody has foreseen"), 4, "error: RuntimeError: that nobody has foreseen"),
         (ValueError("of a library"), 4, "error: ValueError: of a library"),
-        (of_a_kernel("IndexError", "out of bounds"), 4, "error: IndexError: out of bounds"),
+        (IndexError("out of bounds"), 4, "error: IndexError: out of bounds"),
     ],
 )
 def test_whatever_goes_wrong_has_a_status_and_a_line(error, status, text, models, tmp_path, capsys, monkeypatch):

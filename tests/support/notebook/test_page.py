@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -12,10 +13,10 @@ from browsing import browser_needed
 from bs4 import BeautifulSoup
 from git_tables import shown_results
 from notebook_runs import execute_beside
+from papermill import execute_notebook
 from tiers import by_night, cover
 
 from mode_utils.study.formatting import points
-from mode_utils.support.notebook.kernels import execute_copy
 from mode_utils.support.notebook.page import address_on_site, describe_origin, render_page
 
 pytestmark = pytest.mark.slow
@@ -37,7 +38,7 @@ def executed(once, pytestconfig):
             (folder / name).parent.mkdir()
             shutil.copyfile(ROOT / name, folder / name)
         parameters = {"results_dir": str(folder / "tables"), "figures_dir": str(folder / "figures")}
-        execute = execute_copy if pytestconfig.option.every else execute_beside
+        execute = partial(execute_notebook, cwd=folder / "notebooks") if pytestconfig.option.every else execute_beside
         execute(folder / "notebooks/results.ipynb", folder / "notebooks/copy.ipynb", parameters)
 
     return once("results", make)

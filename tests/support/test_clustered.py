@@ -6,7 +6,8 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from mode_utils.repair.verdicts import judge_labels, loss_p
-from mode_utils.study.clustered import (
+from mode_utils.study.significance import holm
+from mode_utils.support.clustered import (
     accuracy_interval,
     difference_interval,
     excess_p,
@@ -14,7 +15,6 @@ from mode_utils.study.clustered import (
     mean_variance,
     more_wrong_p,
 )
-from mode_utils.study.significance import holm
 
 
 def made(rng, n_groups, accuracy, alike=0.5, unequal=False):

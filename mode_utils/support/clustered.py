@@ -7,7 +7,7 @@ sample is a group of its own. Cameron and Miller, J. Human Resources 50 (2015), 
 import numpy as np
 from scipy import stats
 
-from mode_utils.study.significance import SIGNIFICANCE
+from mode_utils.support.checks import SIGNIFICANCE
 
 _LEAST = 5  # groups, of which something can be told about others
 _ALIKE = 4  # groups whose samples are all alike, that count as seen: few groups do not show how alike they are
@@ -28,6 +28,13 @@ def mean_variance(values, groups=None):
     without = (values.sum() - np.bincount(places, values)) / (n - sizes)
     variance = (n_groups - 1) / n_groups * ((without - values.mean()) ** 2).sum()
     return variance, max(1.0, n**2 / (sizes**2.0).sum() - 1)
+
+
+def design_effect(values, groups):
+    """Return how many times as large the variance of the mean of values (n,) is by groups as by samples, at least 1."""
+    if np.ptp(values) == 0:
+        return 1.0
+    return float(np.fmax(1, mean_variance(values, groups)[0] / mean_variance(values)[0]))
 
 
 def accuracy_interval(right, groups=None):
