@@ -19,7 +19,7 @@ from mode_utils.repair.reading.arrays import OwnData, say_known, say_unseen, wit
 from mode_utils.repair.reading.case_options import CaseOptions
 from mode_utils.repair.reading.model_files import load_model
 from mode_utils.repair.reading.npz_files import read_arrays
-from mode_utils.repair.reading.own_model import check_fit, check_model, read_data, read_model
+from mode_utils.repair.reading.own_model import check_fit, check_model, read_data, read_model, renew_optimizer
 from mode_utils.repair.reading.own_samples import check_known, say_one_label
 from mode_utils.repair.retraining import check_trainable, say_rate
 from mode_utils.run_setup import RunSetup, split_for_run
@@ -121,6 +121,7 @@ def open_case(model, data, budget, **options):
     sources = {what: Path(each) for what, each in (("model", model), ("data", data)) if isinstance(each, (str, Path))}
     model = load_model(model) if "model" in sources else model
     check_model(model)
+    renewed = renew_optimizer(model)
     source = sources.get("data", data)
     source = read_arrays(source) if isinstance(source, Path) and not source.is_dir() else source
     trainer, whole, notes = read_model(model, source, how)
@@ -132,7 +133,7 @@ def open_case(model, data, budget, **options):
     check_fit(trainer.model, data, budget)
     predictions = Predictions(trainer, data.x_train)
     weak = _say_weak(predictions, data, how.even_if_weak)  # before what is odd about the data
-    notes = (*weak, *notes, *told, *say_unseen(data), *say_known(data), *of_arm, *restricted)
+    notes = (*weak, *renewed, *notes, *told, *say_unseen(data), *say_known(data), *of_arm, *restricted)
     if how.class_weights is None:
         weights, told = find_class_weights(predictions, data.y_train, data.class_names)
     else:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mode_utils.repair.campaign.rounds import answered_arm, rounds_with, save_first
+from mode_utils.repair.campaign.rounds import answered_arm, mark, rounds_with, save_first
 from mode_utils.repair.choosing.choice import arm_of
 from mode_utils.repair.choosing.told_modes import say_modes
 from mode_utils.repair.conclusion import say_outcome, still_failing
@@ -170,6 +170,7 @@ def _selected(case, chosen, added, labels):
 
 
 def _origin(case, outcome, labels, rounds):
+    marks = mark(case, outcome.added[0])
     names, tables = case.data.names_pool, [Path(path) for path in (labels.files if labels else ())]
     cannot_tell = labels.cannot_tell if labels else np.empty(0, int)
     arm = answered_arm(case, outcome.added[0], cannot_tell)[0].tolist()
@@ -177,8 +178,10 @@ def _origin(case, outcome, labels, rounds):
     cannot_tell = np.setdiff1d(cannot_tell, np.concatenate([case.used, outcome.added[0]])).tolist()
     files = case.sources | {"labels" if n == 1 else f"labels {n}": path for n, path in enumerate(tables, start=1)}
     samples = [
-        {"index": int(index), "label": case.data.class_names[label]} | ({} if names is None else {"name": names[index]})
-        for index, label in zip(*outcome.added, strict=True)
+        {"index": int(index), "label": case.data.class_names[label]}
+        | ({} if names is None else {"name": str(names[index])})
+        | ({} if marks is None else {"mark": float(marks[n])})
+        for n, (index, label) in enumerate(zip(*outcome.added, strict=True))
     ]
     return {
         "samples": samples, "earlier_samples": case.earlier.samples if case.earlier else [],

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 PARTIAL = ".partial-"
+_BY_SYSTEMS = (".ds_store", "thumbs.db", "desktop.ini")  # files that desktops write into folders
 _NAME = re.compile(rf"{re.escape(PARTIAL)}(?P<host>.*)-(?P<process>[1-9][0-9]{{0,8}})-[0-9a-f]{{32}}", re.DOTALL)
 
 
@@ -89,8 +90,9 @@ def release_pages(array):
 
 
 def hash_file(path):
-    """Return the SHA-256 of a file, or of a folder's files with their names."""
-    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    """Return the SHA-256 of a file, or of a folder's files with their names, but for those that file managers leave."""
+    own = (each for each in path.rglob("*") if each.is_file() and each.name.lower() not in _BY_SYSTEMS)
+    files = sorted(own) if path.is_dir() else [path]
     digest = hashlib.sha256()
     for file in files:
         digest.update(os.fsencode(file.relative_to(path)) if file != path else b"")

@@ -148,6 +148,29 @@ def test_a_retraining_by_any_optimizer_learns_and_forgets_nothing(name, starved)
     model.set_weights(weights)
 
 
+WRAPPED = {"alone": lambda each: each, "scaled": OPTIMIZERS.LossScaleOptimizer}
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED)
+@pytest.mark.parametrize("kind", ["Sequential", "functional"])
+def test_a_model_from_hdf5_is_retrained_as_the_same_one_from_a_keras_file(kind, wrapped, tmp_path):
+    arrays, outcomes = blobs([60, 60, 60, 5]), []
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, activation="softmax")])
+    if kind == "functional":
+        model = keras.Model(model.inputs, model.outputs)
+    model.compile(WRAPPED[wrapped](OPTIMIZERS.SGD(0.05)), "sparse_categorical_crossentropy")  # which has no moments
+    model.fit(arrays["x_train"], arrays["y_train"], epochs=3, verbose=0)
+    for name in ("model.keras", "model.h5"):
+        model.save(tmp_path / name)
+        case, outcome = repaired(tmp_path / name, arrays, budget=20)
+        outcomes.append(outcome)
+        assert any("it begins anew" in note for note in case.notes) == (name == "model.h5")
+        case.model.save(tmp_path / "again.keras")
+        keras.models.load_model(tmp_path / "again.keras").fit(arrays["x_train"], arrays["y_train"], verbose=0)
+    assert outcomes[0].training.moved == outcomes[1].training.moved > 0.01
+
+
 def test_another_rate_is_refused_where_weights_are_a_multiple_of_it(starved):
     arrays, model = starved
     for optimizer in (OPTIMIZERS.Ftrl(0.1), OPTIMIZERS.LossScaleOptimizer(OPTIMIZERS.Ftrl(0.1))):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mode_utils.support.files import (
     PARTIAL,
     copy_file,
+    hash_file,
     is_abandoned,
     partial_path,
     remove_partial,
@@ -141,3 +142,14 @@ def test_what_strangers_and_other_machines_left_stays_and_no_link_is_followed(tm
     before = sorted((tmp_path / "out").rglob("*"))
     remove_partial(tmp_path / "out")
     assert sorted((tmp_path / "out").rglob("*")) == before and (tmp_path / f"{left}{'1' * 32}").exists()
+
+
+def test_a_look_into_a_folder_does_not_make_it_another_one_but_a_file_more_does(tmp_path):
+    (tmp_path / "pool").mkdir()
+    (tmp_path / "pool/1.png").write_bytes(b"1")
+    before = hash_file(tmp_path)
+    for name in (".DS_Store", "Thumbs.db", "pool/desktop.ini"):
+        (tmp_path / name).write_bytes(b"icons")
+        assert hash_file(tmp_path) == before
+    (tmp_path / "pool/0.png").write_bytes(b"0")
+    assert hash_file(tmp_path) != before

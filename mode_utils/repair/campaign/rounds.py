@@ -9,7 +9,9 @@ import numpy as np
 from mode_utils.repair.choosing.choice import arm_of
 from mode_utils.repair.reading.arrays import check_left
 from mode_utils.support.files import hash_file
+from mode_utils.support.sample_parts import scattered
 
+_SAME = 0.05  # of their spread, by which marks of a sample may differ, as features that are computed again do
 FIRST = "first_model.npz"  # the state of the model that a campaign began with
 
 
@@ -19,7 +21,7 @@ class Earlier:
 
     folder: Path
     model: Path | None  # None if the repaired model was not saved
-    samples: list[dict]  # `index`, and `label`, a class name, of all that was added so far
+    samples: list[dict]  # `index`, `label`, a class name, maybe `name` and `mark`, see `mark`, of all added so far
     rounds: list[dict]  # of `round_of`
     data_hash: str | None  # of the file of data
     cannot_tell: np.ndarray = field(default_factory=lambda: np.empty(0, int))  # places that nobody can give a label
@@ -52,7 +54,9 @@ def read_earlier(folder):
     try:
         found = json.loads(origin.read_text(encoding="utf-8"))
         samples = [*found.get("earlier_samples", []), *found["samples"]]
+        told = [{name: each[name] for name in ("name", "mark") if name in each} for each in samples]
         samples = [{"index": int(each["index"]), "label": str(each["label"])} for each in samples]
+        samples = [each | more for each, more in zip(samples, told, strict=True)]
         rounds, data_hash = found["rounds"], found["files"].get("data", {}).get("sha256")
         places = [np.array(found.get(name, []), int) for name in ("cannot_tell", "arm")]
         places.append(np.array(found.get("checked", []), int).reshape(-1, 2))
@@ -99,6 +103,7 @@ def _read_used(case, earlier):
     closed = np.union1d(used, earlier.cannot_tell)
     if (most := max([*closed, *earlier.arm], default=0)) >= len(data.x_pool):
         raise ValueError(f"{folder} has sample {most} of a larger pool: go on with the same data")
+    _check_same(case, earlier, used)
     check_left(case.options.batch_size, data, closed)
     told = f"Round {len(earlier.rounds) + 1}: {len(used)} samples were added before, and are kept."
     if len(earlier.cannot_tell):
@@ -109,6 +114,34 @@ def _read_used(case, earlier):
     if earlier.strange_belong:
         told += " Inputs unlike all known samples are not passed over: those in the control arm have labels."
     return used, labels, told
+
+
+def mark(case, places):
+    """Return a number (n,) by which samples of the pool are known again; None where outputs alone are known.
+
+    These change with the model; samples, and the features that a head is fitted to, do not.
+    """
+    if not (hasattr(case, "trainer") or case.has_samples or case.head) or not len(places):
+        return None
+    rows = np.concatenate(list(scattered(case.data.x_pool, places))).reshape(len(places), -1).astype(float)
+    return rows @ np.random.default_rng(0).standard_normal(rows.shape[1]) / np.sqrt(rows.shape[1])
+
+
+def _check_same(case, earlier, used):
+    """Raise a ValueError if samples that were labelled are not those of the pool at these places."""
+    names, now = case.data.names_pool, None
+    before = {name: [each[name] for each in earlier.samples if name in each] for name in ("name", "mark")}
+    if names is not None and 0 < len(before["name"]) == len(used):
+        other = np.asarray(names[used], str) != np.array(before["name"])
+    elif 0 < len(before["mark"]) == len(used) and (now := mark(case, used)) is not None:
+        then = np.array(before["mark"])
+        other = ~(np.abs(now - then) <= (_SAME * then.std() if len(then) > 2 else _SAME**3 * np.abs(then)))
+    else:
+        return
+    if other.any():
+        told = f"{other.sum()} of {len(used)} samples that {earlier.folder} has labels of are others in this pool"
+        first = case.data.call(used[other.argmax()])
+        raise ValueError(f"{told}, the first is sample {first}: go on with the same pool, in the same order")
 
 
 def take_labels(gathered, case):

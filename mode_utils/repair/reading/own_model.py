@@ -7,6 +7,7 @@ import numpy as np
 
 from mode_utils.networks.backend import keras
 from mode_utils.networks.classifiers import read_classifier
+from mode_utils.networks.keras_internals import weights_of_optimizer
 from mode_utils.networks.layers import vocabulary
 from mode_utils.networks.losses import single_loss
 from mode_utils.networks.plain_models import model_inputs, plain_model
@@ -25,6 +26,19 @@ def check_model(model):
         raise ValueError(f"the model is a {what}: give a compiled keras.Model, or the .keras file of one")
     if broken := next((weight.path for weight in model.weights if not np.isfinite(weight.numpy()).all()), None):
         raise ValueError(f"weight {broken!r} of model {model.name!r} is not finite: its training has diverged")
+
+
+def renew_optimizer(model):
+    """Give a model a new optimizer if its own does not know its weights; return a sentence, as a tuple, if so.
+
+    Keras builds that of a Sequential model from HDF5 before the model has weights, and cannot train it then.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    known = set(map(id, weights_of_optimizer(optimizer))) if optimizer is not None and optimizer.built else None
+    if known is None or known.issuperset(map(id, model.trainable_variables)):
+        return ()
+    model.optimizer = type(optimizer).from_config(optimizer.get_config())
+    return ("The optimizer that came with the model does not know its weights: it begins anew, as if never used.",)
 
 
 def _followed(model, data):

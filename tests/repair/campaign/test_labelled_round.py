@@ -251,3 +251,28 @@ def test_the_example_of_the_page_needs_no_framework(tmp_path):
     code += "print(*[line['total'] for line in found.case.earlier.rounds], len(found.chosen))"
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert told.splitlines()[-1] == "100 100" and "of accuracy after 10 labels of each kind" in told
+
+
+@pytest.mark.parametrize("known_by", ["names", "samples", "features of a head"])
+def test_a_round_goes_on_with_the_same_pool_alone(known_by, tmp_path):
+    arrays, options = outputs(fit()), {}
+    if known_by == "names":
+        arrays["names_pool"] = np.array([f"row {n}" for n in range(len(X_POOL))])
+    elif known_by == "samples":
+        arrays |= {"x_pool": X_POOL, "x_validation": X_VALIDATION}
+    else:
+        options = {"head": True}
+        arrays = {name: each for name, each in arrays.items() if "probabilities" not in name}
+        arrays |= {"features_train": X[OLD], "y_train": Y[OLD]}
+    choose_from_arrays(arrays, 20, tmp_path / "ask", **options)
+    label(tmp_path / "ask", tmp_path / "labels.csv")
+    outcome = None if options else {"now": Y_VALIDATION}
+    choose_from_arrays(arrays, 20, tmp_path / "out", apply=tmp_path / "labels.csv", outcome=outcome, **options)
+    choose_from_arrays(arrays, 20, tmp_path / "out-1b", continue_from=tmp_path / "out", **options)
+    pool = [name for name in arrays if name.endswith("_pool")]
+    again = arrays | {name: arrays[name].astype(np.float16) for name in pool if arrays[name].dtype.kind == "f"}
+    open_outputs(again, 20, continue_from=tmp_path / "out", **options)  # as it is computed or saved another time
+    for order in (np.arange(len(X_POOL))[::-1], np.roll(np.arange(len(X_POOL)), 1)):
+        other = arrays | {name: arrays[name][order] for name in pool}
+        with pytest.raises(ValueError, match=r"samples that .*out has labels of are others in this pool, the first is"):
+            open_outputs(other, 20, continue_from=tmp_path / "out", **options)
