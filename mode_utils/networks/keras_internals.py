@@ -22,6 +22,11 @@ def padding_mask(tensor):
     return getattr(tensor, "_keras_mask", None)
 
 
+def weights_of_optimizer(optimizer):
+    """Return the weights that a built optimizer was made for."""
+    return list(optimizer._trainable_variables)
+
+
 def is_random_seed(variable):
     """Tell whether a variable is the state of a random layer, such as dropout: a seed and a counter."""
     return variable.name == "seed_generator_state"

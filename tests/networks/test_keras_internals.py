@@ -13,6 +13,7 @@ from mode_utils.networks.keras_internals import (
     own_variables,
     padding_mask,
     rate_of,
+    weights_of_optimizer,
 )
 
 pytestmark = pytest.mark.slow
@@ -109,3 +110,12 @@ def test_what_is_asked_of_masks_and_losses_is_where_it_was():
     assert {"inner", steps.name, inner.name} <= {layer.name for layer in all_layers(outer)}
     assert loss_weights(outer) == [0.5]
     assert padding_mask(steps(np.array([[1, 2, 0]]))).numpy().tolist() == [[True, True, False]]
+
+
+@pytest.mark.parametrize("make", [lambda each: each, keras.optimizers.LossScaleOptimizer])
+def test_an_optimizer_knows_the_weights_that_it_was_built_for(make, model):
+    """`BaseOptimizer._trainable_variables`. If not: `renew_optimizer` may try a step with gradients of 0."""
+    optimizer = make(keras.optimizers.SGD())
+    optimizer.build(model.trainable_variables)
+    known = [id(weight) for weight in weights_of_optimizer(optimizer)]
+    assert known == [id(weight) for weight in model.trainable_variables] and known
