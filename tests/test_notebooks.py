@@ -201,10 +201,10 @@ def test_a_campaign_is_a_function_of_its_parameters_with_an_arm_and_without(shar
 
 @pytest.mark.slow
 def test_the_ratio_study_is_a_function_of_its_parameters(study, tmp_path):
-    parameters = {"n_classes": [2, 4], "alphas": [0.2, 0.8], "n_runs": 6, "per_class": 60, "batch_size": 40}
+    parameters = {"n_classes": [2, 3, 4], "alphas": [0.2, 0.8], "n_runs": 6, "per_class": 60, "batch_size": 40}
     study("studies/ratio", **parameters, replays=[0, 1], epochs=1, output_dir=str(tmp_path))
     gains, rule = pd.read_csv(tmp_path / "gains.csv"), pd.read_csv(tmp_path / "rule.csv")
-    assert len(gains) == 8 and gains["gain"].nunique() > 6 and rule["replay"].tolist() == [0, 1]
+    assert len(gains) == 12 and gains["gain"].nunique() > 6 and rule["replay"].tolist() == [0, 1]
 
 
 @pytest.mark.slow

@@ -7,12 +7,14 @@ import re
 import pandas as pd
 
 NOTHING = "\N{EN DASH}"  # where there is no number
-_DATASETS = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+_DATASETS = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10",
+             "banking77_minilm": "Banking77", "cifar10_features": "CIFAR-10 features"}  # fmt: skip
 
 
 def dataset_title(name):
     """Return how readers know a dataset; a name that starts with one, up to a comma, keeps the rest."""
     first, comma, rest = name.partition(",")
+    first = first.removesuffix(".npz")
     return _DATASETS.get(first, first) + comma + rest
 
 
