@@ -169,6 +169,11 @@ SPOILT = [
     (to("probabilities_pool", lambda p: p[:0]), r"must be \(n, n_classes\) numbers"),
     (to("probabilities_pool", lambda p: p * 100), r"look like percentages, not like probabilities; divide by 100"),
     (to("probabilities_pool", lambda p: np.rint(p * 255).astype(np.uint8)), "look like quantized .* divide by 255"),
+    *[(to("probabilities_pool", lambda p, n=n: p.round(n)), f"rounded to {n} decimals: give all") for n in (1, 2)],
+    (
+        to("probabilities_pool", lambda p: (p > 0.05).astype(float)),
+        "sums to (0|[2-9]): probabilities of one label a sample must sum to 1$",
+    ),
     (to("probabilities_pool", lambda p: logits(p) * 3 + 2), "look like logits.*decision_function"),
     (to("probabilities_pool", lambda p: p.argmax(axis=1)), "of two classes, np.stack"),
     *[(put(f"probabilities_{role}", (7, 1), np.nan), "NaN or infinite values in row 7") for role in ("pool", "train")],

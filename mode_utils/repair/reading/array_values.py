@@ -143,4 +143,9 @@ def _describe(name, row, values, others):
     if not _in_range(values).all():
         scores = "of scores of scikit-learn's decision_function, too"
         return f"{story}: these look like logits, not like probabilities; apply a softmax ({scores})"
-    return f"row {row} of {name} sums to {values.sum():.3g}: probabilities of one label a sample must sum to 1"
+    told = f"row {row} of {name} sums to {values.sum():.3g}: probabilities of one label a sample must sum to 1"
+    apart = np.abs(others.sum(axis=1) - 1).max() / others.shape[1]
+    for digits in (1, 2, 3):
+        if np.allclose(others, others.round(digits), rtol=0, atol=1e-6) and apart <= 0.5 * 10.0**-digits:
+            return f"{told}; these are rounded to {digits} decimals: give all digits, or divide each row by its sum"
+    return told
