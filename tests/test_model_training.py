@@ -29,6 +29,7 @@ def test_an_unknown_architecture_is_an_error_that_names_the_choices():
         build_model("rnn")
 
 
+@pytest.mark.slow
 def test_yardsticks_are_trained_afresh_on_more_than_a_repair_adds(trainer, splits):
     first, again = (train_yardsticks(trainer, splits, seed=0) for _ in range(2))
     assert [row["samples"] for row in first] == [500, 500, 1_500]
@@ -42,6 +43,7 @@ def test_a_block_of_the_residual_network_is_a_target_only_as_a_whole():
     assert layers == ["stem_relu", "block_1", "block_2", "average", "output"]
 
 
+@pytest.mark.slow
 def test_the_residual_network_learns_its_normalization_and_starts_afresh(mnist):
     few, many = (RunSetup(n, 200, 200, 400, architecture="residual", initial_epochs=3) for n in (200, 2_400))
     splits, trainer = split_for_run(mnist, few, 0), new_trainer(mnist, few)
@@ -64,6 +66,7 @@ def test_width_widens_the_network_beside_the_scenario(mnist):
     assert widths == [28, 56, 560]
 
 
+@pytest.mark.slow
 def test_the_learning_curve_is_steep_where_samples_are_few(mnist, one_trainer):
     slopes = []
     for scenario in ("underfit", "healthy"):

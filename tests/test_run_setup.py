@@ -60,6 +60,7 @@ def test_the_underfit_model_is_bad_at_most_labels(initial_model):
     assert len(assessment.buggy["underfit"]) >= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", by_night(["dense", "cnn"], but=["dense"]))
 def test_the_overfit_model_knows_its_samples_by_heart_and_has_three_overfit_labels(architecture, initial_model):
     _, assessment = initial_model(replace(SMALL, scenario="overfit", architecture=architecture))

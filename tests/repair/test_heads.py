@@ -186,6 +186,7 @@ def test_the_command_fits_judges_and_goes_on(found, tmp_path, capsys):
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_no_framework_is_imported(tmp_path):
     np.savez(tmp_path / "features.npz", **features(labelled=True))
     code = (

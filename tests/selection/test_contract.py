@@ -132,6 +132,7 @@ def same(first, second):
     return np.array_equal(first.indices, second.indices) and np.array_equal(first.scores, second.scores, equal_nan=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("places", [EACH_CHOICE, pytest.param(range(len(SETTINGS)), marks=pytest.mark.nightly)],
                          ids=["each choice", "each pair of choices"])  # fmt: skip
 def test_each_pair_of_choices_gives_a_batch_that_keeps_to_the_contract(places):
