@@ -151,8 +151,9 @@ def _describe(label, places, inside, z, predictions, n_classes, space, p, groups
     bad = np.flatnonzero(inside & wrong)
     typical = bad[np.argsort(((z[bad] - z[bad].mean(axis=0)) ** 2).sum(axis=1), kind="stable")]
     errors = float(wrong[inside].mean()), float(wrong[~inside].mean())
-    share = tuple(float(end) for end in proportion_confint(len(bad), len(places), method="wilson"))
-    if groups is not None:
+    if groups is None:
+        share = tuple(float(end) for end in proportion_confint(len(bad), len(places), method="wilson"))
+    else:
         share = accuracy_interval(inside & wrong, groups[places])
     counts = np.bincount(predictions[bad], minlength=n_classes)
     return FailureMode(label, places[inside], places[typical], counts, *errors, len(places), share, p, space)

@@ -116,25 +116,27 @@ def similarity(candidates):
     parts = candidates.labels if candidates.parts is None else candidates.parts
     every, weight = np.unique(parts), 1
     needed = None if heatmap == "dhci" else every
-    maps = compared.heatmaps(needed)
+    maps = _lend_hci(compared.heatmaps(needed), parts, candidates.labels)
     for part in every:
         members = parts == part
-        label = candidates.labels[members][0]
         if compared.weights is not None:
-            weight = compared.weights[:, label]
-            maps = compared.heatmaps(needed, weight)
-        _lend_hci(maps, part, np.unique(parts[candidates.labels == label]))
+            weight = compared.weights[:, candidates.labels[members][0]]
+            maps = _lend_hci(compared.heatmaps(needed, weight), parts, candidates.labels)
         if part not in maps.missing(heatmap):
             own, wanted = compared.features[members] * weight, maps.of(part, heatmap)
             scores[members] = similarity_scores(own, wanted, options.metric, options.minkowski_p)
     return scores if ranking == "best" else -scores
 
 
-def _lend_hci(maps, part, parts):
-    """Give a part of a label of which no sample is right the HCI of the label's other parts."""
-    counts = maps.counts["hci"][parts]
-    if counts.any() and not maps.counts["hci"][part]:
-        maps.hci[part] = np.average(np.nan_to_num(maps.hci[parts]), axis=0, weights=counts)
+def _lend_hci(maps, parts, labels):
+    """Give each part of a label of which no sample is right the HCI of its other parts; return the maps."""
+    n_right = maps.counts["hci"]
+    for part in (each for each in np.unique(parts) if not n_right[each]):
+        own = np.unique(parts[labels == labels[parts == part][0]])
+        if n_right[own].any():
+            maps.hci[part] = np.average(np.nan_to_num(maps.hci[own]), axis=0, weights=n_right[own])
+            n_right[part] = n_right[own].sum()  # it is one of those that a DHCI is the difference from
+    return maps
 
 
 def state_differential(candidates):

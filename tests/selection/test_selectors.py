@@ -118,6 +118,25 @@ def test_candidates_are_compared_with_the_heat_map_of_their_part_of_a_label(heat
         np.testing.assert_allclose(scores[pool[three] == part], expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("heatmap", ["hci", "hwi", "dhwi", "dhci"])
+def test_a_part_that_is_all_wrong_borrows_what_is_right_in_the_rest(heatmap, trainer, splits, make_candidates):
+    three, x, y = np.flatnonzero(splits.bug_fixing.y == 3), splits.held_out.x, splits.held_out.y
+    right = trainer.predict(x).argmax(axis=1) == y
+    pool, held_out = np.array(splits.bug_fixing.y), np.array(y)
+    pool[three[::2]] = 10
+    held_out[(y == 3) & ~right & (np.arange(len(y)) % 2 == 0)] = 10  # half of the wrong ones; all right ones stay
+    made = make_candidates("similarity", (three,), space="pixels", heatmap=heatmap, parts=(pool, held_out))
+    mean = {label: x[(y == label) & right].mean(axis=0) for label in range(10)}
+    wrong = {part: x[(held_out == part) & ~right].mean(axis=0) for part in (3, 10)}
+    others = np.mean([mean[label] for label in [*range(3), *range(3, 10)]], axis=0)  # and 3 once more, the other part
+    scores = selector_scores(made)
+    for part in (3, 10):
+        maps = {"hci": mean[3], "hwi": wrong[part], "dhwi": wrong[part] - mean[3], "dhci": mean[3] - others}
+        own = splits.bug_fixing.take(three[pool[three] == part])[0]
+        expected = similarity_scores(own, maps[heatmap], "euclidean")
+        np.testing.assert_allclose(scores[pool[three] == part], expected, rtol=1e-4)
+
+
 def test_overfit_labels_have_a_similarity_of_their_own(score):
     least = score("similarity", fault="overfit", overfit_selection="least similar to hci")
     assert np.allclose(least, score("similarity", ranking="worst"))
