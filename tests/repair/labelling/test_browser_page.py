@@ -251,9 +251,29 @@ def test_of_many_labels_one_is_found_by_a_part_of_its_name(visit, tmp_path):
     tab.keyboard.press("Enter")
     assert progress(tab).startswith("3 of 8 labelled") and tab.locator("#classes button:visible").count() == 0
     tab.keyboard.press("Escape")
-    assert tab.locator("#classes button:visible").count() == 300
+    assert tab.locator("#classes button:visible").count() == 100
+    assert tab.inner_text("#more-classes") == "and 200 more: type a part of a name"
     labels = read(download(tab, tmp_path / "labels.csv"), names)
     assert list(labels.values()) == [0, 25, 299]
+
+
+@browser_needed
+def test_ten_thousand_labels_keep_the_page_small_and_each_is_found(visit, tmp_path):
+    names = [str(label) for label in range(10_000)]
+    table = chosen(4, names)
+    write_label_page(tmp_path / "label.html", table, names)
+    tab = visit(tmp_path / "label.html")
+    assert tab.evaluate("document.querySelectorAll('*').length") < 500
+    tab.keyboard.type("99")
+    assert tab.locator("#classes button").first.inner_text() == "99", "the name itself comes first"
+    assert tab.locator("#classes button").nth(1).inner_text() == "990", "then names that begin so"
+    tab.keyboard.press("Enter")
+    tab.keyboard.type("9999")
+    tab.keyboard.press("Enter")
+    assert list(read(download(tab, tmp_path / "labels.csv"), names).values()) == [99, 9_999]
+    tab.keyboard.press("ArrowLeft")
+    tab.keyboard.type("9999")
+    assert tab.locator("#classes button").first.get_attribute("aria-pressed") == "true"
 
 
 @browser_needed

@@ -2,9 +2,12 @@
 
 const THUMBNAIL = 68; // pixels that one needs in the strip, with its margin
 const WITH_KEYS = 20; // labels that get a key each; of more, one is searched by its name
+const MOST_BUTTONS = 100; // labels that are in the page at once: thousands of buttons would make each answer slow
 const at = (id) => document.getElementById(id);
 const keys = keysOfClasses(task.classes);
 const searching = !keys.size;
+const keyOf = new Map([...keys].map(([key, label]) => [label, key]));
+const lowerNames = task.classes.map((name) => name.toLowerCase());
 let view = task.rows.map((_, place) => place); // the rows that are shown, after the filters
 let current = 0; // the row that is asked about
 
@@ -15,16 +18,28 @@ function keysOfClasses(names) {
   return new Map([..."1234567890abcdefghij"].slice(0, names.length).map((key, label) => [key, label]));
 }
 
-function makeClasses() {
-  const keyOf = new Map([...keys].map(([key, label]) => [label, key]));
-  task.classes.forEach((name, label) => {
-    const key = keyOf.get(label);
-    const button = node("button", { type: "button" }, node("span", {}, name));
-    if (key !== undefined && key !== name) button.append(" ", node("kbd", {}, key));
-    button.addEventListener("click", () => answer(label));
-    at("classes").append(button);
-  });
-  at("search-row").hidden = !searching;
+// The buttons of some labels, or of the first of many; what is said of the others is how to find them.
+function showClasses(fitting) {
+  at("classes").replaceChildren(...fitting.slice(0, MOST_BUTTONS).map(classButton));
+  const hidden = fitting.length - MOST_BUTTONS;
+  at("more-classes").hidden = hidden <= 0;
+  at("more-classes").textContent = hidden > 0 ? `and ${hidden} more: type a part of a name` : "";
+  markClasses();
+}
+
+function classButton(label) {
+  const name = task.classes[label], key = keyOf.get(label);
+  const button = node("button", { type: "button", "data-label": label }, node("span", {}, name));
+  if (key !== undefined && key !== name) button.append(" ", node("kbd", {}, key));
+  button.addEventListener("click", () => answer(label));
+  return button;
+}
+
+function markClasses() {
+  for (const button of at("classes").children) {
+    button.disabled = !view.includes(current);
+    button.setAttribute("aria-pressed", !button.disabled && labels.get(current) === Number(button.dataset.label));
+  }
 }
 
 function makeGuesses() {
@@ -126,10 +141,7 @@ function drawInput() {
   });
   at("by-guess-row").hidden = !at("hints").checked || at("by-guess").options.length < 3;
   tell("more", here && { "why it is asked": at("hints").checked ? row.reason : undefined, "name": row.name, "place in the pool": row.index });
-  [...at("classes").children].forEach((button, label) => {
-    button.disabled = !here;
-    button.setAttribute("aria-pressed", here && labels.get(current) === label);
-  });
+  markClasses();
   at("cannot-tell").setAttribute("aria-pressed", here && labels.get(current) === CANNOT_TELL);
   at("cannot-tell").disabled = !here;
 }
@@ -195,25 +207,22 @@ async function load() {
   filterAnew();
 }
 
-// Labels whose names have what is typed; the first that begins with it, or else has it, is what Enter gives.
+// Labels whose names have what is typed: the name itself, those that begin with it, others. The first is what Enter gives.
 function search() {
-  const typed = at("search").value.trim().toLowerCase(), names = task.classes.map((name) => name.toLowerCase());
-  const buttons = [...at("classes").children];
-  buttons.forEach((button, label) => {
-    button.hidden = !names[label].includes(typed);
-    button.classList.remove("first");
-  });
-  let best = names.indexOf(typed);
-  if (best < 0) best = names.findIndex((name) => name.startsWith(typed));
-  if (best < 0) best = names.findIndex((name) => name.includes(typed));
-  if (!typed || best < 0) return null;
-  buttons[best].classList.add("first");
-  return best;
+  const typed = at("search").value.trim().toLowerCase();
+  const rank = (label) => (lowerNames[label] === typed ? 0 : lowerNames[label].startsWith(typed) ? 1 : 2);
+  const fitting = [...lowerNames.keys()].filter((label) => lowerNames[label].includes(typed));
+  if (typed) fitting.sort((a, b) => rank(a) - rank(b));
+  showClasses(fitting);
+  if (!typed || !fitting.length) return null;
+  at("classes").firstChild.classList.add("first");
+  return fitting[0];
 }
 
 function clearSearch() {
+  if (!at("search").value) return; // the buttons stay, and one of them the focus
   at("search").value = "";
-  if (searching) search();
+  search();
 }
 
 const MOVES = { ArrowLeft: () => -1, ArrowRight: () => 1, PageUp: () => -at("strip").children.length,
@@ -248,7 +257,8 @@ let byPointer = false; // whether a filter is being changed by a pointer: keys g
 
 function start() {
   recall();
-  makeClasses();
+  at("search-row").hidden = !searching;
+  search();
   makeGuesses();
   current = Math.max(0, task.rows.findIndex((_, place) => stateOf(place) === "open"));
   at("cannot-tell").addEventListener("click", () => answer(CANNOT_TELL));
