@@ -152,10 +152,10 @@ def _screened(screen, members, orders, wanted, taken):
     Where too few are left that are not, the first of those that were skipped fill the batch, shared as was wanted.
     """
     chosen, missing, more, needs = np.empty(0, int), sum(wanted), np.array(wanted), np.array(wanted)
-    first = [members[order[: 2 * n + 64]] for order, n in zip(orders, wanted, strict=True)]
-    screen.prefetch(np.concatenate([taken, *first]))
+    first = [members[order[: 2 * n + 16]] for order, n in zip(orders, wanted, strict=True) if n]
+    screen.prefetch(np.concatenate([taken, *first]).astype(int))
     while missing and more.any():
-        for place, n in enumerate(more):
+        for place, n in zip(np.flatnonzero(more), more[more > 0], strict=True):
             first, copies = screen.pick(members[orders[place]], n, np.concatenate([taken, members[chosen]]))
             first = np.concatenate([first, copies])[:n]
             chosen = np.concatenate([chosen, orders[place][first]])

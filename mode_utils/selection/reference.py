@@ -2,7 +2,8 @@
 
 ======= ===============================================================================================================
 network the model's own network, trained afresh on samples
-states  logistic regression on the states of the model's last hidden layer: for any model, however it was trained
+states  logistic regression on the states of the model's last hidden layer: for any model, however it was trained;
+        of more than 200 labels Gaussians, see `label_gaussians`, whom the model helps to guess, see `pool_scan`
 ======= ===============================================================================================================
 
 Where the labels of the pool are given, the reference is cross-fitted: it learns from the validation samples and one
@@ -23,7 +24,7 @@ from mode_utils.support.checks import check_choice
 
 REFERENCES = ("network", "states")
 MOST_PASSES, _MOST_LEARNED = 200, 30_000  # of the regression, and samples of the pool that it learns from
-_MOST_LABELS = 2_000  # that a regression learns
+MANY_LABELS = 200  # of more, a few samples of each are learned by Gaussians, and the model helps to guess
 _BLOCK = 1_024  # samples that are asked about at once: in blocks of one size, no number depends on the others
 
 
@@ -105,16 +106,14 @@ def _lessons(splits):
 
 def _regression(n_classes):
     # not on import: options are checked without it
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    many = n_classes > _MOST_LABELS  # their means and one spread for all are enough, and a matter of seconds
+    from mode_utils.selection.label_gaussians import LabelGaussians
 
     def learn(x, y):
-        shrunk = LinearDiscriminantAnalysis("lsqr", shrinkage="auto")
-        model = shrunk if many and len(y) > len(np.unique(y)) else LogisticRegression(max_iter=MOST_PASSES)
+        model = LabelGaussians() if n_classes > MANY_LABELS else LogisticRegression(max_iter=MOST_PASSES)
         return fit_classifier(make_pipeline(StandardScaler(), model), x, y, n_classes)
 
     return learn

@@ -6,7 +6,6 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix
 
 from mode_utils.assessment import Assessment
 from mode_utils.failure_modes import FailureMode
@@ -166,10 +165,11 @@ def _say_shares(case, report):
 
 
 def _confusions(labels, predictions, names):
-    counts = confusion_matrix(labels, predictions, labels=range(len(names)))
-    rows, columns = np.nonzero(counts * (1 - np.eye(len(names), dtype=int)))
-    table = {"label": names[rows], "predicted": names[columns], "samples": counts[rows, columns]}
-    table["share"] = counts[rows, columns] / counts.sum(axis=1)[rows]
+    wrong = np.flatnonzero(labels != predictions)  # of many labels, a square of all pairs does not fit into memory
+    pairs, samples = np.unique(labels[wrong].astype(np.int64) * len(names) + predictions[wrong], return_counts=True)
+    rows, columns = np.divmod(pairs, len(names))
+    table = {"label": names[rows], "predicted": names[columns], "samples": samples}
+    table["share"] = samples / np.bincount(labels, minlength=len(names))[rows]
     return pd.DataFrame(table).sort_values("samples", ascending=False, ignore_index=True, kind="stable")
 
 
@@ -187,7 +187,11 @@ def _describe(case, report, indices, scores, wanted):
     turns = table.groupby(own)["score"].rank(ascending=False, method="first", na_option="bottom") - 0.5
     shares = turns / table.groupby(own)["index"].transform("size")
     table["rank"] = shares.where(wanted, np.inf).rank(method="first").astype(int)
-    reasons = [_reason(row, own, error) for row, error in zip(table.itertuples(), errors, strict=True)]
+    guess = "model and reference take it for" if scan.blended else "the reference takes it for"
+    known = {"label": "it is", "guess": guess}[own]
+    reasons = [
+        _reason(row, known, getattr(row, own), error) for row, error in zip(table.itertuples(), errors, strict=True)
+    ]
     return table.assign(reason=reasons).sort_values("rank", ignore_index=True)
 
 
@@ -202,10 +206,8 @@ def _mix(case, report, chosen, arm):
     return table.assign(rank=np.arange(1, n + 1), reason=reason).drop(columns="score")
 
 
-def _reason(row, own, error):
-    label = getattr(row, own)
-    whose = f"the reference takes it for {label}" if own == "guess" else f"it is {label}"
+def _reason(row, known, label, error):
     seen = "the model agrees" if row.predicted == label else f"the model takes it for {row.predicted}"
     how = _UNRANKED if np.isnan(row.score) else ""
     fails = "no validation sample is known" if np.isnan(error) else f"the model gets {error:.0%} wrong"
-    return f"{how}{whose}, of which {fails}; {seen} ({row.confidence:.0%} sure)"
+    return f"{how}{known}, of which {fails}; {seen} ({row.confidence:.0%} sure)"

@@ -140,9 +140,9 @@ def _find_misfit(search):
     scan, n = search.scan, search.n_pool
     if search.case.data.y_pool is not None or hasattr(search.case, "trainer") or n < _ENOUGH:
         return None
-    own = np.bincount(scan.labels) / n
+    own = np.bincount(scan.referred) / n
     chance = float(own @ np.bincount(scan.predicted, minlength=len(own))[: len(own)] / n)
-    agrees = (scan.labels == scan.predicted).mean()
+    agrees = (scan.referred == scan.predicted).mean()
     return Finding(n, n) if chance < 0.5 and agrees <= chance + 2 * np.sqrt(chance * (1 - chance) / n) else None
 
 

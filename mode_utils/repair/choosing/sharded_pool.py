@@ -79,7 +79,7 @@ class ShardedPool:
         self._starts = dict(zip(counts, np.cumsum([0, *self.rows.values()]), strict=False))
         labels = np.concatenate(list(counts.values())).astype(np.int32)
         self.labels = labels if (labels >= 0).any() else None
-        self.features, self.names = _Rows(self, 0, (n_features,), np.float32), _Rows(self, 2, (), str)
+        self.features, self.names = _Rows(self, 0, (n_features,), np.float32), _Rows(self, 1, (), str)
         self._places, self._kept = np.empty(0, int), None
 
     def __len__(self):
@@ -90,14 +90,20 @@ class ShardedPool:
         yield from self._shards.each(partial(_look, function, self._shape, self._class_names, self._starts), self.urls)
 
     def read(self, places):
-        """Return features, probabilities and names at some places; a shard is read once, and rows are kept a while."""
+        """Return features and names at some places; a shard is read once, and rows are kept a while."""
         missing = np.setdiff1d(places, self._places)
         if missing.size:
             if self._kept is not None and sum(column.nbytes for column in self._kept) >= _MOST_CACHED:
                 self._places, self._kept, missing = self._places[:0], None, np.unique(places)
-            self._keep(missing, [np.concatenate(column) for column in zip(*self._read(missing), strict=True)])
+            parts = ((features, names) for features, _, names in self._read(missing))
+            self._keep(missing, [np.concatenate(column) for column in zip(*parts, strict=True)])
         found = np.searchsorted(self._places, places)
         return tuple(column[found] for column in self._kept)
+
+    def probabilities(self, places):
+        """Return probabilities at some places, which are not kept: of many classes they are most of a shard."""
+        places, found = np.unique(places, return_inverse=True)
+        return np.concatenate([probabilities for _, probabilities, _ in self._read(places)])[found]
 
     def _keep(self, places, columns):
         if self._kept is not None:
@@ -131,8 +137,8 @@ class ShardedOutputs(GivenOutputs):
 
     def at(self, places, names=("states", "probabilities"), layer=None):
         """Return features, probabilities or both at some places of the pool."""
-        both = dict(zip(("states", "probabilities"), self.pool.read(places), strict=False))
-        return [both[name] for name in names]
+        look = {"states": lambda places: self.pool.read(places)[0], "probabilities": self.pool.probabilities}
+        return [look[name](places) for name in names]
 
     def each_part(self, function):
         """Yield what a function makes of each shard in turn."""

@@ -2,7 +2,7 @@
 
 import difflib
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import cached_property
 
 NO_LABEL = -1
@@ -87,5 +87,5 @@ def check_class_names(names):
     names = [clean(name) for name in names]
     if "" in names:
         raise ValueError(f"the name of class {names.index('')} is empty: give each class a name")
-    if (twice := next((name for name in names if names.count(name) > 1), None)) is not None:
-        raise ValueError(f"the class name {twice!r} comes {names.count(twice)} times: give each class its own name")
+    if twice := next((each for each in Counter(names).items() if each[1] > 1), None):
+        raise ValueError(f"the class name {twice[0]!r} comes {twice[1]} times: give each class its own name")

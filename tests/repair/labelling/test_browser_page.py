@@ -369,7 +369,7 @@ def test_what_model_and_reference_say_can_be_hidden_and_is_at_first_where_labels
     tab = visit(tmp_path / "label.html")
     for shown in (hints, not hints):
         text = tab.inner_text("#asked")
-        assert [each in text for each in ("model says", "reference says", "why it is asked")] == [shown] * 3
+        assert [each in text for each in ("model says", "seems to be", "why it is asked")] == [shown] * 3
         assert tab.is_visible("#by-guess-row") == shown
         tab.click("#hints")
     tab.keyboard.press("1")

@@ -137,7 +137,7 @@ function drawInput() {
   tell("facts", here && {
     "labelled as": labels.has(current) ? nameOf(labels.get(current)) : "nothing yet",
     "model says": row.predicted === undefined || !at("hints").checked ? undefined : `${row.predicted}${sure}`,
-    "reference says": at("hints").checked ? row.guess : undefined,
+    "seems to be": at("hints").checked ? row.guess : undefined,
   });
   at("by-guess-row").hidden = !at("hints").checked || at("by-guess").options.length < 3;
   tell("more", here && { "why it is asked": at("hints").checked ? row.reason : undefined, "name": row.name, "place in the pool": row.index });
