@@ -8,6 +8,7 @@ from pathlib import Path
 from shutil import which
 
 from mode_utils.repair.reading.class_names import listed
+from mode_utils.support.checks import SIGNIFICANCE
 
 FILES = {  # of a folder, in the order in which a person wants them
     "repaired.keras": "the repaired model", "repaired_head.npz": "the head with the new labels",
@@ -60,11 +61,13 @@ def _say_failing(summary):
     rows = [row for row in summary["labels"] if row["fault"]]
     if not rows:
         return f"none of {len(summary['labels'])} labels is underfit or overfit"
-    rows = sorted(rows, key=lambda row: row["validation_accuracy"])
+    sure = sum(row["chance"] < SIGNIFICANCE for row in rows)
+    rows = sorted(rows, key=lambda row: (row["chance"] >= SIGNIFICANCE, row["validation_accuracy"], row["chance"]))
     after = {row["label"]: row["after"] for row in (summary.get("outcome") or {"labels": ()})["labels"]}
     each = [f"{row['label']} ({_percent(row['validation_accuracy'], after.get(row['label']))})" for row in rows]
-    told = f"{len(rows)} of {len(summary['labels'])} labels, with the share of validation samples that are right"
-    return f"{told}: {listed(each)}"
+    told = f"{len(rows)} of {len(summary['labels'])} labels"
+    told += f", {sure or 'none'} of them beyond chance" if sure < len(rows) else ""
+    return f"{told}, with the share of validation samples that are right: {listed(each)}"
 
 
 def _say_chosen(summary):

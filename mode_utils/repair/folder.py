@@ -89,7 +89,10 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
         write_label_page(folder / PAGE, asked, case.data.class_names, samples_of(case, asked), hints=not independent)
     sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation")} | {"pool": case.n_pool}
     summary = case.about() | {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
-    summary |= {"labels": _rows(report.labels), "confusions": _rows(report.confusions.head(20))}
+    summary |= {
+        "labels": _rows(report.labels.assign(chance=report.chances)),
+        "confusions": _rows(report.confusions.head(20)),
+    }
     summary |= _groups(report.groups) if report.groups else {}
     summary |= {"failure_modes": say_modes(case, report) if report.modes else []}
     summary |= {"drawn_at_random": len(arm_of(case).new) if len(chosen) else 0}

@@ -7,6 +7,7 @@ import re
 import pandas as pd
 
 NOTHING = "\N{EN DASH}"  # where there is no number
+_MOST_ROWS = 100  # of a table that is read
 _DATASETS = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10",
              "banking77_minilm": "Banking77", "cifar10_features": "CIFAR-10 features"}  # fmt: skip
 
@@ -75,7 +76,10 @@ def significant(number):
 
 
 def reader_table(table, index=False):
-    """Return a table for readers, as Markdown: titles and units of `TITLES`, useful digits, a dash for nothing."""
+    """Return a table for readers, as Markdown: titles and units of `TITLES`, useful digits, a dash for nothing.
+
+    Of more than 100 rows the first are shown, and how many there are beside these.
+    """
     from IPython.display import Markdown  # only needed in notebooks, and slow to import
 
     table = table.reset_index() if index else table
@@ -85,7 +89,8 @@ def reader_table(table, index=False):
     titles = {name: TITLES[name][0] if name in TITLES else str(name).replace("_", " ") for name in table}
     text = pd.DataFrame({titles[name]: [_written(name, value) for value in table[name]] for name in table})
     sides = ["right" if _is_numeric(table[name]) else "left" for name in table]
-    return Markdown(text.to_markdown(index=False, disable_numparse=True, colalign=sides))
+    written = text.head(_MOST_ROWS).to_markdown(index=False, disable_numparse=True, colalign=sides)
+    return Markdown(written + (f"\n\nand {len(text) - _MOST_ROWS:,} more rows" if len(text) > _MOST_ROWS else ""))
 
 
 def _is_numeric(column):

@@ -6,6 +6,8 @@ import seaborn as sns
 from mode_utils.visualization.map_colours import class_looks, ranked_classes
 from mode_utils.visualization.style import BAD, CONTROL, HELD_OUT, MARK, MODE, TRAIN
 
+_DRAWN = 40  # labels, one by one
+
 
 def plot_layer_evidence(evidence, ax, similarity_threshold, target):
     """Draw the `evidence` of a `TargetLayer`: each layer's accuracy, its distance to the next, the target in colour."""
@@ -29,9 +31,14 @@ def plot_layer_choices(choices, ax):
 
 
 def plot_label_accuracies(train_accuracies, held_out_accuracies, ax, theta, class_names, held_out_name="validation"):
-    """Draw each label's accuracy on train and held-out samples, and theta, under which a label is underfit."""
+    """Draw each label's accuracy on train and held-out samples, and theta, under which a label is underfit.
+
+    Of more than 40 labels, how many have which accuracy.
+    """
     places = np.arange(len(class_names))
     underfit = np.flatnonzero(np.fmax(train_accuracies, held_out_accuracies) < theta)
+    if len(class_names) > _DRAWN:
+        return _plot_counts(train_accuracies, held_out_accuracies, ax, theta, len(underfit), held_out_name)
     ax.bar(places - 0.2, train_accuracies, 0.4, color=TRAIN, label="train")
     ax.bar(places + 0.2, held_out_accuracies, 0.4, color=HELD_OUT, label=held_out_name)
     both = np.fmax(train_accuracies, held_out_accuracies)[underfit]
@@ -45,6 +52,18 @@ def plot_label_accuracies(train_accuracies, held_out_accuracies, ax, theta, clas
     verdict = f"underfit: {', '.join(below)}" if below else "no label is underfit"
     ax.set_title(f"Accuracy of each label; {verdict}{' (the axis does not start at 0)' if start else ''}")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=4, frameon=False)
+    return ax
+
+
+def _plot_counts(train, held_out, ax, theta, n_underfit, held_out_name):
+    for accuracies, color, name in ((train, TRAIN, "train"), (held_out, HELD_OUT, held_out_name)):
+        known = np.asarray(accuracies, float)[~np.isnan(accuracies)]
+        if len(known):
+            ax.hist(known, np.linspace(0, 1, 21), color=color, alpha=0.7, label=name)
+    ax.axvline(theta, color=MARK, linestyle="--", label=f"theta = {theta}")
+    ax.set(xlim=(0, 1), xlabel="accuracy", ylabel="labels")
+    ax.set_title(f"Accuracy of {len(held_out):,} labels; {n_underfit:,} are underfit")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False)
     return ax
 
 

@@ -11,8 +11,9 @@ from mode_utils.assessment import Assessment
 from mode_utils.failure_modes import FailureMode
 from mode_utils.repair.choosing.group_report import GroupReport, assess_groups
 from mode_utils.repair.choosing.restricted import say_fewer
+from mode_utils.repair.choosing.told_labels import chances
 from mode_utils.repair.choosing.told_modes import case_modes
-from mode_utils.repair.reading.arrays import check_order
+from mode_utils.repair.reading.arrays import FEW, check_order
 from mode_utils.selection.next_batch import InputSelection
 from mode_utils.study.formatting import percent
 from mode_utils.support.streams import repair_streams
@@ -65,6 +66,8 @@ class Report:
     confusions : pandas.DataFrame
         `label`, `predicted`, `samples` and `share` of the label's validation samples, the most frequent first.
     assessment : assessment.Assessment
+    counts : (n_classes,) int, validation samples
+    chances : (n_classes,) float in [0, 1], see `told_labels.chances`
     groups : group_report.GroupReport, where groups are given
     modes : sequence of failure_modes.FailureMode, of validation samples; see `told_modes.say_modes`
     """
@@ -72,6 +75,8 @@ class Report:
     labels: pd.DataFrame
     confusions: pd.DataFrame
     assessment: Assessment
+    counts: np.ndarray
+    chances: np.ndarray
     groups: GroupReport | None = None
     modes: Sequence[FailureMode] = ()
 
@@ -88,7 +93,9 @@ def assess_case(case):
     groups = assess_groups(data, assessment.predictions)
     confusions = _confusions(data.y_validation, assessment.predictions, names)
     modes = case_modes(case, assessment.predictions)
-    return Report(labels, confusions, assessment, groups, modes)
+    counts = np.bincount(data.y_validation, minlength=data.n_classes)
+    unlikely = chances(assessment, counts, case.options.theta, case.options.gamma)
+    return Report(labels, confusions, assessment, counts, unlikely, groups, modes)
 
 
 def arm_of(case):
@@ -157,7 +164,7 @@ def _say_shares(case, report):
     errors, served = report.assessment.errors, case.new_selection(case.scan).served_errors(report.assessment)
     if served is None or np.isnan(errors).all() or not np.nanmax(errors):
         return ()
-    n = int(np.median(np.bincount(case.data.y_validation, minlength=case.data.n_classes)))
+    n = int(np.median(report.counts))
     measured = f"errors of {percent(np.nanmin(errors))} to {percent(np.nanmax(errors))}"
     counted = "1 validation sample a label measures" if n == 1 else f"{n} validation samples a label measure"
     told = f"{counted} {measured}; with what the pool leads to expect,"
@@ -175,7 +182,7 @@ def _confusions(labels, predictions, names):
 
 def _describe(case, report, indices, scores, wanted):
     names, own, scan = np.array(case.data.class_names), case.data.known_as, case.scan
-    errors = report.assessment.errors[scan.labels[indices]]
+    errors, counts = (each[scan.labels[indices]] for each in (report.assessment.errors, report.counts))
     table = pd.DataFrame({
         "rank": 0, "index": indices, "score": scores, own: names[scan.labels[indices]],
         "predicted": names[scan.predicted[indices]], "confidence": scan.confidence[indices],
@@ -189,9 +196,8 @@ def _describe(case, report, indices, scores, wanted):
     table["rank"] = shares.where(wanted, np.inf).rank(method="first").astype(int)
     guess = "model and reference take it for" if scan.blended else "the reference takes it for"
     known = {"label": "it is", "guess": guess}[own]
-    reasons = [
-        _reason(row, known, getattr(row, own), error) for row, error in zip(table.itertuples(), errors, strict=True)
-    ]
+    rows = zip(table.itertuples(), errors, counts, strict=True)
+    reasons = [_reason(row, known, getattr(row, own), error, count) for row, error, count in rows]
     return table.assign(reason=reasons).sort_values("rank", ignore_index=True)
 
 
@@ -206,8 +212,9 @@ def _mix(case, report, chosen, arm):
     return table.assign(rank=np.arange(1, n + 1), reason=reason).drop(columns="score")
 
 
-def _reason(row, known, label, error):
+def _reason(row, known, label, error, count):
     seen = "the model agrees" if row.predicted == label else f"the model takes it for {row.predicted}"
     how = _UNRANKED if np.isnan(row.score) else ""
-    fails = "no validation sample is known" if np.isnan(error) else f"the model gets {error:.0%} wrong"
+    share = f"{error:.0%}" if count >= FEW else f"{round(np.nan_to_num(error) * count)} of {count}"
+    fails = f"the model gets {share} wrong" if count else "no validation sample is known"
     return f"{how}{known}, of which {fails}; {seen} ({row.confidence:.0%} sure)"
