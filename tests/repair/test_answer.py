@@ -31,8 +31,8 @@ def parse(name, line):
 
 
 def summary_of(**changed):
-    labels = [{"label": "cat", "validation_accuracy": 0.1, "fault": "underfit"}]
-    labels += [{"label": "dog", "validation_accuracy": 0.95, "fault": ""}]
+    labels = [{"label": "cat", "validation_accuracy": 0.1, "fault": "underfit", "chance": 0.001}]
+    labels += [{"label": "dog", "validation_accuracy": 0.95, "fault": "", "chance": 1.0}]
     found = {"labels": labels, "chosen": 50, "drawn_at_random": 0, "without_label": 0, "accuracy": 0.7}
     found |= {"data": {"pool": 1_000, "validation": 200}, "pool_labelled": True, "rounds": [LINE], "failure_modes": []}
     return found | {"next_round": {"advice": "choose", "why": "go on choosing: it pays"}, "gain": ""} | changed

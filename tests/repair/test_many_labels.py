@@ -1,17 +1,22 @@
 """Thousands of labels with a few validation samples each: what is chosen, what is said, and what fits into memory."""
 
 import tracemalloc
+from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from mode_utils.assessment import another_order
+from mode_utils.assessment import another_order, judge_accuracies
 from mode_utils.repair import Shards, assess_case, choose_inputs, find_faults, open_outputs
 from mode_utils.repair.choosing.choice import _confusions
+from mode_utils.repair.choosing.told_labels import chances, table_of_labels
 from mode_utils.repair.reading.class_names import check_class_names
 from mode_utils.selection.label_gaussians import LabelGaussians
+from mode_utils.study.formatting import reader_table
+from mode_utils.visualization import plot_label_accuracies
 
 N_LABELS, N_FEATURES = 400, 24
 
@@ -59,6 +64,52 @@ def test_features_in_another_order_than_probabilities_are_still_found(rng):
     told = {shuffled: find_faults(open_outputs(made(rng, shuffled=shuffled)[0], 50)).table["fault"].tolist()
             for shuffled in (False, True)}  # fmt: skip
     assert "rows that do not fit" in told[True] and "rows that do not fit" not in told[False]
+
+
+def assessed(rng, accuracies, per_label):
+    """Return an assessment of labels that are right so often, by so many validation samples each."""
+    right = rng.binomial(per_label, accuracies) / per_label
+    return judge_accuracies(None, right, right), np.full(len(accuracies), per_label)
+
+
+def test_labels_that_fail_beyond_chance_do_fail_and_of_one_sample_none_does(rng):
+    accuracies = np.where(rng.random(2_000) < 0.1, 0.1, 0.92)  # nine in ten are just good enough
+    for per_label, found in ((5, 0.5), (20, 0.95), (1, 0)):
+        assessment, counts = assessed(rng, accuracies, per_label)
+        sure = chances(assessment, counts, 0.92, 0.1) < 0.05
+        assert (accuracies[sure] > 0.5).sum() <= 0.1 * sure.sum()
+        assert sure[accuracies < 0.5].mean() >= found and sure.sum() < len(assessment.buggy["underfit"])
+    assert not sure.any()
+
+
+def test_an_overfit_label_fails_beyond_chance_below_its_training_accuracy_less_gamma(rng):
+    seen, unseen = np.array([1.0, 1.0, 0.5]), np.array([0.5, 0.85, 0.5])
+    found = chances(judge_accuracies(None, seen, unseen), np.array([40, 20, 0]), 0.4, 0.1)
+    assert found[0] < 0.001 and found[1] > 0.2 and found[2] == 1
+
+
+def test_of_many_labels_a_table_shows_groups_and_of_few_each_one(rng):
+    arrays, _, _ = made(rng, n_pool=300)
+    gone = arrays["y_validation"] >= 3
+    arrays |= {name: arrays[name][gone] for name in arrays if name.endswith("validation")}
+    report = assess_case(open_outputs(arrays, 50))
+    table = table_of_labels(report)
+    assert table["labels"].sum() == N_LABELS and table["validation samples"].sum() == gone.sum()
+    assert table["what"].tolist()[0] == "fail beyond chance" and table["what"].tolist()[-1] == "no validation sample"
+    assert table["such as"].iloc[-1] == "0, 1, 2" and table["validation_accuracy"].iloc[2] > 0.92
+    few = replace(report, labels=report.labels.head(40), counts=report.counts[:40], chances=report.chances[:40])
+    assert table_of_labels(few) is few.labels
+    assert (
+        reader_table(report.labels).data.count("\n") < 110 and "and 300 more rows" in reader_table(report.labels).data
+    )
+
+
+def test_a_plot_of_many_labels_counts_them(rng):
+    accuracies = rng.random(1_000)
+    ax = plot_label_accuracies(np.full(1_000, np.nan), accuracies, plt.figure().gca(), 0.5, np.arange(1_000))
+    assert ax.get_title() == f"Accuracy of 1,000 labels; {(accuracies < 0.5).sum()} are underfit"
+    assert sum(bar.get_height() for bar in ax.patches) == 1_000 and len(ax.get_xticks()) < 20
+    plt.close("all")
 
 
 @pytest.mark.parametrize("most", [1, 2, 8])

@@ -217,4 +217,4 @@ def _reason(row, known, label, error, count):
     how = _UNRANKED if np.isnan(row.score) else ""
     share = f"{error:.0%}" if count >= FEW else f"{round(np.nan_to_num(error) * count)} of {count}"
     fails = f"the model gets {share} wrong" if count else "no validation sample is known"
-    return f"{how}{known}, of which {fails}; {seen} ({row.confidence:.0%} sure)"
+    return f"{how}{known} {label}, of which {fails}; {seen} ({row.confidence:.0%} sure)"
