@@ -110,7 +110,7 @@ def _regression(n_classes):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from mode_utils.selection.label_gaussians import LabelGaussians
+    from mode_utils.support.label_gaussians import LabelGaussians
 
     def learn(x, y):
         model = LabelGaussians() if n_classes > MANY_LABELS else LogisticRegression(max_iter=MOST_PASSES)

@@ -38,7 +38,7 @@ def plot_label_accuracies(train_accuracies, held_out_accuracies, ax, theta, clas
     places = np.arange(len(class_names))
     underfit = np.flatnonzero(np.fmax(train_accuracies, held_out_accuracies) < theta)
     if len(class_names) > _DRAWN:
-        return _plot_counts(train_accuracies, held_out_accuracies, ax, theta, len(underfit), held_out_name)
+        return _plot_counts(train_accuracies, held_out_accuracies, ax, theta, held_out_name)
     ax.bar(places - 0.2, train_accuracies, 0.4, color=TRAIN, label="train")
     ax.bar(places + 0.2, held_out_accuracies, 0.4, color=HELD_OUT, label=held_out_name)
     both = np.fmax(train_accuracies, held_out_accuracies)[underfit]
@@ -55,14 +55,15 @@ def plot_label_accuracies(train_accuracies, held_out_accuracies, ax, theta, clas
     return ax
 
 
-def _plot_counts(train, held_out, ax, theta, n_underfit, held_out_name):
+def _plot_counts(train, held_out, ax, theta, held_out_name):
     for accuracies, color, name in ((train, TRAIN, "train"), (held_out, HELD_OUT, held_out_name)):
         known = np.asarray(accuracies, float)[~np.isnan(accuracies)]
         if len(known):
             ax.hist(known, np.linspace(0, 1, 21), color=color, alpha=0.7, label=name)
     ax.axvline(theta, color=MARK, linestyle="--", label=f"theta = {theta}")
     ax.set(xlim=(0, 1), xlabel="accuracy", ylabel="labels")
-    ax.set_title(f"Accuracy of {len(held_out):,} labels; {n_underfit:,} are underfit")
+    below = (np.asarray(held_out) < theta).sum()
+    ax.set_title(f"Accuracy of {len(held_out):,} labels; {below:,} are below theta on {held_out_name} samples")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3, frameon=False)
     return ax
 

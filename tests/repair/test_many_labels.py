@@ -14,8 +14,8 @@ from mode_utils.repair import Shards, assess_case, choose_inputs, find_faults, o
 from mode_utils.repair.choosing.choice import _confusions
 from mode_utils.repair.choosing.told_labels import chances, table_of_labels
 from mode_utils.repair.reading.class_names import check_class_names
-from mode_utils.selection.label_gaussians import LabelGaussians
 from mode_utils.study.formatting import reader_table
+from mode_utils.support.label_gaussians import LabelGaussians
 from mode_utils.visualization import plot_label_accuracies
 
 N_LABELS, N_FEATURES = 400, 24
@@ -107,7 +107,9 @@ def test_of_many_labels_a_table_shows_groups_and_of_few_each_one(rng):
 def test_a_plot_of_many_labels_counts_them(rng):
     accuracies = rng.random(1_000)
     ax = plot_label_accuracies(np.full(1_000, np.nan), accuracies, plt.figure().gca(), 0.5, np.arange(1_000))
-    assert ax.get_title() == f"Accuracy of 1,000 labels; {(accuracies < 0.5).sum()} are underfit"
+    assert (
+        ax.get_title() == f"Accuracy of 1,000 labels; {(accuracies < 0.5).sum()} are below theta on validation samples"
+    )
     assert sum(bar.get_height() for bar in ax.patches) == 1_000 and len(ax.get_xticks()) < 20
     plt.close("all")
 
