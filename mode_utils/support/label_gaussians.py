@@ -3,11 +3,9 @@
 import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 from sklearn.base import BaseEstimator
 from sklearn.covariance import ledoit_wolf
-
-from mode_utils.support.core_set import squared_distances
 
 _MOST_HELD = 1_000  # samples that tell how sure it may be
 _LEAST = 1e-6  # spread of the means, where nothing tells it
@@ -38,27 +36,33 @@ class LabelGaussians(BaseEstimator):
         return self
 
     def _learn(self, x, y):
-        self.classes_, own, self._counts = np.unique(y, return_inverse=True, return_counts=True)
-        means = np.zeros((len(self._counts), x.shape[1]))
+        self.classes_, own, counts = np.unique(y, return_inverse=True, return_counts=True)
+        means = np.zeros((len(counts), x.shape[1]))
         np.add.at(means, own, x)
-        means /= self._counts[:, None]
-        several, self._center = self._counts[own] > 1, means.mean(axis=0)
+        means /= counts[:, None]
+        several, self._center = counts[own] > 1, means.mean(axis=0)
         rest = (x - means[own])[several] if several.any() else x - self._center
-        free = several.sum() - (self._counts > 1).sum() or len(rest)  # numbers of a column that are free to differ
+        free = several.sum() - (counts > 1).sum() or len(rest)  # numbers of a column that are free to differ
         spread = ledoit_wolf(rest, assume_centered=True)[0] * len(rest) / free
         self._root = np.linalg.cholesky(spread + _LEAST * np.eye(len(spread)))  # copies have none
         means = self._white(means)
-        apart = (means**2).mean() - (1 / self._counts).mean() if several.any() else 0
-        self._between = max(apart, _LEAST)
-        self._means = means * (self._between / (self._between + 1 / self._counts[:, None]))
+        apart = (means**2).mean() - (1 / counts).mean() if several.any() else 0
+        between = max(apart, _LEAST)
+        means *= between / (between + 1 / counts[:, None])
+        width = 1 + between / (counts * between + 1)  # what is not known of the mean adds to it
+        constants = -(means**2).sum(axis=1) / (2 * width) - x.shape[1] * np.log(width) / 2
+        self._weights = np.vstack([(means / width[:, None]).T, -1 / (2 * width), constants])
 
     def _white(self, x):
         return solve_triangular(self._root, (x - self._center).T, lower=True).T
 
     def _scores(self, x):
-        width = 1 + self._between / (self._counts * self._between + 1)  # what is not known of the mean adds to it
-        return -squared_distances(self._white(x), self._means) / (2 * width) - x.shape[1] * np.log(width) / 2
+        white = self._white(x)
+        return np.column_stack([white, (white**2).sum(axis=1), np.ones(len(x))]) @ self._weights
 
     def predict_proba(self, x):
         """Return probabilities (n, n_labels) of the labels `classes_`."""
-        return softmax(self._scores(np.asarray(x, np.float64)) / self._temperature, axis=1)
+        p = self._scores(np.asarray(x, np.float64))
+        p -= p.max(axis=1, keepdims=True)
+        np.exp(np.divide(p, self._temperature, out=p), out=p)
+        return np.divide(p, p.sum(axis=1, keepdims=True), out=p)

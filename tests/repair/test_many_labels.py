@@ -132,6 +132,12 @@ def test_gaussians_are_as_sure_as_they_are_right(most, rng):
         assert abs(p.max(axis=1).mean() - right) < 0.05
 
 
+def test_gaussians_of_nothing_but_copies_tell_them_apart(rng):
+    x = rng.normal(size=(300, 8)) * (np.arange(8) > 0)  # and a column of one number
+    p = LabelGaussians().fit(np.repeat(x, 2, axis=0), np.repeat(np.arange(300), 2)).predict_proba(x)
+    assert np.isfinite(p).all() and (p.argmax(axis=1) == np.arange(300)).all()
+
+
 def test_gaussians_of_many_samples_are_those_of_a_discriminant_analysis(rng):
     y = np.repeat(np.arange(12), 400)
     x = (2 * rng.normal(size=(12, 6)))[y] + rng.normal(size=(len(y), 6)) * np.linspace(0.5, 1.5, 6)
