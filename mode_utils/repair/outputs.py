@@ -204,11 +204,11 @@ def open_outputs(
     if changes.pop("layer_selection", None):
         raise ValueError("layer_selection = True needs a model, whose layers are looked at: leave it out")
     only, head, steps = changes.pop("only", ()), changes.pop("head", None), changes.pop("steps", 0)
-    check_steps(steps, budget, head)
     changes = OWN_DATA[preset] | {"control_share": CONTROL_SHARE} | changes
     if changes["reference"] != "states":
         raise ValueError(f"reference {changes['reference']!r} needs a model, which is trained afresh: leave it out")
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, layer_selection=False, **changes)
+    check_steps(steps, options, head)
     sources, where = {}, "the set of arrays"
     if isinstance(arrays, (str, Path)):
         where = Path(arrays)

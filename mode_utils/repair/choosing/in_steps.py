@@ -14,11 +14,14 @@ from mode_utils.support.checks import check_least
 _A_STEP, _MOST = 2, 8  # inputs for each label, from which on another step is worth it; steps
 
 
-def check_steps(steps, budget, head):
+def check_steps(steps, options, head):
     """Raise a ValueError if a budget cannot be spent in so many steps; 0 leaves their number open."""
     check_least("steps", steps, 0)
+    budget, most = options.batch_size, options.at_most_per_group
     if steps > 1 and not head:
         raise ValueError(f"steps = {steps} needs a head that is refitted here after each: have one fitted, or choose 1")
+    if steps > 1 and most:
+        raise ValueError(f"steps = {steps} with at_most_per_group = {most}: a group is limited at once; leave out one")
     if steps > budget:
         raise ValueError(f"steps = {steps} are more than the budget, which is {budget}")
 
@@ -28,7 +31,8 @@ def steps_of(case):
     if case.head is None or case.options.at_most_per_group:
         return 1
     budget = case.options.batch_size
-    return min(case.steps or int(np.clip(budget / (_A_STEP * case.data.n_classes), 1, _MOST)), budget)
+    left = budget - round(case.options.control_share * budget)
+    return max(1, min(case.steps or int(np.clip(budget / (_A_STEP * case.data.n_classes), 1, _MOST)), left))
 
 
 def choose_batches(case, selection, assessment, modes=None):
