@@ -150,7 +150,7 @@ class OutputsCase(PoolCase):
     earlier: Earlier | None = field(default=None, repr=False)  # rounds of the same campaign
     only: Only | None = None  # what alone may be chosen
     head: Head | None = None  # that was fitted here, and is refitted on labels that come
-    steps: int = 0  # that the budget of a head is spent in, see `choosing.in_steps`; 0: by its size
+    steps: int = 0  # that the budget of a head is spent in, see `choosing.in_steps`; 0: as many as are best
     libraries = ("numpy", "scikit-learn")
 
     @property

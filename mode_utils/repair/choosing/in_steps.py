@@ -1,8 +1,8 @@
 """A budget that is spent in steps: a head learns what was chosen so far, and looks at the pool again.
 
 Chosen all at once, many inputs show a head the same thing. Where the pool has no labels, the head learns what the
-reference takes the inputs for; a person is still asked for all of them at once. A model that is not refitted here, and
-inputs of which a group may have so many, are chosen all at once.
+reference takes the inputs for; a person is still asked for all of them at once. For a model that is not refitted here,
+and where a group may have so many, all are chosen at once. Why three steps: docs/embeddings.md.
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ import numpy as np
 
 from mode_utils.support.checks import check_least
 
-_A_STEP, _MOST = 2, 8  # inputs for each label, from which on another step is worth it; steps
+STEPS = 3
 
 
 def check_steps(steps, options, head):
@@ -30,9 +30,8 @@ def steps_of(case):
     """Return the number of steps, at least 1, that a case spends its budget in."""
     if case.head is None or case.options.at_most_per_group:
         return 1
-    budget = case.options.batch_size
-    left = budget - round(case.options.control_share * budget)
-    return max(1, min(case.steps or int(np.clip(budget / (_A_STEP * case.data.n_classes), 1, _MOST)), left))
+    left = case.options.batch_size - round(case.options.control_share * case.options.batch_size)
+    return max(1, min(case.steps or STEPS, left))
 
 
 def choose_batches(case, selection, assessment, modes=None):
