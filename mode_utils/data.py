@@ -105,9 +105,16 @@ def keep_classes(dataset, labels):
 
 
 def hold_out_samples(dataset, n):
-    """Return the dataset with its last n training samples in place of its test part, which is then still unseen."""
+    """Return the dataset with its last n training samples in place of its test part, which is then still unseen.
+
+    A ValueError, if these lack most labels that the others have, as in a file that is sorted by label.
+    """
     if not 0 < n < len(dataset.y_train):
         raise ValueError(f"n = {n} samples to hold out; there are {len(dataset.y_train)}, some of them must stay")
+    of_last, of_others = (len(np.unique(y)) for y in (dataset.y_train[-n:], dataset.y_train[:-n]))
+    if of_last < min(of_others, n) / 2:
+        told = f"the last {n} training samples have {of_last} of {of_others} labels: shuffle the file, which is sorted"
+        raise ValueError(told)
     sides, own = (slice(-n), slice(-n, None)), dataset.groups_train
     parts = (each[part] for part in sides for each in (dataset.x_train, dataset.y_train))
     groups = (None if own is None else own[part] for part in sides)

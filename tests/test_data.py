@@ -1,5 +1,6 @@
 import gzip
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -168,6 +169,13 @@ def test_held_out_samples_stand_in_for_the_test_part(mnist):
     for n in (0, 60_000):
         with pytest.raises(ValueError, match=f"n = {n} samples to hold out; there are 60000"):
             hold_out_samples(mnist, n)
+
+
+def test_samples_that_are_sorted_by_label_are_not_held_out(mnist):
+    order = np.argsort(mnist.y_train, kind="stable")
+    sorted_by_label = replace(mnist, x_train=mnist.x_train[order], y_train=mnist.y_train[order])
+    with pytest.raises(ValueError, match="the last 5000 training samples have 1 of 10 labels: shuffle the file"):
+        hold_out_samples(sorted_by_label, 5_000)
 
 
 def test_a_local_cifar10_says_what_it_is_and_one_of_other_shapes_is_refused(tmp_path, monkeypatch):

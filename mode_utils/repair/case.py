@@ -21,7 +21,7 @@ from mode_utils.repair.reading.model_files import load_model
 from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.repair.reading.own_model import check_fit, check_model, read_data, read_model, renew_optimizer
 from mode_utils.repair.reading.own_samples import check_known, say_one_label
-from mode_utils.repair.retraining import check_trainable, say_rate
+from mode_utils.repair.retraining import check_trainable, say_last_layer, say_rate
 from mode_utils.run_setup import RunSetup, split_for_run
 from mode_utils.selection.eligible import Only
 from mode_utils.selection.model_outputs import ModelOutputs
@@ -134,6 +134,7 @@ def open_case(model, data, budget, **options):
     predictions = Predictions(trainer, data.x_train)
     weak = _say_weak(predictions, data, how.even_if_weak)  # before what is odd about the data
     notes = (*weak, *renewed, *notes, *told, *say_unseen(data), *say_known(data), *of_arm, *restricted)
+    notes = (*say_last_layer(whole), *notes)
     if how.class_weights is None:
         weights, told = find_class_weights(predictions, data.y_train, data.class_names)
     else:

@@ -1,6 +1,7 @@
 """Linear heads on given features: fitted with a strength that held-out samples pick, and refitted on more labels."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -73,6 +74,11 @@ class Head:
         """Return the head that has learned from more samples (n, n_features), too, its strength picked anew."""
         more = joined(self.more, (x, y))
         return self._once("more", more, lambda: fit_head(self.given, self.first, self.n_classes, more, self.seed))
+
+    def learned(self, x, y):
+        """Return probabilities as a function of features, of a head that has learned from more samples, as strong."""
+        predict = _fit(clone(self.model), *joined(self.first, self.more, (x, y)), self.n_classes, self.temperature)
+        return partial(_in_parts, predict)
 
     def retrained(self, x, y, features):
         """Return what the first head of the campaign, refitted with more samples, takes others for: labels (n,) int."""

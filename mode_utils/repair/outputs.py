@@ -24,6 +24,7 @@ from mode_utils.repair.choosing.choice import (
     say_expected_accuracy,
 )
 from mode_utils.repair.choosing.given_outputs import GivenOutputs
+from mode_utils.repair.choosing.in_steps import check_steps
 from mode_utils.repair.choosing.pool_faults import PoolFaults, find_faults
 from mode_utils.repair.choosing.restricted import read_only
 from mode_utils.repair.choosing.sharded_pool import ShardedOutputs, ShardedPool, Shards
@@ -149,6 +150,7 @@ class OutputsCase(PoolCase):
     earlier: Earlier | None = field(default=None, repr=False)  # rounds of the same campaign
     only: Only | None = None  # what alone may be chosen
     head: Head | None = None  # that was fitted here, and is refitted on labels that come
+    steps: int = 0  # that the budget of a head is spent in, see `choosing.in_steps`; 0: as many as are best
     libraries = ("numpy", "scikit-learn")
 
     @property
@@ -192,7 +194,8 @@ def open_outputs(
     **changes : options of the preset to change, see `options.DebugOptions`
         And `only`, see `restricted.read_only`. `control_share` is .1 here, where a pool needs labels, see
         `selection.arm`; of others none is drawn. And `head`, True or an estimator of scikit-learn, see
-        `heads.fit_head`, which is fitted to the arrays of `array_sets.FEATURES` and makes the probabilities.
+        `heads.fit_head`, which is fitted to the arrays of `array_sets.FEATURES` and makes the probabilities; its
+        `steps`, see `choosing.in_steps`.
     """
     check_least("budget", budget, 1)
     check_least("seed", seed, 0)
@@ -200,11 +203,12 @@ def open_outputs(
         raise ValueError(f"preset {preset!r} needs a model: choose from {', '.join(_PRESETS)}")
     if changes.pop("layer_selection", None):
         raise ValueError("layer_selection = True needs a model, whose layers are looked at: leave it out")
-    only, head = changes.pop("only", ()), changes.pop("head", None)
+    only, head, steps = changes.pop("only", ()), changes.pop("head", None), changes.pop("steps", 0)
     changes = OWN_DATA[preset] | {"control_share": CONTROL_SHARE} | changes
     if changes["reference"] != "states":
         raise ValueError(f"reference {changes['reference']!r} needs a model, which is trained afresh: leave it out")
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, layer_selection=False, **changes)
+    check_steps(steps, options, head)
     sources, where = {}, "the set of arrays"
     if isinstance(arrays, (str, Path)):
         where = Path(arrays)
@@ -235,7 +239,7 @@ def open_outputs(
     if sharded is not None:
         notes = (*notes, f"The pool: {len(sharded):,} rows in {len(sharded.rows):,} shards.")
     outputs = GivenOutputs(arrays, data.x_pool, has_samples) if sharded is None else ShardedOutputs(arrays, sharded)
-    more = {"has_samples": has_samples, "only": only, "head": head or None}
+    more = {"has_samples": has_samples, "only": only, "head": head or None, "steps": steps}
     case = OutputsCase(outputs, data, options, seed, seen, notes, sources, **more)
     return continue_outputs(case, earlier) if earlier else case
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mode_utils.networks.backend import keras
+from mode_utils.networks.keras_internals import own_variables
 from mode_utils.networks.learning_rate import (
     describe_rate,
     is_scheduled,
@@ -209,6 +211,16 @@ def check_trainable(model, learning_rate=None):
     if learning_rate is not None and rate_scales_weights(model.optimizer):
         told = f"learning_rate = {learning_rate}, but the weights that FTRL computes are a multiple of its own rate"
         raise ValueError(f"{told}: leave it out, or compile the model with another optimizer")
+
+
+def say_last_layer(model):
+    """Return a sentence, as a tuple, if one linear layer at the end is all that is trained of a model."""
+    weighted = [(layer, any(weight.trainable for weight in own)) for layer, own in own_variables(model) if own]
+    last, others = weighted[-1][0], [layer for layer, is_trained in weighted[:-1] if is_trained]
+    if others or not isinstance(last, keras.layers.Dense):
+        return ()
+    told = f"Only the last layer, {last.name!r}, is trained: such a layer gains more if it is fitted anew to old and"
+    return (f"{told} new samples. mode-choose --fit does that, with what reaches it as features (docs/embeddings.md).",)
 
 
 def say_rate(case):

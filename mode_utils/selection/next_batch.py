@@ -116,6 +116,12 @@ class InputSelection:
         return "reference probabilities" in needs or "doubtful" in self.options.skip or guesses
 
     @cached_property
+    def reference(self):
+        """What has learned what the labels of the pool are, see `reference.learn_reference`."""
+        rng = reference_stream(self.rng) or self._apart
+        return learn_reference(self.outputs, self.splits, rng, self.options.reference)
+
+    @cached_property
     def reference_probabilities(self):
         """What a reference makes of the labels of all of the pool, (n_pool, n_classes) float32; None without need."""
         if self.outputs.stays:
@@ -124,7 +130,7 @@ class InputSelection:
             return None
         states = self.outputs.states_at if self.options.reference == "states" else lambda places: None
         everything = np.arange(self.outputs.n_pool)
-        return self._reference().probabilities(everything, states(everything))
+        return self.reference.probabilities(everything, states(everything))
 
     @cached_property
     def known(self):
@@ -133,7 +139,7 @@ class InputSelection:
             asked = self.asks_reference or not self.splits.labelled
             keep = not self.scanned and "reference probabilities" in needs_of(self.options.selector)
             selectors = scanned_selectors(self.options) or ()
-            return scan_pool(self.outputs, self.splits, self._reference() if asked else None, selectors, keep)
+            return scan_pool(self.outputs, self.splits, self.reference if asked else None, selectors, keep)
         found, labels = self.reference_probabilities, self.splits.known_labels
         guesses = np.asarray(np.zeros(self.outputs.n_pool) if found is None else found.argmax(axis=1), np.int32)
         labels = guesses if labels is None else np.where(labels < 0, guesses, labels)
@@ -252,10 +258,6 @@ class InputSelection:
             modes = find_failure_modes(spaces, held_out.y, said, n_classes, groups=held_out.groups)
         looks = {"samples": outputs.samples_at, "states": outputs.states_at}
         return number_modes(modes, spaces, held_out.y, looks, self.pool.labels)
-
-    def _reference(self):
-        rng = reference_stream(self.rng) or self._apart
-        return learn_reference(self.outputs, self.splits, rng, self.options.reference)
 
 
 def _draw_again(draw, scores, needs, alpha, pool, size):

@@ -66,7 +66,8 @@ def test_units_of_columns_count_where_they_are_of_one_kind_and_not_where_they_ar
     )
 
 
-def test_a_fitted_head_is_chosen_by_as_given_probabilities_are(found):
+def test_a_fitted_head_is_chosen_by_at_once_as_given_probabilities_are():
+    found = choose_from_arrays(features(), 60, head=True, steps=1)
     given = features() | {
         f"probabilities_{role}": found.case.head.probabilities(X[place]) for role, place in ROLES.items()
     }

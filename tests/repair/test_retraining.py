@@ -16,7 +16,15 @@ from tiers import by_night
 from mode_utils.networks.backend import keras
 from mode_utils.networks.learning_rate import describe_rate
 from mode_utils.networks.trainer import Predictions, Trainer
-from mode_utils.repair import assess_case, choose_inputs, open_case, retrain, say_health, say_outcome
+from mode_utils.repair import (
+    assess_case,
+    choose_from_arrays,
+    choose_inputs,
+    open_case,
+    retrain,
+    say_health,
+    say_outcome,
+)
 from mode_utils.repair.campaign.judged import judge_lines, judge_round
 from mode_utils.repair.campaign.rounds import round_of
 from mode_utils.repair.class_weights import find_class_weights, read_class_weights
@@ -386,3 +394,51 @@ def test_of_a_healthy_model_it_says_that_little_is_to_be_gained_and_of_a_sick_on
     labels = pd.DataFrame({"fault": ["", ""], "validation_accuracy": [0.97, 0.99]})
     assert "largest error 3.0%" in say_health(SimpleNamespace(labels=labels))
     assert say_health(SimpleNamespace(labels=labels.assign(fault=["underfit", ""]))) == ""
+
+
+def built(kind, n_features=8):
+    """Return an untrained model of four labels, of which more or less is trained."""
+    x, layers = keras.Input((n_features,)), keras.layers
+    hidden = layers.Dense(16, "relu")
+    hidden.trainable = kind == "all of it"
+    below = hidden(x)
+    if kind == "a normalization, too":
+        below = layers.BatchNormalization()(below)
+    if kind == "two branches that are kept":
+        below = layers.Concatenate()([below, layers.BatchNormalization(trainable=False)(x)])
+    last = layers.Dense(4)(x if kind == "a linear model" else below)
+    model = keras.Model(x, layers.Activation("softmax")(last))
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_said"),
+    [("all of it", False), ("a normalization, too", False), ("the last layer", True), ("a linear model", True),
+     ("two branches that are kept", True)],
+)  # fmt: skip
+def test_a_model_of_which_only_the_last_layer_is_trained_is_told_what_is_better(kind, is_said, starved):
+    arrays, model = starved[0], built(kind)
+    Trainer(model).fit(arrays["x_train"], arrays["y_train"], epochs=8, rng=np.random.default_rng(0))
+    case = open_case(model, check_arrays(arrays), 30)
+    assert any("Only the last layer" in note and "mode-choose --fit" in note for note in case.notes) == is_said
+
+
+def test_the_last_layer_fitted_anew_goes_back_into_its_network(starved, tmp_path):
+    arrays, model = starved[0], built("the last layer")
+    Trainer(model).fit(arrays["x_train"], arrays["y_train"], epochs=8, rng=np.random.default_rng(0))
+    last = next(layer for layer in reversed(model.layers) if layer.weights)  # as docs/embeddings.md has it from here
+    body = keras.Model(model.inputs, last.input)
+    given = {f"features_{role}": body.predict(arrays[f"x_{role}"], verbose=0)
+             for role in ("train", "validation", "pool")}  # fmt: skip
+    given |= {name: array for name, array in arrays.items() if name.startswith("y_")}
+    found = choose_from_arrays(given, 40, tmp_path / "out", head=True)
+    head = np.load(tmp_path / "out" / "repaired_head.npz")
+    kernel, bias = (each.copy() for each in last.get_weights())
+    kernel[:, head["classes"]], bias[head["classes"]] = head["coefficients"].T, head["intercepts"]
+    before = (model.predict(arrays["x_validation"], verbose=0).argmax(axis=1) == arrays["y_validation"]).mean()
+    last.set_weights([kernel, bias])
+    predicted = model.predict(arrays["x_validation"], verbose=0)
+    own = found.case.head.with_more(given["features_pool"][found.outcome.added[0]], found.outcome.added[1])
+    np.testing.assert_allclose(predicted, own.probabilities(given["features_validation"]), atol=1e-4)
+    assert (predicted.argmax(axis=1) == arrays["y_validation"]).mean() > before + 0.03

@@ -41,7 +41,17 @@ LOOKING = {  # at a thing alone, and at probabilities beside it
     **{f"by {look}": (lambda c: np.arange(len(c)) % 5, (look,)) for look in INPUTS},
     **{f"by {look} and more": (lambda c: -c.probabilities[:, 1], (look, "probabilities")) for look in INPUTS},
 }
-TURNS = ("k-center", "probcover", "typiclust", "maxherding", "badge", "falcun")  # one after the other, some drawn
+TURNS = (
+    "k-center",
+    "probcover",
+    "typiclust",
+    "maxherding",
+    "badge",
+    "falcun",
+    "dropquery",
+    "tcm",
+    "clasp pe",
+)  # one after the other, some drawn
 
 
 @pytest.fixture(scope="module", autouse=True)

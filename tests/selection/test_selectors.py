@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.spatial.distance import cdist
+from scipy.special import softmax
 from sklearn.metrics import log_loss
 
 from mode_utils.assessment import assess
 from mode_utils.heatmaps import class_heatmaps
 from mode_utils.options import DebugOptions
 from mode_utils.selection.allocation import Group
+from mode_utils.selection.candidates import Candidates
 from mode_utils.selection.model_outputs import ModelOutputs, choose_view
 from mode_utils.selection.next_batch import InputSelection, look_at_candidates
 from mode_utils.selection.peers import register_peers
@@ -311,7 +313,7 @@ def test_surprise_is_the_mahalanobis_distance_from_what_was_trained_on(
     assert stats.spearmanr(score("surprise"), expected).statistic > 0.999
 
 
-@pytest.mark.parametrize("name", ["probcover", "typiclust", "maxherding", "badge", "falcun"])
+@pytest.mark.parametrize("name", ["probcover", "typiclust", "maxherding", "badge", "falcun", "dropquery"])
 def test_a_peer_gives_each_group_as_many_turns_as_it_has_places(outside, make_candidates, score, name):
     scores = score(name)
     for place, n_wanted in make_candidates(name).by_group():
@@ -324,3 +326,61 @@ def test_falcun_and_badge_look_at_what_the_model_is_unsure_of(outside, make_cand
     for name in ("falcun", "badge"):
         chosen = score(name) > -100
         assert unsure[chosen].mean() > 1.2 * unsure[~chosen].mean(), name
+
+
+def test_badge_takes_gradients_that_are_large_and_unlike(outside):
+    rng = np.random.default_rng(0)
+    states = rng.normal(size=(60, 5)).astype(np.float32)
+    probabilities = rng.dirichlet(np.ones(4), 60).astype(np.float32)
+    states[30:], probabilities[30:] = states[:30], probabilities[:30]
+    gradients = np.einsum("ni,nj->nij", states, probabilities - np.eye(4)[probabilities.argmax(axis=1)]).reshape(60, -1)
+
+    def turns(seed, n):
+        groups = [Group(np.arange(60), n)]
+        candidates = Candidates(None, groups, np.zeros(60, int), np.zeros(4), rng=np.random.default_rng(seed),
+                                states=states, probabilities=probabilities)  # fmt: skip
+        scores = SELECTORS["badge"].score(candidates)
+        return np.argsort(-scores, kind="stable")[:n]
+
+    assert all(len(np.unique(turns(seed, 12) % 30)) == 12 for seed in range(20))  # never a copy
+    every = np.array([turns(seed, 2) for seed in range(4000)])
+    assert set(every[:, 0] % 30) == {int(np.argmax(np.linalg.norm(gradients[:30], axis=1)))}
+    squares = ((gradients - gradients[every[0, 0]]) ** 2).sum(axis=1)
+    shares = np.bincount(every[:, 1] % 30, minlength=30) / len(every)
+    expected = (squares[:30] + squares[30:]) / squares.sum()
+    assert np.abs(shares - expected).max() < 4 * np.sqrt(expected.max() / len(every))
+    assert stats.spearmanr(shares, expected).statistic > 0.8
+
+
+def test_dropquery_asks_about_what_a_linear_head_does_not_take_for_the_same_without_some_features(outside):
+    rng = np.random.default_rng(0)
+    states, weights = rng.normal(size=(400, 6)), 3 * rng.normal(size=(6, 3))
+    states[200:] = 4 * weights[:, states[200:, 0].astype(int) % 3].T / 3 + 0.1 * states[200:]  # of these it is sure
+    probabilities = softmax(states @ weights, axis=1)
+    groups = [Group(np.arange(400), 40)]
+    candidates = Candidates(None, groups, np.zeros(400, int), np.zeros(3), rng=np.random.default_rng(0),
+                            states=states, probabilities=probabilities)  # fmt: skip
+    asked = SELECTORS["dropquery"].score(candidates) > -400
+    assert asked.sum() == 40 and asked[:200].mean() > 3 * asked[200:].mean()
+
+
+def test_tcm_takes_typical_ones_and_then_the_least_sure(outside, make_candidates, score):
+    candidates = make_candidates("tcm")
+    scores, typical, sure = score("tcm"), score("typiclust"), score("margin")
+    for place, n_wanted in candidates.by_group():
+        first, n = np.argsort(-scores[place], kind="stable")[:n_wanted], n_wanted // 2
+        assert set(first[:n]) == set(np.argsort(-typical[place], kind="stable")[:n])
+        others = np.setdiff1d(np.arange(place.stop - place.start), first[:n])
+        assert set(first[n:]) == set(others[np.argsort(-sure[place][others], kind="stable")[: n_wanted - n]])
+
+
+def test_clasp_pe_serves_labels_alike_and_wants_what_is_unsure(outside, make_candidates, score):
+    candidates, scores = make_candidates("clasp pe"), score("clasp pe")
+    predicted = candidates.probabilities.argmax(axis=1)
+    for place, n_wanted in candidates.by_group():
+        own = predicted[place]
+        first = np.argsort(-scores[place], kind="stable")[:n_wanted]
+        counts, there = (np.bincount(each, minlength=own.max() + 1) for each in (own[first], own))
+        full = counts == there  # these have no more
+        assert counts.max() - counts[~full].min() <= 1
+        assert stats.spearmanr(scores[place], score("entropy")[place]).statistic > 0

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.options import OWN_DATA, DebugOptions
+from mode_utils.repair.choosing.in_steps import choose_batches
 from mode_utils.repair.heads import fit_head
 from mode_utils.repair.outputs import open_outputs
 from mode_utils.run_setup import split_for_run
@@ -45,7 +46,8 @@ def repeat_head_runs(dataset, strategies, budgets, n_runs, seed, setup, foreign=
     """
     rows = []
     for number in range(seed, seed + n_runs):
-        run = _HeadRun(dataset, setup, number, foreign, [head_options(**each) for each in strategies.values()])
+        options = [head_options(**{key: each[key] for key in each if key != "steps"}) for each in strategies.values()]
+        run = _HeadRun(dataset, setup, number, foreign, options)
         rows += [run.row(name, changes, n) for n in budgets for name, changes in strategies.items()]
     return pd.DataFrame(rows)
 
@@ -65,23 +67,27 @@ class _HeadRun:
         arrays |= {f"probabilities_{role}": self.head.probabilities(part.x) for role, part in parts.items()}
         arrays |= {"y_train": whole.train.y, "y_validation": whole.validation.y}
         arrays |= {"y_pool": whole.bug_fixing.y} if setup.labelled else {}
-        self.case = open_outputs(arrays, 1, seed=seed, even_if_weak=True, control_share=0.0)
+        case = open_outputs(arrays, 1, seed=seed, even_if_weak=True, control_share=0.0)
+        self.case = replace(case, head=self.head)
         self.assessment, outputs, splits = self.case.assess(), self.case.outputs, self.case.data.splits()
-        reference = learn_reference(outputs, splits, run_streams(seed)["reference"])
+        self._reference = learn_reference(outputs, splits, run_streams(seed)["reference"])
         names = {name for options in strategies for name in scanned_selectors(options) or ()}
-        self.known = scan_pool(outputs, splits, reference, sorted(names), keep=True)
+        self.known = scan_pool(outputs, splits, self._reference, sorted(names), keep=True)
         self.initial = self._score(np.empty(0, int))
 
     def row(self, name, changes, n):
         """Return the row of a strategy and a budget."""
-        case = replace(self.case, options=head_options(**changes, batch_size=n))
-        batch = case.new_selection(self.known).next_batch(self.assessment)
+        changes = dict(changes)
+        case = replace(self.case, steps=changes.pop("steps", 0), options=head_options(**changes, batch_size=n))
+        selection = case.new_selection(self.known)
+        selection.reference = self._reference
+        batches = choose_batches(case, selection, self.assessment)
         if n not in self._drawn:
             rng = np.random.default_rng([self.seed, n])
             places = (rng.choice(len(self.splits.bug_fixing), n, replace=False) for _ in range(N_DRAWS))
             self._drawn[n] = float(np.mean([self._score(each) for each in places]))
-        truth, chosen = self.splits.pool_truth, np.empty(0, int) if batch is None else batch.indices
-        final = self._drawn[n] if batch is None else self._score(chosen)
+        truth, chosen = self.splits.pool_truth, np.concatenate([np.empty(0, int), *(each.indices for each in batches)])
+        final = self._score(chosen) if batches else self._drawn[n]
         scores = {"initial": self.initial, "final": final, "control": self._drawn[n]}
         scores |= {"validation_accuracy": float((self.assessment.predictions == self.splits.validation.y).mean())}
         wrong = 0.0 if truth is None or not len(chosen) else float((truth.wrong | truth.foreign)[chosen].mean())

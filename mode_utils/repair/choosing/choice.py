@@ -10,6 +10,7 @@ import pandas as pd
 from mode_utils.assessment import Assessment
 from mode_utils.failure_modes import FailureMode
 from mode_utils.repair.choosing.group_report import GroupReport, assess_groups
+from mode_utils.repair.choosing.in_steps import choose_batches, steps_of
 from mode_utils.repair.choosing.restricted import say_fewer
 from mode_utils.repair.choosing.told_labels import chances
 from mode_utils.repair.choosing.told_modes import case_modes
@@ -126,15 +127,12 @@ def choose_inputs(case, report):
         the table serves them alike; what was only drawn to fill the batch comes last. No row if no label needs any.
         With a control arm, whose samples stand anywhere, there is no `score`.
     """
-    selection = case.new_selection(case.scan)
-    batch = selection.next_batch(report.assessment, modes=report.modes)
-    if batch is None:
+    batches = choose_batches(case, case.new_selection(case.scan), report.assessment, report.modes)
+    if not batches:
         return _describe(case, report, np.empty(0, int), np.empty(0), np.empty(0, bool))
-    every = np.full(len(case.scan.labels), np.nan)
-    every[batch.candidates] = batch.scores
-    others = np.concatenate([batch.ranked, batch.random])
-    chosen = _describe(case, report, others, every[others], np.isin(others, batch.candidates))
-    return _mix(case, report, chosen, batch.arm) if len(batch.arm) else chosen
+    chosen = pd.concat([_describe_batch(case, report, batch) for batch in batches], ignore_index=True)
+    chosen["rank"], arm = np.arange(1, len(chosen) + 1), batches[0].arm
+    return _mix(case, report, chosen, arm) if len(arm) else chosen
 
 
 def say_expected_accuracy(case):
@@ -157,7 +155,14 @@ def say_choice(case, report, chosen):
     n = 0 if groups is None else np.isin(groups[places], known).sum()
     told = f"{n} of {len(places)} chosen inputs are of groups of validation or test samples: once they are added"
     judging = [f"{told}, accuracy there says too much about new groups."] if n else []
-    return [*_say_shares(case, report), *judging, *say_fewer(case, chosen)]
+    return [*_say_shares(case, report), *_say_steps(case), *judging, *say_fewer(case, chosen)]
+
+
+def _say_steps(case):
+    if (n_steps := steps_of(case)) == 1:
+        return ()
+    learned = "their labels" if case.data.pool_labelled else "what the reference takes them for"
+    return (f"They are chosen in {n_steps} steps: after each, the head learns {learned}, and looks again.",)
 
 
 def _say_shares(case, report):
@@ -178,6 +183,13 @@ def _confusions(labels, predictions, names):
     table = {"label": names[rows], "predicted": names[columns], "samples": samples}
     table["share"] = samples / np.bincount(labels, minlength=len(names))[rows]
     return pd.DataFrame(table).sort_values("samples", ascending=False, ignore_index=True, kind="stable")
+
+
+def _describe_batch(case, report, batch):
+    every = np.full(len(case.scan.labels), np.nan)
+    every[batch.candidates] = batch.scores
+    others = np.concatenate([batch.ranked, batch.random])
+    return _describe(case, report, others, every[others], np.isin(others, batch.candidates))
 
 
 def _describe(case, report, indices, scores, wanted):

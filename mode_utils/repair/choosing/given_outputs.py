@@ -18,6 +18,12 @@ class GivenOutputs:
         self._arrays, self._samples, self._has_samples = arrays, samples, has_samples
         self.n_pool = len(samples)
 
+    def seen_by(self, predict):
+        """Return the outputs of another classifier, a function from features to probabilities, for the same samples."""
+        roles = [name.removeprefix("features_") for name in self._arrays if name.startswith("features_")]
+        found = {f"probabilities_{role}": predict(self._arrays[f"features_{role}"]) for role in roles}
+        return GivenOutputs(self._arrays | found, self._samples, self._has_samples)
+
     def of_validation(self, layer=None):
         """Return features and probabilities of the validation samples."""
         return tuple(np.asarray(self._arrays[f"{what}_validation"], np.float32) for what in WHAT)
