@@ -134,7 +134,7 @@ def open_case(model, data, budget, **options):
     predictions = Predictions(trainer, data.x_train)
     weak = _say_weak(predictions, data, how.even_if_weak)  # before what is odd about the data
     notes = (*weak, *renewed, *notes, *told, *say_unseen(data), *say_known(data), *of_arm, *restricted)
-    notes = (*say_last_layer(whole), *notes)
+    notes = (*notes, *say_last_layer(whole))
     if how.class_weights is None:
         weights, told = find_class_weights(predictions, data.y_train, data.class_names)
     else:
