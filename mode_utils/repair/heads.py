@@ -19,7 +19,7 @@ from mode_utils.support.sample_parts import in_chunks
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # C, a larger one is freer
 _BETTER, _PATIENCE = 0.99, 2  # times the least loss that counts as less; strengths without, after which none is tried
 _FOLDS, _ONE_FOLD = 3, 1_000  # parts that are held out in turn; of more training samples, only the first one
-_MOST_ASKED = 4_000  # training samples that pick a strength
+_MOST_ASKED, _A_LABEL = 4_000, 12  # training samples that pick a strength; more, where these are fewer a label
 _ONE_KIND = 20  # times by which columns of one kind differ in spread, a tenth left out at either end
 _LEAST = 1e-9  # probability, in a logarithm
 _NAMED = 5  # labels in a sentence
@@ -176,7 +176,7 @@ def try_strengths(x, y, seed):
     Each regression begins where that of the strength before has ended; the weakest of those that hardly differ is taken
     by `fit_head`.
     """
-    rows = np.random.default_rng(seed).permutation(len(y))[:_MOST_ASKED]
+    rows = np.random.default_rng(seed).permutation(len(y))[: max(_MOST_ASKED, _A_LABEL * len(np.unique(y)))]
     x, y, found = _AlikeScaler().fit_transform(x[rows]), y[rows], []
     parts = _held_out(y, seed)
     models = [LogisticRegression(warm_start=True, max_iter=MOST_PASSES) for _ in parts]

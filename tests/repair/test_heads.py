@@ -267,3 +267,13 @@ def test_labels_with_one_training_sample_or_none_are_named():
     arrays |= {"features_train": X[few], "y_train": Y[few]}
     case = open_outputs(arrays, 60, head=True)
     assert re.search("C = 1, as no sample can be held out", case.notes[0]) and len(case.head.strengths) == 0
+
+
+def test_of_many_labels_more_samples_pick_a_strength_than_four_of_each():
+    rng, n_labels = np.random.default_rng(0), 500
+    means = 0.31 * rng.standard_normal((n_labels, 40))
+    y = np.arange(12 * n_labels) % n_labels
+    x = (means[y] + 0.6 * rng.standard_normal((len(y), 40))).astype(np.float32)
+    table = try_strengths(x, y, 0)
+    few = try_strengths(x[:4_000], y[:4_000], 0)
+    assert table["accuracy"].max() > few["accuracy"].max() + 0.02
