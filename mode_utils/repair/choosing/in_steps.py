@@ -50,7 +50,7 @@ def choose_batches(case, selection, assessment, modes=None):
     sizes = [len(part) for part in np.array_split(np.arange(n), n_steps)]
     for size in filter(None, sizes):
         options = replace(case.options, batch_size=size, control_share=0.0)
-        outputs = _outputs_after(case, chosen, known)
+        outputs = _outputs_after(case, chosen, known) if batches else case.outputs
         step = replace(case, options=options, used=np.union1d(gone, chosen), outputs=outputs)
         again = step.new_selection(None if batches else selection.known)
         again.reference, again.allowed = selection.reference, selection.allowed
@@ -67,6 +67,4 @@ def choose_batches(case, selection, assessment, modes=None):
 
 def _outputs_after(case, places, labels):
     """Return what the head makes of all samples once it has learned these places of the pool, too."""
-    if not len(places):
-        return case.outputs
     return case.outputs.seen_by(case.head.learned(case.outputs.states_at(places), labels[places]))
