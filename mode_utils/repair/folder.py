@@ -89,10 +89,8 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
         write_label_page(folder / PAGE, asked, case.data.class_names, samples_of(case, asked), hints=not independent)
     sizes = {role: len(getattr(case.data, f"x_{role}")) for role in ("train", "validation")} | {"pool": case.n_pool}
     summary = case.about() | {"data": sizes, "budget": case.options.batch_size, "seed": case.seed}
-    summary |= {
-        "labels": _rows(report.labels.assign(chance=report.chances)),
-        "confusions": _rows(report.confusions.head(20)),
-    }
+    summary |= {"labels": _rows(report.labels.assign(chance=report.chances))}
+    summary |= {"confusions": _rows(report.confusions.head(20))}
     summary |= _groups(report.groups) if report.groups else {}
     summary |= {"failure_modes": say_modes(case, report) if report.modes else []}
     summary |= {"drawn_at_random": len(arm_of(case).new) if len(chosen) else 0}
@@ -229,16 +227,9 @@ def _told(case, report, outcome, rounds, keep_new_bugs, without_label):
     found |= {"still_failing": still_failing(outcome, report, theta)["label"].tolist()}
     if outcome.training:
         training = asdict(outcome.training) | ({"moved": None} if outcome.training.diverged else {})
-        found |= {
-            "training": training,
-            "old_samples_per_new_one": outcome.replay,
-            **_of_training(case, outcome),
-        }
-    found |= {
-        "contract": about_contract(outcome.contract),
-        "asks": outcome.asks,
-        "saved": outcome.is_saved(keep_new_bugs),
-    }
+        found |= {"training": training, "old_samples_per_new_one": outcome.replay, **_of_training(case, outcome)}
+    found |= {"contract": about_contract(outcome.contract), "asks": outcome.asks}
+    found["saved"] = outcome.is_saved(keep_new_bugs)
     found["contract"]["flips"] = _rows(outcome.contract.flips)
     told = say_outcome(outcome, report, theta, keep_new_bugs, without_label)
     next_round = {"advice": judged.advice, "why": judged.why} if judged else {}

@@ -138,8 +138,9 @@ def fit_head(given, first, n_classes, more=None, seed=0):
     given : True or scikit-learn estimator
         True picks the strength C of a logistic regression by log loss on held-out samples, stratified: on three thirds
         in turn, of more than 1,000 samples on the first; of strengths that differ by less than 1%, the weakest. An
-        estimator is cloned and fitted as it is. Without `predict_proba`, a softmax makes probabilities of its
-        `decision_function`, divided by the temperature that fits held-out samples best.
+        estimator is cloned and fitted as it is, with `seed` for a `random_state` that is None. Without `predict_proba`,
+        a softmax makes probabilities of its `decision_function`, divided by the temperature that fits held-out samples
+        best.
     first, more : (x, y), features (n, n_features) float32 and labels (n,) int, see `Head`
     n_classes, seed : int
     """
@@ -154,10 +155,16 @@ def fit_head(given, first, n_classes, more=None, seed=0):
         model = LogisticRegression(C=best.iloc[0] if len(best) else 1.0, max_iter=MOST_PASSES)
         model = make_pipeline(_AlikeScaler(), model)
     else:
-        model = clone(check_estimator(given))
+        model = _seeded(check_estimator(given), seed)
         temperature = None if hasattr(model, "predict_proba") else _find_temperature(model, x, y, seed)
     predict = _fit(model, x, y, n_classes, temperature)
     return Head(given, model, first, more, n_classes, seed, strengths, temperature, predict)
+
+
+def _seeded(given, seed):
+    model = clone(given)
+    own = [name for name, value in model.get_params().items() if name.endswith("random_state") and value is None]
+    return model.set_params(**dict.fromkeys(own, seed % 2**32))
 
 
 def check_estimator(given):

@@ -204,21 +204,22 @@ def open_outputs(
     if changes.pop("layer_selection", None):
         raise ValueError("layer_selection = True needs a model, whose layers are looked at: leave it out")
     only, head, steps = changes.pop("only", ()), changes.pop("head", None), changes.pop("steps", 0)
+    fits = head is not None and head is not False  # an ensemble that is not fitted has no truth
     changes = OWN_DATA[preset] | {"control_share": CONTROL_SHARE} | changes
     if changes["reference"] != "states":
         raise ValueError(f"reference {changes['reference']!r} needs a model, which is trained afresh: leave it out")
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, layer_selection=False, **changes)
-    check_steps(steps, options, head)
+    check_steps(steps, options, fits)
     sources, where = {}, "the set of arrays"
     if isinstance(arrays, (str, Path)):
         where = Path(arrays)
         arrays, sources = read_arrays(where), {"data": where}
     if pool is not None:
-        _check_no_pool(arrays, where, head)
+        _check_no_pool(arrays, where, fits)
     earlier = read_earlier(continue_from) if continue_from else None
-    of_arrays = FEATURES if head else OUTPUTS if pool is None else OUTPUTS_BESIDE_SHARDS
+    of_arrays = FEATURES if fits else OUTPUTS if pool is None else OUTPUTS_BESIDE_SHARDS
     arrays, told = check_outputs(arrays, where, of_arrays, class_names or None, even_if_weak)
-    if head:
+    if fits:
         head, arrays = _fit_head(head, arrays, earlier, seed)
     n_features, n_classes = (arrays[f"{what}_validation"].shape[1] for what in ("features", "probabilities"))
     names, sharded = tuple(map(str, arrays.get("class_names", range(n_classes)))), None

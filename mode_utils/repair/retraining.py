@@ -57,9 +57,8 @@ def retrain(case, indices, labels, modes=()):
             break
     case.trainer.restore(chosen["state"])
     sides = {part: (y, before[part], _predict(case, x)) for part, (x, y) in kept.judge.items()}
-    outcome = compare_predictions(
-        sides, case.data.class_names, Contract(label=case.tolerance), Parts.of(case.data, modes)
-    )
+    parts = Parts.of(case.data, modes)
+    outcome = compare_predictions(sides, case.data.class_names, Contract(label=case.tolerance), parts)
     return replace(outcome, added=(indices, labels), **chosen)
 
 

@@ -179,7 +179,8 @@ def parts_by_group(pool, held_out, wrong, needs, errors=None):
 def share_by_need(n, needs, available):
     """Apportion `n` samples among labels by their `needs` (n_classes,), as far as `available` (n_classes,), int.
 
-    By largest remainders; what a label lacks goes to others in need. The shares add up to n, or to all that these have.
+    By largest remainders, of equal ones where more is available; what a label lacks goes to others in need. The shares
+    add up to n, or to all that these have.
     """
     needs, available = np.asarray(needs, dtype=np.float64), np.asarray(available)
     quotas = np.zeros(len(needs), dtype=int)
@@ -189,7 +190,7 @@ def share_by_need(n, needs, available):
             return quotas
         exact = left * (weights / weights.sum())
         given = np.floor(exact).astype(int)
-        given[np.argsort(given - exact, kind="stable")[: left - given.sum()]] += 1
+        given[np.lexsort([quotas - available, given - exact])[: left - given.sum()]] += 1
         quotas = np.minimum(quotas + np.where(weights > 0, given, 0), available)
 
 

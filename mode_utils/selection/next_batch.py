@@ -161,6 +161,11 @@ class InputSelection:
         """The bug-fixing pool, without what was used before or has a label where others have none."""
         return Pool(self.known.labels).without(self._closed)
 
+    @cached_property
+    def allowed(self):
+        """Which samples of the pool may be chosen, used or not, (n_pool,) bool."""
+        return self.only.allows(self.known, self.splits.labelled, self.splits.bug_fixing.groups)
+
     @property
     def _closed(self):
         labels = self.splits.known_labels
@@ -237,8 +242,7 @@ class InputSelection:
     def _eligible(self, arm, assessment, needs, modes):
         """Return the pool of what may be chosen, what each of its parts needs, and the parts if they are not labels."""
         groups, held_out, parts = self.splits.bug_fixing.groups, self.splits.held_out, None
-        pool = self.pool.without(arm)
-        closed = ~self.only.allows(self.known, self.splits.labelled, groups)
+        pool, closed = self.pool.without(arm), ~self.allowed
         if self.only and not (pool.available & ~closed).any():
             raise ValueError("no sample of the pool is left that may be chosen: allow others, too")
         if self.options.serve != "labels" and needs is not None:

@@ -132,6 +132,7 @@ def fit_classifier(model, x, y, n_classes, ask="predict_proba"):
     # one thread: on a busy machine others take many times as long, and sums of floats would be other ones
     with threadpool_limits(1, "blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # probabilities do not change any more by then
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # as labels may be
         model.fit(x, y)
     asked = getattr(model, ask) if isinstance(ask, str) else lambda x: ask(model, x)
 

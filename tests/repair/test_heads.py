@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,9 @@ import pytest
 from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
 from sklearn.feature_selection import SelectKBest
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -102,12 +104,33 @@ def test_the_file_of_a_head_holds_plain_numbers_that_make_its_probabilities(clas
 
 @pytest.mark.parametrize(
     "estimator",
+    [RandomForestClassifier(9), BaggingClassifier(n_estimators=3), make_pipeline(StandardScaler(), SGDClassifier())],
+    ids=lambda estimator: str(estimator)[:40],
+)
+def test_an_estimator_that_draws_chooses_the_same_twice_by_the_seed(estimator):
+    twice = [choose_from_arrays(features(), 20, head=estimator).chosen for _ in range(2)]
+    pd.testing.assert_frame_equal(*twice)
+    other = open_outputs(features(), 20, head=estimator, seed=1).outputs.of_validation()[1]
+    assert not np.array_equal(other, open_outputs(features(), 20, head=estimator).outputs.of_validation()[1])
+
+
+def test_one_sample_of_each_label_warns_of_nothing():
+    x, y = np.random.default_rng(0).normal(size=(3, 201, 5)), np.arange(201)
+    arrays = {f"features_{role}": part for role, part in zip(ROLES, x, strict=True)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        choose_from_arrays(arrays | {"y_train": y, "y_validation": y}, 10, head=True)
+
+
+@pytest.mark.parametrize(
+    "estimator",
     [
         LogisticRegression(C=0.5, max_iter=200),
         LinearSVC(C=0.01),
         RidgeClassifier(),
         make_pipeline(StandardScaler(), SelectKBest(k=30), RidgeClassifier()),
         make_pipeline(StandardScaler(), LogisticRegression(max_iter=200)),
+        RandomForestClassifier(60, random_state=0),
     ],
     ids=lambda estimator: str(estimator)[:40],
 )

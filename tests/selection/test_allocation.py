@@ -110,3 +110,12 @@ def test_expected_errors_count_samples_by_how_sure_their_label_is():
     labels, predicted, certainty = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), np.array([0.75, 0.25, 1, 1])
     errors = expected_errors(labels, predicted, certainty, 3)
     assert errors[:2].tolist() == [0.25, 0] and np.isnan(errors[2])
+
+
+def test_places_for_some_of_many_labels_in_equal_need_do_not_go_to_those_that_come_first():
+    available = np.random.default_rng(0).integers(1, 50, size=300)
+    quotas = share_by_need(40, np.ones(300), available)
+    assert sorted(quotas)[-40:] == [1] * 40 and quotas.sum() == 40
+    assert available[quotas > 0].min() >= available[quotas == 0].max()
+    again = share_by_need(40, np.ones(300), available - quotas)  # and others are next where there are as many
+    assert (share_by_need(40, np.ones(300), np.full(300, 9) - quotas)[quotas > 0] == 0).all() and again.sum() == 40

@@ -257,7 +257,5 @@ def save_first(folder, case):
     """Keep the state of the first model of a campaign beside a round, so that later ones can be judged from it."""
     first = first_case(case)
     if first is not None:
-        np.savez(
-            folder / FIRST,
-            *(each if each.dtype.kind in "biuf" else each.astype(np.float32) for each in first.initial_state),
-        )
+        state = (each if each.dtype.kind in "biuf" else each.astype(np.float32) for each in first.initial_state)
+        np.savez(folder / FIRST, *state)

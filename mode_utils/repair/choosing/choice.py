@@ -155,13 +155,14 @@ def say_choice(case, report, chosen):
     n = 0 if groups is None else np.isin(groups[places], known).sum()
     told = f"{n} of {len(places)} chosen inputs are of groups of validation or test samples: once they are added"
     judging = [f"{told}, accuracy there says too much about new groups."] if n else []
-    return [*_say_shares(case, report), *_say_steps(case), *judging, *say_fewer(case, chosen)]
+    return [*_say_shares(case, report), *_say_steps(case, chosen), *judging, *say_fewer(case, chosen)]
 
 
-def _say_steps(case):
-    if (n_steps := steps_of(case)) == 1:
+def _say_steps(case, chosen):
+    if (n_steps := steps_of(case)) == 1 or not len(chosen):
         return ()
-    learned = "their labels" if case.data.pool_labelled else "what the reference takes them for"
+    guessed = "what model and reference take them for" if case.scan.blended else "what the reference takes them for"
+    learned = "their labels" if case.data.pool_labelled else guessed
     return (f"They are chosen in {n_steps} steps: after each, the head learns {learned}, and looks again.",)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mode_utils.selection.allocation import Schedule
 from mode_utils.support.checks import check_least
 
 STEPS = 3
@@ -44,14 +45,19 @@ def choose_batches(case, selection, assessment, modes=None):
         return [] if batch is None else [batch]
     arm, known, batches = selection.draw_arm().new, selection.known.labels, []
     gone, chosen = np.union1d(case.used, arm).astype(int), np.empty(0, int)
-    sizes = [len(part) for part in np.array_split(np.arange(case.options.batch_size - len(arm)), n_steps)]
+    left = selection.allowed & selection.pool.without(arm).available  # by what is known at first
+    n = min(case.options.batch_size - len(arm), max(1, left.sum()))  # where none is left, the first step says so
+    sizes = [len(part) for part in np.array_split(np.arange(n), n_steps)]
     for size in filter(None, sizes):
         options = replace(case.options, batch_size=size, control_share=0.0)
-        outputs = _outputs_after(case, chosen, known)
+        outputs = _outputs_after(case, chosen, known) if batches else case.outputs
         step = replace(case, options=options, used=np.union1d(gone, chosen), outputs=outputs)
         again = step.new_selection(None if batches else selection.known)
-        again.reference = selection.reference
+        again.reference, again.allowed = selection.reference, selection.allowed
         batch = again.next_batch(step.assess() if batches else assessment, modes=None if batches else modes)
+        if batch is None and batches:  # nothing is wrong any more: what was wrong at first needs the rest
+            again.schedule = Schedule(options)
+            batch = again.next_batch(assessment, modes=modes)
         if batch is None:
             break
         batches.append(batch)
@@ -61,6 +67,4 @@ def choose_batches(case, selection, assessment, modes=None):
 
 def _outputs_after(case, places, labels):
     """Return what the head makes of all samples once it has learned these places of the pool, too."""
-    if not len(places):
-        return case.outputs
     return case.outputs.seen_by(case.head.learned(case.outputs.states_at(places), labels[places]))

@@ -80,6 +80,51 @@ def test_the_report_says_in_how_many_steps_and_by_what_the_head_has_learned():
         assert not any("steps" in each for each in at_once.remarks)
 
 
+ALLOCATIONS = ("likely errors", "all labels", "buggy labels", "faultiest label", "whole pool")
+
+
+def blobs(missing=2, n_pool=120):
+    """Four labels far apart, one of which is missing in training: a head that has seen some of it is right."""
+    rng, found = np.random.default_rng(0), {}
+    centers = 4 * np.eye(4)
+    for role, n in (("train", 60), ("validation", 80), ("pool", n_pool)):
+        y = np.arange(n) % 4
+        y = y[y != missing] if role == "train" else y
+        found |= {f"features_{role}": centers[y] + rng.normal(size=(len(y), 4)) / 3, f"y_{role}": y}
+    return found
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+def test_a_budget_is_spent_although_a_step_has_repaired_the_head(labelled, allocation):
+    arrays = blobs()
+    if not labelled:
+        del arrays["y_pool"]
+    more = {"allocation": allocation, "control_share": 0.0, "even_if_weak": True}
+    chosen = {steps: choose_from_arrays(arrays, 30, head=True, steps=steps, **more).chosen for steps in (1, 3, 30)}
+    assert {len(each) for each in chosen.values()} == {30}
+    assert all(each["index"].is_unique for each in chosen.values())
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("share", [0.0, 0.1])
+@pytest.mark.parametrize("only", ["label=2", "group=1"])
+def test_where_only_some_may_be_chosen_steps_take_all_that_are_left_and_no_others(only, share, labelled):
+    arrays = blobs() | {"groups_pool": np.arange(120) // 10}
+    if not labelled:
+        del arrays["y_pool"]
+    with_steps, at_once = (
+        choose_from_arrays(arrays, 100, head=True, only=only, control_share=share, steps=n) for n in (3, 1)
+    )
+    assert set(with_steps.chosen["index"]) == set(at_once.chosen["index"]) and len(at_once.chosen) < 100
+    assert any("there are no more of those that --only allows" in each for each in with_steps.remarks)
+
+
+def test_where_nothing_is_chosen_no_steps_are_told():
+    found = choose_from_arrays(blobs(missing=None), 30, head=True)
+    assert not len(found.chosen) and not any("steps" in each for each in found.remarks)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
