@@ -100,6 +100,7 @@ def save_repair(folder, case, report, chosen, outcome=None, labels=None, remarks
     if outcome is not None:
         rounds = rounds_with(case, outcome)
         summary |= _told(case, report, outcome, rounds, keep_new_bugs, len(asked))
+        summary |= {"left": case.n_left(np.union1d(chosen["index"], outcome.added[0]).astype(int))}
         _write(folder / "origin.json", _origin(case, outcome, labels, rounds))
     _write(folder / "diagnosis.json", summary)
     if outcome is not None and outcome.training and not case.data.pool_labelled:

@@ -34,7 +34,13 @@ def summary_of(**changed):
     labels = [{"label": "cat", "validation_accuracy": 0.1, "fault": "underfit", "chance": 0.001}]
     labels += [{"label": "dog", "validation_accuracy": 0.95, "fault": "", "chance": 1.0}]
     found = {"labels": labels, "chosen": 50, "drawn_at_random": 0, "without_label": 0, "accuracy": 0.7}
-    found |= {"data": {"pool": 1_000, "validation": 200}, "pool_labelled": True, "rounds": [LINE], "failure_modes": []}
+    found |= {
+        "data": {"pool": 1_000, "validation": 200},
+        "left": 950,
+        "pool_labelled": True,
+        "rounds": [LINE],
+        "failure_modes": [],
+    }
     return found | {"next_round": {"advice": "choose", "why": "go on choosing: it pays"}, "gain": ""} | changed
 
 
@@ -60,6 +66,11 @@ NEXT = {  # what was typed, files, what was found -> the next command
         f"{MODEL} --apply a.csv", ("repaired.keras",), {"outcome": OUTCOME},
         "mode-repair data.npz out-2 --budget 50 --continue out --seed 3",
     ),
+    "fewer are left than the budget": (
+        f"{MODEL} --apply a.csv", ("repaired.keras",), {"outcome": OUTCOME, "left": 27},
+        "mode-repair data.npz out-2 --budget 27 --continue out --seed 3",
+    ),
+    "nothing is left": (f"{MODEL} --apply a.csv", ("repaired.keras",), {"outcome": OUTCOME, "left": 0}, ""),
     "drawing is enough": (
         MODEL, ("repaired.keras",), {"outcome": OUTCOME, "next_round": {"advice": "draw", "why": "draw"}},
         "mode-repair data.npz out-2 --budget 50 --control-share 1.0 --continue out --seed 3",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import warnings
@@ -208,6 +209,28 @@ def test_the_command_fits_judges_and_goes_on(found, tmp_path, capsys):
     ):
         assert main([str(data), str(tmp_path / "no"), "--budget", "60", "--fit", *more]) == 2
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("only", [[], ["--only", "label=3"]])
+def test_the_next_command_works_until_nothing_is_left(only, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arrays = features(labelled=True)
+    few = np.concatenate([np.flatnonzero(arrays["y_pool"] == 3)[:25], np.flatnonzero(arrays["y_pool"] != 3)[:45]])
+    np.savez("features.npz", **arrays | {name: arrays[name][few] for name in ("features_pool", "y_pool")})
+    line = ["features.npz", "out-1", "--fit", "--budget", "20", "--label-cost", "0.0", *only]
+    places = []
+    for _ in range(6):
+        assert main(line) == 0
+        line = next((each for each in capsys.readouterr().out.splitlines() if "--continue" in each), "")
+        folder = sorted(tmp_path.glob("out-*"))[-1]
+        places += pd.read_csv(folder / "selected.csv")["index"].tolist()
+        assert len(places) == len(set(places))
+        if not (left := json.loads((folder / "diagnosis.json").read_text())["left"]) or not line:
+            break
+        line = shlex.split(line)[1:]
+    assert left == (25 if only else 70) - len(places)
+    assert (arrays["y_pool"][few][places] == 3).all() if only else True
 
 
 @pytest.mark.slow

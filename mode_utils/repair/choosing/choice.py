@@ -43,6 +43,12 @@ class PoolCase:
             check_order(known.predicted, self.data.y_pool, self.data.class_names, "of the pool")
         return known
 
+    def n_left(self, gone):
+        """Return how many samples may still be chosen once those at some places are gone."""
+        selection = self.new_selection(self.scan)
+        left = selection.allowed & selection.pool.available
+        return int(np.delete(left, gone).sum())
+
     def new_selection(self, known=None):
         """Return what chooses from the pool, as the laboratory does in a run of the same seed; `known` is the scan."""
         used, arm = self.used, ()
