@@ -147,7 +147,7 @@ def _check_label(path, row, found, by_number, classes):
         near = nearest_name(text, classes)
         guess = f"did you mean {near!r}? " if near else ""
         choices = listed(map(str.strip, classes), 30)
-        raise _fault(path, row, "label", f"unknown label {text!r}; {guess}choose from {choices}")
+        raise _fault(path, row, "label", f"unknown label {text!r}; {guess}choose from {choices}, or {CANNOT_TELL!r}")
 
 
 def _check_twins(path, rows, classes):

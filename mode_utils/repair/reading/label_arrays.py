@@ -1,6 +1,9 @@
 """Labels and names as people have them in arrays: numbers, one-hot rows, texts, and places where there is none."""
 
+from itertools import count
+
 import numpy as np
+import pandas as pd
 
 from mode_utils.repair.reading.class_names import MISSING, NO_LABEL, Names, clean, guess, is_number, listed, printable
 from mode_utils.repair.reading.npz_files import as_plain
@@ -84,7 +87,7 @@ def labels_of(name, y, n, class_names=None, n_classes=None):
 
 
 def names_of(names, n, name="names_pool"):
-    """Return the names of n samples as texts; a ValueError if one is missing, or two of a pool are the same."""
+    """Return the names of n samples as texts; of a pool, what comes again is numbered. One missing is a ValueError."""
     names = as_plain(names)
     if names.dtype.kind != "U" or names.shape != (n,):
         told = f"{name} has shape {names.shape} and dtype {names.dtype}"
@@ -93,11 +96,15 @@ def names_of(names, n, name="names_pool"):
     if (empty := np.flatnonzero(names == "")).size:
         told = f"{name} has no name for {empty.size} of {n} samples, the first is sample {empty[0]}"
         raise ValueError(f"{told}: give each its own")
-    values, counts = np.unique(names, return_counts=True)
-    if counts.max() > 1 and name == "names_pool":
-        twice = str(values[counts.argmax()])
-        raise ValueError(f"names_pool has {twice!r} {counts.max()} times: each name must be there once")
-    return names
+    if name != "names_pool":
+        return names
+    texts, turns = names.tolist(), pd.Series(names).groupby(names).cumcount().to_numpy()
+    seen = set(texts)
+    for place in np.flatnonzero(turns):  # two people write the same text, and labels are told apart by the name
+        every = (f"{names[place]} ({n})" for n in count(int(turns[place]) + 1))
+        texts[place] = next(each for each in every if each not in seen)
+        seen.add(texts[place])
+    return np.array(texts, str)
 
 
 def _of_rows(name, y, n_classes):

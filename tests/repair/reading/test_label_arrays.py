@@ -198,10 +198,19 @@ def test_names_are_texts_of_any_dtype(form, tmp_path):
     ("names", "message"),
     [
         ([f"{n}" if n else None for n in range(12)], "no name for 1 of 12 samples, the first is sample 0"),
-        (["a"] * 12, "has 'a' 12 times"), (list(range(12)), "dtype int64: it needs a text"),
+        (list(range(12)), "dtype int64: it needs a text"),
         ([1, "a"] * 6, "dtype object: it needs a text for each"),
     ],
 )  # fmt: skip
 def test_names_that_are_none_are_refused(names, message):
     with pytest.raises(ValueError, match=message):
         names_of(np.array(names, object), 12)
+
+
+def test_a_text_of_a_pool_that_comes_again_is_numbered_and_no_other_has_that_name():
+    texts = ["refund", "card lost", "refund", "refund (2)", "refund", "refund (2)"]
+    found = names_of(np.array(texts), 6).tolist()
+    assert found == ["refund", "card lost", "refund (3)", "refund (2)", "refund (4)", "refund (2) (2)"]
+    assert names_of(np.array(texts), 6, "names_validation").tolist() == texts
+    many = names_of(np.array(["same"] * 2_000), 2_000)
+    assert len(set(many.tolist())) == 2_000 and many[-1] == "same (2000)"

@@ -109,7 +109,6 @@ ARRAYS = {  # what is wrong with one of the arrays, at random
     "label rows": put("y", lambda y, rng: rng.random((len(y), 3))),
     "infinite label": put("y", lambda y, rng: one(y.astype(float), np.inf, rng)),
     "label that wraps around": put("y", lambda y, rng: one(y.astype(np.int64), 2**32 + 1, rng)),
-    "a name twice": lambda a, rng: a.update(names_pool=np.array(["same"] * 50)),
     "too few names": lambda a, rng: a.update(names_pool=np.array([str(n) for n in range(rng.integers(1, 50))])),
     "names that are numbers": lambda a, rng: a.update(names_pool=np.arange(50)),
     "objects": put("x", lambda x, rng: np.array([{"a": 1}] * len(x), dtype=object)),
