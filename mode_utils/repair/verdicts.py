@@ -78,8 +78,10 @@ def needed_to_tell(samples, fixed, broken, tolerance):
 
 @lru_cache(maxsize=4_096)  # labels and retrainings share counts
 def _exact_p(n, fixed, broken, tolerance):
+    if not n:
+        return 1.0
     changed, score = fixed + broken, _score(n, broken, fixed, tolerance)
-    if score <= 0 or not n:
+    if score <= 0:
         return 1.0
     if changed > _MANY:
         return float(norm.sf(score))

@@ -323,3 +323,12 @@ def test_of_many_labels_more_samples_pick_a_strength_than_four_of_each():
     table = try_strengths(x, y, 0)
     few = try_strengths(x[:4_000], y[:4_000], 0)
     assert table["accuracy"].max() > few["accuracy"].max() + 0.02
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_label_without_validation_samples_warns_of_nothing(labelled):
+    arrays = features(labelled)
+    there = arrays["y_validation"] != 3
+    arrays |= {name: arrays[name][there] for name in ("features_validation", "y_validation")}
+    assert len(choose_from_arrays(arrays, 30, head=True).chosen) == 30
