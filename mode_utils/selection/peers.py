@@ -1,4 +1,4 @@
-"""Selectors of other libraries, each in a few lines, as you could add yours; they come with the extra `peers`.
+"""Selectors of others, of libraries or by their papers, in a few lines each, as you could add yours: extra `peers`.
 
 ========== =========================================================================================================
 surprise   Mahalanobis distance from the states of the training samples: surprise adequacy, by `dnn-tip` (Kim et al.,
@@ -14,9 +14,9 @@ tcm        the more typical half, as typiclust, and then the least sure (Doucet 
 clasp pe   labels by turns, by entropy times noise, on a logarithmic scale (Lüth et al., TMLR 2026, arXiv 2601.13677)
 ========== =========================================================================================================
 
-Those of `scikit-activeml` choose one sample after the other, from some candidates of each group, drawn at random: their
-cost grows with these times those that are wanted, or faster. The score is minus the turn. The last two are rules that
-their authors use in rounds, here in one.
+All but the first choose one sample after the other: the score is minus the turn. Those of `scikit-activeml` do so from
+some candidates of each group, drawn at random: their cost grows with these times those that are wanted, or faster. Badge,
+and the last two, which their authors use in rounds and which are here in one, are written from their papers.
 """
 
 from functools import partial
