@@ -15,8 +15,8 @@ clasp pe   labels by turns, by entropy times noise, on a logarithmic scale (Lüt
 ========== =========================================================================================================
 
 All but the first choose one sample after the other: the score is minus the turn. Those of `scikit-activeml` do so from
-some candidates of each group, drawn at random: their cost grows with these times those that are wanted, or faster. Badge,
-and the last two, which their authors use in rounds and which are here in one, are written from their papers.
+some candidates of each group, drawn at random: their cost grows with these times those that are wanted, or faster.
+Badge, and the last two, which their authors use in rounds and which are here in one, are written from their papers.
 """
 
 from functools import partial
