@@ -19,9 +19,9 @@ class LabelGaussians(BaseEstimator):
     it may be is read off samples that are held out first; where no label has two, it is sure of nothing.
     """
 
-    def fit(self, x, y):
+    def fit(self, X, y):  # noqa: N803 - the interface of scikit-learn
         """Learn from features (n, n_features) and labels (n,)."""
-        x, labels = np.asarray(x, np.float64), np.unique(y, return_inverse=True)[1]
+        x, labels = np.asarray(X, np.float64), np.unique(y, return_inverse=True)[1]
         order = np.random.default_rng(0).permutation(len(y))
         held = order[np.unique(labels[order], return_index=True)[1]]  # one of each label; of every other with more
         held = held[np.bincount(labels) > 1][::2][:_MOST_HELD]
@@ -60,9 +60,9 @@ class LabelGaussians(BaseEstimator):
         white = self._white(x)
         return np.column_stack([white, (white**2).sum(axis=1), np.ones(len(x))]) @ self._weights
 
-    def predict_proba(self, x):
+    def predict_proba(self, X):  # noqa: N803
         """Return probabilities (n, n_labels) of the labels `classes_`."""
-        p = self._scores(np.asarray(x, np.float64))
+        p = self._scores(np.asarray(X, np.float64))
         p -= p.max(axis=1, keepdims=True)
         np.exp(np.divide(p, self._temperature, out=p), out=p)
         return np.divide(p, p.sum(axis=1, keepdims=True), out=p)
