@@ -130,13 +130,8 @@ def _next(summary, names, given, command):
     if not (left := summary["left"]):
         return (f"{model}; nothing is left of the pool that may be chosen",)
     model += f" ({left:,} inputs are left to choose)" if left < given.budget else ""
-    anew = {
-        "budget": min(given.budget, left),
-        "apply": None,
-        "outcome": None,
-        "continue_from": folder,
-        "model_path": None,
-    }
+    anew = {"budget": min(given.budget, left), "apply": None, "outcome": None}
+    anew |= {"continue_from": folder, "model_path": None}
     same = training or getattr(given, "fit", False)  # a head goes on with the same features
     anew |= {} if same else {"data_path": Path(f"outputs-{len(summary['rounds']) + 1}.npz")}
     anew |= {"control_share": 1.0} if advice == "draw" else {}

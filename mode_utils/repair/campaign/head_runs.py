@@ -19,8 +19,8 @@ from mode_utils.support.streams import run_streams
 N_DRAWS = 3  # random draws whose mean is the control of a run
 
 
-def head_options(**changes):
-    """Return the options of a strategy on features: `recommended` as it is for one's own data, with changes."""
+def head_options(steps=0, **changes):
+    """Return the options of a strategy on features: `recommended` for one's own data, with changes; `steps` is none."""
     return DebugOptions.preset("recommended", **{**OWN_DATA["recommended"], **changes, "max_iterations": 1})
 
 
@@ -30,7 +30,7 @@ def repeat_head_runs(dataset, strategies, budgets, n_runs, seed, setup, foreign=
     Parameters
     ----------
     dataset : Dataset of features (n, n_features)
-    strategies : dict of str to dict, changes of `head_options` by name
+    strategies : dict of str to dict, changes of `head_options` by name, and `steps`, see `choosing.in_steps`
     budgets : sequence of int, samples that are added, each in one step from the first head
     n_runs, seed : int; the runs are `seed`, `seed + 1`, ...
     setup : RunSetup; of a "foreign" pool, whose samples are not trained on, as nobody can give them a label,
@@ -46,8 +46,7 @@ def repeat_head_runs(dataset, strategies, budgets, n_runs, seed, setup, foreign=
     """
     rows = []
     for number in range(seed, seed + n_runs):
-        options = [head_options(**{key: each[key] for key in each if key != "steps"}) for each in strategies.values()]
-        run = _HeadRun(dataset, setup, number, foreign, options)
+        run = _HeadRun(dataset, setup, number, foreign, [head_options(**each) for each in strategies.values()])
         rows += [run.row(name, changes, n) for n in budgets for name, changes in strategies.items()]
     return pd.DataFrame(rows)
 
@@ -77,8 +76,7 @@ class _HeadRun:
 
     def row(self, name, changes, n):
         """Return the row of a strategy and a budget."""
-        changes = dict(changes)
-        case = replace(self.case, steps=changes.pop("steps", 0), options=head_options(**changes, batch_size=n))
+        case = replace(self.case, steps=changes.get("steps", 0), options=head_options(**changes, batch_size=n))
         selection = case.new_selection(self.known)
         selection.reference = self._reference
         batches = choose_batches(case, selection, self.assessment)
