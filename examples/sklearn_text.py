@@ -71,6 +71,12 @@ def features_of(texts, n_columns=100):
     return TruncatedSVD(n_columns, random_state=0).fit_transform(counts).astype(np.float32)
 
 
+def each_once(table):
+    """Return a table with each text once, with its first label if one of its rows has any, in the order of the rows."""
+    labelled_first = table.sort_values("label", key=lambda labels: labels == "", kind="stable")
+    return labelled_first.drop_duplicates("text").sort_index(ignore_index=True)
+
+
 def save_features(table, path, features=features_of, seed=0):
     """Write what `mode-choose --fit` takes: half of what has a label trains, half validates, the rest is the pool.
 
@@ -95,9 +101,12 @@ def main(arguments=None, features=features_of):
     parser.add_argument("--budget", type=int, default=60)
     given = parser.parse_args(arguments)
     table, answers = make_example() if given.texts is None else (pd.read_csv(given.texts, dtype=str).fillna(""), None)
+    table = each_once(table)
+    if not (table["label"] == "").any():
+        raise SystemExit(f"error: each of {len(table)} texts of {given.texts} has a label: add some that have none")
     given.out.mkdir(parents=True)
     data = given.out / "features.npz"
-    pool = save_features(table.drop_duplicates("text", ignore_index=True), data, features)
+    pool = save_features(table, data, features)
     choose = [str(data), "--fit", "--budget", str(given.budget)]
     status = mode_choose([*choose, str(given.out / "ask")])
     if status or answers is None:

@@ -41,6 +41,18 @@ def test_texts_of_a_file_become_features_with_their_labels_and_those_without_are
     assert example.make_example()[0].equals(table)
 
 
+def test_a_text_that_comes_again_keeps_its_label_and_a_table_without_a_pool_is_told(load, tmp_path):
+    example = load("sklearn_text")
+    table = pd.DataFrame({"text": ["a", "b", "a", "c", "b"], "label": ["", "y", "x", "", "z"]})
+    assert example.each_once(table).to_numpy().tolist() == [["b", "y"], ["a", "x"], ["c", ""]]
+    made = example.make_example()[0]
+    assert example.each_once(made).equals(made)
+    table.iloc[:3].to_csv(tmp_path / "texts.csv", index=False)
+    with pytest.raises(SystemExit, match=r"each of 2 texts of .*texts\.csv has a label"):
+        example.main([str(tmp_path / "texts.csv"), str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_example_of_texts_asks_for_labels_and_judges_them(load, tmp_path, monkeypatch):
     example, rounds = load("sklearn_text"), []
 
