@@ -4,6 +4,8 @@
 and `y_train`, `y_test` (n,), as `keras.datasets.cifar10` gives them, or
 ``python -m mode_utils.repair.reading.image_folders FOLDER images.npz`` makes them of folders. A part of the training
 images trains, some validate, the rest are the pool. The labels of the pool are used where people would give them.
+``--starved 2`` leaves two labels a hundredth of their training images, ``--epochs 2`` an underfit network, and
+``--rivals`` compares with more than random inputs. OUT gets `runs.csv`, and what was chosen for the first seed.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 try:
     import torch
@@ -62,7 +65,8 @@ def train(model, x, y, *, epochs, rate, seed, batch_size=256):
         for rows in torch.randperm(len(x), generator=generator).split(batch_size):
             images = _vary(_images(model, x[rows.numpy()]), generator)
             labels = torch.as_tensor(y[rows.numpy()], dtype=torch.long, device=images.device)
-            loss = nn.functional.cross_entropy(model(images), labels, label_smoothing=0.1)
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=images.is_cuda):
+                loss = nn.functional.cross_entropy(model(images), labels, label_smoothing=0.1)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -92,32 +96,54 @@ def outputs(model, x, batch_size=1_000):
     return torch.cat(features).cpu().numpy(), torch.cat(probabilities).cpu().numpy()
 
 
-def split(arrays, n_train, n_validation, seed):
-    """Return (x, y) of "train", "validation" and "pool", drawn at random, and "test"."""
-    x, y = arrays["x_train"], arrays["y_train"].ravel()
-    order = np.random.default_rng(seed).permutation(len(y))
+def split(arrays, n_train, n_validation, seed, n_starved=0):
+    """Return (x, y) of "train", "validation" and "pool", drawn at random, and "test"; some labels are starved."""
+    x, y, rng = arrays["x_train"], arrays["y_train"].ravel(), np.random.default_rng(seed)
+    order = rng.permutation(len(y))
     parts = np.split(order, [n_train, n_train + n_validation])
+    starved = np.isin(y, rng.choice(np.unique(y), n_starved, replace=False))
+    parts[0] = parts[0][~starved[parts[0]] | (rng.random(n_train) < 0.01)]
     roles = {role: (x[rows], y[rows]) for role, rows in zip(("train", "validation", "pool"), parts, strict=True)}
     return roles | {"test": (arrays["x_test"], arrays["y_test"].ravel())}
 
 
+def choose(arrays, y_pool, given, folder, seed):
+    """Return, by strategy, places in the pool: of what `mode-choose` chooses, of random ones, and of two rivals."""
+    labels = {"y_pool": y_pool} if given.labelled else {}
+    arrays, n, rng = arrays | labels, given.budget, np.random.default_rng([seed, 1])
+    chosen = {"chosen": choose_from_arrays(arrays, n, folder, seed=seed).chosen["index"].to_numpy()}
+    chosen["random"] = rng.choice(len(y_pool), n, replace=False)
+    if given.rivals:
+        of_label = choose_from_arrays(arrays, n, seed=seed, selector="random", skip=())
+        chosen["any of the label"] = of_label.chosen["index"].to_numpy()
+        top_two = np.sort(arrays["probabilities_pool"])[:, -2:]
+        chosen["margin"] = np.argsort(top_two[:, 1] - top_two[:, 0])[:n]
+    return chosen
+
+
 def run(roles, given, seed, folder=None):
-    """Return test accuracies: of the first network, and retrained with what was chosen and with as many at random."""
+    """Return a row a strategy: test accuracies `before`, after retraining on what was chosen, too, and from scratch."""
     torch.manual_seed(seed)
     (x, y), (x_pool, y_pool), (x_test, y_test) = (roles[role] for role in ("train", "pool", "test"))
     model = ResNet(1 + int(y.max()), given.width).to(given.device)
+    fresh = copy.deepcopy(model)
     train(model, x, y, epochs=given.epochs, rate=0.1, seed=seed)
     arrays = {"y_validation": roles["validation"][1], "y_train": y}
     for role in ("train", "validation", "pool"):
         arrays[f"features_{role}"], arrays[f"probabilities_{role}"] = outputs(model, roles[role][0])
-    chosen = choose_from_arrays(arrays, given.budget, folder, seed=seed).chosen["index"].to_numpy()
-    drawn = np.random.default_rng([seed, 1]).choice(len(y_pool), len(chosen), replace=False)
-    found = {"before": (outputs(model, x_test)[1].argmax(axis=1) == y_test).mean()}
-    for kind, rows in {"chosen": chosen, "random": drawn}.items():
-        both = np.concatenate([x, x_pool[rows]]), np.concatenate([y, y_pool[rows]])
+
+    def accuracy(network):
+        return (outputs(network, x_test)[1].argmax(axis=1) == y_test).mean()
+
+    rows, before = [], accuracy(model)
+    for strategy, places in choose(arrays, y_pool, given, folder, seed).items():
+        both = np.concatenate([x, x_pool[places]]), np.concatenate([y, y_pool[places]])
         again = train(copy.deepcopy(model), *both, epochs=given.again, rate=0.02, seed=seed)
-        found[kind] = (outputs(again, x_test)[1].argmax(axis=1) == y_test).mean()
-    return found
+        row = {"seed": seed, "strategy": strategy, "samples": len(places), "before": before, "after": accuracy(again)}
+        if given.from_scratch:
+            row["from scratch"] = accuracy(train(copy.deepcopy(fresh), *both, epochs=given.epochs, rate=0.1, seed=seed))
+        rows.append(row)
+    return rows
 
 
 def main(arguments=None):
@@ -129,16 +155,34 @@ def main(arguments=None):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--train", type=int, default=20_000, help="images that train (default: %(default)s)")
     parser.add_argument("--validation", type=int, default=500)
+    parser.add_argument("--starved", type=int, default=0, help="labels with a hundredth of their training images")
+    parser.add_argument("--labelled", action="store_true", help="choose by the labels of the pool, too")
+    parser.add_argument("--rivals", action="store_true", help="compare with any of the label and margin, too")
+    parser.add_argument("--from-scratch", action="store_true", help="train anew on old and new images, too")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args(arguments)
     with np.load(given.images, allow_pickle=False) as file:
         arrays = dict(file)
-    print("| seed | before | chosen | random | chosen - random |\n|---|---|---|---|---|")
+    n_labels = len(np.unique(arrays["y_train"]))
+    if given.out.exists():
+        parser.error(f"{given.out} exists: name a new folder")
+    if not 0 <= given.starved < n_labels:
+        parser.error(f"--starved {given.starved}: it must be in 0 .. {n_labels - 1}, as there are {n_labels} labels")
+    device, rows = torch.cuda.get_device_name() if given.device == "cuda" else given.device, []
     for seed in range(given.seeds):
-        roles = split(arrays, given.train, given.validation, seed)
-        found = run(roles, given, seed, None if seed else given.out)
-        differ = 100 * (found["chosen"] - found["random"])
-        print(f"| {seed} | {' | '.join(f'{each:.2%}' for each in found.values())} | {differ:+.2f} pp |", flush=True)
+        roles = split(arrays, given.train, given.validation, seed, given.starved)
+        rows += run(roles, given, seed, None if seed else given.out)
+        table = pd.DataFrame(rows).assign(
+            starved=given.starved, labelled=given.labelled, epochs=given.epochs, device=device
+        )
+        table.to_csv(given.out / "runs.csv", index=False)
+        print(f"seed {seed}\n{_means(table[table['seed'] == seed])}\n", flush=True)
+    print(f"mean of {given.seeds}\n{_means(table)}")
+
+
+def _means(table):
+    accuracies = [name for name in ("before", "after", "from scratch") if name in table]
+    return table.groupby("strategy", sort=False)[accuracies].mean().to_markdown(floatfmt=".2%")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import importlib.util
 import subprocess
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -97,10 +96,34 @@ def test_a_network_in_pytorch_is_chosen_for_and_retrained(load, tmp_path):
     torch.set_num_threads(1)
     y = np.arange(300) % 3
     x = (rng.integers(0, 60, (300, 8, 8, 3)) + 60 * y[:, None, None, None]).astype(np.uint8)
-    roles = example.split({"x_train": x[:250], "y_train": y[:250], "x_test": x[250:], "y_test": y[250:]}, 60, 60, 0)
-    assert [len(part[1]) for part in roles.values()] == [60, 60, 130, 50]
+    arrays = {"x_train": x[:250], "y_train": y[:250], "x_test": x[250:], "y_test": y[250:]}
+    assert [len(part[1]) for part in example.split(arrays, 60, 60, 0).values()] == [60, 60, 130, 50]
+    starved = example.split(arrays, 60, 60, 0, n_starved=1)
+    counts = np.bincount(starved["train"][1], minlength=3)
+    assert min(counts) < 3 and sorted(counts)[1] > 10 and len(starved["pool"][1]) == 130
     features, probabilities = example.outputs(example.ResNet(3, width=4), x[:7])
     assert features.shape == (7, 16) and probabilities.shape == (7, 3) and np.allclose(probabilities.sum(axis=1), 1)
-    given = Namespace(width=4, device="cpu", epochs=1, again=1, budget=20)
-    found = example.run(roles, given, 0, tmp_path / "out")
-    assert set(found) == {"before", "chosen", "random"} and len(pd.read_csv(tmp_path / "out/selected.csv")) == 20
+    np.savez(tmp_path / "images.npz", **arrays)
+    options = "--budget 20 --train 60 --validation 60 --epochs 1 --again 1 --width 4 --device cpu"
+    out = tmp_path / "out"
+    example.main([str(tmp_path / "images.npz"), str(out), *options.split(), "--rivals", "--from-scratch"])
+    runs = pd.read_csv(out / "runs.csv")
+    assert list(runs["strategy"]) == ["chosen", "random", "any of the label", "margin"]
+    assert (runs["samples"] == 20).all() and runs[["before", "after", "from scratch"]].stack().between(0, 1).all()
+    assert len(pd.read_csv(out / "selected.csv")) == 20
+    for wrong in ([str(out)], [str(tmp_path / "new"), "--starved", "3"]):
+        with pytest.raises(SystemExit):
+            example.main([str(tmp_path / "images.npz"), *wrong, *options.split()])
+
+
+def test_the_page_says_what_the_runs_on_a_card_say():
+    runs = pd.read_csv(EXAMPLES.parent / "data/results/pytorch/runs.csv")
+    page = (EXAMPLES.parent / "docs/any-framework.md").read_text()
+    assert runs["device"].nunique() == 1 and f"on an {runs['device'][0]}:" in page
+    for _, cell in runs.groupby(["starved", "labelled", "epochs"]):
+        after = 100 * cell.pivot(index="seed", columns="strategy", values="after")
+        assert len(after) == 5 and f" | {cell['before'].mean():.1%} | " in page
+        for name in ("chosen", "any of the label", "margin"):
+            gain = after[name] - after["random"]
+            mean, low, high = (f"{each:+.2f}".replace("0.", ".") for each in (gain.mean(), gain.min(), gain.max()))
+            assert f" | {mean} ({low} to {high}) |" in page

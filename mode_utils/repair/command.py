@@ -5,10 +5,10 @@ import json
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 from mode_utils.repair.answer import answer, folder_after
+from mode_utils.support.code_hash import version_of
 from mode_utils.support.failures import INTERRUPTED, end_with
 from mode_utils.support.files import remove_partial, whole_folder
 from mode_utils.support.notebook.command_line import add_options, write_command
@@ -74,7 +74,7 @@ def report_notebook(name, given, parameters, command, compare=""):
         summary = json.loads((partial / "diagnosis.json").read_text())
         names = {*(path.name for path in partial.iterdir()), "report.html"}
         lines = answer(summary, names, given, command, compare)
-        origin = f"Made by {command(output_dir=folder)}, version {version('mode_nn_debugging')}"
+        origin = f"Made by {command(output_dir=folder)}, version {version_of('mode_nn_debugging')}"
         page = render_page(executed, origin, beside=names, first=lines, more=summary.get("told", ()))
         (partial / "report.html").write_text(page, encoding="utf-8")
     return summary, lines, told

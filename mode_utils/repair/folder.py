@@ -5,7 +5,6 @@ import json
 import os
 import platform
 from dataclasses import asdict
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from mode_utils.repair.labelling.browser_page import write_label_page
 from mode_utils.repair.labelling.label_studio import write_tasks
 from mode_utils.repair.labelling.label_table import CANNOT_TELL, as_text
 from mode_utils.repair.reading.model_files import check_model_file
+from mode_utils.support.code_hash import version_of
 from mode_utils.support.files import hash_file
 
 PAGE = "label.html"  # where the chosen samples get their labels
@@ -218,7 +218,7 @@ def hash_files(files):
 
 def versions_of(*names):
     """Return the versions of Python, of this package and of some libraries."""
-    return {"python": platform.python_version()} | {name: version(name) for name in ("mode_nn_debugging", *names)}
+    return {"python": platform.python_version()} | {name: version_of(name) for name in ("mode_nn_debugging", *names)}
 
 
 def _told(case, report, outcome, rounds, keep_new_bugs, without_label):

@@ -56,6 +56,14 @@ def versions():
     return found
 
 
+def version_of(distribution):
+    """Return the version of a distribution, or "not installed": a copy on the path has none."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"
+
+
 def record_input(path):
     """Note that results depend on a file's content, or on its absence: a sweep keeps the note beside them."""
     path = Path(path).resolve()

@@ -75,3 +75,20 @@ def test_an_installation_keeps_its_cache_at_home_and_says_where_it_looks_for_mni
     place, said = run_in(installed, code).splitlines()
     assert Path(place) == Path.home() / ".cache/mode_nn_debugging"
     assert said == f"{place}/mnist.npz is missing; it comes with the repository: let MODE_DATA_DIR name its data/"
+
+
+def test_a_copy_that_is_not_installed_chooses_and_says_so(installed, tmp_path):
+    code = """
+import importlib.metadata as metadata, json, sys
+from mode_utils.repair import choose_from_arrays, make_outputs_example
+known = metadata.distribution
+def lacking(name):
+    if name == "mode_nn_debugging":
+        raise metadata.PackageNotFoundError(name)
+    return known(name)
+metadata.distribution = lacking
+choose_from_arrays(make_outputs_example(), 20, sys.argv[1])
+print(json.load(open(sys.argv[1] + "/diagnosis.json"))["versions"]["mode_nn_debugging"])
+"""
+    said = run_in(installed, code.replace("sys.argv[1]", repr(str(tmp_path / "out")))).splitlines()
+    assert said[-1] == "not installed"
