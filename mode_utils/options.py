@@ -11,18 +11,18 @@ from mode_utils.selection.selectors import OVERFIT_SELECTIONS, SELECTORS
 from mode_utils.similarity import SPATIAL, metric_name
 from mode_utils.support.checks import check_choice, check_least, check_share
 
-_BY_LABEL = {"allocation": "all labels", "temperature": 2.0, "scale_temperature": True, "replay": 4.0}
-_BY_LABEL |= {"alpha": 1.0, "layer_selection": False}
+_BY_LABEL = {"temperature": 2.0, "scale_temperature": True, "replay": 4.0, "alpha": 1.0, "layer_selection": False}
 PRESETS = {  # what differs from the defaults
     "original": {},
     # found by notebooks/sweeps/exploration.yml; docs/which-inputs.md has what became of it
-    "recommended": {**_BY_LABEL, "selector": "error or margin", "skip": SKIPS, "reference": "network"},
+    "recommended": {
+        **_BY_LABEL, "allocation": "likely errors", "selector": "error or margin", "reference": "network",
+        "skip": SKIPS,
+    },
     # recommended before, found on validation samples of seeds 1000 to 1013 with clean, labelled pools
-    "adaptive": {**_BY_LABEL, "selector": "adaptive"},
-}
-# of one's own data, in place of the above: what any model has, and what few validation samples a label allow
-OWN_DATA = {name: {"reference": "states"} for name in PRESETS}
-OWN_DATA["recommended"] |= {"allocation": "likely errors"}  # docs/embeddings.md has what it changes
+    "adaptive": {**_BY_LABEL, "allocation": "all labels", "selector": "adaptive"},
+}  # fmt: skip
+OWN_DATA = {"reference": "states"}  # of one's own data, in place of the above: what any model has
 CONFIGURATION = [  # the options that tables are compared by
     "selector", "allocation", "temperature", "scale_temperature", "replay", "alpha",
     "metric", "layer_selection", "space", "heatmap", "ranking", "overfit_selection",

@@ -205,7 +205,7 @@ def open_outputs(
         raise ValueError("layer_selection = True needs a model, whose layers are looked at: leave it out")
     only, head, steps = changes.pop("only", ()), changes.pop("head", None), changes.pop("steps", 0)
     fits = head is not None and head is not False  # an ensemble that is not fitted has no truth
-    changes = OWN_DATA[preset] | {"control_share": CONTROL_SHARE} | changes
+    changes = OWN_DATA | {"control_share": CONTROL_SHARE} | changes
     if changes["reference"] != "states":
         raise ValueError(f"reference {changes['reference']!r} needs a model, which is trained afresh: leave it out")
     options = DebugOptions.preset(preset, batch_size=budget, max_iterations=1, layer_selection=False, **changes)

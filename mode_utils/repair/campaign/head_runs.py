@@ -21,7 +21,7 @@ N_DRAWS = 3  # random draws whose mean is the control of a run
 
 def head_options(steps=0, **changes):
     """Return the options of a strategy on features: `recommended` for one's own data, with changes; `steps` is none."""
-    return DebugOptions.preset("recommended", **{**OWN_DATA["recommended"], **changes, "max_iterations": 1})
+    return DebugOptions.preset("recommended", **(OWN_DATA | changes | {"max_iterations": 1}))
 
 
 def repeat_head_runs(dataset, strategies, budgets, n_runs, seed, setup, foreign=None):

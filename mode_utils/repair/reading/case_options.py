@@ -61,6 +61,6 @@ class CaseOptions:
 
     def repair_options(self, budget):
         """Return the options of a repair that adds a budget of samples in one step."""
-        changes = OWN_DATA.get(self.preset, {}) | self.changes
+        changes = OWN_DATA | self.changes
         changes |= {"control_share": self.control_share, "epochs": self.epochs}
         return DebugOptions.preset(self.preset, batch_size=budget, max_iterations=1, **changes)
