@@ -239,7 +239,8 @@ def open_outputs(
     notes, has_samples = told + _notes(arrays, data, predicted, head) + of_arm + restricted, "x_pool" in arrays
     if sharded is not None:
         notes = (*notes, f"The pool: {len(sharded):,} rows in {len(sharded.rows):,} shards.")
-    outputs = GivenOutputs(arrays, data.x_pool, has_samples) if sharded is None else ShardedOutputs(arrays, sharded)
+    outputs = GivenOutputs(arrays, data.x_pool, has_samples, fits)
+    outputs = outputs if sharded is None else ShardedOutputs(arrays, sharded)
     more = {"has_samples": has_samples, "only": only, "head": head or None, "steps": steps}
     case = OutputsCase(outputs, data, options, seed, seen, notes, sources, **more)
     return continue_outputs(case, earlier) if earlier else case

@@ -19,6 +19,8 @@ class ModelOutputs:
     `stays` as it is needs only one look at it. Whatever else has these methods can take their place.
     """
 
+    frozen = False  # these states are a work of the training samples
+
     def __init__(self, trainer, splits, state=None):
         self.trainer, self._splits, self._state = trainer, splits, state
         self._last = last_hidden_layer(trainer.model)

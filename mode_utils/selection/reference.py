@@ -9,7 +9,8 @@ states  logistic regression on the states of the model's last hidden layer: for 
 Where the labels of the pool are given, the reference is cross-fitted: it learns from the validation samples and one
 half of the pool, and is asked about the other half, so that no sample vouches for its own label. Where they are not, it
 learns from the validation samples alone, and from the labels of a part where only a part has some. A label that these
-lack it learns from training samples, which the model has seen, too: that is better than never to find it.
+lack it learns from training samples, which the model has seen, too: that is better than never to find it. Of frozen
+features it learns all training samples, too, with labels weighed alike: that a head has seen them has not changed them.
 
 Cross-fitted probabilities: Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125. A model trained on other data as
 the reference of a loss: Mindermann et al., ICML 2022, arXiv 2206.07137.
@@ -39,11 +40,21 @@ def learn_reference(outputs, splits, rng, reference="states"):
     if reference == "network":
         return NetworkReference(outputs.trainer, splits, rng)
     known, y = outputs.of_validation()[0], splits.held_out.y
-    lacking = np.setdiff1d(np.arange(splits.n_classes), y)
-    more = outputs.of_training(lacking) if lacking.size else None
+    frozen = outputs.frozen and not splits.labelled
+    wanted = np.arange(splits.n_classes) if frozen else np.setdiff1d(np.arange(splits.n_classes), y)
+    more = outputs.of_training(wanted) if wanted.size else None
     if more is not None and len(more[1]):
-        known, y = np.concatenate([known, more[0]]), np.concatenate([y, more[1]])
-    return StatesReference(splits.n_classes, known, y, rng, outputs.states_at, splits.known_labels)
+        some = _some_of_each(more[1], rng) if frozen else slice(None)
+        known, y = np.concatenate([known, more[0][some]]), np.concatenate([y, more[1][some]])
+    return StatesReference(splits.n_classes, known, y, rng, outputs.states_at, splits.known_labels, frozen)
+
+
+def _some_of_each(y, rng):
+    """Return places of labels (n,): of too many, as many of each label as there may be, drawn at random."""
+    if len(y) <= _MOST_LEARNED:
+        return slice(None)
+    order, most = rng.permutation(len(y)), max(1, _MOST_LEARNED // len(np.unique(y)))
+    return np.sort(np.concatenate([order[y[order] == label][:most] for label in np.unique(y)]))
 
 
 class StatesReference:
@@ -51,11 +62,11 @@ class StatesReference:
 
     It learns from the states (n_known, n_features) of validation samples, and from those of pool samples with `labels`
     (n_pool,), -1 where there is none: of a labelled pool two halves, each asked about the other. `states` gives the
-    states at places in the pool, in increasing order; `rng` divides the pool.
+    states at places in the pool, in increasing order; `rng` divides the pool. If `balanced`, labels weigh alike.
     """
 
-    def __init__(self, n_classes, known, known_labels, rng, states=None, labels=None):
-        learn, self._second = _regression(n_classes), None
+    def __init__(self, n_classes, known, known_labels, rng, states=None, labels=None, balanced=False):
+        learn, self._second = _regression(n_classes, "balanced" if balanced else None), None
         if labels is None:
             self._models = [learn(known, known_labels)]
             return
@@ -104,7 +115,7 @@ def _lessons(splits):
     return np.concatenate([known.x, x]), np.concatenate([known.y, y])
 
 
-def _regression(n_classes):
+def _regression(n_classes, weights=None):
     # not on import: options are checked without it
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -113,7 +124,8 @@ def _regression(n_classes):
     from mode_utils.support.label_gaussians import LabelGaussians
 
     def learn(x, y):
-        model = LabelGaussians() if n_classes > MANY_LABELS else LogisticRegression(max_iter=MOST_PASSES)
+        model = LogisticRegression(max_iter=MOST_PASSES, class_weight=weights)
+        model = LabelGaussians() if n_classes > MANY_LABELS else model
         return fit_classifier(make_pipeline(StandardScaler(), model), x, y, n_classes)
 
     return learn

@@ -24,6 +24,7 @@ from sklearn.svm import LinearSVC
 from mode_utils.repair import choose_from_arrays, open_outputs
 from mode_utils.repair.choose_command import main
 from mode_utils.repair.heads import fit_head, try_strengths
+from mode_utils.selection import reference
 
 X, Y = load_digits(return_X_y=True)
 X = (X / 16).astype(np.float32)
@@ -69,9 +70,9 @@ def test_units_of_columns_count_where_they_are_of_one_kind_and_not_where_they_ar
     )
 
 
-def test_a_fitted_head_is_chosen_by_at_once_as_given_probabilities_are():
-    found = choose_from_arrays(features(), 60, head=True, steps=1)
-    given = features() | {
+def test_of_a_pool_with_labels_a_fitted_head_is_chosen_by_at_once_as_given_probabilities_are():
+    found = choose_from_arrays(features(labelled=True), 60, head=True, steps=1)
+    given = features(labelled=True) | {
         f"probabilities_{role}": found.case.head.probabilities(X[place]) for role, place in ROLES.items()
     }
     other = choose_from_arrays(given, 60)
@@ -82,6 +83,24 @@ def test_a_fitted_head_is_chosen_by_at_once_as_given_probabilities_are():
         found.case.notes[0].startswith(f"A head was fitted to {len(TRAIN)} samples") and "C = " in found.case.notes[0]
     )
     assert found.case.notes[1:] == other.case.notes
+
+
+def test_of_frozen_features_training_samples_help_to_guess_and_rare_labels_are_not_lost(found):
+    def right(case, rows=slice(None)):
+        return (case.scan.labels == Y_POOL)[rows].mean()
+
+    given = features() | {f"probabilities_{role}": found.case.head.probabilities(X[at]) for role, at in ROLES.items()}
+    of_outputs, starved = open_outputs(given, 60), Y_POOL == 3
+    assert right(found.case) > right(of_outputs) and right(found.case) > (found.case.scan.predicted == Y_POOL).mean()
+    assert right(found.case, starved) > (found.case.scan.predicted == Y_POOL)[starved].mean() + 0.1
+
+
+def test_of_many_training_samples_a_reference_learns_as_many_of_each_label_as_it_may(monkeypatch):
+    monkeypatch.setattr(reference, "_MOST_LEARNED", 100)
+    places = reference._some_of_each(Y[TRAIN], np.random.default_rng(0))
+    assert np.bincount(Y[TRAIN][places]).tolist() == [10, 10, 10, 4, 10, 10, 10, 10, 10, 10]
+    assert (np.diff(places) > 0).all()
+    assert open_outputs(features(), 60, head=True).scan.labels.shape == Y_POOL.shape
 
 
 def test_features_in_half_precision_and_labels_as_texts(found):

@@ -7,7 +7,6 @@ import pandas as pd
 
 from mode_utils.options import OWN_DATA, DebugOptions
 from mode_utils.repair.choosing.in_steps import choose_batches
-from mode_utils.repair.heads import fit_head
 from mode_utils.repair.outputs import open_outputs
 from mode_utils.run_setup import split_for_run
 from mode_utils.selection.pool_kinds import make_pool
@@ -59,15 +58,15 @@ class _HeadRun:
         if setup.pool == "foreign":
             whole = make_pool(whole, "foreign", run_streams(seed)["pool"], foreign)
         self.splits, self.seed, self._drawn = whole, seed, {}
-        first = whole.train.x, whole.train.y
-        self.head = fit_head(True, first, whole.n_classes, seed=seed)
         parts = {"train": whole.train, "validation": whole.validation, "pool": whole.bug_fixing}
         arrays = {f"features_{role}": part.x for role, part in parts.items()}
-        arrays |= {f"probabilities_{role}": self.head.probabilities(part.x) for role, part in parts.items()}
         arrays |= {"y_train": whole.train.y, "y_validation": whole.validation.y}
         arrays |= {"y_pool": whole.bug_fixing.y} if setup.labelled else {}
-        case = open_outputs(arrays, 1, seed=seed, even_if_weak=True, control_share=0.0)
-        self.case = replace(case, head=self.head)
+        names = list(map(str, range(whole.n_classes)))
+        self.case = open_outputs(
+            arrays, 1, seed=seed, even_if_weak=True, head=True, class_names=names, control_share=0.0
+        )
+        self.head = self.case.head
         self.assessment, outputs, splits = self.case.assess(), self.case.outputs, self.case.data.splits()
         self._reference = learn_reference(outputs, splits, run_streams(seed)["reference"])
         names = {name for options in strategies for name in scanned_selectors(options) or ()}

@@ -10,19 +10,22 @@ _ARRAY_OF = {"states": "features_pool", "probabilities": "probabilities_pool"}
 
 
 class GivenOutputs:
-    """Arrays of `array_sets.OUTPUTS` in place of `ModelOutputs`; `samples` of the pool may be its features."""
+    """Arrays of `array_sets.OUTPUTS` in place of `ModelOutputs`; `samples` of the pool may be its features.
+
+    `frozen` says that these are no work of the training samples: a head was fitted to features that stayed as they are.
+    """
 
     stays = True
 
-    def __init__(self, arrays, samples, has_samples=True):
-        self._arrays, self._samples, self._has_samples = arrays, samples, has_samples
+    def __init__(self, arrays, samples, has_samples=True, frozen=False):
+        self._arrays, self._samples, self._has_samples, self.frozen = arrays, samples, has_samples, frozen
         self.n_pool = len(samples)
 
     def seen_by(self, predict):
         """Return the outputs of another classifier, a function from features to probabilities, for the same samples."""
         roles = [name.removeprefix("features_") for name in self._arrays if name.startswith("features_")]
         found = {f"probabilities_{role}": predict(self._arrays[f"features_{role}"]) for role in roles}
-        return GivenOutputs(self._arrays | found, self._samples, self._has_samples)
+        return GivenOutputs(self._arrays | found, self._samples, self._has_samples, self.frozen)
 
     def of_validation(self, layer=None):
         """Return features and probabilities of the validation samples."""
