@@ -10,7 +10,8 @@ Where the labels of the pool are given, the reference is cross-fitted: it learns
 half of the pool, and is asked about the other half, so that no sample vouches for its own label. Where they are not, it
 learns from the validation samples alone, and from the labels of a part where only a part has some. A label that these
 lack it learns from training samples, which the model has seen, too: that is better than never to find it. Of frozen
-features it learns all training samples, too, with labels weighed alike: that a head has seen them has not changed them.
+features it learns all training samples, too, with labels weighed alike, if they help to predict validation samples:
+that a head has seen them has not changed them.
 
 Cross-fitted probabilities: Northcutt et al., JAIR 70 (2021), doi 10.1613/jair.1.12125. A model trained on other data as
 the reference of a loss: Mindermann et al., ICML 2022, arXiv 2206.07137.
@@ -25,6 +26,7 @@ from mode_utils.support.checks import check_choice
 
 REFERENCES = ("network", "states")
 MOST_PASSES, _MOST_LEARNED = 200, 30_000  # of the regression, and samples of the pool that it learns from
+_FOLDS, _CHANCE = 3, 2.0  # parts of the validation samples that are held out in turn; standard errors
 MANY_LABELS = 200  # of more, a few samples of each are learned by Gaussians, and the model helps to guess
 _BLOCK = 1_024  # samples that are asked about at once: in blocks of one size, no number depends on the others
 
@@ -39,22 +41,49 @@ def learn_reference(outputs, splits, rng, reference="states"):
     check_choice("reference", reference, REFERENCES)
     if reference == "network":
         return NetworkReference(outputs.trainer, splits, rng)
-    known, y = outputs.of_validation()[0], splits.held_out.y
-    frozen = outputs.frozen and not splits.labelled
-    wanted = np.arange(splits.n_classes) if frozen else np.setdiff1d(np.arange(splits.n_classes), y)
-    more = outputs.of_training(wanted) if wanted.size else None
+    n_classes, held_out = splits.n_classes, (outputs.of_validation()[0], splits.held_out.y)
+    learned, balanced = held_out, False
+    if outputs.frozen and not splits.labelled:
+        training = _some_of_each(outputs.of_training(), rng)
+        balanced = _teaches(training, held_out, n_classes)
+        learned = _both(held_out, training) if balanced else held_out
+    lacking = np.setdiff1d(np.arange(n_classes), learned[1])
+    more = outputs.of_training(lacking) if lacking.size else None
     if more is not None and len(more[1]):
-        some = _some_of_each(more[1], rng) if frozen else slice(None)
-        known, y = np.concatenate([known, more[0][some]]), np.concatenate([y, more[1][some]])
-    return StatesReference(splits.n_classes, known, y, rng, outputs.states_at, splits.known_labels, frozen)
+        learned = _both(learned, more)
+    return StatesReference(n_classes, *learned, rng, outputs.states_at, splits.known_labels, balanced)
 
 
-def _some_of_each(y, rng):
-    """Return places of labels (n,): of too many, as many of each label as there may be, drawn at random."""
+def _both(*parts):
+    return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
+
+
+def _some_of_each(known, rng):
+    """Return known (x, y), or of too many as many of each label as there may be, drawn at random."""
+    x, y = known
     if len(y) <= _MOST_LEARNED:
-        return slice(None)
+        return known
     order, most = rng.permutation(len(y)), max(1, _MOST_LEARNED // len(np.unique(y)))
-    return np.sort(np.concatenate([order[y[order] == label][:most] for label in np.unique(y)]))
+    some = np.sort(np.concatenate([order[y[order] == label][:most] for label in np.unique(y)]))
+    return x[some], y[some]
+
+
+def _teaches(training, held_out, n_classes):
+    """Return whether training samples may teach: those that are mislabelled or of another kind may not.
+
+    With these, validation samples that are held out are predicted worse, by Brier's score and beyond chance.
+    """
+    x, y = held_out
+    losses = np.zeros((2, len(y)))
+    for part in range(_FOLDS):
+        held = np.arange(len(y)) % _FOLDS == part
+        if held.all() or not held.any():
+            return True
+        rest, truth = (x[~held], y[~held]), np.eye(n_classes)[y[held]]
+        for which, (known, weights) in enumerate(((rest, None), (_both(rest, training), "balanced"))):
+            losses[which, held] = ((_regression(n_classes, weights)(*known)(x[held]) - truth) ** 2).sum(axis=1)
+    worse = losses[1] - losses[0]
+    return worse.mean() <= _CHANCE * worse.std() / np.sqrt(len(y))
 
 
 class StatesReference:

@@ -95,11 +95,25 @@ def test_of_frozen_features_training_samples_help_to_guess_and_rare_labels_are_n
     assert right(found.case, starved) > (found.case.scan.predicted == Y_POOL)[starved].mean() + 0.1
 
 
+@pytest.mark.parametrize("spoilt", ["labels", "inputs"])
+def test_training_samples_that_tell_nothing_of_validation_samples_teach_no_guess(spoilt, found):
+    given, rng = features(), np.random.default_rng(0)
+    if spoilt == "labels":
+        wrong = rng.random(len(TRAIN)) < 0.5
+        given["y_train"] = np.where(wrong, rng.integers(0, 10, len(TRAIN)), given["y_train"])
+    else:
+        given["features_train"] = given["features_train"] + rng.normal(size=(len(TRAIN), 64)).astype(np.float32)
+    case = open_outputs(given, 60, head=True)
+    probabilities = {f"probabilities_{role}": case.head.probabilities(given[f"features_{role}"]) for role in ROLES}
+    np.testing.assert_array_equal(case.scan.labels, open_outputs(given | probabilities, 60).scan.labels)
+    assert (found.case.scan.labels == Y_POOL).mean() > (case.scan.labels == Y_POOL).mean()
+
+
 def test_of_many_training_samples_a_reference_learns_as_many_of_each_label_as_it_may(monkeypatch):
     monkeypatch.setattr(reference, "_MOST_LEARNED", 100)
-    places = reference._some_of_each(Y[TRAIN], np.random.default_rng(0))
-    assert np.bincount(Y[TRAIN][places]).tolist() == [10, 10, 10, 4, 10, 10, 10, 10, 10, 10]
-    assert (np.diff(places) > 0).all()
+    x, y = reference._some_of_each((X[TRAIN], Y[TRAIN]), np.random.default_rng(0))
+    assert np.bincount(y).tolist() == [10, 10, 10, 4, 10, 10, 10, 10, 10, 10]
+    assert {tuple(row) for row in x[y == 3]} == {tuple(row) for row in X[TRAIN][Y[TRAIN] == 3]}
     assert open_outputs(features(), 60, head=True).scan.labels.shape == Y_POOL.shape
 
 
