@@ -117,7 +117,7 @@ def test_a_room_has_at_most_fourteen_files_and_the_house_is_no_larger_than_it_wa
     rooms = [path.parent for path in FILES if path.name != "__init__.py" and path.parent != PACKAGE]
     assert {room.name: rooms.count(room) for room in rooms if rooms.count(room) > 14} == {}
     assert (
-        sum(len(text_of(path).splitlines()) for path in FILES) <= 18_810
+        sum(len(text_of(path).splitlines()) for path in FILES) <= 18_820
     )  # 14,500 before campaigns, groups, contracts, failure modes and heads
     assert {module(path): n for path in FILES if (n := len(text_of(path).splitlines())) > 350} == {}
 

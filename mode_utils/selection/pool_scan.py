@@ -28,6 +28,7 @@ class PoolScan:
     digests: np.ndarray | None = None  #: (n,) uint64, the same for samples that are the same, number for number
     referred: np.ndarray | None = None  #: (n,) int32, the labels of the reference alone
     blended: bool = False  #: whether labels are guessed by the mean probabilities of model and reference
+    misled: bool = False  #: whether training samples would teach wrong guesses, and were left out
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def scan_pool(outputs, splits, reference=None, selectors=(), keep=False):
     scores = {name: columns.pop(name) for name in selectors}
     if labels is not None:
         columns["labels"] = np.where(labels < 0, columns["labels"], labels).astype(np.int32)
-    return PoolScan(**columns, scores=scores, blended=blended)
+    return PoolScan(**columns, scores=scores, blended=blended, misled=getattr(reference, "misled", False))
 
 
 def _look_at_part(look, part):

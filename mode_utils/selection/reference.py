@@ -51,7 +51,9 @@ def learn_reference(outputs, splits, rng, reference="states"):
     more = outputs.of_training(lacking) if lacking.size else None
     if more is not None and len(more[1]):
         learned = _both(learned, more)
-    return StatesReference(n_classes, *learned, rng, outputs.states_at, splits.known_labels, balanced)
+    found = StatesReference(n_classes, *learned, rng, outputs.states_at, splits.known_labels, balanced)
+    found.misled = outputs.frozen and not splits.labelled and not balanced
+    return found
 
 
 def _both(*parts):
@@ -93,6 +95,8 @@ class StatesReference:
     (n_pool,), -1 where there is none: of a labelled pool two halves, each asked about the other. `states` gives the
     states at places in the pool, in increasing order; `rng` divides the pool. If `balanced`, labels weigh alike.
     """
+
+    misled = False  # whether it was not taught by training samples, see `_teaches`
 
     def __init__(self, n_classes, known, known_labels, rng, states=None, labels=None, balanced=False):
         learn, self._second = _regression(n_classes, "balanced" if balanced else None), None

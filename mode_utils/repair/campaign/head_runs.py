@@ -63,9 +63,8 @@ class _HeadRun:
         arrays |= {"y_train": whole.train.y, "y_validation": whole.validation.y}
         arrays |= {"y_pool": whole.bug_fixing.y} if setup.labelled else {}
         names = list(map(str, range(whole.n_classes)))
-        self.case = open_outputs(
-            arrays, 1, seed=seed, even_if_weak=True, head=True, class_names=names, control_share=0.0
-        )
+        fitted = {"head": True, "class_names": names, "even_if_weak": True, "control_share": 0.0}
+        self.case = open_outputs(arrays, 1, seed=seed, **fitted)
         self.head = self.case.head
         self.assessment, outputs, splits = self.case.assess(), self.case.outputs, self.case.data.splits()
         self._reference = learn_reference(outputs, splits, run_streams(seed)["reference"])

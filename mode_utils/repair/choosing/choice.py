@@ -161,7 +161,15 @@ def say_choice(case, report, chosen):
     n = 0 if groups is None else np.isin(groups[places], known).sum()
     told = f"{n} of {len(places)} chosen inputs are of groups of validation or test samples: once they are added"
     judging = [f"{told}, accuracy there says too much about new groups."] if n else []
-    return [*_say_shares(case, report), *_say_steps(case, chosen), *judging, *say_fewer(case, chosen)]
+    told = [*_say_misled(case), *_say_shares(case, report), *_say_steps(case, chosen)]
+    return [*told, *judging, *say_fewer(case, chosen)]
+
+
+def _say_misled(case):
+    if not case.scan.misled:
+        return ()
+    told = "Validation samples are predicted worse by the training samples and others of them than by these alone"
+    return (f"{told}: are labels of training wrong, or its samples of another kind? They teach no guess of a label.",)
 
 
 def _say_steps(case, chosen):
