@@ -20,6 +20,7 @@ the reference of a loss: Mindermann et al., ICML 2022, arXiv 2206.07137.
 import warnings
 
 import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from mode_utils.support.checks import check_choice
@@ -66,7 +67,7 @@ def _some_of_each(known, rng):
     if len(y) <= _MOST_LEARNED:
         return known
     order, most = rng.permutation(len(y)), max(1, _MOST_LEARNED // len(np.unique(y)))
-    some = np.sort(np.concatenate([order[y[order] == label][:most] for label in np.unique(y)]))
+    some = np.sort(order[pd.Series(y[order]).groupby(y[order]).cumcount() < most])
     return x[some], y[some]
 
 
@@ -81,9 +82,10 @@ def _teaches(training, held_out, n_classes):
         held = np.arange(len(y)) % _FOLDS == part
         if held.all() or not held.any():
             return True
-        rest, truth = (x[~held], y[~held]), np.eye(n_classes)[y[held]]
+        rest = x[~held], y[~held]
         for which, (known, weights) in enumerate(((rest, None), (_both(rest, training), "balanced"))):
-            losses[which, held] = ((_regression(n_classes, weights)(*known)(x[held]) - truth) ** 2).sum(axis=1)
+            p = _regression(n_classes, weights)(*known)(x[held])
+            losses[which, held] = (p**2).sum(axis=1) - 2 * p[np.arange(len(p)), y[held]] + 1
     worse = losses[1] - losses[0]
     return worse.mean() <= _CHANCE * worse.std() / np.sqrt(len(y))
 
