@@ -127,3 +127,7 @@ def test_the_page_says_what_the_runs_on_a_card_say():
             gain = after[name] - after["random"]
             mean, low, high = (f"{each:+.2f}".replace("0.", ".") for each in (gain.mean(), gain.min(), gain.max()))
             assert f" | {mean} ({low} to {high}) |" in page
+        if cell["starved"].any():
+            anew = 100 * cell.dropna().pivot(index="seed", columns="strategy", values="from scratch")
+            gain = anew["chosen"] - anew["random"]
+            assert len(gain) == 4 and f" {gain.mean():+.2f} ({gain.min():+.2f} to {gain.max():+.2f}) " in page
