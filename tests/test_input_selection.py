@@ -18,12 +18,15 @@ def generator():
 
 
 def test_the_first_batch_of_a_repair_can_be_looked_at_without_retraining(trainer, splits):
-    options = DebugOptions.preset("recommended", batch_size=100)
+    options, shares = DebugOptions.preset("recommended", batch_size=100), {}
     state = assess(trainer, splits, options.theta, options.gamma)
-    batch = select_inputs(trainer, splits, options, state, generator())
-    assert len(batch.indices) == len(batch.ranked) == 100
-    shares = np.bincount(splits.bug_fixing.y[batch.indices], minlength=10) / 100
-    assert np.allclose(shares, state.errors / state.errors.sum(), atol=0.02)
+    for allocation in ("all labels", "likely errors"):
+        batch = select_inputs(trainer, splits, replace(options, allocation=allocation), state, generator())
+        assert len(batch.indices) == len(batch.ranked) == 100
+        shares[allocation] = np.bincount(splits.bug_fixing.y[batch.indices], minlength=10) / 100
+    assert options.allocation == "likely errors" and (state.errors == 0).any()
+    assert np.allclose(shares["all labels"], state.errors / state.errors.sum(), atol=0.02)
+    assert (shares["likely errors"] > 0).all() and np.corrcoef(shares["likely errors"], state.errors)[0, 1] > 0.8
     clean = assess(trainer, splits, theta=0, gamma=1)
     assert select_inputs(trainer, splits, DebugOptions(), clean, generator()) is None
 
