@@ -107,7 +107,7 @@ def test_training_samples_that_tell_nothing_of_validation_samples_teach_no_guess
     probabilities = {f"probabilities_{role}": case.head.probabilities(given[f"features_{role}"]) for role in ROLES}
     np.testing.assert_array_equal(case.scan.labels, open_outputs(given | probabilities, 60).scan.labels)
     assert (found.case.scan.labels == Y_POOL).mean() > (case.scan.labels == Y_POOL).mean()
-    told = "are labels of training wrong, or its samples of another kind? They teach no guess of a label."
+    told = "are their labels wrong, or are they of another kind? They teach no guess of a label."
     assert any(told in each for each in choose_from_arrays(given, 60, head=True).remarks)
     assert not any(told in each for each in found.remarks)
 

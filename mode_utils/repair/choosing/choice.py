@@ -168,8 +168,8 @@ def say_choice(case, report, chosen):
 def _say_misled(case):
     if not case.scan.misled:
         return ()
-    told = "Validation samples are predicted worse by the training samples and others of them than by these alone"
-    return (f"{told}: are labels of training wrong, or its samples of another kind? They teach no guess of a label.",)
+    told = "Validation samples that are held out are predicted worse once training samples teach the reference, too"
+    return (f"{told}: are their labels wrong, or are they of another kind? They teach no guess of a label.",)
 
 
 def _say_steps(case, chosen):
