@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mode_utils.repair.reading.class_names import listed
 from mode_utils.selection.reference import MOST_PASSES, fit_classifier
-from mode_utils.support.sample_parts import in_chunks
+from mode_utils.support.sample_parts import count_before, in_chunks, joined
 
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # C, a larger one is freer
 _BETTER, _PATIENCE = 0.99, 2  # times the least loss that counts as less; strengths without, after which none is tried
@@ -208,15 +208,10 @@ def _best_of(found):
     return best
 
 
-def joined(*lessons):
-    """Return the samples and labels of several (x, y) together."""
-    return tuple(np.concatenate(each) for each in zip(*lessons, strict=True))
-
-
 def _held_out(y, seed):
     """Return pairs of places that are learned from and held out; of each label one sample at least is learned from."""
     order = np.random.default_rng(seed).permutation(len(y))
-    turns = pd.Series(y[order]).groupby(y[order]).cumcount().to_numpy()
+    turns = count_before(y[order])
     folds = np.empty(len(y), int)
     folds[order] = (turns + y[order]) % _FOLDS
     folds[np.bincount(y)[y] == 1] = -1

@@ -30,7 +30,7 @@ from mode_utils.repair.choosing.restricted import read_only
 from mode_utils.repair.choosing.sharded_pool import ShardedOutputs, ShardedPool, Shards
 from mode_utils.repair.conclusion import say_outcome
 from mode_utils.repair.folder import hash_files, save_repair, versions_of
-from mode_utils.repair.heads import Head, fit_head, joined
+from mode_utils.repair.heads import Head, fit_head
 from mode_utils.repair.reading.array_sets import (
     FEATURES,
     OUTPUTS,
@@ -55,7 +55,7 @@ from mode_utils.repair.reading.npz_files import read_arrays
 from mode_utils.repair.repair_outcome import RepairOutcome
 from mode_utils.selection.eligible import Only
 from mode_utils.support.checks import check_least
-from mode_utils.support.sample_parts import in_chunks
+from mode_utils.support.sample_parts import in_chunks, joined
 
 _PRESETS = ("recommended", "adaptive")
 

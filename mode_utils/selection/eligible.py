@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from mode_utils.selection.pool import Batch
+from mode_utils.support.sample_parts import count_before
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,11 @@ def draw_at_most(most, groups, pool, size, draw, chosen=()):
             break
         batch = draw(pool, n)
         places, is_random = batch.indices, np.arange(n) >= len(batch.ranked)
-        order = np.lexsort([np.arange(n), _number(pool.labels[places]), is_random])
+        order = np.lexsort([np.arange(n), count_before(pool.labels[places]), is_random])
         kept = np.empty(n, bool)
-        kept[order] = _number(groups[places[order]]) + counts[groups[places[order]]] < most
+        kept[order] = count_before(groups[places[order]]) + counts[groups[places[order]]] < most
         parts.append(Batch(places[kept & ~is_random], places[kept & is_random]))
         counts += np.bincount(groups[places[kept]], minlength=len(counts))
         pool, size = pool.without(places[kept]), size - kept.sum()
     none = np.empty(0, int)
     return Batch(*(np.concatenate([none, *(getattr(part, how) for part in parts)]) for how in ("ranked", "random")))
-
-
-def _number(values):
-    """Return how many of the same come before each value."""
-    return pd.Series(values).groupby(values).cumcount().to_numpy()

@@ -20,10 +20,10 @@ the reference of a loss: Mindermann et al., ICML 2022, arXiv 2206.07137.
 import warnings
 
 import numpy as np
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from mode_utils.support.checks import check_choice
+from mode_utils.support.sample_parts import count_before, joined
 
 REFERENCES = ("network", "states")
 MOST_PASSES, _MOST_LEARNED = 200, 30_000  # of the regression, and samples of the pool that it learns from
@@ -47,18 +47,14 @@ def learn_reference(outputs, splits, rng, reference="states"):
     if outputs.frozen and not splits.labelled:
         training = _some_of_each(outputs.of_training(), rng)
         balanced = _teaches(training, held_out, n_classes)
-        learned = _both(held_out, training) if balanced else held_out
+        learned = joined(held_out, training) if balanced else held_out
     lacking = np.setdiff1d(np.arange(n_classes), learned[1])
     more = outputs.of_training(lacking) if lacking.size else None
     if more is not None and len(more[1]):
-        learned = _both(learned, more)
+        learned = joined(learned, more)
     found = StatesReference(n_classes, *learned, rng, outputs.states_at, splits.known_labels, balanced)
     found.misled = outputs.frozen and not splits.labelled and not balanced
     return found
-
-
-def _both(*parts):
-    return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
 
 
 def _some_of_each(known, rng):
@@ -67,7 +63,7 @@ def _some_of_each(known, rng):
     if len(y) <= _MOST_LEARNED:
         return known
     order, most = rng.permutation(len(y)), max(1, _MOST_LEARNED // len(np.unique(y)))
-    some = np.sort(order[pd.Series(y[order]).groupby(y[order]).cumcount() < most])
+    some = np.sort(order[count_before(y[order]) < most])
     return x[some], y[some]
 
 
@@ -83,7 +79,7 @@ def _teaches(training, held_out, n_classes):
         if held.all() or not held.any():
             return True
         rest = x[~held], y[~held]
-        for which, (known, weights) in enumerate(((rest, None), (_both(rest, training), "balanced"))):
+        for which, (known, weights) in enumerate(((rest, None), (joined(rest, training), "balanced"))):
             p = _regression(n_classes, weights)(*known)(x[held])
             losses[which, held] = (p**2).sum(axis=1) - 2 * p[np.arange(len(p)), y[held]] + 1
     worse = losses[1] - losses[0]

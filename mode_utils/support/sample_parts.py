@@ -20,6 +20,18 @@ def in_chunks(*arrays):
             release_pages(x)
 
 
+def joined(*lessons):
+    """Return the samples and labels of several (x, y) together."""
+    return tuple(np.concatenate(each) for each in zip(*lessons, strict=True))
+
+
+def count_before(values):
+    """Return how many of the same come before each value, (n,) int."""
+    import pandas as pd  # not on import: options are checked without it
+
+    return pd.Series(values).groupby(values).cumcount().to_numpy()
+
+
 def scattered(x, places):
     """Yield samples at some places of an array, which may be mapped, few at a time; all but integers as float32."""
     for few in np.array_split(places, len(places) // _at_once(x, _AT_ONCE) + 1):

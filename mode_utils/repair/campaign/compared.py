@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mode_utils.repair.campaign.gain import PLANNED_ROUNDS, Gain, estimate_gain
-from mode_utils.repair.heads import joined
+from mode_utils.support.sample_parts import joined
 
 SEEDS = 6  # repairs of each kind
 _LEAST, _MOST = 200, 5_000  # inputs of the pool that judge; fewer than a fifth of it

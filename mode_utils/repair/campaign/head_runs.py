@@ -65,7 +65,6 @@ class _HeadRun:
         names = list(map(str, range(whole.n_classes)))
         fitted = {"head": True, "class_names": names, "even_if_weak": True, "control_share": 0.0}
         self.case = open_outputs(arrays, 1, seed=seed, **fitted)
-        self.head = self.case.head
         self.assessment, outputs, splits = self.case.assess(), self.case.outputs, self.case.data.splits()
         self._reference = learn_reference(outputs, splits, run_streams(seed)["reference"])
         names = {name for options in strategies for name in scanned_selectors(options) or ()}
@@ -92,4 +91,4 @@ class _HeadRun:
     def _score(self, places):
         truth, test = self.splits.pool_truth, self.splits.test
         places = places if truth is None else places[~truth.foreign[places]]
-        return float((self.head.retrained(*self.splits.bug_fixing.take(places), test.x) == test.y).mean())
+        return float((self.case.head.retrained(*self.splits.bug_fixing.take(places), test.x) == test.y).mean())

@@ -3,10 +3,10 @@
 from itertools import count
 
 import numpy as np
-import pandas as pd
 
 from mode_utils.repair.reading.class_names import MISSING, NO_LABEL, Names, clean, guess, is_number, listed, printable
 from mode_utils.repair.reading.npz_files import as_plain
+from mode_utils.support.sample_parts import count_before
 
 _MAY_LACK = ("y_pool", "label")  # arrays in which a sample may have no label
 _FORMS = "integers, names of classes, or one-hot rows"
@@ -98,7 +98,7 @@ def names_of(names, n, name="names_pool"):
         raise ValueError(f"{told}: give each its own")
     if name != "names_pool":
         return names
-    texts, turns = names.tolist(), pd.Series(names).groupby(names).cumcount().to_numpy()
+    texts, turns = names.tolist(), count_before(names)
     seen = set(texts)
     for place in np.flatnonzero(turns):  # two people write the same text, and labels are told apart by the name
         every = (f"{names[place]} ({n})" for n in count(int(turns[place]) + 1))
